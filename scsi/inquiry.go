@@ -1,0 +1,245 @@
+package scsi
+
+import (
+	"bytes"
+	"context"
+	"encoding/binary"
+	"encoding/hex"
+	"fmt"
+	"strings"
+)
+
+// TestUnitReady is TEST UNIT READY. SPC-4 6.47.
+type TestUnitReady struct{}
+
+// Execute sends the command. Errors: *OpError.
+func (TestUnitReady) Execute(ctx context.Context, t Transport) error {
+	_, err := Exec(ctx, t, OpTestUnitReady.String(), &Request{CDB: make([]byte, 6)})
+	return err
+}
+
+// Inquiry is INQUIRY for standard data. SPC-4 6.6.2.
+type Inquiry struct{}
+
+// InquiryData is the part of standard INQUIRY data that people ask for.
+type InquiryData struct {
+	// DeviceType is the PERIPHERAL DEVICE TYPE; 0 is a disk.
+	DeviceType uint8
+	// Qualifier is the PERIPHERAL QUALIFIER; 0 means that the unit is there.
+	Qualifier                 uint8
+	Vendor, Product, Revision string
+}
+
+// inquiryAlloc is what every device of the last decades accepts.
+const inquiryAlloc = 36
+
+// Execute sends the command. Errors: *OpError.
+func (Inquiry) Execute(ctx context.Context, t Transport) (*InquiryData, error) {
+	data, err := inquiry(ctx, t, false, 0, inquiryAlloc)
+	if err != nil {
+		return nil, err
+	}
+	var d InquiryData
+	if err := d.UnmarshalBinary(data); err != nil {
+		return nil, err
+	}
+	return &d, nil
+}
+
+func inquiry(ctx context.Context, t Transport, vpd bool, page uint8, alloc int) ([]byte, error) {
+	cdb := make([]byte, 6)
+	cdb[0] = byte(OpInquiry)
+	cdb[1] = bit(vpd, 0)
+	cdb[2] = page
+	binary.BigEndian.PutUint16(cdb[3:], uint16(alloc))
+	buf := make([]byte, alloc)
+	reply, err := Exec(ctx, t, OpInquiry.String(), &Request{CDB: cdb, Dir: DataIn, Data: buf})
+	if err != nil {
+		return nil, err
+	}
+	return arrived(OpInquiry.String(), buf, reply.Resid)
+}
+
+// MarshalBinary encodes the data as a target sends it.
+func (d *InquiryData) MarshalBinary() ([]byte, error) {
+	b := bytes.Repeat([]byte{' '}, inquiryAlloc)
+	copy(b, []byte{d.Qualifier<<5 | d.DeviceType, 0, 6, 2, inquiryAlloc - 5, 0, 0, 2})
+	copy(b[8:16], d.Vendor)
+	copy(b[16:32], d.Product)
+	copy(b[32:36], d.Revision)
+	return b, nil
+}
+
+// UnmarshalBinary decodes standard data. The error's class is ErrMalformed.
+func (d *InquiryData) UnmarshalBinary(b []byte) error {
+	if len(b) < inquiryAlloc {
+		return malformed(OpInquiry.String(), "%d bytes, %d expected", len(b), inquiryAlloc)
+	}
+	*d = InquiryData{DeviceType: b[0] & 0x1f, Qualifier: b[0] >> 5,
+		Vendor: field(b[8:16]), Product: field(b[16:32]), Revision: field(b[32:36])}
+	return nil
+}
+
+// field is an ASCII field of INQUIRY data without its padding.
+func field(b []byte) string {
+	return strings.Trim(string(bytes.Map(printable, b)), " ?")
+}
+
+// VPD pages.
+const (
+	vpdSerial  = 0x80
+	vpdDevices = 0x83
+)
+
+// vpd reads a vital product data page, again if it is longer than expected.
+func vpd(ctx context.Context, t Transport, page uint8) ([]byte, error) {
+	alloc := 252
+	for {
+		data, err := inquiry(ctx, t, true, page, alloc)
+		if err != nil {
+			return nil, err
+		}
+		if len(data) < 4 || data[1] != page {
+			return nil, malformed(OpInquiry.String(), "no VPD page %02Xh in %d bytes", page, len(data))
+		}
+		whole := 4 + int(binary.BigEndian.Uint16(data[2:]))
+		switch {
+		case whole <= len(data):
+			return data[:whole], nil
+		case alloc >= whole:
+			return nil, malformed(OpInquiry.String(), "VPD page %02Xh says %d bytes, %d arrived", page, whole, len(data))
+		}
+		alloc = whole
+	}
+}
+
+// SerialNumber is INQUIRY with VPD page 80h. SPC-4 7.8.15.
+type SerialNumber struct{}
+
+// Execute returns the unit serial number without its padding. Errors: *OpError.
+func (SerialNumber) Execute(ctx context.Context, t Transport) (string, error) {
+	data, err := vpd(ctx, t, vpdSerial)
+	if err != nil {
+		return "", err
+	}
+	return DecodeSerial(data)
+}
+
+// DecodeSerial reads a VPD page 80h, from the wire or from where the kernel
+// keeps it. The error's class is ErrMalformed.
+func DecodeSerial(page []byte) (string, error) {
+	if len(page) < 4 || page[1] != vpdSerial || 4+int(binary.BigEndian.Uint16(page[2:])) > len(page) {
+		return "", malformed(OpInquiry.String(), "VPD page 80h of %d bytes", len(page))
+	}
+	return field(page[4 : 4+binary.BigEndian.Uint16(page[2:])]), nil
+}
+
+// DeviceIdentification is INQUIRY with VPD page 83h. SPC-4 7.8.6.
+type DeviceIdentification struct{}
+
+// Execute sends the command. Errors: *OpError.
+func (DeviceIdentification) Execute(ctx context.Context, t Transport) (Designators, error) {
+	data, err := vpd(ctx, t, vpdDevices)
+	if err != nil {
+		return nil, err
+	}
+	return DecodeDesignators(data)
+}
+
+// DesignatorType is the DESIGNATOR TYPE of a designator. SPC-4 table 531.
+type DesignatorType uint8
+
+// Designator types that are used here.
+const (
+	DesignatorT10          DesignatorType = 1
+	DesignatorEUI64        DesignatorType = 2
+	DesignatorNAA          DesignatorType = 3
+	DesignatorRelativePort DesignatorType = 4
+	DesignatorSCSIName     DesignatorType = 8
+)
+
+// Designator is one name of the device. SPC-4 7.8.6.1.
+type Designator struct {
+	Type DesignatorType
+	// Association: 0 is the logical unit, 1 the target port, 2 the target.
+	Association uint8
+	// CodeSet: 1 is binary, 2 ASCII, 3 UTF-8.
+	CodeSet uint8
+	Value   []byte
+}
+
+// Designators is a decoded VPD page 83h.
+type Designators []Designator
+
+// DecodeDesignators reads a VPD page 83h, from the wire or from where the
+// kernel keeps it. The error's class is ErrMalformed.
+func DecodeDesignators(page []byte) (Designators, error) {
+	op := OpInquiry.String()
+	if len(page) < 4 || page[1] != vpdDevices {
+		return nil, malformed(op, "no VPD page 83h in %d bytes", len(page))
+	}
+	n := int(binary.BigEndian.Uint16(page[2:]))
+	if n > len(page)-4 {
+		return nil, malformed(op, "VPD page 83h says %d bytes, %d arrived", n, len(page)-4)
+	}
+	var list Designators
+	for body := page[4 : 4+n]; len(body) > 0; {
+		if len(body) < 4 || int(body[3]) > len(body)-4 {
+			return nil, malformed(op, "designator cut short in VPD page 83h")
+		}
+		list = append(list, Designator{
+			Type: DesignatorType(body[1] & 0x0f), Association: body[1] >> 4 & 3,
+			CodeSet: body[0] & 0x0f, Value: bytes.Clone(body[4 : 4+body[3]]),
+		})
+		body = body[4+body[3]:]
+	}
+	return list, nil
+}
+
+// MarshalBinary encodes the page as a target sends it.
+func (d Designators) MarshalBinary() ([]byte, error) {
+	b := []byte{0, vpdDevices, 0, 0}
+	for _, x := range d {
+		if len(x.Value) > 255 {
+			return nil, fmt.Errorf("designator of %d bytes", len(x.Value))
+		}
+		b = append(b, x.CodeSet, x.Association<<4|byte(x.Type), 0, byte(len(x.Value)))
+		b = append(b, x.Value...)
+	}
+	binary.BigEndian.PutUint16(b[2:], uint16(len(b)-4))
+	return b, nil
+}
+
+// WWID returns the worldwide name of the logical unit, the same on every node
+// and path: the longest NAA designator, else EUI-64, SCSI name or T10 vendor
+// identification. It is empty if the device gives none.
+func (d Designators) WWID() string {
+	for _, t := range []DesignatorType{DesignatorNAA, DesignatorEUI64, DesignatorSCSIName, DesignatorT10} {
+		best := ""
+		for _, x := range d {
+			if x.Association != 0 || x.Type != t || len(x.Value) == 0 {
+				continue
+			}
+			text := x.text()
+			if len(text) > len(best) || len(text) == len(best) && text < best {
+				best = text
+			}
+		}
+		if best != "" {
+			return best
+		}
+	}
+	return ""
+}
+
+func (x Designator) text() string {
+	switch x.Type {
+	case DesignatorNAA:
+		return "naa." + hex.EncodeToString(x.Value)
+	case DesignatorEUI64:
+		return "eui." + hex.EncodeToString(x.Value)
+	case DesignatorT10:
+		return "t10." + strings.Join(strings.Fields(field(x.Value)), "_")
+	}
+	return field(bytes.TrimRight(x.Value, "\x00"))
+}

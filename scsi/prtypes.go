@@ -1,0 +1,142 @@
+package scsi
+
+import "fmt"
+
+// Type is the kind of a persistent reservation. SPC-4 6.15.3.3.
+type Type uint8
+
+// Reservation types.
+const (
+	WriteExclusive                 Type = 1
+	ExclusiveAccess                Type = 3
+	WriteExclusiveRegistrantsOnly  Type = 5
+	ExclusiveAccessRegistrantsOnly Type = 6
+	WriteExclusiveAllRegistrants   Type = 7
+	ExclusiveAccessAllRegistrants  Type = 8
+)
+
+// Valid reports whether the type is one of the six that are defined.
+func (t Type) Valid() bool {
+	switch t {
+	case WriteExclusive, ExclusiveAccess, WriteExclusiveRegistrantsOnly,
+		ExclusiveAccessRegistrantsOnly, WriteExclusiveAllRegistrants, ExclusiveAccessAllRegistrants:
+		return true
+	}
+	return false
+}
+
+// AllRegistrants reports whether every registrant is a reservation holder.
+func (t Type) AllRegistrants() bool {
+	return t == WriteExclusiveAllRegistrants || t == ExclusiveAccessAllRegistrants
+}
+
+// RegistrantsOnly reports whether registrants that do not hold the
+// reservation have its holder's rights, while one nexus alone holds it.
+func (t Type) RegistrantsOnly() bool {
+	return t == WriteExclusiveRegistrantsOnly || t == ExclusiveAccessRegistrantsOnly
+}
+
+// Exclusive reports whether the type keeps others from reading, too.
+func (t Type) Exclusive() bool {
+	return t == ExclusiveAccess || t == ExclusiveAccessRegistrantsOnly || t == ExclusiveAccessAllRegistrants
+}
+
+// String names the type as SPC-4 spells it.
+func (t Type) String() string {
+	switch t {
+	case WriteExclusive:
+		return "Write Exclusive"
+	case ExclusiveAccess:
+		return "Exclusive Access"
+	case WriteExclusiveRegistrantsOnly:
+		return "Write Exclusive - Registrants Only"
+	case ExclusiveAccessRegistrantsOnly:
+		return "Exclusive Access - Registrants Only"
+	case WriteExclusiveAllRegistrants:
+		return "Write Exclusive - All Registrants"
+	case ExclusiveAccessAllRegistrants:
+		return "Exclusive Access - All Registrants"
+	}
+	return fmt.Sprintf("type %Xh", uint8(t))
+}
+
+// Scope of a reservation; only the whole logical unit is defined.
+type Scope uint8
+
+// LUScope is the whole logical unit. SPC-4 6.15.3.2.
+const LUScope Scope = 0
+
+// String names the scope as SPC-4 spells it.
+func (s Scope) String() string {
+	if s == LUScope {
+		return "LU_SCOPE"
+	}
+	return fmt.Sprintf("scope %Xh", uint8(s))
+}
+
+// InAction is a service action of PERSISTENT RESERVE IN. SPC-4 table 226.
+type InAction uint8
+
+// PERSISTENT RESERVE IN service actions.
+const (
+	InReadKeys           InAction = 0
+	InReadReservation    InAction = 1
+	InReportCapabilities InAction = 2
+	InReadFullStatus     InAction = 3
+)
+
+// String names the service action as SPC-4 spells it.
+func (a InAction) String() string {
+	switch a {
+	case InReadKeys:
+		return "READ KEYS"
+	case InReadReservation:
+		return "READ RESERVATION"
+	case InReportCapabilities:
+		return "REPORT CAPABILITIES"
+	case InReadFullStatus:
+		return "READ FULL STATUS"
+	}
+	return fmt.Sprintf("service action %02Xh", uint8(a))
+}
+
+// OutAction is a service action of PERSISTENT RESERVE OUT. SPC-4 table 243.
+type OutAction uint8
+
+// PERSISTENT RESERVE OUT service actions.
+const (
+	OutRegister                     OutAction = 0
+	OutReserve                      OutAction = 1
+	OutRelease                      OutAction = 2
+	OutClear                        OutAction = 3
+	OutPreempt                      OutAction = 4
+	OutPreemptAndAbort              OutAction = 5
+	OutRegisterAndIgnoreExistingKey OutAction = 6
+	OutRegisterAndMove              OutAction = 7
+	OutReplaceLostReservation       OutAction = 8
+)
+
+// String names the service action as SPC-4 spells it.
+func (a OutAction) String() string {
+	switch a {
+	case OutRegister:
+		return "REGISTER"
+	case OutReserve:
+		return "RESERVE"
+	case OutRelease:
+		return "RELEASE"
+	case OutClear:
+		return "CLEAR"
+	case OutPreempt:
+		return "PREEMPT"
+	case OutPreemptAndAbort:
+		return "PREEMPT AND ABORT"
+	case OutRegisterAndIgnoreExistingKey:
+		return "REGISTER AND IGNORE EXISTING KEY"
+	case OutRegisterAndMove:
+		return "REGISTER AND MOVE"
+	case OutReplaceLostReservation:
+		return "REPLACE LOST RESERVATION"
+	}
+	return fmt.Sprintf("service action %02Xh", uint8(a))
+}

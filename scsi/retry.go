@@ -1,0 +1,119 @@
+package scsi
+
+import (
+	"context"
+	"errors"
+	"time"
+)
+
+// Limits of [Retry].
+const (
+	// DefaultTimeout is how long a command may take with all its retries. A
+	// controller failover takes the better part of a minute.
+	DefaultTimeout = 60 * time.Second
+	// unitAttentions is how many are accepted in a row; more are an error.
+	unitAttentions = 5
+	// transportRetries is how often a read is repeated that got lost.
+	transportRetries = 3
+	firstBackoff     = 10 * time.Millisecond
+	longestBackoff   = 2 * time.Second
+)
+
+// Retry is a Transport that repeats what may be repeated:
+//
+//   - any command after a unit attention, at once, up to five times, save that
+//     PERSISTENT RESERVE OUT and writes come back after one that says that
+//     others changed the state (ErrStateChanged): the caller decided on the
+//     old state, and only it can decide again;
+//   - any command after BUSY, TASK SET FULL or an ALUA transition, with
+//     back-off, until Timeout;
+//   - reads that got lost on the way, three times. Never a PERSISTENT RESERVE
+//     OUT: it may have taken effect.
+//
+// A Retry belongs to one path and is used by one goroutine at a time.
+type Retry struct {
+	Transport Transport
+	// Timeout bounds one command with all its retries; zero means
+	// DefaultTimeout.
+	Timeout time.Duration
+	// AfterStateChange repeats commands that decide something after
+	// ErrStateChanged, too.
+	AfterStateChange bool
+	// Sleep replaces the clock in tests; nil sleeps.
+	Sleep func(context.Context, time.Duration) error
+}
+
+// Do sends the request as often as the rules say.
+func (r *Retry) Do(ctx context.Context, req *Request) (Reply, error) {
+	timeout := r.Timeout
+	if timeout == 0 {
+		timeout = DefaultTimeout
+	}
+	ctx, cancel := context.WithTimeout(ctx, timeout)
+	defer cancel()
+	var attentions, lost int
+	for wait := firstBackoff; ; {
+		// A command that decides something is never sent late: the state it
+		// was decided on may be gone.
+		if err := ctx.Err(); err != nil {
+			return Reply{}, &OpError{Class: errors.Join(ErrTimeout, err)}
+		}
+		reply, err := r.Transport.Do(ctx, req)
+		var e *OpError
+		if err != nil || !errors.As(reply.Err(), &e) {
+			return reply, err
+		}
+		switch {
+		case errors.Is(e, ErrUnitAttention):
+			if attentions++; attentions > unitAttentions || errors.Is(e, ErrStateChanged) && req.decides() && !r.AfterStateChange {
+				return reply, nil
+			}
+			continue
+		case errors.Is(e, ErrBusy):
+		case errors.Is(e, ErrTransport) && e.Reply.Host.transient() && !req.decides():
+			if lost++; lost > transportRetries {
+				return reply, nil
+			}
+		default:
+			return reply, nil
+		}
+		if err := r.sleep(ctx, wait); err != nil {
+			// The last answer says more than "deadline exceeded".
+			return reply, nil
+		}
+		wait = min(2*wait, longestBackoff)
+	}
+}
+
+func (r *Retry) sleep(ctx context.Context, d time.Duration) error {
+	if r.Sleep != nil {
+		return r.Sleep(ctx, d)
+	}
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-timer.C:
+		return nil
+	}
+}
+
+// decides reports whether the command changes what others see, so that it
+// must not be sent twice or on a state that has gone.
+func (r *Request) decides() bool {
+	switch r.Opcode() {
+	case OpPROut, OpWrite10, OpReserve6, OpRelease6:
+		return true
+	}
+	return false
+}
+
+// transient reports whether the host status speaks of a passing disturbance.
+func (h HostStatus) transient() bool {
+	switch h {
+	case HostBusBusy, HostReset, HostSoftError, HostImmRetry, HostRequeue, HostTransportDisrupted:
+		return true
+	}
+	return false
+}

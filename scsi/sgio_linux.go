@@ -1,0 +1,200 @@
+package scsi
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"runtime"
+	"sync/atomic"
+	"time"
+	"unsafe"
+
+	"golang.org/x/sys/unix"
+)
+
+// From Linux's include/scsi/sg.h.
+const (
+	sgIO           = 0x2285
+	sgInterfaceID  = 'S'
+	sgDxferNone    = -1
+	sgDxferToDev   = -2
+	sgDxferFromDev = -3
+	senseMax       = 96
+	// commandTimeout is what one command may take on the wire. Registrations
+	// take seconds on distributed arrays.
+	commandTimeout = 30 * time.Second
+	// abandonGrace is what the kernel's error recovery may take on top.
+	abandonGrace = 5 * time.Second
+)
+
+// sgIOHdr is struct sg_io_hdr. Its pointers are typed, so that the garbage
+// collector and a growing stack keep them right.
+type sgIOHdr struct {
+	interfaceID    int32
+	dxferDirection int32
+	cmdLen         uint8
+	mxSBLen        uint8
+	iovecCount     uint16
+	dxferLen       uint32
+	dxferp         *byte
+	cmdp           *byte
+	sbp            *byte
+	timeout        uint32 // milliseconds
+	flags          uint32
+	packID         int32
+	_              [4]byte
+	usrPtr         *byte
+	status         uint8
+	maskedStatus   uint8
+	msgStatus      uint8
+	sbLenWr        uint8
+	hostStatus     uint16
+	driverStatus   uint16
+	resid          int32
+	duration       uint32
+	info           uint32
+	_              [4]byte
+}
+
+// SGDevice is a Transport over Linux's SG_IO on a block or sg device.
+type SGDevice struct {
+	file *os.File
+	path string
+	// abandoned is set when a command outlived its deadline: it may still be
+	// in flight, and a second one beside it would break the order.
+	abandoned atomic.Bool
+}
+
+// OpenMode says how a device is opened.
+type OpenMode int
+
+// Modes. Opening a disk for writing makes udev read it over again when it is
+// closed, some sixty commands; nothing here needs it as root.
+const (
+	OpenReadOnly  OpenMode = unix.O_RDONLY
+	OpenReadWrite OpenMode = unix.O_RDWR
+)
+
+// ErrNotBlockDevice says that a name is no block or character device.
+var ErrNotBlockDevice = errors.New("not a device")
+
+// OpenSG opens a device. It sends no command. Errors: *os.PathError, or
+// ErrNotBlockDevice wrapped with the name.
+func OpenSG(path string, mode OpenMode) (*SGDevice, error) {
+	// The os package would put the descriptor into its poller, which block
+	// devices do not know.
+	fd, err := unix.Open(path, int(mode)|unix.O_NONBLOCK|unix.O_CLOEXEC, 0)
+	if err != nil {
+		return nil, &os.PathError{Op: "open", Path: path, Err: err}
+	}
+	var st unix.Stat_t
+	if err := unix.Fstat(fd, &st); err != nil {
+		unix.Close(fd)
+		return nil, &os.PathError{Op: "stat", Path: path, Err: err}
+	}
+	if kind := st.Mode & unix.S_IFMT; kind != unix.S_IFBLK && kind != unix.S_IFCHR {
+		unix.Close(fd)
+		return nil, fmt.Errorf("%s: %w", path, ErrNotBlockDevice)
+	}
+	return &SGDevice{file: os.NewFile(uintptr(fd), path), path: path}, nil
+}
+
+// Close closes the device. A command that was abandoned keeps it open until
+// the kernel returns.
+func (d *SGDevice) Close() error { return d.file.Close() }
+
+// Do sends one command and waits for its answer, at most until the deadline of
+// ctx or the command's timeout, whichever is earlier, and a grace for the
+// kernel's error recovery. A command that outlives that is abandoned, and so
+// is the device: every later Do fails.
+func (d *SGDevice) Do(ctx context.Context, req *Request) (Reply, error) {
+	if d.abandoned.Load() {
+		return Reply{}, &OpError{Device: d.path, Class: fmt.Errorf("an earlier command is still under way: %w", ErrTimeout)}
+	}
+	if err := ctx.Err(); err != nil {
+		return Reply{}, &OpError{Device: d.path, Class: errors.Join(ErrTimeout, err)}
+	}
+	timeout := req.Timeout
+	if timeout == 0 {
+		timeout = commandTimeout
+	}
+	if deadline, ok := ctx.Deadline(); ok {
+		timeout = min(timeout, max(time.Until(deadline), time.Millisecond))
+	}
+	call := newSGCall(req, timeout)
+	done := make(chan error, 1)
+	go func() { done <- call.run(d.file) }()
+	timer := time.NewTimer(timeout + abandonGrace)
+	defer timer.Stop()
+	select {
+	case err := <-done:
+		if err != nil {
+			return Reply{}, &os.PathError{Op: "SG_IO", Path: d.path, Err: err}
+		}
+		return call.reply(req), nil
+	case <-timer.C:
+		d.abandoned.Store(true)
+		return Reply{}, fmt.Errorf("%s: the kernel gave no answer: %w", d.path, context.DeadlineExceeded)
+	}
+}
+
+// sgCall owns the memory of one command: an abandoned one outlives its caller.
+type sgCall struct {
+	hdr   sgIOHdr
+	cdb   []byte
+	data  []byte
+	sense [senseMax]byte
+}
+
+func newSGCall(req *Request, timeout time.Duration) *sgCall {
+	c := &sgCall{cdb: append([]byte(nil), req.CDB...), data: make([]byte, len(req.Data))}
+	c.hdr = sgIOHdr{
+		interfaceID: sgInterfaceID, dxferDirection: sgDxferNone,
+		cmdLen: uint8(len(c.cdb)), cmdp: &c.cdb[0],
+		mxSBLen: senseMax, sbp: &c.sense[0],
+		timeout: uint32(max(timeout.Milliseconds(), 1)),
+	}
+	if len(c.data) > 0 {
+		c.hdr.dxferLen, c.hdr.dxferp = uint32(len(c.data)), &c.data[0]
+		switch req.Dir {
+		case DataOut:
+			copy(c.data, req.Data)
+			c.hdr.dxferDirection = sgDxferToDev
+		case DataIn:
+			c.hdr.dxferDirection = sgDxferFromDev
+		}
+	}
+	return c
+}
+
+// run is the one place where this package calls the kernel with a command.
+func (c *sgCall) run(f *os.File) error {
+	raw, err := f.SyscallConn()
+	if err != nil {
+		return err
+	}
+	var errno unix.Errno
+	if err := raw.Control(func(fd uintptr) {
+		// Never repeated on EINTR: the sg driver may have sent the command.
+		_, _, errno = unix.Syscall(unix.SYS_IOCTL, fd, sgIO, uintptr(unsafe.Pointer(&c.hdr)))
+	}); err != nil {
+		return err
+	}
+	runtime.KeepAlive(c)
+	if errno != 0 {
+		return errno
+	}
+	return nil
+}
+
+func (c *sgCall) reply(req *Request) Reply {
+	if req.Dir == DataIn {
+		copy(req.Data, c.data)
+	}
+	return Reply{
+		Status: Status(c.hdr.status), Host: HostStatus(c.hdr.hostStatus), Driver: DriverStatus(c.hdr.driverStatus),
+		Sense: append([]byte(nil), c.sense[:min(int(c.hdr.sbLenWr), senseMax)]...),
+		Resid: int(c.hdr.resid),
+	}
+}

@@ -1,0 +1,82 @@
+package scsi
+
+import (
+	"context"
+	"errors"
+)
+
+// Unit is a logical unit seen through one path, with the verbs by which
+// clusters use persistent reservations. Every error is an *OpError that
+// carries the path's name.
+type Unit struct {
+	name string
+	t    Transport
+}
+
+// NewUnit names the path behind t, which usually is a [Retry].
+func NewUnit(name string, t Transport) *Unit { return &Unit{name: name, t: t} }
+
+// Name returns the name of the path, as people know it: /dev/sda.
+func (u *Unit) Name() string { return u.name }
+
+// Transport returns what the unit sends its commands through.
+func (u *Unit) Transport() Transport { return u.t }
+
+func (u *Unit) named(err error) error {
+	var e *OpError
+	if errors.As(err, &e) && e.Device == "" {
+		e.Device = u.name
+	}
+	return err
+}
+
+// Capabilities asks what the device can do. ErrUnsupported from a device that
+// predates REPORT CAPABILITIES or knows no persistent reservations.
+func (u *Unit) Capabilities(ctx context.Context) (*Capabilities, error) {
+	c, err := ReportCapabilities{}.Execute(ctx, u.t)
+	return c, u.named(err)
+}
+
+// State reads registrations and reservation.
+func (u *Unit) State(ctx context.Context) (*State, error) {
+	s, err := ReadState(ctx, u.t)
+	return s, u.named(err)
+}
+
+// WWID reads the worldwide name of the logical unit from the device.
+func (u *Unit) WWID(ctx context.Context) (string, error) {
+	d, err := DeviceIdentification{}.Execute(ctx, u.t)
+	return d.WWID(), u.named(err)
+}
+
+// RegisterAndIgnore makes key the registration of this nexus, whatever it was
+// before. It is the only proof that this nexus is registered: a key in a list
+// may belong to a nexus of the past.
+func (u *Unit) RegisterAndIgnore(ctx context.Context, key Key, aptpl bool) error {
+	return u.out(ctx, &PROut{Action: OutRegisterAndIgnoreExistingKey, ActionKey: key, APTPL: aptpl})
+}
+
+// Register changes this nexus's registration from old to key; key 0
+// unregisters. ErrReservationConflict if old is not what is registered.
+func (u *Unit) Register(ctx context.Context, old, key Key, aptpl bool) error {
+	return u.out(ctx, &PROut{Action: OutRegister, Key: old, ActionKey: key, APTPL: aptpl})
+}
+
+// Reserve makes this nexus the holder, if nobody else is.
+func (u *Unit) Reserve(ctx context.Context, key Key, typ Type) error {
+	return u.out(ctx, &PROut{Action: OutReserve, Key: key, Type: typ})
+}
+
+// PreemptAndAbort removes every registration with the victim's key and aborts
+// its tasks. If the victim holds the reservation it passes to this nexus with
+// type typ; on an unreserved unit no reservation comes to be.
+func (u *Unit) PreemptAndAbort(ctx context.Context, key, victim Key, typ Type) error {
+	return u.out(ctx, &PROut{Action: OutPreemptAndAbort, Key: key, ActionKey: victim, Type: typ})
+}
+
+// Clear removes the reservation and every registration.
+func (u *Unit) Clear(ctx context.Context, key Key) error {
+	return u.out(ctx, &PROut{Action: OutClear, Key: key})
+}
+
+func (u *Unit) out(ctx context.Context, p *PROut) error { return u.named(p.Execute(ctx, u.t)) }
