@@ -1,0 +1,150 @@
+package cluster
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"lunguard/scsi"
+)
+
+// LeavingBit marks the key of a node that is about to give up its
+// registrations. No configured key may have it, and a key that differs from a
+// node's key only by it belongs to that node.
+const LeavingBit scsi.Key = 1 << 63
+
+// Leaving returns the key by which a node marks itself leaving.
+func Leaving(k scsi.Key) scsi.Key { return k | LeavingBit }
+
+// Config is a cluster: its nodes and its packages.
+type Config struct {
+	// Path is the file the config was read from.
+	Path string
+	Name string
+	// Tag is CLUSTER_PR_TAG, the high half of derived node keys; 0 if unset.
+	Tag      uint16
+	Nodes    []Node
+	Packages []Package
+}
+
+// Node is a member of the cluster.
+type Node struct {
+	Name string
+	// ID is NODE_ID, 0 if the node has an explicit key.
+	ID uint16
+	// Key is node_pr_key: the one key of the node on every path of every LUN.
+	Key scsi.Key
+}
+
+// PackageType says on how many nodes a package runs at once.
+type PackageType string
+
+// Package types, in the vendor's spelling.
+const (
+	Failover        PackageType = "failover"
+	MultiNode       PackageType = "multi_node"
+	SystemMultiNode PackageType = "system_multi_node"
+)
+
+// Package is what is started and halted, with the LUNs that it owns.
+type Package struct {
+	Name string
+	Type PackageType
+	// Nodes may run the package, in order of priority.
+	Nodes []string
+	// Groups are volume groups, without /dev/.
+	Groups []string
+	// Volumes are devices outside any volume group.
+	Volumes []string
+}
+
+// RunsOn reports whether the package may run on the node.
+func (p *Package) RunsOn(node string) bool { return slices.Contains(p.Nodes, node) }
+
+// Node returns the node of that name. The error is *UnknownNodeError.
+func (c *Config) Node(name string) (Node, error) {
+	for _, n := range c.Nodes {
+		if n.Name == name {
+			return n, nil
+		}
+	}
+	return Node{}, &UnknownNodeError{Name: name, Config: c}
+}
+
+// Package returns the package of that name. The error is *UnknownPackageError.
+func (c *Config) Package(name string) (*Package, error) {
+	for i := range c.Packages {
+		if c.Packages[i].Name == name {
+			return &c.Packages[i], nil
+		}
+	}
+	return nil, &UnknownPackageError{Name: name, Config: c}
+}
+
+// NodeOf returns the node that the key belongs to, marked leaving or not.
+// A nil config knows no node.
+func (c *Config) NodeOf(k scsi.Key) (Node, bool) {
+	if c == nil {
+		return Node{}, false
+	}
+	for _, n := range c.Nodes {
+		if n.Key == k&^LeavingBit {
+			return n, true
+		}
+	}
+	return Node{}, false
+}
+
+// Foreign returns those keys that belong to no node.
+func (c *Config) Foreign(keys []scsi.Key) []scsi.Key {
+	var foreign []scsi.Key
+	for _, k := range keys {
+		if _, ok := c.NodeOf(k); !ok {
+			foreign = append(foreign, k)
+		}
+	}
+	return foreign
+}
+
+// UnknownNodeError says that a node is not in the config.
+type UnknownNodeError struct {
+	Name   string
+	Config *Config
+}
+
+func (e *UnknownNodeError) Error() string {
+	return fmt.Sprintf("%s is not a node of %s", e.Name, e.Config.Path)
+}
+
+// UnknownPackageError says that a package is not in the config. The wording
+// is the vendor's, scripts look for it.
+type UnknownPackageError struct {
+	Name   string
+	Config *Config
+}
+
+func (e *UnknownPackageError) Error() string {
+	return e.Name + " is not a configured package name"
+}
+
+// ConfigError is one fault of a config file.
+type ConfigError struct {
+	File string
+	// Line counts from 1; 0 is the file as a whole.
+	Line int
+	// Word is the offending word, Expected what should have stood there.
+	Word, Expected string
+}
+
+func (e *ConfigError) Error() string {
+	var b strings.Builder
+	b.WriteString(e.File)
+	if e.Line > 0 {
+		fmt.Fprintf(&b, ":%d", e.Line)
+	}
+	b.WriteString(": ")
+	if e.Word != "" {
+		fmt.Fprintf(&b, "%q: ", e.Word)
+	}
+	return b.String() + e.Expected
+}

@@ -1,0 +1,154 @@
+package cluster
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"lunguard/scsi"
+)
+
+// DefaultParallel is how many LUNs are worked on at once. Each one blocks a
+// thread of the process while a command is under way.
+const DefaultParallel = 128
+
+// Run is one protocol under way: a package, the node that this is, and the
+// LUNs of the package as this host sees them.
+type Run struct {
+	Config  *Config
+	Package *Package
+	Node    Node
+	LUNs    []*LUN
+	// Parallel bounds how many LUNs are worked on at once; 0 means
+	// DefaultParallel, 1 makes the run deterministic.
+	Parallel int
+	// Log takes every change and every warning as it happens, from several
+	// goroutines at once. It may be nil.
+	Log func(Event)
+	// Now replaces the clock in tests; nil is the clock.
+	Now func() time.Time
+}
+
+// Action is what an Event tells.
+type Action string
+
+// Actions. Those of changes are the service actions by which they are made.
+const (
+	Registered   Action = "register"
+	Unregistered Action = "unregister"
+	Reserved     Action = "reserve"
+	Preempted    Action = "preempt"
+	Cleared      Action = "clear"
+	// PathFailed: the path is not used any further.
+	PathFailed Action = "path-failed"
+	// NotPersistent: the device can keep registrations through power loss but
+	// refuses to.
+	NotPersistent Action = "not-persistent"
+	// PathsMissing: fewer registrations are listed than paths were registered.
+	PathsMissing Action = "paths-missing"
+	// PerHost: the device registers all paths of a host at once.
+	PerHost Action = "per-host"
+	// Kept: the run failed, and the LUN stays reserved for this node because
+	// giving it up would leave it open to the node it was taken from.
+	Kept Action = "kept"
+)
+
+// Event is a change that was made, or a warning.
+type Event struct {
+	Action    Action
+	LUN, Path string
+	// Key is the key that was acted with, Victim whose registration went.
+	Key, Victim scsi.Key
+	// Generation is PRGENERATION as last read before the change.
+	Generation uint32
+	// Err tells why the change failed, or what the warning is about.
+	Err error
+}
+
+// Change reports whether the event is a command that was sent to change
+// something.
+func (e Event) Change() bool {
+	switch e.Action {
+	case Registered, Unregistered, Reserved, Preempted, Cleared:
+		return true
+	}
+	return false
+}
+
+func (r *Run) log(e Event) {
+	if r.Log != nil {
+		r.Log(e)
+	}
+}
+
+func (r *Run) now() time.Time {
+	if r.Now != nil {
+		return r.Now()
+	}
+	return time.Now()
+}
+
+// parallel calls f for 0 to n-1, several at once.
+func (r *Run) parallel(n int, f func(i int)) {
+	limit := r.Parallel
+	if limit == 0 {
+		limit = DefaultParallel
+	}
+	if limit == 1 {
+		for i := range n {
+			f(i)
+		}
+		return
+	}
+	var g errgroup.Group
+	g.SetLimit(limit)
+	for i := range n {
+		g.Go(func() error {
+			f(i)
+			return nil
+		})
+	}
+	_ = g.Wait() // f has no error
+}
+
+// each runs f on every target and joins the errors in the order of the
+// targets. One that fails does not stop the others.
+func (r *Run) each(targets []*target, f func(*target) error) error {
+	errs := make([]error, len(targets))
+	r.parallel(len(targets), func(i int) { errs[i] = f(targets[i]) })
+	return errors.Join(errs...)
+}
+
+// survey reads all LUNs and judges them: errors if one cannot be read, if two
+// names are one LUN, or if there is a foreign key anywhere (one
+// *ForeignKeyError a LUN). The targets come ordered, the arbiter first.
+func (r *Run) survey(ctx context.Context, read func(context.Context, *target) error) ([]*target, error) {
+	targets := make([]*target, len(r.LUNs))
+	for i, l := range r.LUNs {
+		targets[i] = r.target(l)
+	}
+	slices.SortFunc(targets, byWWID)
+	for i := 1; i < len(targets); i++ {
+		if a, b := targets[i-1], targets[i]; a.WWID == b.WWID {
+			return nil, &SharedLUNError{Names: []string{a.Name, b.Name}, WWID: a.WWID}
+		}
+	}
+	if err := r.each(targets, func(t *target) error { return read(ctx, t) }); err != nil {
+		return nil, err
+	}
+	return targets, r.judge(targets)
+}
+
+// judge finds foreign keys.
+func (r *Run) judge(targets []*target) error {
+	var errs []error
+	for _, t := range targets {
+		if keys := t.foreign(); len(keys) > 0 {
+			errs = append(errs, &ForeignKeyError{LUN: t.Name, Keys: keys})
+		}
+	}
+	return errors.Join(errs...)
+}

@@ -1,0 +1,26 @@
+package cluster
+
+import (
+	"context"
+
+	"lunguard/scsi"
+)
+
+// Status is what one LUN tells; with an error its state is unknown.
+type Status struct {
+	LUN   string
+	State *scsi.State
+	Err   error
+}
+
+// Show reads the LUNs of the run and changes nothing. The answers come in the
+// order of the LUNs. Package and Node of the run are not looked at.
+func (r *Run) Show(ctx context.Context) []Status {
+	list := make([]Status, len(r.LUNs))
+	r.parallel(len(r.LUNs), func(i int) {
+		t := r.target(r.LUNs[i])
+		list[i] = Status{LUN: t.Name, Err: t.read(ctx)}
+		list[i].State = t.state
+	})
+	return list
+}

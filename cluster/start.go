@@ -1,0 +1,323 @@
+package cluster
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"time"
+
+	"lunguard/scsi"
+)
+
+// undoTime is what giving up may take after a run was cancelled.
+const undoTime = 20 * time.Second
+
+// Start brings the LUNs of a failover package into this node's hands alone:
+// registered on every usable path, reserved Write Exclusive - Registrants
+// Only, every other node's registration gone. A LUN that was reserved stays
+// so at every instant.
+//
+// The LUN with the lowest WWID is the arbiter. It is won first, the others
+// follow, by its winner only. Without it two nodes could win one LUN each.
+//
+// Errors, joined where there are several: *NotMemberError, *LUNError,
+// *SharedLUNError, *ForeignKeyError (nothing was changed, unless the key
+// appeared in the middle), *LostError (another node has the package; nothing
+// of ours is left).
+func (r *Run) Start(ctx context.Context) error {
+	if !r.Package.RunsOn(r.Node.Name) {
+		return &NotMemberError{Node: r.Node.Name, Package: r.Package}
+	}
+	targets, err := r.survey(ctx, func(ctx context.Context, t *target) error { return t.survey(ctx) })
+	if err != nil || len(targets) == 0 {
+		return err
+	}
+	if err := r.takeAll(ctx, targets); err != nil {
+		// What was begun is brought to an end even if the run was cancelled.
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), undoTime)
+		defer cancel()
+		return errors.Join(err, r.giveUp(ctx, targets, err))
+	}
+	return nil
+}
+
+func (r *Run) takeAll(ctx context.Context, targets []*target) error {
+	arbiter, others := targets[0], targets[1:]
+	if err := arbiter.take(ctx, arbiter.lost); err != nil {
+		return err
+	}
+	if err := r.each(others, func(t *target) error {
+		return t.take(ctx, func() error { return arbiter.stillOurs(ctx) })
+	}); err != nil {
+		return err
+	}
+	return arbiter.confirm(ctx)
+}
+
+// lost says who has the LUN now.
+func (t *target) lost() error { return &LostError{LUN: t.Name, Winner: t.owner()} }
+
+// stillOurs reads the arbiter for the sake of another LUN. It reads with a
+// state of its own: several LUNs ask at once.
+func (t *target) stillOurs(ctx context.Context) error {
+	look := *t
+	look.usable = slices.Clone(t.usable)
+	if err := look.read(ctx); err != nil {
+		return err
+	}
+	if look.state.HeldBy(t.run.Node.Key) {
+		return nil
+	}
+	return look.lost()
+}
+
+// confirm looks at the arbiter after all other LUNs were won. If another node
+// has registered meanwhile but not taken it, it is removed again.
+func (t *target) confirm(ctx context.Context) error {
+	if err := t.read(ctx); err != nil {
+		return err
+	}
+	if t.exclusive() {
+		return nil
+	}
+	if !t.state.Has(t.run.Node.Key) && len(t.state.Registrations) > 0 {
+		return t.lost()
+	}
+	return t.take(ctx, t.lost)
+}
+
+// take makes the LUN this node's alone. rival is asked when our registration
+// has gone and another node's is there: an error gives up.
+func (t *target) take(ctx context.Context, rival func() error) error {
+	key := t.run.Node.Key
+	register := true
+	var last error
+	for range maxRounds {
+		last = t.seize(ctx, register)
+		if last != nil && !again(last) {
+			return &LUNError{LUN: t.Name, Err: last}
+		}
+		if err := t.read(ctx); err != nil {
+			return err
+		}
+		if keys := t.foreign(); len(keys) > 0 {
+			return &ForeignKeyError{LUN: t.Name, Keys: keys}
+		}
+		if t.registered && t.exclusive() {
+			t.checkPaths()
+			return nil
+		}
+		if t.registered && !t.state.Has(key) && len(t.state.Registrations) > 0 {
+			if err := rival(); err != nil {
+				return err
+			}
+		}
+		register = last != nil || !t.state.Has(key)
+	}
+	return &LUNError{LUN: t.Name, Err: errors.Join(ErrUnsettled, last)}
+}
+
+// checkPaths warns if the device lists fewer registrations of ours than paths
+// were registered.
+func (t *target) checkPaths() {
+	if n := t.state.Count(t.run.Node.Key); n < len(t.usable) {
+		t.run.log(Event{Action: PathsMissing, LUN: t.Name, Key: t.run.Node.Key})
+	}
+}
+
+// seize sends, once each, the commands that the state asks for.
+func (t *target) seize(ctx context.Context, register bool) error {
+	key := t.run.Node.Key
+	if register {
+		if err := t.register(ctx); err != nil {
+			return err
+		}
+	}
+	held := t.state.Reservation
+	switch {
+	case held == nil:
+		if err := t.reserve(ctx); err != nil {
+			return err
+		}
+	case held.Type.AllRegistrants():
+		// Victim 0 removes every other registration and moves the
+		// reservation to us, in one step.
+		return t.preempt(ctx, 0)
+	case held.Key == key && held.Type == reservationType && held.Scope == scsi.LUScope:
+	case held.Key == key:
+		// A holder preempts itself to change the type; that takes its other
+		// paths' registrations away.
+		if err := t.preempt(ctx, key); err != nil {
+			return err
+		}
+		if err := t.register(ctx); err != nil {
+			return err
+		}
+	default:
+		if err := t.preempt(ctx, held.Key); err != nil {
+			return err
+		}
+	}
+	for _, k := range t.state.Keys() {
+		if k == key || held != nil && k == held.Key {
+			continue
+		}
+		if err := t.preempt(ctx, k); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// register makes our key the registration of every usable path, one after the
+// other: arrays stall on several at once. Paths that fail are given up.
+func (t *target) register(ctx context.Context) error {
+	any := false
+	for _, p := range slices.Clone(t.usable) {
+		if err := t.refresh(ctx, any); err != nil {
+			return err
+		}
+		err := t.registerPath(ctx, p)
+		switch {
+		case err == nil:
+			any, t.registered = true, true
+		case pathFailed(err):
+			// It may have taken effect.
+			t.registered = true
+			t.dropIfFailed(p, err)
+		case any && errors.Is(err, scsi.ErrReservationConflict) && t.perHost(ctx):
+			t.run.log(Event{Action: PerHost, LUN: t.Name, Path: p.Name()})
+		default:
+			return err
+		}
+	}
+	if len(t.usable) == 0 {
+		return t.noPath()
+	}
+	return nil
+}
+
+// refresh reads anew if the decision to register has grown old, and lets it
+// stand if nothing speaks against it. Slow arrays take seconds a path.
+func (t *target) refresh(ctx context.Context, registered bool) error {
+	if !t.stale() {
+		return nil
+	}
+	if err := t.read(ctx); err != nil {
+		return err
+	}
+	if len(t.foreign()) > 0 || registered && !t.state.Has(t.run.Node.Key) {
+		return errStale
+	}
+	return nil
+}
+
+// perHost looks whether the device took the first path's registration for all
+// of this host's paths and refuses another.
+func (t *target) perHost(ctx context.Context) bool {
+	return t.read(ctx) == nil && t.state.Has(t.run.Node.Key)
+}
+
+// registerPath registers one path; without persistence through power loss if
+// the device refuses that.
+func (t *target) registerPath(ctx context.Context, p Nexus) error {
+	key := t.run.Node.Key
+	register := func() error {
+		return t.out(p, Event{Action: Registered, Key: key}, func() error { return p.RegisterAndIgnore(ctx, key, t.aptpl) })
+	}
+	err := register()
+	if t.aptpl && refusesPersistence(err) {
+		t.aptpl = false
+		t.run.log(Event{Action: NotPersistent, LUN: t.Name, Path: p.Name(), Err: err})
+		err = register()
+	}
+	return err
+}
+
+// refusesPersistence reports whether err is how devices refuse APTPL: invalid
+// field, or not ready because there is nowhere to store it.
+func refusesPersistence(err error) bool {
+	return errors.Is(err, scsi.ErrUnsupported) && scsi.ASCOf(err) != scsi.InvalidOpcode ||
+		scsi.ASCOf(err) == scsi.CommunicationFailure
+}
+
+func (t *target) reserve(ctx context.Context) error {
+	key := t.run.Node.Key
+	return t.onRegisteredPath(Event{Action: Reserved, Key: key}, func(p Nexus) error {
+		return p.Reserve(ctx, key, reservationType)
+	})
+}
+
+func (t *target) preempt(ctx context.Context, victim scsi.Key) error {
+	key := t.run.Node.Key
+	return t.onRegisteredPath(Event{Action: Preempted, Key: key, Victim: victim}, func(p Nexus) error {
+		return p.PreemptAndAbort(ctx, key, victim, reservationType)
+	})
+}
+
+// onRegisteredPath sends a command on the first usable path. If the path
+// fails it is given up, and the error asks for deciding anew.
+func (t *target) onRegisteredPath(e Event, send func(Nexus) error) error {
+	if len(t.usable) == 0 {
+		return t.noPath()
+	}
+	p := t.usable[0]
+	err := t.out(p, e, func() error { return send(p) })
+	t.dropIfFailed(p, err)
+	return err
+}
+
+// giveUp leaves the LUNs as they should be after a failed start. Who lost
+// leaves nothing of his own. After any other failure those LUNs are left that
+// were nobody's before; one that was taken from another node stays reserved,
+// or that node could write again.
+func (r *Run) giveUp(ctx context.Context, targets []*target, why error) error {
+	var lost *LostError
+	leaveAll := errors.As(why, &lost)
+	return r.each(targets, func(t *target) error {
+		switch {
+		case !t.registered:
+			return nil
+		case leaveAll, len(allKeys(t.before)) == 0:
+			return t.leave(ctx)
+		case !t.before.Has(r.Node.Key):
+			r.log(Event{Action: Kept, LUN: t.Name, Key: r.Node.Key})
+		}
+		return nil
+	})
+}
+
+// leave unregisters our paths. A conflict says that the registration has gone
+// already. The bit that keeps registrations through power loss is LU-wide and
+// set by every REGISTER: it must not be turned off for the others.
+func (t *target) leave(ctx context.Context) error {
+	key := t.run.Node.Key
+	var errs []error
+	for _, p := range t.usable {
+		err := t.leavePath(ctx, p)
+		if err != nil && !errors.Is(err, scsi.ErrReservationConflict) {
+			errs = append(errs, &LUNError{LUN: t.Name, Err: err})
+		}
+	}
+	if err := t.read(ctx); err != nil {
+		return errors.Join(append(errs, err)...)
+	}
+	if t.state.Has(key) {
+		errs = append(errs, &LUNError{LUN: t.Name, Err: ErrKeysLeft})
+	}
+	return errors.Join(errs...)
+}
+
+func (t *target) leavePath(ctx context.Context, p Nexus) error {
+	key := t.run.Node.Key
+	for range maxRounds {
+		// Quoting the old key makes this safe at any age: it removes our
+		// registration or nothing.
+		t.readAt = t.run.now()
+		err := t.out(p, Event{Action: Unregistered, Key: key}, func() error { return p.Register(ctx, key, 0, t.aptpl) })
+		if !errors.Is(err, scsi.ErrStateChanged) {
+			return err
+		}
+	}
+	return ErrUnsettled
+}
