@@ -6,7 +6,7 @@ import (
 	"fmt"
 )
 
-// ReadCapacity is READ CAPACITY(10). SBC-4 5.15.
+// ReadCapacity is READ CAPACITY(10) of SBC-4.
 type ReadCapacity struct{}
 
 // Capacity is the size of a block device.
@@ -16,8 +16,10 @@ type Capacity struct {
 	BlockSize uint32
 }
 
-// Execute sends the command. Devices larger than 2^32 blocks answer with the
-// largest value. Errors: *OpError.
+// Execute sends the command. Devices of more than 2^32 blocks answer with the
+// largest value, so Blocks is 2^32 for them. Errors: *OpError; ErrMalformed for
+// a short answer or a block length of 0, ErrReservationConflict from targets
+// that keep even this from others under Exclusive Access.
 func (ReadCapacity) Execute(ctx context.Context, t Transport) (Capacity, error) {
 	cdb := make([]byte, 10)
 	cdb[0] = byte(OpReadCapacity10)
@@ -33,10 +35,14 @@ func (ReadCapacity) Execute(ctx context.Context, t Transport) (Capacity, error) 
 	if len(data) < 8 {
 		return Capacity{}, malformed(OpReadCapacity10.String(), "%d bytes, 8 expected", len(data))
 	}
-	return Capacity{Blocks: uint64(binary.BigEndian.Uint32(data)) + 1, BlockSize: binary.BigEndian.Uint32(data[4:])}, nil
+	c := Capacity{Blocks: uint64(binary.BigEndian.Uint32(data)) + 1, BlockSize: binary.BigEndian.Uint32(data[4:])}
+	if c.BlockSize == 0 {
+		return Capacity{}, malformed(OpReadCapacity10.String(), "blocks of no bytes")
+	}
+	return c, nil
 }
 
-// Read is READ(10). SBC-4 5.11.
+// Read is READ(10) of SBC-4.
 type Read struct {
 	LBA uint32
 	// Blocks of BlockSize bytes each.
@@ -44,8 +50,12 @@ type Read struct {
 	BlockSize int
 }
 
-// Execute returns the data. Errors: *OpError.
+// Execute returns the data, all of it or an error. Errors: *OpError;
+// ErrReservationConflict if the reservation keeps this nexus from reading.
 func (r Read) Execute(ctx context.Context, t Transport) ([]byte, error) {
+	if r.BlockSize <= 0 {
+		return nil, fmt.Errorf("%s: blocks of %d bytes", OpRead10, r.BlockSize)
+	}
 	buf := make([]byte, int(r.Blocks)*r.BlockSize)
 	reply, err := Exec(ctx, t, OpRead10.String(), &Request{CDB: rwCDB(OpRead10, r.LBA, r.Blocks), Dir: DataIn, Data: buf})
 	if err != nil {
@@ -57,7 +67,7 @@ func (r Read) Execute(ctx context.Context, t Transport) ([]byte, error) {
 	return buf, nil
 }
 
-// Write is WRITE(10). SBC-4 5.45.
+// Write is WRITE(10) of SBC-4.
 type Write struct {
 	LBA       uint32
 	BlockSize int
@@ -66,7 +76,8 @@ type Write struct {
 }
 
 // Execute sends the data. Errors: *OpError; ErrReservationConflict if the
-// reservation keeps this nexus from writing.
+// reservation keeps this nexus from writing. Data that is no whole number of
+// blocks, or more than 65535 of them, is refused before anything is sent.
 func (w Write) Execute(ctx context.Context, t Transport) error {
 	if w.BlockSize <= 0 || len(w.Data)%w.BlockSize != 0 || len(w.Data)/w.BlockSize > 0xffff {
 		return fmt.Errorf("%s: %d bytes are no whole blocks of %d", OpWrite10, len(w.Data), w.BlockSize)
@@ -77,7 +88,8 @@ func (w Write) Execute(ctx context.Context, t Transport) error {
 		return err
 	}
 	if reply.Resid != 0 {
-		return malformed(OpWrite10.String(), "%d of %d bytes not written", reply.Resid, len(w.Data))
+		return &OpError{Op: OpWrite10.String(), Reply: reply, outcomeUnknown: true,
+			Class: fmt.Errorf("%w: %d of %d bytes not written", ErrMalformed, reply.Resid, len(w.Data))}
 	}
 	return nil
 }

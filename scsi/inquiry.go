@@ -33,7 +33,8 @@ type InquiryData struct {
 // inquiryAlloc is what every device of the last decades accepts.
 const inquiryAlloc = 36
 
-// Execute sends the command. Errors: *OpError.
+// Execute sends the command. Errors: *OpError; ErrMalformed for fewer than the
+// 36 bytes that every device has to give.
 func (Inquiry) Execute(ctx context.Context, t Transport) (*InquiryData, error) {
 	data, err := inquiry(ctx, t, false, 0, inquiryAlloc)
 	if err != nil {
@@ -70,7 +71,8 @@ func (d *InquiryData) MarshalBinary() ([]byte, error) {
 	return b, nil
 }
 
-// UnmarshalBinary decodes standard data. The error's class is ErrMalformed.
+// UnmarshalBinary decodes standard data. The strings are safe to print. The
+// error's class is ErrMalformed.
 func (d *InquiryData) UnmarshalBinary(b []byte) error {
 	if len(b) < inquiryAlloc {
 		return malformed(OpInquiry.String(), "%d bytes, %d expected", len(b), inquiryAlloc)
@@ -80,10 +82,22 @@ func (d *InquiryData) UnmarshalBinary(b []byte) error {
 	return nil
 }
 
-// field is an ASCII field of INQUIRY data without its padding.
+// field is an ASCII field of INQUIRY data (SPC-4 4.4.1) without its padding,
+// safe to print.
 func field(b []byte) string {
-	return strings.Trim(string(bytes.Map(printable, b)), " ?")
+	b = bytes.Trim(b, " \x00")
+	text := make([]byte, len(b))
+	for i, c := range b {
+		text[i] = '?'
+		if isText(c) {
+			text[i] = c
+		}
+	}
+	return string(text)
 }
+
+// isText reports whether c is a character that an ASCII field may hold.
+func isText(c byte) bool { return c >= 0x20 && c < 0x7f }
 
 // VPD pages.
 const (
@@ -104,6 +118,8 @@ func vpd(ctx context.Context, t Transport, page uint8) ([]byte, error) {
 		}
 		whole := 4 + int(binary.BigEndian.Uint16(data[2:]))
 		switch {
+		case whole > 0xffff:
+			return nil, malformed(OpInquiry.String(), "VPD page %02Xh says %d bytes, more than can be asked for", page, whole)
 		case whole <= len(data):
 			return data[:whole], nil
 		case alloc >= whole:
@@ -113,7 +129,7 @@ func vpd(ctx context.Context, t Transport, page uint8) ([]byte, error) {
 	}
 }
 
-// SerialNumber is INQUIRY with VPD page 80h. SPC-4 7.8.15.
+// SerialNumber is INQUIRY with VPD page 80h, Unit Serial Number. SPC-4 7.8.
 type SerialNumber struct{}
 
 // Execute returns the unit serial number without its padding. Errors: *OpError.
@@ -126,15 +142,21 @@ func (SerialNumber) Execute(ctx context.Context, t Transport) (string, error) {
 }
 
 // DecodeSerial reads a VPD page 80h, from the wire or from where the kernel
-// keeps it. The error's class is ErrMalformed.
+// keeps it, and returns the serial number without its padding, safe to print.
+// The error's class is ErrMalformed.
 func DecodeSerial(page []byte) (string, error) {
-	if len(page) < 4 || page[1] != vpdSerial || 4+int(binary.BigEndian.Uint16(page[2:])) > len(page) {
-		return "", malformed(OpInquiry.String(), "VPD page 80h of %d bytes", len(page))
+	if len(page) < 4 || page[1] != vpdSerial {
+		return "", malformed(OpInquiry.String(), "no VPD page 80h in %d bytes", len(page))
 	}
-	return field(page[4 : 4+binary.BigEndian.Uint16(page[2:])]), nil
+	n := int(binary.BigEndian.Uint16(page[2:]))
+	if n > len(page)-4 {
+		return "", malformed(OpInquiry.String(), "VPD page 80h says %d bytes, %d arrived", n, len(page)-4)
+	}
+	return field(page[4:][:n]), nil
 }
 
-// DeviceIdentification is INQUIRY with VPD page 83h. SPC-4 7.8.6.
+// DeviceIdentification is INQUIRY with VPD page 83h, Device Identification.
+// SPC-4 7.8.
 type DeviceIdentification struct{}
 
 // Execute sends the command. Errors: *OpError.
@@ -146,7 +168,7 @@ func (DeviceIdentification) Execute(ctx context.Context, t Transport) (Designato
 	return DecodeDesignators(data)
 }
 
-// DesignatorType is the DESIGNATOR TYPE of a designator. SPC-4 table 531.
+// DesignatorType is the DESIGNATOR TYPE of a designator. SPC-4 7.8.
 type DesignatorType uint8
 
 // Designator types that are used here.
@@ -158,7 +180,7 @@ const (
 	DesignatorSCSIName     DesignatorType = 8
 )
 
-// Designator is one name of the device. SPC-4 7.8.6.1.
+// Designator is one name of the device, of a port or of the target. SPC-4 7.8.
 type Designator struct {
 	Type DesignatorType
 	// Association: 0 is the logical unit, 1 the target port, 2 the target.
@@ -187,59 +209,115 @@ func DecodeDesignators(page []byte) (Designators, error) {
 		if len(body) < 4 || int(body[3]) > len(body)-4 {
 			return nil, malformed(op, "designator cut short in VPD page 83h")
 		}
+		value := body[4:][:body[3]]
 		list = append(list, Designator{
 			Type: DesignatorType(body[1] & 0x0f), Association: body[1] >> 4 & 3,
-			CodeSet: body[0] & 0x0f, Value: bytes.Clone(body[4 : 4+body[3]]),
+			CodeSet: body[0] & 0x0f, Value: bytes.Clone(value),
 		})
-		body = body[4+body[3]:]
+		body = body[4+len(value):]
 	}
 	return list, nil
 }
 
-// MarshalBinary encodes the page as a target sends it.
+// MarshalBinary encodes the page as a target sends it. It fails if a value has
+// more than 255 bytes or the page more than 65535.
 func (d Designators) MarshalBinary() ([]byte, error) {
 	b := []byte{0, vpdDevices, 0, 0}
 	for _, x := range d {
 		if len(x.Value) > 255 {
 			return nil, fmt.Errorf("designator of %d bytes", len(x.Value))
 		}
-		b = append(b, x.CodeSet, x.Association<<4|byte(x.Type), 0, byte(len(x.Value)))
+		b = append(b, x.CodeSet&0x0f, x.Association&3<<4|byte(x.Type)&0x0f, 0, byte(len(x.Value)))
 		b = append(b, x.Value...)
+	}
+	if len(b)-4 > 0xffff {
+		return nil, fmt.Errorf("VPD page 83h of %d bytes", len(b)-4)
 	}
 	binary.BigEndian.PutUint16(b[2:], uint16(len(b)-4))
 	return b, nil
 }
 
 // WWID returns the worldwide name of the logical unit, the same on every node
-// and path: the longest NAA designator, else EUI-64, SCSI name or T10 vendor
-// identification. It is empty if the device gives none.
+// and path: its longest NAA designator, else EUI-64, SCSI name, T10 vendor
+// identification, or an NAA designator that only its site keeps unique. It is
+// empty if the device gives none.
+//
+// Designators of a target port or of the target differ from path to path and
+// are never taken, nor are those that cannot tell two units apart because
+// they are empty, zero, a vendor's name alone or of a length that the standard
+// does not know. The order in the page makes no difference. The text is safe to
+// print.
 func (d Designators) WWID() string {
-	for _, t := range []DesignatorType{DesignatorNAA, DesignatorEUI64, DesignatorSCSIName, DesignatorT10} {
-		best := ""
-		for _, x := range d {
-			if x.Association != 0 || x.Type != t || len(x.Value) == 0 {
-				continue
-			}
-			text := x.text()
-			if len(text) > len(best) || len(text) == len(best) && text < best {
-				best = text
-			}
+	best, bestRank := "", 0
+	for _, x := range d {
+		rank := x.rank()
+		if rank == 0 || rank < bestRank {
+			continue
 		}
-		if best != "" {
-			return best
+		text := x.text()
+		if rank > bestRank || len(text) > len(best) || len(text) == len(best) && text < best {
+			best, bestRank = text, rank
 		}
 	}
-	return ""
+	return best
 }
 
+// NAA values that matter here: the upper half of the first byte.
+const (
+	naaExtended         = 2
+	naaLocal            = 3
+	naaRegistered       = 5
+	naaRegisteredExtend = 6
+)
+
+// rank orders what may name the logical unit; 0 is what may not.
+func (x Designator) rank() int {
+	if x.Association != 0 || len(bytes.Trim(x.Value, " \x00")) == 0 {
+		return 0
+	}
+	switch x.Type {
+	case DesignatorNAA:
+		switch naa, n := x.Value[0]>>4, len(x.Value); {
+		case naa == naaRegisteredExtend && n == 16, naa == naaRegistered && n == 8, naa == naaExtended && n == 8:
+			return 5
+		case naa == naaLocal && n == 8:
+			return 1
+		}
+	case DesignatorEUI64:
+		switch len(x.Value) {
+		case 8, 12, 16:
+			return 4
+		}
+	case DesignatorSCSIName:
+		return 3
+	case DesignatorT10:
+		// The vendor's name alone is on all its devices.
+		if len(bytes.TrimRight(x.Value, " \x00")) > 8 {
+			return 2
+		}
+	}
+	return 0
+}
+
+// text spells a designator. Different ones must not become one text (save for
+// the number of blanks in a T10 one), so what is no ASCII is spelt in
+// hexadecimal.
 func (x Designator) text() string {
 	switch x.Type {
 	case DesignatorNAA:
 		return "naa." + hex.EncodeToString(x.Value)
 	case DesignatorEUI64:
 		return "eui." + hex.EncodeToString(x.Value)
-	case DesignatorT10:
-		return "t10." + strings.Join(strings.Fields(field(x.Value)), "_")
 	}
-	return field(bytes.TrimRight(x.Value, "\x00"))
+	prefix, value := "", bytes.TrimRight(x.Value, " \x00")
+	if x.Type == DesignatorT10 {
+		prefix = "t10."
+	}
+	if bytes.ContainsFunc(value, func(r rune) bool { return r > 0x7e || !isText(byte(r)) }) {
+		return prefix + "0x" + hex.EncodeToString(value)
+	}
+	if x.Type == DesignatorT10 {
+		return prefix + strings.Join(strings.Fields(string(value)), "_")
+	}
+	return string(value)
 }

@@ -15,7 +15,8 @@ type Key uint64
 // than 64 bits, or zero.
 var ErrBadKey = errors.New("not a reservation key")
 
-// ParseKey reads a key in hexadecimal, with or without 0x.
+// ParseKey reads a key in hexadecimal, with or without 0x, in either case of
+// letters. The error is ErrBadKey with the text.
 func ParseKey(text string) (Key, error) {
 	digits := text
 	if len(digits) > 1 && (strings.HasPrefix(digits, "0x") || strings.HasPrefix(digits, "0X")) {

@@ -3,6 +3,8 @@ package scsi
 import (
 	"context"
 	"encoding/binary"
+	"errors"
+	"fmt"
 	"slices"
 )
 
@@ -51,7 +53,8 @@ func arrived(op string, buf []byte, resid int) ([]byte, error) {
 }
 
 // prList sends PERSISTENT RESERVE IN for an answer of unknown length and
-// returns the whole of it, or an error. spare is how much room must be left
+// returns the whole of it, or an error; errTooLong if it may be longer than the
+// largest allocation length there is. spare is how much room must be left
 // for the answer to be believed complete: LIO understates ADDITIONAL LENGTH
 // when a descriptor does not fit.
 func prList(ctx context.Context, t Transport, action InAction, alloc, spare int) ([]byte, error) {
@@ -71,11 +74,15 @@ func prList(ctx context.Context, t Transport, action InAction, alloc, spare int)
 			return data[:whole], nil
 		}
 		if alloc == maxAlloc {
-			return nil, malformed(prInName(action), "%d bytes do not fit into the largest answer of %d", whole, maxAlloc)
+			return nil, &OpError{Op: prInName(action), Class: fmt.Errorf("%w: %w: %d of %d bytes",
+				ErrMalformed, errTooLong, whole, maxAlloc)}
 		}
 		alloc = int(min(max((whole+int64(spare)+3)&^3, int64(2*alloc)), maxAlloc))
 	}
 }
+
+// errTooLong says that a list does not safely fit into any answer.
+var errTooLong = errors.New("list too long for one answer")
 
 // ReadKeys is PERSISTENT RESERVE IN with READ KEYS. SPC-4 6.15.2.
 type ReadKeys struct{}
@@ -83,12 +90,14 @@ type ReadKeys struct{}
 // ReadKeysResponse lists one key for each registered I_T nexus, so a key may
 // stand in it more than once, in the device's order. SPC-4 6.15.2.
 type ReadKeysResponse struct {
+	// Generation is PRGENERATION, a counter that wraps. Another value says
+	// that registrations changed; the same value proves nothing.
 	Generation uint32
 	Keys       []Key
 }
 
 // Execute sends the command, again with a larger buffer if the list did not
-// fit. Errors: *OpError.
+// fit. Errors: *OpError; ErrMalformed also for a list of more than 65532 bytes.
 func (ReadKeys) Execute(ctx context.Context, t Transport) (*ReadKeysResponse, error) {
 	data, err := prList(ctx, t, InReadKeys, readKeysAlloc, 0)
 	if err != nil {
@@ -156,6 +165,7 @@ type Reservation struct {
 // ReadReservationResponse tells the reservation, nil if there is none.
 // SPC-4 6.15.3.
 type ReadReservationResponse struct {
+	// Generation is PRGENERATION, which RESERVE and RELEASE do not count.
 	Generation  uint32
 	Reservation *Reservation
 }
@@ -197,7 +207,7 @@ func (r *ReadReservationResponse) UnmarshalBinary(b []byte) error {
 	case len(body) == 0:
 		*r = ReadReservationResponse{Generation: generation}
 		return nil
-	case len(body) < 16:
+	case len(body) != 16:
 		return malformed(prInName(InReadReservation), "ADDITIONAL LENGTH %d, 0 or 16 expected", len(body))
 	}
 	*r = ReadReservationResponse{Generation: generation, Reservation: &Reservation{
@@ -220,7 +230,9 @@ type Capabilities struct {
 	AllTargetPorts   bool // ATP_C
 	PersistCapable   bool // PTPL_C: can keep registrations through power loss
 	PersistActive    bool // PTPL_A: does so now
-	AllowCommands    uint8
+	// AllowCommands is the three bits of ALLOW COMMANDS, 0 to 7; 0 tells
+	// nothing.
+	AllowCommands uint8
 	// TypesValid (TMV) says that Types means something.
 	TypesValid bool
 	Types      TypeMask
@@ -268,8 +280,9 @@ func (c *Capabilities) Supports(t Type) bool { return !c.TypesValid || c.Types.H
 // capabilitiesLength is the LENGTH that the standard demands.
 const capabilitiesLength = 8
 
-// Execute sends the command. A LENGTH other than 8 is ErrMalformed: bridges
-// that answer GOOD with zeros to commands they do not know are found so.
+// Execute sends the command. Errors: *OpError. A LENGTH other than 8 is
+// ErrMalformed: bridges that answer GOOD with zeros to commands they do not
+// know are found so.
 func (ReportCapabilities) Execute(ctx context.Context, t Transport) (*Capabilities, error) {
 	data, err := prIn(ctx, t, InReportCapabilities, 256)
 	if err != nil {
@@ -338,13 +351,16 @@ type FullStatus struct {
 
 // ReadFullStatusResponse is the answer to READ FULL STATUS. SPC-4 6.15.5.
 type ReadFullStatusResponse struct {
+	// Generation is PRGENERATION, see ReadKeysResponse.
 	Generation  uint32
 	Descriptors []FullStatus
 }
 
 // Execute sends the command, again with a larger buffer if the list did not
 // fit or came close. Errors: *OpError; ErrMalformed if the list is longer
-// than the largest answer, in which case READ KEYS may still fit.
+// than the largest answer, in which case READ KEYS may still fit. Because LIO
+// leaves out a descriptor for which there is no room, and does not count it,
+// a list within one descriptor of the largest answer is refused, too.
 func (ReadFullStatus) Execute(ctx context.Context, t Transport) (*ReadFullStatusResponse, error) {
 	data, err := prList(ctx, t, InReadFullStatus, fullStatusAlloc, largestDescriptor)
 	if err != nil {

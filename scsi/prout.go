@@ -38,7 +38,8 @@ func prOutName(action OutAction) string { return OpPROut.String() + ", " + actio
 // basicListLen is the basic parameter list without TransportIDs.
 const basicListLen = 24
 
-// Marshal gives CDB and parameter list. SPC-4 6.16.1, 6.16.3.
+// Marshal gives CDB and parameter list; the PARAMETER LIST LENGTH in the CDB is
+// len(list). SPC-4 6.16.1, 6.16.3.
 func (p *PROut) Marshal() (cdb, list []byte) {
 	list = make([]byte, basicListLen)
 	binary.BigEndian.PutUint64(list, uint64(p.Key))
@@ -58,8 +59,8 @@ func (p *PROut) Marshal() (cdb, list []byte) {
 func prOutCDB(action OutAction, scope Scope, typ Type, n int) []byte {
 	cdb := make([]byte, 10)
 	cdb[0] = byte(OpPROut)
-	cdb[1] = byte(action)
-	cdb[2] = byte(scope)<<4 | byte(typ)
+	cdb[1] = byte(action) & 0x1f
+	cdb[2] = byte(scope)<<4 | byte(typ)&0x0f
 	binary.BigEndian.PutUint32(cdb[5:], uint32(n))
 	return cdb
 }
@@ -68,6 +69,7 @@ func prOutCDB(action OutAction, scope Scope, typ Type, n int) []byte {
 // destination nexus and move the reservation to it, in one step.
 // SPC-4 5.13.8, 6.16.4.
 type RegisterMove struct {
+	// Key is the RESERVATION KEY: the one this nexus is registered with.
 	Key Key
 	// ActionKey is registered for the destination; not 0.
 	ActionKey Key
@@ -88,7 +90,8 @@ func (p *RegisterMove) Execute(ctx context.Context, t Transport) error {
 	return err
 }
 
-// Marshal gives CDB and parameter list. SPC-4 6.16.4.
+// Marshal gives CDB and parameter list; SCOPE and TYPE in the CDB are 0, since
+// the reservation that moves keeps its own. SPC-4 6.16.4.
 func (p *RegisterMove) Marshal() (cdb, list []byte) {
 	list = make([]byte, basicListLen, basicListLen+len(p.Destination.raw))
 	binary.BigEndian.PutUint64(list, uint64(p.Key))
@@ -110,7 +113,7 @@ var (
 
 // UnmarshalPROut decodes CDB and parameter list as a target does; for
 // REGISTER AND MOVE use UnmarshalRegisterMove. Errors: ErrListLength,
-// ErrListField.
+// ErrListField. Fields that are reserved or obsolete are not looked at.
 func UnmarshalPROut(cdb, list []byte) (*PROut, error) {
 	if len(cdb) < 10 {
 		return nil, fmt.Errorf("CDB of %d bytes: %w", len(cdb), ErrListLength)

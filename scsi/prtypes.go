@@ -2,7 +2,7 @@ package scsi
 
 import "fmt"
 
-// Type is the kind of a persistent reservation. SPC-4 6.15.3.3.
+// Type is the kind of a persistent reservation. SPC-4 6.15.3.4.
 type Type uint8
 
 // Reservation types.
@@ -63,7 +63,7 @@ func (t Type) String() string {
 // Scope of a reservation; only the whole logical unit is defined.
 type Scope uint8
 
-// LUScope is the whole logical unit. SPC-4 6.15.3.2.
+// LUScope is the whole logical unit. SPC-4 6.15.3.3.
 const LUScope Scope = 0
 
 // String names the scope as SPC-4 spells it.
@@ -74,7 +74,7 @@ func (s Scope) String() string {
 	return fmt.Sprintf("scope %Xh", uint8(s))
 }
 
-// InAction is a service action of PERSISTENT RESERVE IN. SPC-4 table 226.
+// InAction is a service action of PERSISTENT RESERVE IN. SPC-4 6.15.1.
 type InAction uint8
 
 // PERSISTENT RESERVE IN service actions.
@@ -100,7 +100,7 @@ func (a InAction) String() string {
 	return fmt.Sprintf("service action %02Xh", uint8(a))
 }
 
-// OutAction is a service action of PERSISTENT RESERVE OUT. SPC-4 table 243.
+// OutAction is a service action of PERSISTENT RESERVE OUT. SPC-4 6.16.2.
 type OutAction uint8
 
 // PERSISTENT RESERVE OUT service actions.

@@ -28,7 +28,13 @@ const (
 //   - any command after BUSY, TASK SET FULL or an ALUA transition, with
 //     back-off, until Timeout;
 //   - reads that got lost on the way, three times. Never a PERSISTENT RESERVE
-//     OUT: it may have taken effect.
+//     OUT: it may have taken effect. What is not known here to be a read
+//     counts as a command that decides something.
+//
+// When the rules are exhausted the last Reply is returned, so that Reply.Err
+// tells what the device said last. A command that was not sent at all because
+// the deadline had passed or ctx was cancelled comes back as an *OpError of
+// class ErrTimeout; OutcomeUnknown is false for it.
 //
 // A Retry belongs to one path and is used by one goroutine at a time.
 type Retry struct {
@@ -39,7 +45,7 @@ type Retry struct {
 	// AfterStateChange repeats commands that decide something after
 	// ErrStateChanged, too.
 	AfterStateChange bool
-	// Sleep replaces the clock in tests; nil sleeps.
+	// Sleep replaces the clock in tests; nil sleeps. An error ends the retries.
 	Sleep func(context.Context, time.Duration) error
 }
 
@@ -55,8 +61,8 @@ func (r *Retry) Do(ctx context.Context, req *Request) (Reply, error) {
 	for wait := firstBackoff; ; {
 		// A command that decides something is never sent late: the state it
 		// was decided on may be gone.
-		if err := ctx.Err(); err != nil {
-			return Reply{}, &OpError{Class: errors.Join(ErrTimeout, err)}
+		if err := expired(ctx); err != nil {
+			return Reply{}, unsent("", err)
 		}
 		reply, err := r.Transport.Do(ctx, req)
 		var e *OpError
@@ -103,10 +109,10 @@ func (r *Retry) sleep(ctx context.Context, d time.Duration) error {
 // must not be sent twice or on a state that has gone.
 func (r *Request) decides() bool {
 	switch r.Opcode() {
-	case OpPROut, OpWrite10, OpReserve6, OpRelease6:
-		return true
+	case OpTestUnitReady, OpRequestSense, OpInquiry, OpReadCapacity10, OpReadCapacity16, OpRead10, OpPRIn:
+		return false
 	}
-	return false
+	return true
 }
 
 // transient reports whether the host status speaks of a passing disturbance.

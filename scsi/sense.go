@@ -5,7 +5,7 @@ import (
 	"fmt"
 )
 
-// SenseKey is the class of a CHECK CONDITION. SPC-4 4.5.6.
+// SenseKey is the class of a CHECK CONDITION. SPC-4 4.5.
 type SenseKey uint8
 
 // Sense keys.
@@ -19,6 +19,10 @@ const (
 	UnitAttention  SenseKey = 0x6
 	DataProtect    SenseKey = 0x7
 	AbortedCommand SenseKey = 0xb
+
+	// completed comes with the good status of a command that has something to
+	// tell all the same.
+	completed SenseKey = 0xf
 )
 
 // String names the sense key as SPC-4 spells it.
@@ -132,8 +136,11 @@ func (a ASC) text() string {
 
 // Sense is decoded sense data, of either format. SPC-4 4.5.
 type Sense struct {
-	Key      SenseKey
-	ASC      ASC
+	Key SenseKey
+	// ASC is 0 where the sense data is too short to hold it.
+	ASC ASC
+	// Deferred says that all this is about an earlier command, and that the
+	// one it came back for was not performed.
 	Deferred bool
 }
 
@@ -141,7 +148,7 @@ type Sense struct {
 var ErrNoSense = errors.New("no usable sense data")
 
 // DecodeSense reads fixed (70h, 71h) and descriptor (72h, 73h) sense data.
-// The error is ErrNoSense.
+// Only Key, ASC and Deferred are kept of it. The error is ErrNoSense.
 func DecodeSense(b []byte) (Sense, error) {
 	if len(b) == 0 {
 		return Sense{}, ErrNoSense
@@ -192,7 +199,13 @@ func (s Sense) Descriptor() []byte {
 }
 
 // String gives key and code in words.
-func (s Sense) String() string { return s.Key.String() + ", " + s.ASC.String() }
+func (s Sense) String() string {
+	text := s.Key.String() + ", " + s.ASC.String()
+	if s.Deferred {
+		return "deferred " + text
+	}
+	return text
+}
 
 // StateChanged reports whether the sense is a unit attention by which the
 // device says that others changed registrations or the reservation. Targets

@@ -21,6 +21,7 @@ const (
 	sgDxferToDev   = -2
 	sgDxferFromDev = -3
 	senseMax       = 96
+	maxCDB         = 16
 	// commandTimeout is what one command may take on the wire. Registrations
 	// take seconds on distributed arrays.
 	commandTimeout = 30 * time.Second
@@ -29,7 +30,8 @@ const (
 )
 
 // sgIOHdr is struct sg_io_hdr. Its pointers are typed, so that the garbage
-// collector and a growing stack keep them right.
+// collector and a growing stack keep them right, and so that Go aligns it as C
+// does wherever pointers have 4 or 8 bytes.
 type sgIOHdr struct {
 	interfaceID    int32
 	dxferDirection int32
@@ -43,7 +45,6 @@ type sgIOHdr struct {
 	timeout        uint32 // milliseconds
 	flags          uint32
 	packID         int32
-	_              [4]byte
 	usrPtr         *byte
 	status         uint8
 	maskedStatus   uint8
@@ -54,7 +55,6 @@ type sgIOHdr struct {
 	resid          int32
 	duration       uint32
 	info           uint32
-	_              [4]byte
 }
 
 // SGDevice is a Transport over Linux's SG_IO on a block or sg device.
@@ -64,6 +64,10 @@ type SGDevice struct {
 	// abandoned is set when a command outlived its deadline: it may still be
 	// in flight, and a second one beside it would break the order.
 	abandoned atomic.Bool
+	// issue hands a command to the kernel and grace is added to its timeout;
+	// tests replace them.
+	issue func(*sgCall) error
+	grace time.Duration
 }
 
 // OpenMode says how a device is opened.
@@ -79,11 +83,13 @@ const (
 // ErrNotBlockDevice says that a name is no block or character device.
 var ErrNotBlockDevice = errors.New("not a device")
 
-// OpenSG opens a device. It sends no command. Errors: *os.PathError, or
-// ErrNotBlockDevice wrapped with the name.
+// OpenSG opens a block device or an sg device. It sends no command, so what it
+// opens may still be something that takes none: the first command then gives
+// ErrUnsupported. A partition stands for its whole disk. Errors: *os.PathError
+// (errors.Is with os.ErrNotExist, os.ErrPermission), or ErrNotBlockDevice
+// wrapped with the name.
 func OpenSG(path string, mode OpenMode) (*SGDevice, error) {
-	// The os package would put the descriptor into its poller, which block
-	// devices do not know.
+	// O_NONBLOCK keeps the open itself from waiting for a medium.
 	fd, err := unix.Open(path, int(mode)|unix.O_NONBLOCK|unix.O_CLOEXEC, 0)
 	if err != nil {
 		return nil, &os.PathError{Op: "open", Path: path, Err: err}
@@ -97,23 +103,39 @@ func OpenSG(path string, mode OpenMode) (*SGDevice, error) {
 		unix.Close(fd)
 		return nil, fmt.Errorf("%s: %w", path, ErrNotBlockDevice)
 	}
-	return &SGDevice{file: os.NewFile(uintptr(fd), path), path: path}, nil
+	// Blocking again, or the os package puts an sg device into its poller, and
+	// Close then waits for a command that has been abandoned.
+	if err := unix.SetNonblock(fd, false); err != nil {
+		unix.Close(fd)
+		return nil, &os.PathError{Op: "fcntl", Path: path, Err: err}
+	}
+	d := &SGDevice{file: os.NewFile(uintptr(fd), path), path: path, grace: abandonGrace}
+	d.issue = func(c *sgCall) error { return c.run(d.file) }
+	return d, nil
 }
 
-// Close closes the device. A command that was abandoned keeps it open until
-// the kernel returns.
+// Close closes the device, without waiting: a command that was abandoned keeps
+// it open until the kernel returns.
 func (d *SGDevice) Close() error { return d.file.Close() }
 
 // Do sends one command and waits for its answer, at most until the deadline of
 // ctx or the command's timeout, whichever is earlier, and a grace for the
 // kernel's error recovery. A command that outlives that is abandoned, and so
 // is the device: every later Do fails.
+//
+// A ctx that is cancelled while the command is under way does not end the wait,
+// for its answer is worth more. Errors are those of the system call in an
+// *os.PathError, context.DeadlineExceeded for an abandoned command, and an
+// *OpError of class ErrTimeout for one that was not sent.
 func (d *SGDevice) Do(ctx context.Context, req *Request) (Reply, error) {
 	if d.abandoned.Load() {
 		return Reply{}, &OpError{Device: d.path, Class: fmt.Errorf("an earlier command is still under way: %w", ErrTimeout)}
 	}
-	if err := ctx.Err(); err != nil {
-		return Reply{}, &OpError{Device: d.path, Class: errors.Join(ErrTimeout, err)}
+	if len(req.CDB) == 0 || len(req.CDB) > maxCDB {
+		return Reply{}, &OpError{Device: d.path, Class: fmt.Errorf("%w: CDB of %d bytes", ErrUnsupported, len(req.CDB))}
+	}
+	if err := expired(ctx); err != nil {
+		return Reply{}, unsent(d.path, err)
 	}
 	timeout := req.Timeout
 	if timeout == 0 {
@@ -124,19 +146,20 @@ func (d *SGDevice) Do(ctx context.Context, req *Request) (Reply, error) {
 	}
 	call := newSGCall(req, timeout)
 	done := make(chan error, 1)
-	go func() { done <- call.run(d.file) }()
-	timer := time.NewTimer(timeout + abandonGrace)
+	go func() { done <- d.issue(call) }()
+	timer := time.NewTimer(timeout + d.grace)
 	defer timer.Stop()
+	var err error
 	select {
-	case err := <-done:
-		if err != nil {
-			return Reply{}, &os.PathError{Op: "SG_IO", Path: d.path, Err: err}
-		}
-		return call.reply(req), nil
+	case err = <-done:
 	case <-timer.C:
 		d.abandoned.Store(true)
 		return Reply{}, fmt.Errorf("%s: the kernel gave no answer: %w", d.path, context.DeadlineExceeded)
 	}
+	if err != nil {
+		return Reply{}, &os.PathError{Op: "SG_IO", Path: d.path, Err: err}
+	}
+	return call.reply(req), nil
 }
 
 // sgCall owns the memory of one command: an abandoned one outlives its caller.
@@ -155,7 +178,7 @@ func newSGCall(req *Request, timeout time.Duration) *sgCall {
 		mxSBLen: senseMax, sbp: &c.sense[0],
 		timeout: uint32(max(timeout.Milliseconds(), 1)),
 	}
-	if len(c.data) > 0 {
+	if len(c.data) > 0 && req.Dir != NoData {
 		c.hdr.dxferLen, c.hdr.dxferp = uint32(len(c.data)), &c.data[0]
 		switch req.Dir {
 		case DataOut:
@@ -174,20 +197,37 @@ func (c *sgCall) run(f *os.File) error {
 	if err != nil {
 		return err
 	}
-	var errno unix.Errno
-	if err := raw.Control(func(fd uintptr) {
-		// Never repeated on EINTR: the sg driver may have sent the command.
-		_, _, errno = unix.Syscall(unix.SYS_IOCTL, fd, sgIO, uintptr(unsafe.Pointer(&c.hdr)))
-	}); err != nil {
+	// A signal that this thread takes would interrupt the sg driver's wait, and
+	// because the runtime's handlers have SA_RESTART the kernel would then send
+	// the command a second time. Other threads take signals meanwhile.
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
+	var all, old unix.Sigset_t
+	for i := range all.Val {
+		all.Val[i] = ^all.Val[i]
+	}
+	if err := unix.PthreadSigmask(unix.SIG_SETMASK, &all, &old); err != nil {
 		return err
 	}
+	var errno unix.Errno
+	err = raw.Control(func(fd uintptr) {
+		// Never repeated on EINTR: the sg driver may have sent the command.
+		_, _, errno = unix.Syscall(unix.SYS_IOCTL, fd, sgIO, uintptr(unsafe.Pointer(&c.hdr)))
+	})
 	runtime.KeepAlive(c)
+	// Cannot fail: the mask is one that the kernel gave.
+	_ = unix.PthreadSigmask(unix.SIG_SETMASK, &old, nil)
+	if err != nil {
+		// Control fails only before it calls, on a file that was closed.
+		return os.ErrClosed
+	}
 	if errno != 0 {
 		return errno
 	}
 	return nil
 }
 
+// reply takes the answer over into the caller's memory.
 func (c *sgCall) reply(req *Request) Reply {
 	if req.Dir == DataIn {
 		copy(req.Data, c.data)

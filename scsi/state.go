@@ -9,6 +9,7 @@ import (
 // State is all that a device tells of its registrations and reservation at
 // one moment.
 type State struct {
+	// Generation is PRGENERATION, see ReadKeysResponse.
 	Generation uint32
 	// Registrations has one entry a registered nexus. Where the device has no
 	// READ FULL STATUS the entries carry keys only, and Identified is false.
@@ -39,7 +40,8 @@ func (s *State) Count(k Key) int {
 func (s *State) Has(k Key) bool { return s.Count(k) > 0 }
 
 // HeldBy reports whether the key's nexus holds the reservation, or is one of
-// the holders.
+// the holders: under an all-registrants type every registered key is. Nexuses
+// that share one key cannot be told apart by it.
 func (s *State) HeldBy(k Key) bool {
 	if s.Reservation == nil {
 		return false
@@ -56,19 +58,24 @@ const stateTries = 5
 
 // ReadState reads registrations and reservation: READ FULL STATUS, or READ
 // KEYS and READ RESERVATION where the device lacks it or where its answer is
-// too long. Errors: *OpError.
+// too long. The pair is read until two readings of the keys around one of the
+// reservation are equal, five times at most. Errors: *OpError; ErrMalformed for
+// a registration with key 0, for two different holders, and for a pair that
+// does not come to rest. A State is never returned with an error.
 func ReadState(ctx context.Context, t Transport) (*State, error) {
 	full, err := ReadFullStatus{}.Execute(ctx, t)
 	if err == nil {
 		return stateOf(full)
 	}
-	if errors.Is(err, ErrUnsupported) && ASCOf(err) != InvalidOpcode {
+	noFullStatus := errors.Is(err, ErrUnsupported) && ASCOf(err) != InvalidOpcode
+	if noFullStatus || errors.Is(err, errTooLong) {
 		return readStatePair(ctx, t)
 	}
 	return nil, err
 }
 
-// stateOf turns descriptors into a State and refuses what cannot be.
+// stateOf turns descriptors into a State and refuses what cannot be. A target
+// that folds the nexuses of one host may mark several of them as the holder.
 func stateOf(full *ReadFullStatusResponse) (*State, error) {
 	s := &State{Generation: full.Generation, Registrations: full.Descriptors, Identified: true}
 	for _, d := range full.Descriptors {

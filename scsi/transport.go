@@ -10,7 +10,9 @@ import (
 //
 // Do returns an error only if no answer came back from the other side at all
 // (system call failed, deadline passed). Whatever the device or the host
-// adapter said stands in the Reply, good or bad; [Reply.Err] tells which.
+// adapter said stands in the Reply, good or bad; [Reply.Err] tells which. An
+// error is taken to leave open whether the command took effect, unless it is
+// an *OpError, ENOTTY or a lack of permission: these say that it was not sent.
 // At most one command may be in flight on a Transport.
 type Transport interface {
 	Do(ctx context.Context, req *Request) (Reply, error)
@@ -34,7 +36,8 @@ type Request struct {
 	// For DataIn its length equals the ALLOCATION LENGTH of the CDB: some
 	// targets refuse anything else.
 	Data []byte
-	// Timeout of this command on the wire. Zero leaves it to the transport.
+	// Timeout of this command on the wire, in whole milliseconds; zero leaves
+	// it to the transport.
 	Timeout time.Duration
 }
 
@@ -51,8 +54,10 @@ type Reply struct {
 	Status Status
 	Host   HostStatus
 	Driver DriverStatus
-	Sense  []byte
+	// Sense is the sense data as it came, cut to what arrived; see DecodeSense.
+	Sense []byte
 	// Resid is the number of bytes of Request.Data that were not transferred.
+	// For DataIn only the first len(Data)-Resid bytes are the device's.
 	Resid int
 }
 

@@ -7,6 +7,8 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"unicode"
+	"unicode/utf8"
 )
 
 // Protocol is a PROTOCOL IDENTIFIER. SPC-4 7.6.1.
@@ -52,14 +54,15 @@ func (p Protocol) String() string {
 type TransportID struct{ raw string }
 
 // ErrBadTransportID says that bytes are no TransportID: shorter than 24 or
-// than their own length, or not a multiple of four.
+// than their own length, or of a length that iSCSI does not allow.
 var ErrBadTransportID = errors.New("not a TransportID")
 
 // minTransportID is the least length of any TransportID.
 const minTransportID = 24
 
-// DecodeTransportID reads the one TransportID that fills b.
-// The error is ErrBadTransportID.
+// DecodeTransportID reads the one TransportID that fills b. Padding behind the
+// length that the protocol gives is dropped; one of an unknown protocol is all
+// of b. The error is ErrBadTransportID.
 func DecodeTransportID(b []byte) (TransportID, error) {
 	n, err := transportIDLen(b)
 	if err != nil {
@@ -165,16 +168,25 @@ func SOPTransportID(routingID uint16) TransportID {
 	return TransportID{raw: string(b)}
 }
 
-// ISCSIDeviceTransportID names an iSCSI initiator device, all its ports.
+// ISCSIDeviceTransportID names an iSCSI initiator device, all its ports. A name
+// too long for any TransportID gives the zero value.
 func ISCSIDeviceTransportID(name string) TransportID { return iscsiTransportID(0x05, name) }
 
 // ISCSIPortTransportID names one iSCSI initiator port: name and ISID, of
-// which the low 48 bits count.
+// which the low 48 bits count. A name too long for any TransportID gives the
+// zero value.
 func ISCSIPortTransportID(name string, isid uint64) TransportID {
 	return iscsiTransportID(0x45, fmt.Sprintf("%s,i,0x%012x", name, isid&(1<<48-1)))
 }
 
+// maxISCSIText is the longest name whose NUL still fits behind the largest
+// ADDITIONAL LENGTH that is a multiple of four. (iSCSI itself ends at 223.)
+const maxISCSIText = 0xfffc - 1
+
 func iscsiTransportID(first byte, text string) TransportID {
+	if len(text) > maxISCSIText {
+		return TransportID{}
+	}
 	// The name is NUL-terminated and padded to a multiple of four.
 	n := max((len(text)+1+3)&^3, minTransportID-4)
 	b := make([]byte, 4+n)
@@ -212,33 +224,49 @@ func (t TransportID) ISCSIName() (name, isid string, ok bool) {
 	if t.Protocol() != ProtocolISCSI || len(t.raw) < minTransportID {
 		return "", "", false
 	}
-	text := t.raw[4:]
-	if end := strings.IndexByte(text, 0); end >= 0 {
-		text = text[:end]
-	}
+	text := t.iscsiText()
 	if t.Format() == 1 {
-		if at := strings.LastIndex(strings.ToLower(text), ",i,0x"); at >= 0 {
+		if at := strings.LastIndex(lowerASCII(text), ",i,0x"); at >= 0 {
 			return text[:at], text[at+5:], true
 		}
 	}
 	return text, "", true
 }
 
+// iscsiText is all up to the NUL.
+func (t TransportID) iscsiText() string {
+	text, _, _ := strings.Cut(t.raw[4:], "\x00")
+	return text
+}
+
+// lowerASCII leaves every other byte as it is: strings.ToLower changes the
+// length of some runes and makes all bytes that are no UTF-8 equal.
+func lowerASCII(s string) string {
+	b := []byte(s)
+	for i, c := range b {
+		if 'A' <= c && c <= 'Z' {
+			b[i] = c + 'a' - 'A'
+		}
+	}
+	return string(b)
+}
+
 // Canonical returns the TransportID by which two spellings of one iSCSI port
-// compare equal: lower case and least padding. Others come back as they are.
+// compare equal: lower case (of ASCII, which iSCSI names are but for a few) and
+// least padding. Others come back as they are.
 func (t TransportID) Canonical() TransportID {
-	name, isid, ok := t.ISCSIName()
-	if !ok || t.Format() > 1 {
+	if _, _, ok := t.ISCSIName(); !ok || t.Format() > 1 {
 		return t
 	}
-	text := strings.ToLower(name)
-	if isid != "" {
-		text += ",i,0x" + strings.ToLower(isid)
+	text := lowerASCII(t.iscsiText())
+	if len(text) > maxISCSIText {
+		return t
 	}
 	return iscsiTransportID(t.raw[0], text)
 }
 
-// String names the port for people: the protocol and its own identifier.
+// String names the port for people: the protocol and its own identifier in
+// hexadecimal, or the iSCSI name. It is safe to print.
 func (t TransportID) String() string {
 	if t.IsZero() {
 		return "none"
@@ -270,9 +298,11 @@ func (t TransportID) String() string {
 	return t.Protocol().String() + "," + hex.EncodeToString(b)
 }
 
-// printable replaces what a terminal would take for a command.
+// printable replaces what a terminal would take for a command, and what it
+// would not show or would show elsewhere: control and format characters, odd
+// blanks, and bytes that are no UTF-8.
 func printable(r rune) rune {
-	if r < 0x20 || r == 0x7f || (r >= 0x80 && r < 0xa0) {
+	if r == utf8.RuneError || !unicode.IsPrint(r) {
 		return '?'
 	}
 	return r

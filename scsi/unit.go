@@ -37,13 +37,14 @@ func (u *Unit) Capabilities(ctx context.Context) (*Capabilities, error) {
 	return c, u.named(err)
 }
 
-// State reads registrations and reservation.
+// State reads registrations and reservation; see ReadState.
 func (u *Unit) State(ctx context.Context) (*State, error) {
 	s, err := ReadState(ctx, u.t)
 	return s, u.named(err)
 }
 
-// WWID reads the worldwide name of the logical unit from the device.
+// WWID reads the worldwide name of the logical unit from the device; see
+// [Designators.WWID]. It is empty, without an error, if the device has none.
 func (u *Unit) WWID(ctx context.Context) (string, error) {
 	d, err := DeviceIdentification{}.Execute(ctx, u.t)
 	return d.WWID(), u.named(err)
@@ -52,8 +53,18 @@ func (u *Unit) WWID(ctx context.Context) (string, error) {
 // RegisterAndIgnore makes key the registration of this nexus, whatever it was
 // before. It is the only proof that this nexus is registered: a key in a list
 // may belong to a nexus of the past.
+//
+// SPC-2 devices lack the service action; there it is REGISTER, which works
+// unless the nexus is registered with a key that nobody here knows.
 func (u *Unit) RegisterAndIgnore(ctx context.Context, key Key, aptpl bool) error {
-	return u.out(ctx, &PROut{Action: OutRegisterAndIgnoreExistingKey, ActionKey: key, APTPL: aptpl})
+	err := u.out(ctx, &PROut{Action: OutRegisterAndIgnoreExistingKey, ActionKey: key, APTPL: aptpl})
+	if !errors.Is(err, ErrUnsupported) || ASCOf(err) != InvalidFieldInCDB {
+		return err
+	}
+	if err = u.Register(ctx, 0, key, aptpl); errors.Is(err, ErrReservationConflict) {
+		err = u.Register(ctx, key, key, aptpl)
+	}
+	return err
 }
 
 // Register changes this nexus's registration from old to key; key 0
@@ -63,6 +74,8 @@ func (u *Unit) Register(ctx context.Context, old, key Key, aptpl bool) error {
 }
 
 // Reserve makes this nexus the holder, if nobody else is.
+// ErrReservationConflict if somebody is, if the reservation that this nexus
+// holds has another type, or if key is not its registration.
 func (u *Unit) Reserve(ctx context.Context, key Key, typ Type) error {
 	return u.out(ctx, &PROut{Action: OutReserve, Key: key, Type: typ})
 }
@@ -70,11 +83,14 @@ func (u *Unit) Reserve(ctx context.Context, key Key, typ Type) error {
 // PreemptAndAbort removes every registration with the victim's key and aborts
 // its tasks. If the victim holds the reservation it passes to this nexus with
 // type typ; on an unreserved unit no reservation comes to be.
+// ErrReservationConflict if key is not this nexus's registration, or if nobody
+// is registered with the victim's. SPC-4 5.13.11.2.
 func (u *Unit) PreemptAndAbort(ctx context.Context, key, victim Key, typ Type) error {
 	return u.out(ctx, &PROut{Action: OutPreemptAndAbort, Key: key, ActionKey: victim, Type: typ})
 }
 
 // Clear removes the reservation and every registration.
+// ErrReservationConflict if key is not this nexus's registration.
 func (u *Unit) Clear(ctx context.Context, key Key) error {
 	return u.out(ctx, &PROut{Action: OutClear, Key: key})
 }

@@ -1,0 +1,229 @@
+package simlun
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+
+	"lunguard/scsi"
+)
+
+// The state file is one line that tells what it is, how long the rest is and
+// its digest, and then JSON.
+const (
+	magic         = "lunguard-simulated-lun"
+	formatVersion = 1
+)
+
+// Errors of reading a state file.
+var (
+	// ErrNotSimulated says that a path names no simulated LUN: a device, a
+	// directory, or a file of something else.
+	ErrNotSimulated = errors.New("not a simulated LUN")
+	// ErrCorrupt says that a simulated LUN's state file is damaged.
+	ErrCorrupt = errors.New("damaged state of a simulated LUN")
+)
+
+// savedMachine is the JSON of a Machine without its medium.
+type savedMachine struct {
+	Config        Config              `json:"config"`
+	Registrations []savedRegistration `json:"registrations,omitempty"`
+	Reserved      scsi.Type           `json:"reserved,omitempty"`
+	Generation    uint32              `json:"generation"`
+	APTPL         bool                `json:"aptpl,omitempty"`
+	Sessions      []savedSession      `json:"sessions,omitempty"`
+	Legacy        savedNexus          `json:"legacy,omitzero"`
+	Tasks         []savedTask         `json:"tasks,omitempty"`
+	LastTask      TaskID              `json:"lastTask,omitempty"`
+	Busy          int                 `json:"busy,omitempty"`
+	Plan          string              `json:"plan,omitempty"`
+	Hits          []int               `json:"hits,omitempty"`
+}
+
+// savedNexus is a NexusID with its TransportID in hexadecimal: no byte of it
+// gets lost.
+type savedNexus struct {
+	Port     string `json:"port"`
+	Relative uint16 `json:"relative"`
+}
+
+type savedRegistration struct {
+	Nexus      savedNexus `json:"nexus"`
+	Key        scsi.Key   `json:"key"`
+	AllTgtPort bool       `json:"allTgtPort,omitempty"`
+	Holder     bool       `json:"holder,omitempty"`
+	Stale      bool       `json:"stale,omitempty"`
+}
+
+type savedSession struct {
+	Nexus      savedNexus `json:"nexus"`
+	LoggedIn   bool       `json:"loggedIn,omitempty"`
+	Failed     bool       `json:"failed,omitempty"`
+	Attentions []scsi.ASC `json:"attentions,omitempty"`
+}
+
+type savedTask struct {
+	ID    TaskID     `json:"id"`
+	Nexus savedNexus `json:"nexus"`
+}
+
+func saveNexus(n NexusID) savedNexus {
+	if n.IsZero() {
+		return savedNexus{}
+	}
+	return savedNexus{hex.EncodeToString([]byte(n.raw)), n.relative}
+}
+
+func (s savedNexus) load() (NexusID, error) {
+	raw, err := hex.DecodeString(s.Port)
+	if err != nil {
+		return NexusID{}, fmt.Errorf("port %q: %w", s.Port, err)
+	}
+	id, err := scsi.DecodeTransportID(raw)
+	if err != nil {
+		return NexusID{}, fmt.Errorf("port %q: %w", s.Port, err)
+	}
+	if n := MakeNexus(id, s.Relative); n.raw == string(raw) && s.Relative != 0 {
+		return n, nil
+	}
+	return NexusID{}, fmt.Errorf("port %q, relative port %d: not in canonical form", s.Port, s.Relative)
+}
+
+// encode writes the machine as a state file.
+func (m *Machine) encode() ([]byte, error) {
+	s := savedMachine{
+		Config: *m.cfg, Reserved: m.reserved, Generation: m.generation, APTPL: m.aptpl,
+		Legacy: saveNexus(m.legacy), LastTask: m.lastTask, Busy: m.busy, Plan: m.plan.String(), Hits: m.hits,
+	}
+	for _, r := range m.registrations {
+		s.Registrations = append(s.Registrations, savedRegistration{saveNexus(r.nexus), r.key, r.allTgtPort, r.holder, r.stale})
+	}
+	for _, x := range m.sessions {
+		s.Sessions = append(s.Sessions, savedSession{saveNexus(x.nexus), x.loggedIn, x.failed, x.attentions})
+	}
+	for _, t := range m.tasks {
+		s.Tasks = append(s.Tasks, savedTask{t.id, saveNexus(t.nexus)})
+	}
+	body, err := json.MarshalIndent(&s, "", " ")
+	if err != nil {
+		return nil, err
+	}
+	body = append(body, '\n')
+	return append(header(body), body...), nil
+}
+
+func header(body []byte) []byte {
+	sum := sha256.Sum256(body)
+	return fmt.Appendf(nil, "%s %d %d %x\n", magic, formatVersion, len(body), sum[:8])
+}
+
+// decode reads a state file. Errors: ErrNotSimulated, ErrCorrupt.
+func decode(file []byte) (*Machine, error) {
+	if !bytes.HasPrefix(file, []byte(magic+" ")) {
+		return nil, ErrNotSimulated
+	}
+	line, body, found := bytes.Cut(file, []byte("\n"))
+	var version int
+	if _, err := fmt.Sscanf(string(line), magic+" %d ", &version); found && err == nil && version != formatVersion {
+		return nil, fmt.Errorf("%w: format %d, this program reads %d", ErrCorrupt, version, formatVersion)
+	}
+	if !found || !bytes.Equal(append(line, '\n'), header(body)) {
+		return nil, fmt.Errorf("%w: length or digest is wrong", ErrCorrupt)
+	}
+	var s savedMachine
+	in := json.NewDecoder(bytes.NewReader(body))
+	in.DisallowUnknownFields()
+	if err := in.Decode(&s); err != nil {
+		return nil, fmt.Errorf("%w: %w", ErrCorrupt, err)
+	}
+	m, err := s.load()
+	if err != nil {
+		return nil, fmt.Errorf("%w: %w", ErrCorrupt, err)
+	}
+	return m, nil
+}
+
+// load makes the machine, whose medium is still missing.
+func (s *savedMachine) load() (*Machine, error) {
+	cfg, err := s.Config.complete()
+	if err != nil {
+		return nil, err
+	}
+	m := &Machine{cfg: &cfg, reserved: s.Reserved, generation: s.Generation, aptpl: s.APTPL, lastTask: s.LastTask, busy: s.Busy}
+	for _, x := range s.Sessions {
+		n, err := x.Nexus.load()
+		if err != nil {
+			return nil, err
+		}
+		m.sessions = append(m.sessions, session{n, x.LoggedIn, x.Failed, x.Attentions})
+	}
+	for _, r := range s.Registrations {
+		n, err := r.Nexus.load()
+		if err != nil {
+			return nil, err
+		}
+		m.registrations = append(m.registrations, registration{n, r.Key, r.AllTgtPort, r.Holder, r.Stale})
+	}
+	for _, t := range s.Tasks {
+		n, err := t.Nexus.load()
+		if err != nil {
+			return nil, err
+		}
+		m.tasks = append(m.tasks, task{t.ID, n})
+	}
+	if s.Legacy != (savedNexus{}) {
+		if m.legacy, err = s.Legacy.load(); err != nil {
+			return nil, err
+		}
+	}
+	if m.plan, err = ParsePlan(s.Plan); err != nil {
+		return nil, err
+	}
+	m.hits = s.Hits
+	return m, m.consistent()
+}
+
+// consistent reports what no sequence of commands can lead to.
+func (m *Machine) consistent() error {
+	if !slices.IsSortedFunc(m.sessions, func(a, b session) int { return a.nexus.compare(b.nexus) }) {
+		return errors.New("nexuses out of order")
+	}
+	for i := 1; i < len(m.sessions); i++ {
+		if m.sessions[i-1].nexus == m.sessions[i].nexus {
+			return fmt.Errorf("nexus %s twice", m.sessions[i].nexus)
+		}
+	}
+	holders := 0
+	for i, r := range m.registrations {
+		if r.key == 0 {
+			return fmt.Errorf("nexus %s has key 0", r.nexus)
+		}
+		if r.holder {
+			holders++
+		}
+		if !r.stale && m.exact(r.nexus) != i {
+			return fmt.Errorf("nexus %s is registered twice", r.nexus)
+		}
+	}
+	switch {
+	case m.reserved != 0 && !m.reserved.Valid():
+		return fmt.Errorf("reservation of %s", m.reserved)
+	case m.reserved == 0 || m.reserved.AllRegistrants():
+		if holders != 0 {
+			return errors.New("a holder without a reservation of its own")
+		}
+	case holders != 1:
+		return fmt.Errorf("%d holders of a reservation", holders)
+	}
+	if m.reserved != 0 && len(m.registrations) == 0 {
+		return errors.New("a reservation without registrations")
+	}
+	if len(m.hits) != len(m.plan) || m.busy < 0 {
+		return errors.New("counters that fit no plan")
+	}
+	return nil
+}

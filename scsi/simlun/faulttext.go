@@ -1,0 +1,267 @@
+package simlun
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+
+	"lunguard/scsi"
+)
+
+// Values of a match that pick everything.
+const (
+	anyOpcode = -1
+	anyAction = -1
+)
+
+// commandNamed reads WHAT of a rule.
+func commandNamed(what string) (opcode, action int, ok bool) {
+	name, sub, hasSub := strings.Cut(what, ".")
+	if code, isHex := strings.CutPrefix(name, "0x"); isHex {
+		v, err := strconv.ParseUint(code, 16, 8)
+		opcode, ok = int(v), err == nil
+	} else {
+		opcode, ok = opcodeNamed(name)
+	}
+	if !ok || !hasSub {
+		return opcode, anyAction, ok
+	}
+	switch scsi.Opcode(opcode) {
+	case scsi.OpPROut:
+		action, ok = outActionNamed(sub)
+	case scsi.OpPRIn:
+		action, ok = inActionNamed(sub)
+	default:
+		ok = false
+	}
+	if code, isHex := strings.CutPrefix(sub, "0x"); isHex && !ok && opcode != anyOpcode {
+		v, err := strconv.ParseUint(code, 16, 5)
+		action, ok = int(v), err == nil
+	}
+	return opcode, action, ok
+}
+
+func opcodeNamed(name string) (int, bool) {
+	switch name {
+	case "any":
+		return anyOpcode, true
+	case "tur":
+		return int(scsi.OpTestUnitReady), true
+	case "sense":
+		return int(scsi.OpRequestSense), true
+	case "inquiry":
+		return int(scsi.OpInquiry), true
+	case "reserve6":
+		return int(scsi.OpReserve6), true
+	case "release6":
+		return int(scsi.OpRelease6), true
+	case "modesense":
+		return int(opModeSense6), true
+	case "readcap":
+		return int(scsi.OpReadCapacity10), true
+	case "read":
+		return int(scsi.OpRead10), true
+	case "write":
+		return int(scsi.OpWrite10), true
+	case "verify":
+		return int(opVerify10), true
+	case "sync":
+		return int(opSyncCache10), true
+	case "reportluns":
+		return int(opReportLUNs), true
+	case "prin":
+		return int(scsi.OpPRIn), true
+	case "prout":
+		return int(scsi.OpPROut), true
+	}
+	return 0, false
+}
+
+func outActionNamed(name string) (int, bool) {
+	names := [...]string{"register", "reserve", "release", "clear", "preempt", "preempt-abort", "register-ignore", "register-move"}
+	for i, n := range names {
+		if n == name {
+			return i, true
+		}
+	}
+	return 0, false
+}
+
+func inActionNamed(name string) (int, bool) {
+	names := [...]string{"keys", "reservation", "capabilities", "full"}
+	for i, n := range names {
+		if n == name {
+			return i, true
+		}
+	}
+	return 0, false
+}
+
+// ParsePlan reads rules with blanks, newlines or semicolons between them:
+//
+//	RULE   = WHAT[%NEXUS]@WHEN:[after:]ACTION
+//	WHAT   = any | tur | sense | inquiry | reserve6 | release6 | modesense |
+//	         readcap | read | write | verify | sync | reportluns | prin[.IN] |
+//	         prout[.OUT] | 0xOPCODE[.0xSERVICEACTION]
+//	IN     = keys | reservation | capabilities | full | 0xSERVICEACTION
+//	OUT    = register | reserve | release | clear | preempt | preempt-abort |
+//	         register-ignore | register-move | 0xSERVICEACTION
+//	NEXUS  = as NexusID.String writes it, or the initiator port alone
+//	WHEN   = 1 and up: that matching command only; every: all of them
+//	ACTION = busy | full | conflict | aborted | status=HEX | sense=K/ASC/ASCQ |
+//	         host=NUMBER | delay=DURATION | truncate=BYTES | die
+//
+// "after" performs the command first. The error is ErrBadPlan.
+func ParsePlan(text string) (Plan, error) {
+	var plan Plan
+	for _, word := range strings.FieldsFunc(text, func(r rune) bool { return strings.ContainsRune("; \t\r\n", r) }) {
+		rule, err := parseRule(word)
+		if err != nil {
+			return nil, fmt.Errorf("%q: %w", word, err)
+		}
+		plan = append(plan, rule)
+	}
+	return plan, nil
+}
+
+func parseRule(word string) (Rule, error) {
+	var r Rule
+	at := strings.LastIndexByte(word, '@')
+	if at < 0 {
+		return r, fmt.Errorf("%w: WHAT@WHEN:ACTION expected, as write@3:busy", ErrBadPlan)
+	}
+	r.Match.What, r.Match.Nexus, _ = strings.Cut(word[:at], "%")
+	if _, _, ok := commandNamed(r.Match.What); !ok {
+		return r, fmt.Errorf("%w: no command %q", ErrBadPlan, r.Match.What)
+	}
+	when, action, ok := strings.Cut(word[at+1:], ":")
+	if !ok {
+		return r, fmt.Errorf("%w: no action behind %q", ErrBadPlan, when)
+	}
+	if when != "every" {
+		n, err := strconv.Atoi(when)
+		if err != nil || n < 1 || n > 1<<30 {
+			return r, fmt.Errorf("%w: %q, a number from 1 or every expected", ErrBadPlan, when)
+		}
+		r.At = n
+	}
+	action, r.After = strings.CutPrefix(action, "after:")
+	var err error
+	r.Action, err = parseAction(action)
+	return r, err
+}
+
+func parseAction(text string) (Action, error) {
+	name, value, _ := strings.Cut(text, "=")
+	bad := func(expected string) (Action, error) {
+		return Action{}, fmt.Errorf("%w: action %q, %s expected", ErrBadPlan, text, expected)
+	}
+	switch text {
+	case "busy":
+		return Action{Kind: FaultStatus, Status: scsi.Busy}, nil
+	case "full":
+		return Action{Kind: FaultStatus, Status: scsi.TaskSetFull}, nil
+	case "conflict":
+		return Action{Kind: FaultStatus, Status: scsi.ReservationConflict}, nil
+	case "aborted":
+		return Action{Kind: FaultStatus, Status: scsi.TaskAborted}, nil
+	case "die":
+		return Action{Kind: FaultDie}, nil
+	}
+	switch name {
+	case "status":
+		v, err := strconv.ParseUint(strings.TrimPrefix(value, "0x"), 16, 8)
+		if err != nil {
+			return bad("status=HEX")
+		}
+		return Action{Kind: FaultStatus, Status: scsi.Status(v)}, nil
+	case "sense":
+		key, code, _ := strings.Cut(value, "/")
+		k, err := strconv.ParseUint(key, 16, 4)
+		asc, err2 := parseCode(code)
+		if err != nil || err2 != nil {
+			return bad("sense=KEY/ASC/ASCQ in hexadecimal")
+		}
+		return Action{Kind: FaultSense, Sense: scsi.Sense{Key: scsi.SenseKey(k), ASC: asc}}, nil
+	case "host":
+		v, err := strconv.ParseUint(value, 0, 8)
+		if err != nil {
+			return bad("host=NUMBER")
+		}
+		return Action{Kind: FaultHost, Host: scsi.HostStatus(v)}, nil
+	case "delay":
+		d, err := time.ParseDuration(value)
+		if err != nil || d < 0 {
+			return bad("delay=10ms or the like")
+		}
+		return Action{Kind: FaultDelay, Delay: d}, nil
+	case "truncate":
+		n, err := strconv.Atoi(value)
+		if err != nil || n < 0 {
+			return bad("truncate=BYTES")
+		}
+		return Action{Kind: FaultTruncate, Length: n}, nil
+	}
+	return bad("busy, full, conflict, aborted, status=, sense=, host=, delay=, truncate= or die")
+}
+
+// parseCode reads "29/00", also 00/00.
+func parseCode(text string) (scsi.ASC, error) {
+	high, low, ok := strings.Cut(text, "/")
+	asc, err1 := strconv.ParseUint(high, 16, 8)
+	ascq, err2 := strconv.ParseUint(low, 16, 8)
+	if !ok || err1 != nil || err2 != nil {
+		return 0, fmt.Errorf("%q: ASC/ASCQ expected", text)
+	}
+	return scsi.ASC(asc<<8 | ascq), nil
+}
+
+// String gives the text that ParsePlan reads.
+func (p Plan) String() string {
+	words := make([]string, len(p))
+	for i, r := range p {
+		words[i] = r.String()
+	}
+	return strings.Join(words, " ")
+}
+
+// String gives the text of the rule.
+func (r Rule) String() string {
+	var b strings.Builder
+	b.WriteString(r.Match.What)
+	if r.Match.Nexus != "" {
+		b.WriteString("%" + r.Match.Nexus)
+	}
+	b.WriteString("@")
+	if r.At == 0 {
+		b.WriteString("every")
+	} else {
+		b.WriteString(strconv.Itoa(r.At))
+	}
+	b.WriteString(":")
+	if r.After {
+		b.WriteString("after:")
+	}
+	b.WriteString(r.Action.String())
+	return b.String()
+}
+
+// String gives the text of the action.
+func (a Action) String() string {
+	switch a.Kind {
+	case FaultStatus:
+		return fmt.Sprintf("status=%02x", uint8(a.Status))
+	case FaultSense:
+		return fmt.Sprintf("sense=%x/%02x/%02x", uint8(a.Sense.Key), uint8(a.Sense.ASC>>8), uint8(a.Sense.ASC))
+	case FaultHost:
+		return fmt.Sprintf("host=%d", a.Host)
+	case FaultDelay:
+		return "delay=" + a.Delay.String()
+	case FaultTruncate:
+		return fmt.Sprintf("truncate=%d", a.Length)
+	case FaultDie:
+		return "die"
+	}
+	return fmt.Sprintf("action-%d", a.Kind)
+}

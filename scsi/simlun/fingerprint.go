@@ -1,0 +1,121 @@
+package simlun
+
+import (
+	"encoding/binary"
+	"slices"
+)
+
+// Fingerprint encodes all by which the unit will ever answer differently, so
+// that two machines with equal configuration, plan and fingerprint cannot be
+// told apart by any command. The order of registrations, which the standard
+// leaves open, does not count; PRGENERATION counts only withGeneration.
+func (m *Machine) Fingerprint(withGeneration bool) string {
+	return string(m.AppendFingerprint(make([]byte, 0, 256), withGeneration))
+}
+
+// AppendFingerprint appends the fingerprint to b.
+func (m *Machine) AppendFingerprint(b []byte, withGeneration bool) []byte {
+	if withGeneration {
+		b = binary.BigEndian.AppendUint32(b, m.generation)
+	}
+	b = append(b, byte(m.reserved), boolByte(m.aptpl))
+	b = binary.AppendUvarint(b, uint64(m.busy))
+	b = m.appendSessions(b)
+	b = m.appendStale(b)
+	for _, t := range m.tasks {
+		b = append(b, 't')
+		b = appendNexus(b, t.nexus)
+	}
+	for _, n := range m.hits {
+		b = append(b, 'h')
+		b = binary.AppendUvarint(b, uint64(n))
+	}
+	if medium, ok := m.medium.(*memoryMedium); ok {
+		b = medium.appendFingerprint(b)
+	}
+	return b
+}
+
+// appendSessions adds one record a nexus with all that is kept for it.
+func (m *Machine) appendSessions(b []byte) []byte {
+	for i := range m.sessions {
+		s := &m.sessions[i]
+		at := m.exact(s.nexus)
+		if at < 0 && !s.loggedIn && !s.failed && len(s.attentions) == 0 {
+			continue // was named once
+		}
+		b = append(b, 's')
+		b = appendNexus(b, s.nexus)
+		flags := boolByte(s.loggedIn) | boolByte(s.failed)<<1 | boolByte(m.legacy == s.nexus)<<2
+		if at >= 0 {
+			r := &m.registrations[at]
+			flags |= 8 | boolByte(r.holder)<<4 | boolByte(r.allTgtPort)<<5
+			b = append(b, flags)
+			b = binary.BigEndian.AppendUint64(b, uint64(r.key))
+		} else {
+			b = append(b, flags)
+		}
+		b = append(b, byte(len(s.attentions)))
+		for _, asc := range s.attentions {
+			b = binary.BigEndian.AppendUint16(b, uint16(asc))
+		}
+	}
+	return b
+}
+
+// exact returns the index of the registration made by this very nexus.
+func (m *Machine) exact(n NexusID) int {
+	for i := range m.registrations {
+		if r := &m.registrations[i]; !r.stale && r.nexus == n {
+			return i
+		}
+	}
+	return -1
+}
+
+// appendStale adds the registrations that no nexus has any more, sorted.
+func (m *Machine) appendStale(b []byte) []byte {
+	var stale []string
+	for _, r := range m.registrations {
+		if r.stale {
+			e := appendNexus([]byte{'x', boolByte(r.holder)}, r.nexus)
+			stale = append(stale, string(binary.BigEndian.AppendUint64(e, uint64(r.key))))
+		}
+	}
+	slices.Sort(stale)
+	for _, e := range stale {
+		b = append(b, e...)
+	}
+	return b
+}
+
+func appendNexus(b []byte, n NexusID) []byte {
+	b = binary.AppendUvarint(b, uint64(len(n.raw)))
+	b = append(b, n.raw...)
+	return binary.BigEndian.AppendUint16(b, n.relative)
+}
+
+func (m *memoryMedium) appendFingerprint(b []byte) []byte {
+	if len(m.blocks) == 0 {
+		return b
+	}
+	offsets := make([]int64, 0, len(m.blocks))
+	for offset := range m.blocks {
+		offsets = append(offsets, offset)
+	}
+	slices.Sort(offsets)
+	for _, offset := range offsets {
+		digest := m.blocks[offset].digest
+		b = append(b, 'b')
+		b = binary.AppendUvarint(b, uint64(offset))
+		b = append(b, digest[:]...)
+	}
+	return b
+}
+
+func boolByte(v bool) byte {
+	if v {
+		return 1
+	}
+	return 0
+}

@@ -1,0 +1,119 @@
+package simlun
+
+import (
+	"encoding/binary"
+	"errors"
+
+	"lunguard/scsi"
+)
+
+// prOut is PERSISTENT RESERVE OUT. SPC-4 6.16. The checks come in the order
+// of the standard's wording: service action, list length, fields that may not
+// be set, registration, key, scope and type. Nothing changes unless the
+// answer is GOOD.
+func (m *Machine) prOut(from NexusID, req *scsi.Request) scsi.Reply {
+	q := m.quirks()
+	action := scsi.OutAction(req.CDB[1] & 0x1f)
+	switch {
+	case action > scsi.OutRegisterAndMove, // 08h needs RLR_C, which is 0
+		action == scsi.OutRegisterAndIgnoreExistingKey && q.NoRegIgnore,
+		action == scsi.OutRegisterAndMove && q.NoRegisterMove:
+		return m.illegal(req, scsi.InvalidFieldInCDB)
+	}
+	var list []byte
+	if req.Dir == scsi.DataOut {
+		list = req.Data
+	}
+	if action == scsi.OutRegisterAndMove {
+		move, err := scsi.UnmarshalRegisterMove(req.CDB, list)
+		if err != nil {
+			return m.badList(req, err)
+		}
+		return m.registerMove(from, req, move)
+	}
+	out, err := scsi.UnmarshalPROut(req.CDB, list)
+	if err != nil {
+		return m.badList(req, err)
+	}
+	registers := action == scsi.OutRegister || action == scsi.OutRegisterAndIgnoreExistingKey
+	switch {
+	case out.TransportIDs != nil && (action != scsi.OutRegister || q.NoSpecIPT),
+		registers && out.APTPL && q.NoAPTPL,
+		registers && out.AllTgtPort && q.NoAllTgPt:
+		return m.illegal(req, scsi.InvalidFieldInParameterList)
+	}
+	if registers {
+		return m.register(from, req, out)
+	}
+	at := m.registered(from)
+	if at < 0 || m.registrations[at].key != out.Key {
+		return m.conflict(req)
+	}
+	switch action {
+	case scsi.OutReserve:
+		return m.reserve(from, req, out)
+	case scsi.OutRelease:
+		return m.releaseCommand(from, req, out)
+	case scsi.OutClear:
+		return m.clear(from, req)
+	}
+	return m.preempt(from, req, out, action == scsi.OutPreemptAndAbort)
+}
+
+// badList turns a decoding error into sense data: 1A/00 if the list is not as
+// long as the CDB says or the action demands, 26/00 if TransportIDs inside it
+// do not fit. SPC-4 6.16.3, 6.16.4.
+func (m *Machine) badList(req *scsi.Request, err error) scsi.Reply {
+	said := int64(binary.BigEndian.Uint32(req.CDB[5:]))
+	carriesIDs := said >= 24 && said == int64(len(req.Data)) &&
+		(scsi.OutAction(req.CDB[1]&0x1f) == scsi.OutRegisterAndMove || req.Data[20]&8 != 0)
+	if errors.Is(err, scsi.ErrListLength) && !carriesIDs {
+		return m.illegal(req, scsi.ParameterListLengthError)
+	}
+	return m.illegal(req, scsi.InvalidFieldInParameterList)
+}
+
+// usable reports whether scope and type are such that the device can make a
+// reservation of them.
+func (m *Machine) usable(out *scsi.PROut) bool {
+	return out.Scope == scsi.LUScope && m.quirks().supports(out.Type)
+}
+
+// reserve is RESERVE. SPC-4 5.13.9: the holder may repeat what it has; a
+// change of type goes by PREEMPT only.
+func (m *Machine) reserve(from NexusID, req *scsi.Request, out *scsi.PROut) scsi.Reply {
+	switch {
+	case !m.usable(out):
+		return m.illegal(req, scsi.InvalidFieldInCDB)
+	case m.reserved == 0:
+		m.hold(from, out.Type)
+	case !m.holds(m.find(from)) || m.reserved != out.Type:
+		return m.conflict(req)
+	}
+	return m.status(req, scsi.Good)
+}
+
+// releaseCommand is RELEASE. SPC-4 5.13.11.2.2.
+func (m *Machine) releaseCommand(from NexusID, req *scsi.Request, out *scsi.PROut) scsi.Reply {
+	switch {
+	case !m.usable(out):
+		return m.illegal(req, scsi.InvalidFieldInCDB)
+	case !m.holds(m.find(from)):
+		return m.status(req, scsi.Good)
+	case m.reserved != out.Type:
+		return m.illegal(req, scsi.InvalidRelease)
+	}
+	was := m.reserved
+	m.release()
+	m.attendRelease(from, was)
+	return m.status(req, scsi.Good)
+}
+
+// clear is CLEAR. SPC-4 5.13.11.2.8. It leaves APTPL as it is.
+func (m *Machine) clear(from NexusID, req *scsi.Request) scsi.Reply {
+	m.attendOthers(from, scsi.ReservationsPreempted)
+	m.release()
+	m.registrations = nil
+	m.generation++
+	return m.status(req, scsi.Good)
+}
