@@ -21,6 +21,9 @@ var (
 	// ErrStaleNexus says that our key is registered by a nexus that this host
 	// no longer has, so that no path of ours can remove it.
 	ErrStaleNexus = errors.New("the key is registered, but by no path that this host has now")
+	// ErrNoWWID says that a LUN has no worldwide name, so that nodes cannot
+	// agree on which one is the arbiter.
+	ErrNoWWID = errors.New("the LUN has no worldwide name, which a package of several LUNs needs")
 	// ErrKeysLeft says that keys were there after they had been cleared.
 	ErrKeysLeft = errors.New("keys are left")
 )
@@ -52,6 +55,8 @@ func (e *ForeignKeyError) Error() string {
 type LostError struct {
 	LUN    string
 	Winner scsi.Key
+	// Node is the winner's name, empty if the key has none.
+	Node string
 }
 
 func (e *LostError) Error() string { return fmt.Sprintf("%s: lost to %v", e.LUN, e.Winner) }

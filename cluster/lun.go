@@ -67,6 +67,9 @@ type target struct {
 	// registered says that this run made our key the registration of at least
 	// one nexus.
 	registered bool
+	// entered says that the registration stands, as far as is known, since
+	// before the arbiter was looked at.
+	entered bool
 }
 
 func (r *Run) target(l *LUN) *target {
@@ -185,9 +188,23 @@ func (t *target) out(p Nexus, e Event, send func() error) error {
 	return e.Err
 }
 
+// final makes an error that ends the run say which LUN it is about.
+func (t *target) final(err error) error {
+	switch err.(type) {
+	case *LUNError, *ForeignKeyError, *LostError:
+		return err
+	}
+	return &LUNError{LUN: t.Name, Err: err}
+}
+
 // again reports whether err asks for reading and deciding anew: others
 // changed something, or it is open what the command did.
 func again(err error) bool {
+	var unread *LUNError
+	if errors.As(err, &unread) {
+		// What could not be read cannot be decided on.
+		return false
+	}
 	return errors.Is(err, scsi.ErrReservationConflict) || errors.Is(err, scsi.ErrStateChanged) ||
 		errors.Is(err, errStale) || scsi.OutcomeUnknown(err)
 }

@@ -16,7 +16,7 @@ import (
 // Limits of the vendor's files.
 const (
 	maxName    = 39
-	maxLine    = 64 << 10
+	maxLine    = 64<<10 - 1
 	maxNodes   = 16
 	maxConfig  = 16 << 20
 	wildcard   = "*"
@@ -39,19 +39,28 @@ func LoadConfig(path string) (*Config, error) {
 // a join of *ConfigError, one for each fault.
 func ParseConfig(r io.Reader, name string) (*Config, error) {
 	p := &parser{config: &Config{Path: name}}
-	lines := bufio.NewScanner(io.LimitReader(r, maxConfig))
-	lines.Buffer(nil, maxLine)
+	whole := &io.LimitedReader{R: r, N: maxConfig + 1}
+	lines := bufio.NewScanner(whole)
+	lines.Buffer(nil, maxLine+1)
 	for lines.Scan() {
 		p.line++
 		p.parse(lines.Text())
 	}
-	if err := lines.Err(); errors.Is(err, bufio.ErrTooLong) {
+	switch err := lines.Err(); {
+	case errors.Is(err, bufio.ErrTooLong):
 		p.line++
 		p.fail("", fmt.Sprintf("a line of at most %d characters was expected", maxLine))
-	} else if err != nil {
-		return nil, &os.PathError{Op: "read", Path: name, Err: err}
+	case err != nil:
+		var unread *os.PathError
+		if !errors.As(err, &unread) {
+			unread = &os.PathError{Op: "read", Path: name, Err: err}
+		}
+		return nil, unread
+	case whole.N == 0:
+		p.failAt(0, "", fmt.Sprintf("a file of at most %d bytes was expected", maxConfig))
+	default:
+		p.finish()
 	}
-	p.finish()
 	if len(p.errs) > 0 {
 		return nil, errors.Join(p.errs...)
 	}
@@ -71,7 +80,6 @@ type parser struct {
 
 type nodeLines struct {
 	name, id, key int
-	explicit      scsi.Key
 }
 
 type packageLines struct {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"slices"
+	"sync"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -30,6 +31,9 @@ type Run struct {
 	Log func(Event)
 	// Now replaces the clock in tests; nil is the clock.
 	Now func() time.Time
+
+	// looking is held while the arbiter is read for another LUN.
+	looking sync.Mutex
 }
 
 // Action is what an Event tells.
@@ -131,6 +135,9 @@ func (r *Run) survey(ctx context.Context, read func(context.Context, *target) er
 		targets[i] = r.target(l)
 	}
 	slices.SortFunc(targets, byWWID)
+	if len(targets) > 1 && targets[0].WWID == "" {
+		return nil, &LUNError{LUN: targets[0].Name, Err: ErrNoWWID}
+	}
 	for i := 1; i < len(targets); i++ {
 		if a, b := targets[i-1], targets[i]; a.WWID == b.WWID {
 			return nil, &SharedLUNError{Names: []string{a.Name, b.Name}, WWID: a.WWID}

@@ -41,25 +41,60 @@ func (r *Run) Start(ctx context.Context) error {
 	return nil
 }
 
+// takeAll wins the arbiter, then the other LUNs.
+//
+// On those, the order is: register, look at the arbiter, and only then reserve
+// or preempt. A rival that has taken the arbiter looks at each LUN afterwards
+// and removes what is registered there; so whoever saw the arbiter his after
+// he had registered either comes before the rival, who will find him, or is no
+// longer registered, and his command is refused. Looking first and registering
+// later would let a node that has lost preempt the winner. One look serves for
+// all LUNs.
 func (r *Run) takeAll(ctx context.Context, targets []*target) error {
 	arbiter, others := targets[0], targets[1:]
-	if err := arbiter.take(ctx, arbiter.lost); err != nil {
+	if err := arbiter.take(ctx, nil); err != nil {
 		return err
 	}
-	if err := r.each(others, func(t *target) error {
-		return t.take(ctx, func() error { return arbiter.stillOurs(ctx) })
-	}); err != nil {
+	if len(others) == 0 {
+		return nil
+	}
+	if err := r.each(others, func(t *target) error { return t.enter(ctx) }); err != nil {
+		return err
+	}
+	if err := arbiter.stillOurs(ctx); err != nil {
+		return err
+	}
+	if err := r.each(others, func(t *target) error { return t.take(ctx, arbiter) }); err != nil {
 		return err
 	}
 	return arbiter.confirm(ctx)
 }
 
-// lost says who has the LUN now.
-func (t *target) lost() error { return &LostError{LUN: t.Name, Winner: t.owner()} }
+// enter registers on a LUN for the first time. If others interfere, that is
+// for take to sort out.
+func (t *target) enter(ctx context.Context) error {
+	err := t.register(ctx)
+	if err != nil && !again(err) {
+		return t.final(err)
+	}
+	t.entered = err == nil
+	return nil
+}
 
-// stillOurs reads the arbiter for the sake of another LUN. It reads with a
-// state of its own: several LUNs ask at once.
+// lost says who has the LUN now.
+func (t *target) lost() error {
+	e := &LostError{LUN: t.Name, Winner: t.owner()}
+	if n, ok := t.run.Config.NodeOf(e.Winner); ok {
+		e.Node = n.Name
+	}
+	return e
+}
+
+// stillOurs reads the arbiter for the sake of another LUN, with a state of its
+// own. Several LUNs may ask at once; a path carries one command at a time.
 func (t *target) stillOurs(ctx context.Context) error {
+	t.run.looking.Lock()
+	defer t.run.looking.Unlock()
 	look := *t
 	look.usable = slices.Clone(t.usable)
 	if err := look.read(ctx); err != nil {
@@ -83,19 +118,18 @@ func (t *target) confirm(ctx context.Context) error {
 	if !t.state.Has(t.run.Node.Key) && len(t.state.Registrations) > 0 {
 		return t.lost()
 	}
-	return t.take(ctx, t.lost)
+	return t.take(ctx, nil)
 }
 
-// take makes the LUN this node's alone. rival is asked when our registration
-// has gone and another node's is there: an error gives up.
-func (t *target) take(ctx context.Context, rival func() error) error {
+// take makes the LUN this node's alone. arbiter is the LUN that has been won
+// before, nil if this is it.
+func (t *target) take(ctx context.Context, arbiter *target) error {
 	key := t.run.Node.Key
-	register := true
 	var last error
 	for range maxRounds {
-		last = t.seize(ctx, register)
+		last = t.seize(ctx, arbiter)
 		if last != nil && !again(last) {
-			return &LUNError{LUN: t.Name, Err: last}
+			return t.final(last)
 		}
 		if err := t.read(ctx); err != nil {
 			return err
@@ -107,12 +141,10 @@ func (t *target) take(ctx context.Context, rival func() error) error {
 			t.checkPaths()
 			return nil
 		}
-		if t.registered && !t.state.Has(key) && len(t.state.Registrations) > 0 {
-			if err := rival(); err != nil {
-				return err
-			}
+		if arbiter == nil && t.registered && !t.state.Has(key) && len(t.state.Registrations) > 0 {
+			return t.lost()
 		}
-		register = last != nil || !t.state.Has(key)
+		t.entered = last == nil && t.state.Has(key)
 	}
 	return &LUNError{LUN: t.Name, Err: errors.Join(ErrUnsettled, last)}
 }
@@ -125,12 +157,19 @@ func (t *target) checkPaths() {
 	}
 }
 
-// seize sends, once each, the commands that the state asks for.
-func (t *target) seize(ctx context.Context, register bool) error {
+// seize sends, once each, the commands that the state asks for: registration
+// first, unless it stands already, and then, if there is an arbiter, nothing
+// without having looked at it since.
+func (t *target) seize(ctx context.Context, arbiter *target) error {
 	key := t.run.Node.Key
-	if register {
+	if !t.entered {
 		if err := t.register(ctx); err != nil {
 			return err
+		}
+		if arbiter != nil {
+			if err := arbiter.stillOurs(ctx); err != nil {
+				return err
+			}
 		}
 	}
 	held := t.state.Reservation
@@ -206,7 +245,10 @@ func (t *target) refresh(ctx context.Context, registered bool) error {
 	if err := t.read(ctx); err != nil {
 		return err
 	}
-	if len(t.foreign()) > 0 || registered && !t.state.Has(t.run.Node.Key) {
+	if keys := t.foreign(); len(keys) > 0 {
+		return &ForeignKeyError{LUN: t.Name, Keys: keys}
+	}
+	if registered && !t.state.Has(t.run.Node.Key) {
 		return errStale
 	}
 	return nil
