@@ -1,22 +1,66 @@
-// Package commands holds the applets: words in, words out.
+// Package commands holds the applets: words in, words out. It is the only
+// package that prints, and it makes all words for people in one place
+// (words.go).
 package commands
 
 import (
-	"io"
-
-	"github.com/olekukonko/tablewriter"
-	"github.com/urfave/cli/v2"
+	"context"
+	"fmt"
+	"os"
+	"os/signal"
+	"strings"
+	"syscall"
 )
 
-// Streams are the standard streams of a command.
-type Streams struct {
-	In       io.Reader
-	Out, Err io.Writer
+// self is the name of the binary, which is an applet, too.
+const self = "lunguard"
+
+// applets lists the commands of the binary, in the order of the list.
+func applets() []*applet {
+	return []*applet{
+		vgPrKey(), prCleanup(), prStart(), prHalt(), lunguard(),
+	}
 }
 
-// Main runs the applet named by argv[0] and returns the exit status.
+func findApplet(name string) *applet {
+	for _, a := range applets() {
+		if a.name == name {
+			return a
+		}
+	}
+	return nil
+}
+
+// Main runs the applet that argv[0] names, or, called as lunguard, the one
+// that the first argument names, and returns the exit status.
 func Main(s Streams, argv []string) int {
-	_ = cli.NewApp
-	_ = tablewriter.NewWriter
-	return 1
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	return Run(ctx, s, os.Getenv, argv)
+}
+
+// Run is Main with the surroundings given.
+func Run(ctx context.Context, s Streams, getenv func(string) string, argv []string) int {
+	name, args := self, []string(nil)
+	if len(argv) > 0 {
+		name, args = baseName(argv[0]), argv[1:]
+	}
+	if strings.HasPrefix(name, self) {
+		// lunguard-1.0, lunguard.new
+		name = self
+	}
+	a := findApplet(name)
+	if name == self && len(args) > 0 && args[0] != "" && args[0][0] != '-' {
+		if name, args = args[0], args[1:]; name == simWord {
+			a = sim()
+		} else {
+			a = findApplet(name)
+		}
+	}
+	if a == nil {
+		fmt.Fprintf(s.Err, "%s: error: %s is no applet; there are:\n", self, name)
+		listApplets(s.Err)
+		return exitFailed
+	}
+	return a.invoke(ctx, s, getenv, args)
 }

@@ -1,0 +1,216 @@
+package commands
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/urfave/cli/v2"
+
+	"lunguard/cluster"
+	"lunguard/scsi"
+	"lunguard/vg"
+)
+
+// Streams are the standard streams of a command.
+type Streams struct {
+	In       io.Reader
+	Out, Err io.Writer
+}
+
+// Exit statuses, by the contract of package scripts.
+const (
+	exitOK = 0
+	// exitFailed: do not retry on another node.
+	exitFailed = 1
+	// exitNode: this node cannot, another one may try.
+	exitNode = 2
+)
+
+// applet is one command of the binary.
+type applet struct {
+	name string
+	// summary stands in the list of applets, usage is the whole help.
+	summary, usage string
+	flags          []cli.Flag
+	// run does the work. The error decides the exit status.
+	run func(*call) error
+}
+
+// call is one call of an applet.
+type call struct {
+	Streams
+	ctx    context.Context
+	applet *applet
+	flags  *cli.Context
+	getenv func(string) string
+	// status is raised by what has been reported already.
+	status int
+}
+
+// prog is the name that stands before messages.
+func (c *call) prog() string { return c.applet.name }
+
+// operands are the arguments behind the options.
+func (c *call) operands() []string { return c.flags.Args().Slice() }
+
+func (c *call) verbose() bool { return c.flags.Bool("verbose") }
+
+func (c *call) printf(format string, args ...any) { fmt.Fprintf(c.Out, format, args...) }
+
+// warn says something on the error stream that does not change the status.
+func (c *call) warn(format string, args ...any) {
+	fmt.Fprintf(c.Err, "%s: warning: %s\n", c.prog(), fmt.Sprintf(format, args...))
+}
+
+// fail reports an error and raises the exit status to what it means.
+func (c *call) fail(err error) {
+	c.status = worse(c.status, report(c.Err, c.prog(), err))
+}
+
+// worse gives the exit status for two outcomes: what must not be retried
+// elsewhere outweighs what may be.
+func worse(a, b int) int {
+	if a == exitFailed || b == exitFailed {
+		return exitFailed
+	}
+	return max(a, b)
+}
+
+// invoke parses the arguments and runs the applet.
+func (a *applet) invoke(ctx context.Context, s Streams, getenv func(string) string, args []string) int {
+	c := &call{Streams: s, ctx: ctx, applet: a, getenv: getenv}
+	app := &cli.App{
+		Name: a.name, HideHelp: true, HideHelpCommand: true, HideVersion: true,
+		Flags:  append([]cli.Flag{&cli.BoolFlag{Name: "help", Aliases: []string{"h"}}}, a.flags...),
+		Reader: s.In, Writer: s.Out, ErrWriter: s.Err,
+		ExitErrHandler: func(*cli.Context, error) {},
+		OnUsageError:   func(_ *cli.Context, err error, _ bool) error { return &usageError{err.Error()} },
+		Action: func(flags *cli.Context) error {
+			c.flags = flags
+			if flags.Bool("help") {
+				fmt.Fprintln(s.Out, strings.TrimSpace(a.usage))
+				return nil
+			}
+			return a.run(c)
+		},
+	}
+	canon, err := canonical(args, options(app.Flags))
+	if err == nil {
+		err = app.RunContext(ctx, append([]string{a.name}, canon...))
+	}
+	if err != nil {
+		c.fail(err)
+	}
+	return c.status
+}
+
+// Flags that several applets have.
+
+func verboseFlag() cli.Flag {
+	return &cli.BoolFlag{Name: "verbose", Aliases: []string{"v"}}
+}
+
+func configFlag() cli.Flag {
+	return &cli.StringFlag{Name: "config", Aliases: []string{"C"}}
+}
+
+func nodeFlag() cli.Flag {
+	return &cli.StringFlag{Name: "node", Aliases: []string{"n"}}
+}
+
+func dryRunFlag() cli.Flag { return &cli.BoolFlag{Name: "dry-run"} }
+
+func timeoutFlag() cli.Flag { return &cli.StringFlag{Name: "timeout"} }
+
+func simFlag() cli.Flag { return &cli.StringFlag{Name: "sim"} }
+
+// timeout is how long one command to a device may take with its retries:
+// seconds, or a number with a unit.
+func (c *call) timeout() (time.Duration, error) {
+	text := c.flags.String("timeout")
+	if text == "" {
+		return scsi.DefaultTimeout, nil
+	}
+	d, err := time.ParseDuration(text)
+	if err != nil {
+		d, err = time.ParseDuration(text + "s")
+	}
+	if err != nil || d <= 0 {
+		return 0, usagef("--timeout %s: seconds were expected, such as 60, or a number with a unit, such as 500ms", text)
+	}
+	return d, nil
+}
+
+// Where the config is looked for.
+const (
+	configVariable = "LUNGUARD_CONF"
+	defaultConfig  = "/etc/lunguard/cluster.conf"
+)
+
+// configPath tells where the config is looked for, and whether it was named
+// by somebody.
+func (c *call) configPath() (path string, named bool) {
+	if path = c.flags.String("config"); path != "" {
+		return path, true
+	}
+	if path = c.getenv(configVariable); path != "" {
+		return path, true
+	}
+	return defaultConfig, false
+}
+
+// config reads the config, which must be there.
+func (c *call) config() (*cluster.Config, error) {
+	path, _ := c.configPath()
+	return loadConfig(path)
+}
+
+// configFileError says that the config cannot be read.
+type configFileError struct{ err error }
+
+func (e *configFileError) Error() string { return "no cluster config: " + e.err.Error() }
+
+func (e *configFileError) Unwrap() error { return e.err }
+
+func loadConfig(path string) (*cluster.Config, error) {
+	conf, err := cluster.LoadConfig(path)
+	var unread *fs.PathError
+	if errors.As(err, &unread) {
+		return nil, &configFileError{err}
+	}
+	return conf, err
+}
+
+// optionalConfig reads the config; nil if there is none and nobody named one.
+func (c *call) optionalConfig() (*cluster.Config, error) {
+	path, named := c.configPath()
+	conf, err := loadConfig(path)
+	if err != nil && !named && errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	return conf, err
+}
+
+// node tells which node of the cluster this is.
+func (c *call) node(conf *cluster.Config, host vg.Host) (cluster.Node, error) {
+	name := c.flags.String("node")
+	if name == "" {
+		name = c.getenv("SG_NODE")
+	}
+	if name == "" {
+		var err error
+		if name, err = host.Hostname(); err != nil {
+			return cluster.Node{}, err
+		}
+	}
+	return conf.Node(name)
+}
+
+// baseName is the applet that argv[0] asks for.
+func baseName(argv0 string) string { return filepath.Base(argv0) }

@@ -1,0 +1,87 @@
+package commands
+
+import (
+	"context"
+	"errors"
+	"sync"
+
+	"lunguard/scsi"
+	"lunguard/scsi/simlun"
+)
+
+// shadow is a simulated LUN that starts in the state of a real one, for a
+// rehearsal: the real protocol runs on it and shows which commands it would
+// send, while the real LUN is only read.
+type shadow struct {
+	// own is the key of this node, 0 if it acts as nobody.
+	own   scsi.Key
+	mu    sync.Mutex
+	lun   *simlun.LUN
+	paths int
+}
+
+// rehearsal is a Transport that sends PERSISTENT RESERVE commands to a shadow
+// and other reads to the device.
+type rehearsal struct {
+	shadow *shadow
+	real   scsi.Transport
+	// index counts the paths of this host to the LUN.
+	index int
+	path  scsi.Transport
+}
+
+// path makes a rehearsal of one more path to the LUN.
+func (s *shadow) path(real scsi.Transport) scsi.Transport {
+	s.paths++
+	return &rehearsal{shadow: s, real: real, index: s.paths - 1}
+}
+
+func (r *rehearsal) Do(ctx context.Context, req *scsi.Request) (scsi.Reply, error) {
+	switch req.Opcode() {
+	case scsi.OpPRIn, scsi.OpPROut:
+	default:
+		return r.real.Do(ctx, req)
+	}
+	if r.path == nil {
+		lun, err := r.shadow.seed(ctx, r.real)
+		if err != nil {
+			return scsi.Reply{}, err
+		}
+		r.path = r.shadow.nexus(lun, r.index)
+	}
+	return r.path.Do(ctx, req)
+}
+
+// seed reads the real LUN once.
+func (s *shadow) seed(ctx context.Context, real scsi.Transport) (*simlun.LUN, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.lun != nil {
+		return s.lun, nil
+	}
+	caps, err := scsi.ReportCapabilities{}.Execute(ctx, real)
+	if err != nil && !errors.Is(err, scsi.ErrUnsupported) {
+		return nil, err
+	}
+	state, err := scsi.ReadState(ctx, real)
+	if err != nil {
+		return nil, err
+	}
+	s.lun, err = simlun.SeedFrom(simlun.Config{}, state, caps)
+	return s.lun, err
+}
+
+// nexus picks what stands for one path of this host: the registrations with
+// this node's key are taken to be those of its paths, in order; a further path
+// is a nexus that was never registered.
+func (s *shadow) nexus(lun *simlun.LUN, index int) scsi.Transport {
+	var own []simlun.NexusID
+	if s.own != 0 {
+		lun.With(func(m *simlun.Machine) { own = m.NexusesWith(s.own) })
+	}
+	if index < len(own) {
+		return lun.Path(own[index])
+	}
+	// A locally assigned NAA 3h name: no real port has it.
+	return lun.Nexus(scsi.SASTransportID(0x3fff_0000_0000_0000+uint64(index)), 1)
+}

@@ -1,0 +1,167 @@
+package commands
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/urfave/cli/v2"
+)
+
+// option is what getopt has to know of a flag.
+type option struct {
+	// names are the long ones and the short ones, without dashes. The first is
+	// a long one.
+	names []string
+	value bool
+}
+
+// options lists what getopt has to know of the flags.
+func options(flags []cli.Flag) []option {
+	list := make([]option, len(flags))
+	for i, f := range flags {
+		doc, ok := f.(cli.DocGenerationFlag)
+		list[i] = option{names: f.Names(), value: ok && doc.TakesValue()}
+	}
+	return list
+}
+
+// usageError is a fault of the command line.
+type usageError struct{ what string }
+
+func (e *usageError) Error() string { return e.what }
+
+func usagef(format string, args ...any) error { return &usageError{fmt.Sprintf(format, args...)} }
+
+// canonical rewrites a command line of GNU getopt_long's rules into the one
+// form that package flag understands: options first, each by its first name as
+// --name or --name=value, then --, then the operands. Options may follow operands,
+// short ones may be clustered and have their value glued on, long ones may be
+// shortened to any prefix that only one of them has.
+func canonical(args []string, opts []option) ([]string, error) {
+	g := getopt{opts: opts, args: args}
+	for len(g.args) > 0 {
+		arg := g.args[0]
+		g.args = g.args[1:]
+		var err error
+		switch {
+		case arg == "--":
+			g.operands = append(g.operands, g.args...)
+			g.args = nil
+		case strings.HasPrefix(arg, "--"):
+			err = g.long(arg[2:])
+		case strings.HasPrefix(arg, "-") && arg != "-":
+			err = g.cluster(arg[1:])
+		default:
+			g.operands = append(g.operands, arg)
+		}
+		if err != nil {
+			return nil, err
+		}
+	}
+	return append(append(g.out, "--"), g.operands...), nil
+}
+
+// getopt is a command line that is being rewritten.
+type getopt struct {
+	opts          []option
+	args          []string
+	out, operands []string
+}
+
+// next takes the argument behind an option.
+func (g *getopt) next() (string, bool) {
+	if len(g.args) == 0 {
+		return "", false
+	}
+	v := g.args[0]
+	g.args = g.args[1:]
+	return v, true
+}
+
+func (g *getopt) add(opt option, value string, has bool) {
+	name := opt.names[0]
+	if has {
+		name += "=" + value
+	}
+	g.out = append(g.out, "--"+name)
+}
+
+func (g *getopt) long(text string) error {
+	name, value, glued := strings.Cut(text, "=")
+	name, opt, err := g.find(name)
+	switch {
+	case err != nil:
+		return err
+	case glued && !opt.value:
+		return usagef("option '--%s' doesn't allow an argument", name)
+	case opt.value && !glued:
+		if value, glued = g.next(); !glued {
+			return usagef("option '--%s' requires an argument", name)
+		}
+	}
+	g.add(opt, value, glued)
+	return nil
+}
+
+// find gives the option that a long name or its prefix means.
+func (g *getopt) find(name string) (string, option, error) {
+	var hits []string
+	var hit option
+	same := true
+	for _, o := range g.opts {
+		for _, n := range o.names {
+			if len(n) < 2 {
+				continue
+			}
+			if n == name {
+				return n, o, nil
+			}
+			if strings.HasPrefix(n, name) {
+				same = same && (len(hits) == 0 || hit.names[0] == o.names[0])
+				hits, hit = append(hits, n), o
+			}
+		}
+	}
+	switch {
+	case len(hits) == 0:
+		return "", option{}, usagef("unrecognized option '--%s'", name)
+	case !same:
+		return "", option{}, usagef("option '--%s' is ambiguous; possibilities: '--%s'", name, strings.Join(hits, "' '--"))
+	}
+	return hits[0], hit, nil
+}
+
+// cluster takes the letters behind one dash.
+func (g *getopt) cluster(letters string) error {
+	for i, c := range letters {
+		name := string(c)
+		opt, ok := g.short(name)
+		if !ok {
+			return usagef("invalid option -- '%s'", name)
+		}
+		if !opt.value {
+			g.add(opt, "", false)
+			continue
+		}
+		value := letters[i+len(name):]
+		if value == "" {
+			if value, ok = g.next(); !ok {
+				return usagef("option requires an argument -- '%s'", name)
+			}
+		}
+		g.add(opt, value, true)
+		return nil
+	}
+	return nil
+}
+
+func (g *getopt) short(name string) (option, bool) {
+	for _, o := range g.opts {
+		for _, n := range o.names {
+			if n == name {
+				return o, true
+			}
+		}
+	}
+	return option{}, false
+}

@@ -1,0 +1,153 @@
+package commands
+
+import (
+	"context"
+	"errors"
+	"io"
+	"sync/atomic"
+
+	"lunguard/cluster"
+	"lunguard/scsi"
+	"lunguard/vg"
+	"lunguard/vg/simhost"
+)
+
+// simVariable chooses a simulated host, as --sim does.
+const simVariable = "LUNGUARD_SIM"
+
+// host is the machine whose devices the command works on.
+func (c *call) host() (vg.Host, error) {
+	dir := c.flags.String("sim")
+	if dir == "" {
+		dir = c.getenv(simVariable)
+	}
+	if dir == "" {
+		return vg.NewSystem(), nil
+	}
+	return simhost.Open(dir)
+}
+
+// opened holds the LUNs that a command works on, with their paths open.
+type opened struct {
+	luns []*cluster.LUN
+	// sent counts the commands on the wire, retries included.
+	sent    atomic.Int64
+	closers []io.Closer
+	// rehearse turns every path into one that changes nothing.
+	rehearse bool
+	// own is the key of this node, for the rehearsal.
+	own   scsi.Key
+	retry scsi.Retry
+}
+
+// Close closes every path.
+func (o *opened) Close() error {
+	var errs []error
+	for _, c := range o.closers {
+		errs = append(errs, c.Close())
+	}
+	return errors.Join(errs...)
+}
+
+// counted counts what goes through a transport.
+type counted struct {
+	scsi.Transport
+	n *atomic.Int64
+}
+
+func (c counted) Do(ctx context.Context, req *scsi.Request) (scsi.Reply, error) {
+	c.n.Add(1)
+	return c.Transport.Do(ctx, req)
+}
+
+// openDisk opens all paths of a disk that can be opened. Paths that cannot
+// are warned of through warn; all of them is an error.
+func (o *opened) openDisk(ctx context.Context, host vg.Host, d *vg.Disk, warn func(error)) (*cluster.LUN, error) {
+	lun := &cluster.LUN{Name: d.Device, WWID: d.WWID}
+	var errs []error
+	shadow := shadow{own: o.own}
+	for _, name := range d.Paths {
+		p, err := host.Open(name)
+		if err != nil {
+			errs = append(errs, err)
+			continue
+		}
+		o.closers = append(o.closers, p)
+		retry := o.retry
+		retry.Transport = counted{p, &o.sent}
+		var t scsi.Transport = &retry
+		if o.rehearse {
+			t = shadow.path(t)
+		}
+		unit := scsi.NewUnit(name, t)
+		if lun.WWID == "" {
+			// The kernel does not know it; the device does, or nobody.
+			lun.WWID, _ = unit.WWID(ctx)
+		}
+		lun.Paths = append(lun.Paths, unit)
+	}
+	if len(lun.Paths) == 0 {
+		return nil, errors.Join(errs...)
+	}
+	for _, err := range errs {
+		warn(err)
+	}
+	return lun, nil
+}
+
+// openPackage opens the LUNs of a package: those of its groups and those
+// outside any group. Volumes that lie on one disk are one LUN. Nothing stays
+// open after an error.
+func (c *call) openPackage(host vg.Host, pkg *cluster.Package, o *opened) error {
+	devices := append([]string(nil), pkg.Volumes...)
+	for _, g := range pkg.Groups {
+		group, err := host.Group(c.ctx, g)
+		if err != nil {
+			return err
+		}
+		devices = append(devices, group.Volumes...)
+	}
+	disks, err := findDisks(host, devices)
+	if err != nil {
+		return err
+	}
+	var errs []error
+	for _, d := range disks {
+		lun, err := o.openDisk(c.ctx, host, d, c.warnErr)
+		if err != nil {
+			errs = append(errs, err)
+			continue
+		}
+		o.luns = append(o.luns, lun)
+	}
+	return errors.Join(errs...)
+}
+
+// findDisks finds the disk under each device, once each, named by the first
+// device on it.
+func findDisks(host vg.Host, devices []string) ([]*vg.Disk, error) {
+	var disks []*vg.Disk
+	var errs []error
+	seen := map[string]bool{}
+	for _, dev := range devices {
+		d, err := host.Disk(dev)
+		if err != nil {
+			errs = append(errs, err)
+			continue
+		}
+		if !seen[d.Paths[0]] {
+			seen[d.Paths[0]] = true
+			disks = append(disks, d)
+		}
+	}
+	return disks, errors.Join(errs...)
+}
+
+// openOptions prepares for opening LUNs as the flags want it.
+func (c *call) openOptions() (*opened, error) {
+	timeout, err := c.timeout()
+	if err != nil {
+		return nil, err
+	}
+	return &opened{retry: scsi.Retry{Timeout: timeout}, rehearse: c.flags.Bool("dry-run")}, nil
+}

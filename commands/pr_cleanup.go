@@ -1,0 +1,184 @@
+package commands
+
+import (
+	"bufio"
+	"io"
+	"os"
+	"slices"
+	"strings"
+
+	"github.com/urfave/cli/v2"
+
+	"lunguard/cluster"
+	"lunguard/scsi"
+	"lunguard/vg"
+)
+
+func prCleanup() *applet {
+	return &applet{
+		name:    "pr_cleanup",
+		summary: "clear reservations and registrations that were left behind",
+		usage: `
+usage: pr_cleanup [-v] [-k KEY] [lun] [-f FILE | DSF...]
+       pr_cleanup [-v] [-k KEY] VG...
+
+  lun            operands are device special files, not volume groups
+  -k KEY         clear only LUNs on which KEY (hexadecimal) is registered
+  -f FILE        device special files, one a line; - is standard input
+  -v             say each step
+  --dry-run      print each command that would be sent, send none but reads
+  -C FILE        cluster config (else $LUNGUARD_CONF, /etc/lunguard/cluster.conf)
+  --timeout S    time for one command to a device, retries included (60)
+  --sim DIR      work on a simulated host (else $LUNGUARD_SIM)
+
+A package that runs on the LUNs loses its protection until it is restarted.
+
+exit status: 0 all are clear; 1 usage, or KEY is not on every LUN; 2 a LUN
+could not be cleared`,
+		flags: []cli.Flag{
+			&cli.StringFlag{Name: "key", Aliases: []string{"k"}},
+			&cli.StringFlag{Name: "file", Aliases: []string{"f"}},
+			verboseFlag(), configFlag(), dryRunFlag(), timeoutFlag(), simFlag(),
+		},
+		run: runPrCleanup,
+	}
+}
+
+// lunWord says that operands are devices.
+const lunWord = "lun"
+
+func runPrCleanup(c *call) error {
+	names, areLUNs, err := c.cleanupOperands()
+	if err != nil {
+		return err
+	}
+	var key scsi.Key
+	if text := c.flags.String("key"); c.flags.IsSet("key") {
+		if key, err = scsi.ParseKey(text); err != nil {
+			return usagef("-k %v", err)
+		}
+	}
+	conf, err := c.optionalConfig()
+	if err != nil {
+		return err
+	}
+	host, err := c.host()
+	if err != nil {
+		return err
+	}
+	o, err := c.openOptions()
+	if err != nil {
+		return err
+	}
+	defer o.Close()
+	if err := c.openCleanup(host, names, areLUNs, o); err != nil {
+		return err
+	}
+	run := &cluster.Run{Config: conf, LUNs: o.luns}
+	c.follow(run, o)
+	for _, res := range run.Cleanup(c.ctx, key) {
+		c.printCleanup(conf, res)
+	}
+	return nil
+}
+
+// cleanupOperands sorts the operands: what to clear, and whether they are
+// devices.
+func (c *call) cleanupOperands() (names []string, areLUNs bool, err error) {
+	names = c.operands()
+	if i := slices.Index(names, lunWord); i >= 0 {
+		names, areLUNs = slices.Delete(slices.Clone(names), i, i+1), true
+	}
+	if file := c.flags.String("file"); c.flags.IsSet("file") {
+		areLUNs = true
+		if len(names) > 0 {
+			return nil, false, usagef("operands were given beside -f %s: %s", file, strings.Join(names, " "))
+		}
+		if names, err = c.readList(file); err != nil {
+			return nil, false, err
+		}
+	}
+	if len(names) == 0 {
+		return nil, false, usagef("volume groups are missing, or lun and devices")
+	}
+	return names, areLUNs, nil
+}
+
+// readList reads names, one a line, with comments and blank lines.
+func (c *call) readList(file string) ([]string, error) {
+	var r io.Reader = c.In
+	if file != "-" {
+		f, err := os.Open(file)
+		if err != nil {
+			return nil, &usageError{err.Error()}
+		}
+		defer f.Close()
+		r = f
+	}
+	var names []string
+	lines := bufio.NewScanner(r)
+	for n := 1; lines.Scan(); n++ {
+		line, _, _ := strings.Cut(lines.Text(), "#")
+		switch words := strings.Fields(line); len(words) {
+		case 0:
+		case 1:
+			names = append(names, words[0])
+		default:
+			return nil, usagef("%s:%d: %q: one name a line was expected", file, n, words[1])
+		}
+	}
+	if err := lines.Err(); err != nil {
+		return nil, usagef("%s: %v", file, err)
+	}
+	return names, nil
+}
+
+// openCleanup opens what is to be cleared. Nothing is begun unless all can be.
+func (c *call) openCleanup(host vg.Host, names []string, areLUNs bool, o *opened) error {
+	pkg := &cluster.Package{Groups: names}
+	if areLUNs {
+		pkg = &cluster.Package{Volumes: names}
+	}
+	if err := c.openPackage(host, pkg, o); err != nil {
+		return err
+	}
+	o.luns = unique(o.luns)
+	return nil
+}
+
+// unique leaves out further names of a LUN, which would get into each other's
+// way.
+func unique(luns []*cluster.LUN) []*cluster.LUN {
+	seen := map[string]bool{}
+	return slices.DeleteFunc(luns, func(l *cluster.LUN) bool {
+		again := l.WWID != "" && seen[l.WWID]
+		seen[l.WWID] = true
+		return again
+	})
+}
+
+// printCleanup tells what became of one LUN, and who of the cluster is no
+// longer protected there.
+func (c *call) printCleanup(conf *cluster.Config, res cluster.CleanupResult) {
+	switch {
+	case res.Err != nil:
+		c.fail(res.Err)
+		return
+	case !res.Cleared:
+		if c.verbose() {
+			c.printf("%s: nothing to clear\n", res.LUN)
+		}
+		return
+	case c.verbose():
+		c.printf("%s: cleared %s\n", res.LUN, keyList(res.Before))
+	}
+	var nodes []string
+	for _, k := range res.Before {
+		if n, ok := conf.NodeOf(k); ok && !slices.Contains(nodes, n.Name) {
+			nodes = append(nodes, n.Name)
+		}
+	}
+	if len(nodes) > 0 {
+		c.warn("%s: %s has lost its protection there; restart the packages that run on it", res.LUN, strings.Join(nodes, ", "))
+	}
+}

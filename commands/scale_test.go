@@ -1,0 +1,58 @@
+package commands
+
+import (
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+)
+
+// A start of 1024 LUNs stays below 64 MB, as the operating system counts it.
+func TestMemoryOf1024LUNs(t *testing.T) {
+	const luns, limit = 1024, 64 << 10 // in KiB, as rusage has it
+	dir := t.TempDir()
+	bin := filepath.Join(dir, self)
+	build := exec.Command("go", "build", "-tags", "urfave_cli_no_docs", "-o", bin, "lunguard")
+	build.Env = append(os.Environ(), "CGO_ENABLED=0")
+	if out, err := build.CombinedOutput(); err != nil {
+		t.Fatalf("%v: %s", err, out)
+	}
+	array := filepath.Join(dir, "array")
+	conf := filepath.Join(dir, "cluster.conf")
+	var pvs strings.Builder
+	for i := range luns {
+		fmt.Fprintf(&pvs, "pv /dev/sd%s\n", diskLetters(i))
+	}
+	text := "NODE_NAME a\nNODE_PR_KEY 1\npackage_name big\n" + pvs.String()
+	if err := os.WriteFile(conf, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	run := func(args ...string) *os.ProcessState {
+		cmd := exec.Command(bin, args...)
+		cmd.Env = append(os.Environ(), "LUNGUARD_SIM="+filepath.Join(array, "a"), "LUNGUARD_CONF="+conf)
+		if out, err := cmd.CombinedOutput(); err != nil {
+			t.Fatalf("%v: %v: %s", args, err, out)
+		}
+		return cmd.ProcessState
+	}
+	run("sim", "create", array, "--nodes", "a", "--luns", fmt.Sprint(luns))
+	for _, word := range []string{"pr_start", "pr_halt"} {
+		used := run(word, "big").SysUsage().(*syscall.Rusage).Maxrss
+		t.Logf("%s of %d LUNs: %d KiB", word, luns, used)
+		if used > limit {
+			t.Errorf("%s of %d LUNs took %d KiB, at most %d expected", word, luns, used, limit)
+		}
+	}
+}
+
+// diskLetters counts as disks do: a to z, aa, ab, ...
+func diskLetters(n int) string {
+	s := ""
+	for n++; n > 0; n = (n - 1) / 26 {
+		s = string(rune('a'+(n-1)%26)) + s
+	}
+	return s
+}

@@ -1,0 +1,327 @@
+package commands
+
+import (
+	"errors"
+	"io"
+	"strconv"
+	"strings"
+
+	"github.com/olekukonko/tablewriter"
+	"github.com/urfave/cli/v2"
+
+	"lunguard/scsi"
+	"lunguard/scsi/simlun"
+	"lunguard/vg"
+	"lunguard/vg/simhost"
+)
+
+// simWord is the word behind lunguard that makes and pokes simulated arrays.
+const simWord = "sim"
+
+const simUsage = `
+usage: lunguard sim create DIR [--nodes A,B] [--luns N] [--paths N] [--blocks N]
+       lunguard sim vgextend DIR VG DEVICE...
+       lunguard sim show DIR
+       lunguard sim power-cycle DIR
+       lunguard sim quirks LUN-FILE LIST
+       lunguard sim faults LUN-FILE PLAN
+   on a host, chosen by --sim DIR/NODE or $LUNGUARD_SIM:
+       lunguard sim write DEVICE BLOCK TEXT
+       lunguard sim read DEVICE BLOCK
+       lunguard sim fail-path DEVICE
+       lunguard sim restore-path DEVICE
+       lunguard sim reset DEVICE
+
+  create        make DIR/array with LUNs and a folder for each node, which is
+                a host with device files; DIR/NODE/dev/sda is its /dev/sda
+  vgextend      add volumes to a volume group, on every host; makes the group
+  show          list the LUNs with their keys and reservations
+  power-cycle   cut the power of the array and bring it back
+  quirks        make a LUN err as some devices do (none: as the standard says)
+  faults        answer certain commands wrongly, as in prout.register@2:busy
+  write, read   one block, as the host
+  fail-path     cut a path of the host; restore-path mends it
+  reset         reset a LUN
+
+exit status: 0 done; 1 failed; 2 the device failed, or refused as reserved`
+
+// sim is the applet behind lunguard sim.
+func sim() *applet {
+	return &applet{
+		name: simWord, summary: "make and poke a simulated array", usage: simUsage,
+		flags: []cli.Flag{
+			&cli.StringFlag{Name: "nodes", Value: "node1,node2"},
+			&cli.StringFlag{Name: "luns", Value: "2"}, &cli.StringFlag{Name: "paths", Value: "1"},
+			&cli.StringFlag{Name: "blocks", Value: "2048"}, simFlag(),
+		},
+		run: runSim,
+	}
+}
+
+// simTask is one word of lunguard sim.
+type simTask struct {
+	word string
+	// operands are how many it takes; more says that the last may repeat.
+	operands int
+	more     bool
+	run      func(c *call, ops []string) error
+}
+
+func simTasks() []simTask {
+	return []simTask{
+		{"create", 1, false, simCreate},
+		{"vgextend", 3, true, simExtend},
+		{"show", 1, false, simShow},
+		{"power-cycle", 1, false, simPower},
+		{"quirks", 2, false, simQuirks},
+		{"faults", 2, false, simFaults},
+		{"write", 3, false, simWrite},
+		{"read", 2, false, simRead},
+		{"fail-path", 1, false, func(c *call, ops []string) error { return simPath(c, ops[0], true) }},
+		{"restore-path", 1, false, func(c *call, ops []string) error { return simPath(c, ops[0], false) }},
+		{"reset", 1, false, simReset},
+	}
+}
+
+func runSim(c *call) error {
+	ops := c.operands()
+	if len(ops) == 0 {
+		return usagef("sim: a word is missing: %s", simWords())
+	}
+	for _, t := range simTasks() {
+		if t.word != ops[0] {
+			continue
+		}
+		if ops = ops[1:]; len(ops) < t.operands || len(ops) > t.operands && !t.more {
+			return usagef("sim %s: %d operands were expected, not %d", t.word, t.operands, len(ops))
+		}
+		return t.run(c, ops)
+	}
+	return usagef("sim %s: unknown; there are %s", ops[0], simWords())
+}
+
+func simWords() string {
+	var names []string
+	for _, t := range simTasks() {
+		names = append(names, t.word)
+	}
+	return strings.Join(names, ", ")
+}
+
+func (c *call) count(flag string, least int) (int, error) {
+	n, err := strconv.Atoi(c.flags.String(flag))
+	if err != nil || n < least {
+		return 0, usagef("--%s %s: a number from %d on was expected", flag, c.flags.String(flag), least)
+	}
+	return n, nil
+}
+
+func simCreate(c *call, ops []string) error {
+	luns, err := c.count("luns", 1)
+	if err != nil {
+		return err
+	}
+	paths, err := c.count("paths", 1)
+	if err != nil {
+		return err
+	}
+	blocks, err := c.count("blocks", 1)
+	if err != nil {
+		return err
+	}
+	_, err = simhost.CreateArray(ops[0], simhost.Spec{
+		Nodes: strings.Split(c.flags.String("nodes"), ","), LUNs: luns, Paths: paths,
+		LUN: simlun.Config{Blocks: uint64(blocks)},
+	})
+	return err
+}
+
+func simExtend(_ *call, ops []string) error {
+	a, err := simhost.OpenArray(ops[0])
+	if err != nil {
+		return err
+	}
+	return a.Extend(ops[1], ops[2:])
+}
+
+// forLUNs runs f on each LUN of the array in dir.
+func forLUNs(dir string, f func(file string) error) error {
+	a, err := simhost.OpenArray(dir)
+	if err != nil {
+		return err
+	}
+	files, err := a.LUNs()
+	if err != nil {
+		return err
+	}
+	for _, file := range files {
+		if err := f(file); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func simPower(_ *call, ops []string) error { return forLUNs(ops[0], simlun.PowerCycle) }
+
+func simShow(c *call, ops []string) error {
+	t := newTable(c.Out, "LUN", "WWID", "GENERATION", "RESERVATION", "KEY", "HOLDER", "NEXUS")
+	err := forLUNs(ops[0], func(file string) error {
+		d, err := simlun.Describe(file)
+		if err != nil {
+			return err
+		}
+		held := none
+		if d.Type != 0 {
+			held = d.Type.String()
+		}
+		row := []string{file, d.Config.WWID, strconv.Itoa(int(d.Generation)), held}
+		if len(d.Registrations) == 0 {
+			t.Append(append(row, none, "", ""))
+			return nil
+		}
+		for _, r := range d.Registrations {
+			holder := ""
+			if r.Holder {
+				holder = "yes"
+			}
+			t.Append(append(row, r.Key.String(), holder, r.Nexus.String()))
+			row = []string{"", "", "", ""}
+		}
+		return nil
+	})
+	t.Render()
+	return err
+}
+
+func simQuirks(_ *call, ops []string) error {
+	q, err := simlun.ParseQuirks(strings.TrimPrefix(ops[1], "none"))
+	if err != nil {
+		return usagef("%v", err)
+	}
+	return simlun.SetQuirks(ops[0], q)
+}
+
+func simFaults(_ *call, ops []string) error {
+	p, err := simlun.ParsePlan(strings.TrimPrefix(ops[1], "none"))
+	if err != nil {
+		return usagef("%v", err)
+	}
+	return simlun.SetFaults(ops[0], p)
+}
+
+// simHost is the simulated host that was chosen.
+func (c *call) simHost() (*simhost.Host, error) {
+	host, err := c.host()
+	if err != nil {
+		return nil, err
+	}
+	h, ok := host.(*simhost.Host)
+	if !ok {
+		return nil, usagef("a simulated host is missing: --sim DIR/NODE, or %s", simVariable)
+	}
+	return h, nil
+}
+
+func simPath(c *call, device string, failed bool) error {
+	h, err := c.simHost()
+	if err != nil {
+		return err
+	}
+	lun, nexus, err := h.Nexus(device)
+	if err != nil {
+		return err
+	}
+	return simlun.FailPath(lun, nexus, failed)
+}
+
+func simReset(c *call, ops []string) error {
+	h, err := c.simHost()
+	if err != nil {
+		return err
+	}
+	lun, _, err := h.Nexus(ops[0])
+	if err != nil {
+		return err
+	}
+	return simlun.ResetLU(lun)
+}
+
+// onBlock opens a device's first path and runs f with the size of a block.
+func onBlock(c *call, device, block string, f func(t scsi.Transport, lba uint32, size int) error) error {
+	lba, err := strconv.ParseUint(block, 10, 32)
+	if err != nil {
+		return usagef("%q: the number of a block was expected", block)
+	}
+	h, err := c.simHost()
+	if err != nil {
+		return err
+	}
+	d, err := h.Disk(device)
+	if err != nil {
+		return err
+	}
+	p, err := h.Open(d.Paths[0])
+	if err != nil {
+		return err
+	}
+	defer p.Close()
+	// As a block layer does, whatever attention is pending is passed over.
+	t := &scsi.Retry{Transport: p, AfterStateChange: true}
+	size, err := scsi.ReadCapacity{}.Execute(c.ctx, t)
+	if err == nil {
+		err = f(t, uint32(lba), int(size.BlockSize))
+	}
+	if err == nil {
+		return nil
+	}
+	if errors.Is(err, scsi.ErrReservationConflict) {
+		err = errors.New("refused, the LUN is reserved (RESERVATION CONFLICT)")
+	}
+	return &vg.DeviceError{Device: device, Err: err}
+}
+
+func simWrite(c *call, ops []string) error {
+	return onBlock(c, ops[0], ops[1], func(t scsi.Transport, lba uint32, size int) error {
+		if len(ops[2]) > size {
+			return usagef("%d bytes do not fit into a block of %d", len(ops[2]), size)
+		}
+		data := make([]byte, size)
+		copy(data, ops[2])
+		if err := (scsi.Write{LBA: lba, BlockSize: size, Data: data}).Execute(c.ctx, t); err != nil {
+			return err
+		}
+		c.printf("%s: block %d written\n", ops[0], lba)
+		return nil
+	})
+}
+
+func simRead(c *call, ops []string) error {
+	return onBlock(c, ops[0], ops[1], func(t scsi.Transport, lba uint32, size int) error {
+		data, err := scsi.Read{LBA: lba, Blocks: 1, BlockSize: size}.Execute(c.ctx, t)
+		if err != nil {
+			return err
+		}
+		c.printf("%s: block %d: %q\n", ops[0], lba, strings.TrimRight(string(data), "\x00"))
+		return nil
+	})
+}
+
+// newTable is the one place that knows how tables look: columns and nothing
+// round them, headers as they are given.
+func newTable(w io.Writer, header ...string) *tablewriter.Table {
+	t := tablewriter.NewWriter(w)
+	t.SetHeader(header)
+	t.SetAutoFormatHeaders(false)
+	t.SetAutoWrapText(false)
+	t.SetHeaderAlignment(tablewriter.ALIGN_LEFT)
+	t.SetAlignment(tablewriter.ALIGN_LEFT)
+	t.SetBorder(false)
+	t.SetHeaderLine(false)
+	t.SetCenterSeparator("")
+	t.SetColumnSeparator("")
+	t.SetRowSeparator("")
+	t.SetTablePadding("  ")
+	t.SetNoWhiteSpace(true)
+	return t
+}

@@ -1,0 +1,175 @@
+package commands
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/urfave/cli/v2"
+
+	"lunguard/cluster"
+	"lunguard/scsi"
+	"lunguard/vg"
+)
+
+func vgPrKey() *applet {
+	return &applet{
+		name:    "vg_pr_key",
+		summary: "show the keys on the physical volumes of a volume group",
+		usage: `
+usage: vg_pr_key -g [-v] [-C FILE] [--timeout SECONDS] VG...
+
+  -g             show registered keys, reserved key and the node that reserved
+  -v             in the vendor's form; else one line a volume: DEVICE KEYS HOLDER NODE
+  -C FILE        cluster config (else $LUNGUARD_CONF, /etc/lunguard/cluster.conf)
+  --timeout S    time for one command to a device, retries included (60)
+  --sim DIR      work on a simulated host (else $LUNGUARD_SIM)
+
+VG is a volume group, as VG or /dev/VG. A volume that cannot be read shows
+UNKNOWN in all places.
+
+exit status: 0 all shown; 1 usage or config; 2 a volume or group cannot be read`,
+		flags: []cli.Flag{
+			&cli.BoolFlag{Name: "get", Aliases: []string{"g"}},
+			verboseFlag(), configFlag(), timeoutFlag(), simFlag(),
+		},
+		run: runVgPrKey,
+	}
+}
+
+func runVgPrKey(c *call) error {
+	if !c.flags.Bool("get") {
+		return usagef("-g is missing: what shall be done with the keys?")
+	}
+	groups := c.operands()
+	if len(groups) == 0 {
+		return usagef("a volume group is missing")
+	}
+	conf, err := c.optionalConfig()
+	if err != nil {
+		return err
+	}
+	host, err := c.host()
+	if err != nil {
+		return err
+	}
+	for _, g := range groups {
+		if err := showGroup(c, conf, host, g); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// unread reports a group or volume that cannot be read. Whatever the reason,
+// the status is that of this node: another one may be able to.
+func (c *call) unread(err error) {
+	report(c.Err, c.prog(), err)
+	c.status = worse(c.status, exitNode)
+}
+
+// showGroup prints the keys of every volume of one group. What cannot be read
+// is shown as unknown and reported.
+func showGroup(c *call, conf *cluster.Config, host vg.Host, name string) error {
+	o, err := c.openOptions()
+	if err != nil {
+		return err
+	}
+	defer o.Close()
+	group, err := host.Group(c.ctx, name)
+	if err != nil {
+		c.unread(err)
+		return nil
+	}
+	shown := make([]cluster.Status, len(group.Volumes))
+	var at []int
+	for i, dev := range group.Volumes {
+		shown[i].LUN = dev
+		d, err := host.Disk(dev)
+		if err != nil {
+			shown[i].Err = err
+			continue
+		}
+		lun, err := o.openDisk(c.ctx, host, d, c.warnErr)
+		if err != nil {
+			shown[i].Err = err
+			continue
+		}
+		o.luns, at = append(o.luns, lun), append(at, i)
+	}
+	run := &cluster.Run{Config: conf, LUNs: o.luns}
+	for i, s := range run.Show(c.ctx) {
+		shown[at[i]] = s
+	}
+	if c.verbose() {
+		c.printf("Volume Group: /dev/%s\n", group.Name)
+	}
+	for _, s := range shown {
+		if s.Err != nil {
+			c.unread(s.Err)
+		}
+		printStatus(c, wordsOf(conf, s))
+	}
+	return nil
+}
+
+// keyWords are the words for the keys of one volume.
+type keyWords struct{ device, keys, holder, node string }
+
+// Words that stand where there is no key, and where it cannot be told.
+const (
+	none    = "NONE"
+	unknown = "UNKNOWN"
+)
+
+func wordsOf(conf *cluster.Config, s cluster.Status) keyWords {
+	if s.Err != nil || s.State == nil {
+		return keyWords{s.LUN, unknown, unknown, unknown}
+	}
+	w := keyWords{s.LUN, none, none, none}
+	if keys := s.State.Keys(); len(keys) > 0 {
+		w.keys = keyList(keys)
+	}
+	held := s.State.Reservation
+	if held == nil {
+		return w
+	}
+	holders := []scsi.Key{held.Key}
+	if held.Type.AllRegistrants() {
+		holders = s.State.Keys()
+	}
+	w.holder, w.node = keyList(holders), nodeList(conf, holders)
+	return w
+}
+
+func keyList(keys []scsi.Key) string {
+	words := make([]string, len(keys))
+	for i, k := range keys {
+		words[i] = k.String()
+	}
+	return strings.Join(words, ",")
+}
+
+// nodeList names the nodes that the keys belong to.
+func nodeList(conf *cluster.Config, keys []scsi.Key) string {
+	var names []string
+	for _, k := range keys {
+		name := unknown
+		if n, ok := conf.NodeOf(k); ok {
+			name = n.Name
+		}
+		if !slices.Contains(names, name) {
+			names = append(names, name)
+		}
+	}
+	return strings.Join(names, ",")
+}
+
+func printStatus(c *call, w keyWords) {
+	if !c.verbose() {
+		fmt.Fprintln(c.Out, w.device, w.keys, w.holder, w.node)
+		return
+	}
+	c.printf(" -Physical Volume: %s\n REGISTERED KEYS : %s\n RESERVED KEYS : %s\n RESERVED FROM NODE : %s\n",
+		w.device, w.keys, w.holder, w.node)
+}

@@ -1,0 +1,298 @@
+package commands
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"strings"
+	"syscall"
+
+	"lunguard/cluster"
+	"lunguard/scsi"
+	"lunguard/scsi/simlun"
+	"lunguard/vg"
+	"lunguard/vg/simhost"
+)
+
+// message is an error in words: what happened, what can be done about it, and
+// what it means for the exit status.
+type message struct {
+	text, hint string
+	// whole says that text is the complete line, as the vendor prints it.
+	whole  bool
+	status int
+}
+
+// report prints an error, or each one of several that are joined, and returns
+// the exit status that they mean.
+func report(w io.Writer, prog string, err error) int {
+	status := exitOK
+	said := map[string]bool{}
+	for _, leaf := range leaves(err) {
+		m := words(leaf)
+		status = worse(status, m.status)
+		// Joined errors have a line each; one error is one line.
+		line := strings.ReplaceAll(m.text, "\n", "; ")
+		if !m.whole {
+			line = fmt.Sprintf("%s: error: %s", prog, line)
+		}
+		fmt.Fprintln(w, line)
+		if m.hint != "" && !said[m.hint] {
+			said[m.hint] = true
+			fmt.Fprintf(w, "%s: hint: %s\n", prog, m.hint)
+		}
+	}
+	return status
+}
+
+// warnErr reports an error that does not change the exit status.
+func (c *call) warnErr(err error) {
+	for _, leaf := range leaves(err) {
+		c.warn("%s", words(leaf).text)
+	}
+}
+
+// leaves takes joined errors apart.
+func leaves(err error) []error {
+	if err == nil {
+		return nil
+	}
+	joined, ok := err.(interface{ Unwrap() []error })
+	if !ok {
+		return []error{err}
+	}
+	var list []error
+	for _, e := range joined.Unwrap() {
+		list = append(list, leaves(e)...)
+	}
+	return list
+}
+
+// words says an error to people.
+func words(err error) message {
+	var (
+		usage   *usageError
+		conf    *cluster.ConfigError
+		node    *cluster.UnknownNodeError
+		pkg     *cluster.UnknownPackageError
+		member  *cluster.NotMemberError
+		shared  *cluster.SharedLUNError
+		foreign *cluster.ForeignKeyError
+		lost    *cluster.LostError
+		lun     *cluster.LUNError
+		group   *vg.GroupError
+		device  *vg.DeviceError
+		file    *configFileError
+		unfit   *unfitPackageError
+	)
+	switch {
+	case errors.As(err, &usage):
+		return message{text: usage.what, hint: "--help shows the usage", status: exitFailed}
+	case errors.As(err, &conf):
+		return message{text: conf.Error(), status: exitFailed}
+	case errors.As(err, &file):
+		return message{text: file.Error(), hint: "name it with -C FILE or " + configVariable, status: exitFailed}
+	case errors.As(err, &unfit):
+		return message{text: unfit.Error(), status: exitFailed}
+	case errors.As(err, &node):
+		return message{text: node.Error(), hint: "name this node with -n NODE or SG_NODE; the config has " + nodeNames(node.Config), status: exitFailed}
+	case errors.As(err, &pkg):
+		return message{text: pkg.Error(), hint: "the config has " + packageNames(pkg.Config), status: exitFailed}
+	case errors.As(err, &member):
+		return message{text: member.Error(), hint: "it runs on " + strings.Join(member.Package.Nodes, ", "), status: exitFailed}
+	case errors.As(err, &shared):
+		return message{text: shared.Error(), hint: "a LUN with several paths needs multipath above it, and a package names it once", status: exitFailed}
+	case errors.As(err, &foreign):
+		return message{
+			text:  fmt.Sprintf("ERROR: Physical Volume %s used in the VG has registration which is not from any of the cluster nodes.", foreign.LUN),
+			whole: true, status: exitFailed,
+			hint: "the key is " + keyList(foreign.Keys) + "; see who uses the LUN, then clear it with pr_cleanup",
+		}
+	case errors.As(err, &lost):
+		return lostWords(lost)
+	case errors.As(err, &lun):
+		return lunWords(lun)
+	case errors.As(err, &group):
+		return groupWords(group)
+	case errors.As(err, &device):
+		return deviceWords(device)
+	case errors.Is(err, simhost.ErrNotHost), errors.Is(err, simhost.ErrNotArray):
+		return message{text: err.Error(), hint: "lunguard sim create DIR makes an array with hosts", status: exitFailed}
+	}
+	return message{text: err.Error(), status: exitFailed}
+}
+
+func nodeNames(c *cluster.Config) string {
+	names := make([]string, len(c.Nodes))
+	for i, n := range c.Nodes {
+		names[i] = n.Name
+	}
+	return strings.Join(names, ", ")
+}
+
+func packageNames(c *cluster.Config) string {
+	if len(c.Packages) == 0 {
+		return "no package"
+	}
+	names := make([]string, len(c.Packages))
+	for i, p := range c.Packages {
+		names[i] = p.Name
+	}
+	return strings.Join(names, ", ")
+}
+
+func lostWords(e *cluster.LostError) message {
+	who := e.Winner.String()
+	if e.Node != "" {
+		who = e.Node + " (" + who + ")"
+	}
+	return message{
+		text:   fmt.Sprintf("%s: node %s has taken the package's LUNs", e.LUN, who),
+		hint:   "nothing of this node is left on them; find out why two nodes started the package",
+		status: exitFailed,
+	}
+}
+
+func groupWords(e *vg.GroupError) message {
+	m := message{text: e.Error(), status: exitNode}
+	switch {
+	case errors.Is(e, vg.ErrNoGroup):
+		m.hint = "pvs shows which groups this host sees; are all its LUNs attached?"
+	case errors.Is(e, vg.ErrNoLVM):
+		m.hint = "the package can list its LUNs with pv lines in the config instead"
+	case errors.Is(e, vg.ErrMissingVolume):
+		m.hint = "attach the missing LUN: a group is protected whole or not at all"
+	case errors.Is(e, vg.ErrSameName):
+		m.hint = "rename one of them with vgrename UUID NAME"
+	}
+	return m
+}
+
+func deviceWords(e *vg.DeviceError) message {
+	m := message{text: e.Error(), status: exitNode}
+	switch {
+	case errors.Is(e, vg.ErrNotSCSIDisk), errors.Is(e, simlun.ErrNotSimulated):
+		m.hint, m.status = "a SCSI disk, or a partition of one, was expected", exitFailed
+	case errors.Is(e, vg.ErrStacked):
+		m.hint, m.status = "name the disk that it lies on", exitFailed
+	case errors.Is(e, fs.ErrNotExist), errors.Is(e, syscall.ENXIO), errors.Is(e, syscall.ENODEV):
+		m.text = e.Device + ": no such device"
+		m.hint = "is the LUN attached to this host?"
+	case errors.Is(e, fs.ErrPermission):
+		m.hint, m.status = "run it as root", exitFailed
+	}
+	return m
+}
+
+// lunWords says what went wrong on one LUN.
+func lunWords(e *cluster.LUNError) message {
+	m := message{text: e.Error(), status: exitNode}
+	switch {
+	case errors.Is(e, cluster.ErrOtherKeys):
+		m.text, m.status = e.LUN+": left alone, the key is not registered there", exitFailed
+		m.hint = "without -k everything is cleared, whoever registered it"
+	case errors.Is(e, cluster.ErrNoReservationType):
+		m.status = exitFailed
+	case errors.Is(e, cluster.ErrStaleNexus):
+		m.hint = "it was registered before a new login or by a replaced adapter; clear it with pr_cleanup when nothing runs on the LUN"
+	case errors.Is(e, cluster.ErrKeysLeft):
+		m.hint = "another node registered meanwhile; see vg_pr_key -g and try again"
+	case errors.Is(e, cluster.ErrNoWWID):
+		m.status = exitFailed
+	default:
+		deviceFailure(e, &m)
+	}
+	return m
+}
+
+// deviceFailure says what a device or the way to it did wrong.
+func deviceFailure(e *cluster.LUNError, m *message) {
+	var op *scsi.OpError
+	if !errors.As(e, &op) {
+		return
+	}
+	where := e.LUN
+	if op.Device != "" && op.Device != e.LUN {
+		where += ": path " + op.Device
+	}
+	switch {
+	case errors.Is(e, syscall.EPERM), errors.Is(e, syscall.EACCES):
+		m.text, m.hint, m.status = where+": not permitted", "run it as root", exitFailed
+	case errors.Is(op, scsi.ErrReservationConflict):
+		m.text = where + ": reservation conflict on " + op.Op
+		m.hint = "a classic SCSI-2 RESERVE is in force, or the device refuses; find who holds it, release or reset the LUN"
+	case scsi.ASCOf(op) == scsi.InvalidOpcode, errors.Is(op, syscall.ENOTTY):
+		m.text = where + ": the device knows no persistent reservations"
+		m.hint, m.status = "a virtual disk, or an array with the feature turned off; take the LUN out of the package", exitFailed
+	case errors.Is(op, scsi.ErrTimeout):
+		m.hint = "--timeout sets how long to wait"
+	case errors.Is(op, scsi.ErrTransport):
+		m.hint = "look at the path: cable, switch, session, kernel log"
+	case errors.Is(op, scsi.ErrBusy):
+		m.hint = "the array may be in the middle of a controller failover; --timeout sets how long to wait"
+	case errors.Is(op, scsi.ErrMalformed):
+		m.hint = "the device breaks the standard; its state is unknown, so nothing was concluded from it"
+	case errors.Is(op, scsi.ErrUnsupported):
+		m.hint = "the device is too old or lacks the function"
+	}
+}
+
+// eventWords says a change or a warning of a protocol.
+func eventWords(conf *cluster.Config, e cluster.Event) string {
+	where := e.LUN
+	if e.Path != "" && e.Path != e.LUN {
+		where += ": path " + e.Path
+	}
+	key := keyWithNode(conf, e.Key)
+	switch e.Action {
+	case cluster.Registered:
+		return where + ": REGISTER AND IGNORE EXISTING KEY " + key
+	case cluster.Unregistered:
+		return where + ": REGISTER 0 in place of " + key
+	case cluster.Reserved:
+		return where + ": RESERVE, Write Exclusive - Registrants Only, by " + key
+	case cluster.Preempted:
+		if e.Victim == 0 {
+			return where + ": PREEMPT AND ABORT all registrants by " + key
+		}
+		return where + ": PREEMPT AND ABORT " + keyWithNode(conf, e.Victim) + " by " + key
+	case cluster.Cleared:
+		return where + ": CLEAR by " + key
+	case cluster.PathFailed:
+		return where + ": the path fails and is left out: " + e.Err.Error()
+	case cluster.NotPersistent:
+		return where + ": the device does not keep registrations through power loss: " + e.Err.Error()
+	case cluster.PathsMissing:
+		return where + ": the device lists fewer registrations than paths were registered"
+	case cluster.PerHost:
+		return where + ": the device registers all paths of a host at once"
+	case cluster.Kept:
+		return where + ": stays reserved by " + key + ": given up, it would be open to the node it was taken from; run pr_start or pr_halt again"
+	}
+	return where + ": " + string(e.Action)
+}
+
+// keyWithNode names a key and whose it is.
+func keyWithNode(conf *cluster.Config, k scsi.Key) string {
+	n, ok := conf.NodeOf(k)
+	if !ok {
+		return k.String()
+	}
+	if k&cluster.LeavingBit != 0 {
+		return fmt.Sprintf("%s (%s, leaving)", k, n.Name)
+	}
+	return fmt.Sprintf("%s (%s)", k, n.Name)
+}
+
+// outcomeWords says how a change went.
+func outcomeWords(e cluster.Event) string {
+	if e.Err == nil {
+		return ": done"
+	}
+	var op *scsi.OpError
+	if errors.As(e.Err, &op) {
+		return ": " + op.Class.Error()
+	}
+	return ": " + e.Err.Error()
+}

@@ -1,0 +1,242 @@
+// Package simhost makes hosts of folders: each has its own device files, of
+// which opening one is one I_T nexus to a simulated LUN, and a plain table of
+// its volume groups. Every command works on such a host unchanged.
+//
+//	HOST/dev/sda            lunguard-sim-device
+//	                        lun ../../array/lun0
+//	                        nexus iqn.2026-01.sim:jack3,i,0x800000000001/1
+//	HOST/dev/sda1           lunguard-sim-device
+//	                        part sda
+//	HOST/dev/mapper/mpatha  lunguard-sim-device
+//	                        paths sda sdc
+//	HOST/vgs                iscsi_vg3 /dev/sda /dev/sdb
+//
+// The name of the folder is the name of the host.
+package simhost
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"lunguard/scsi/simlun"
+	"lunguard/vg"
+)
+
+// ErrNotHost says that a folder is no simulated host.
+var ErrNotHost = errors.New("not a simulated host")
+
+// magic is the first line of every device file.
+const magic = "lunguard-sim-device"
+
+// Host is a simulated host.
+type Host struct{ dir string }
+
+// Open finds the host in a folder. The error is ErrNotHost, or that of the
+// file system.
+func Open(dir string) (*Host, error) {
+	dir, err := filepath.Abs(dir)
+	if err != nil {
+		return nil, err
+	}
+	if st, err := os.Stat(filepath.Join(dir, "dev")); err != nil || !st.IsDir() {
+		return nil, fmt.Errorf("%s: %w", dir, ErrNotHost)
+	}
+	return &Host{dir: dir}, nil
+}
+
+// Hostname is the name of the folder.
+func (h *Host) Hostname() (string, error) { return filepath.Base(h.dir), nil }
+
+// file is where the host keeps what it knows as path.
+func (h *Host) file(path string) string { return filepath.Join(h.dir, filepath.Clean("/"+path)) }
+
+// node is a device file.
+type node struct {
+	// lun and nexus are of a disk, paths of a multipath device, part is the
+	// disk that a partition lies on. Names are without /dev/.
+	lun   string
+	nexus simlun.NexusID
+	paths []string
+	part  string
+}
+
+// readNode reads a device file. Errors: *vg.DeviceError.
+func (h *Host) readNode(device string) (*node, error) {
+	file := h.file(device)
+	st, err := os.Stat(file)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return nil, &vg.DeviceError{Device: device, Err: fs.ErrNotExist}
+	case err != nil:
+		return nil, &vg.DeviceError{Device: device, Err: err}
+	case !st.Mode().IsRegular():
+		return nil, &vg.DeviceError{Device: device, Err: vg.ErrNotSCSIDisk}
+	}
+	text, err := os.ReadFile(file)
+	if err != nil {
+		return nil, &vg.DeviceError{Device: device, Err: errors.Unwrap(err)}
+	}
+	n, err := parseNode(string(text))
+	if err != nil {
+		return nil, &vg.DeviceError{Device: device, Err: err}
+	}
+	if n.lun != "" && !filepath.IsAbs(n.lun) {
+		n.lun = filepath.Join(filepath.Dir(file), n.lun)
+	}
+	return n, nil
+}
+
+func parseNode(text string) (*node, error) {
+	lines := strings.Split(strings.TrimSpace(text), "\n")
+	if lines[0] != magic {
+		return nil, vg.ErrNotSCSIDisk
+	}
+	n := &node{}
+	for _, line := range lines[1:] {
+		word, rest, _ := strings.Cut(line, " ")
+		var err error
+		switch word {
+		case "lun":
+			n.lun = rest
+		case "nexus":
+			n.nexus, err = simlun.ParseNexus(rest)
+		case "paths":
+			n.paths = strings.Fields(rest)
+		case "part":
+			n.part = rest
+		default:
+			err = fmt.Errorf("line %q of a device file", line)
+		}
+		if err != nil {
+			return nil, err
+		}
+	}
+	kinds := 0
+	for _, is := range []bool{n.lun != "" || !n.nexus.IsZero(), len(n.paths) > 0, n.part != ""} {
+		if is {
+			kinds++
+		}
+	}
+	if kinds != 1 || (n.lun == "") != n.nexus.IsZero() {
+		return nil, errors.New("a device file has either lun and nexus, or paths, or part")
+	}
+	return n, nil
+}
+
+func (n *node) text() string {
+	switch {
+	case n.part != "":
+		return fmt.Sprintf("%s\npart %s\n", magic, n.part)
+	case len(n.paths) > 0:
+		return fmt.Sprintf("%s\npaths %s\n", magic, strings.Join(n.paths, " "))
+	}
+	return fmt.Sprintf("%s\nlun %s\nnexus %s\n", magic, n.lun, n.nexus)
+}
+
+// Disk finds the LUN under a device file.
+func (h *Host) Disk(device string) (*vg.Disk, error) {
+	d := &vg.Disk{Device: device}
+	if err := h.collect(device, d, 0); err != nil {
+		return nil, err
+	}
+	return d, nil
+}
+
+// deepest is how many device files may lie on each other.
+const deepest = 4
+
+// collect adds the paths under device to d. Each must lead to the same LUN.
+func (h *Host) collect(device string, d *vg.Disk, depth int) error {
+	n, err := h.readNode(device)
+	if err != nil {
+		return err
+	}
+	below := n.paths
+	if n.part != "" {
+		below = []string{n.part}
+	}
+	if len(below) == 0 {
+		unit, err := simlun.Describe(n.lun)
+		if err != nil {
+			return &vg.DeviceError{Device: device, Err: err}
+		}
+		wwid := unit.Config.WWID
+		if d.WWID != "" && d.WWID != wwid {
+			return &vg.DeviceError{Device: d.Device, Err: fmt.Errorf("%w: paths to %s and %s", vg.ErrStacked, d.WWID, wwid)}
+		}
+		d.WWID, d.Paths = wwid, append(d.Paths, device)
+		return nil
+	}
+	if depth == deepest {
+		return &vg.DeviceError{Device: d.Device, Err: vg.ErrStacked}
+	}
+	for _, name := range below {
+		if err := h.collect("/dev/"+name, d, depth+1); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Open opens one nexus.
+func (h *Host) Open(path string) (vg.Path, error) {
+	n, err := h.readNode(path)
+	if err != nil {
+		return nil, err
+	}
+	if n.lun == "" {
+		return nil, &vg.DeviceError{Device: path, Err: vg.ErrStacked}
+	}
+	dev, err := simlun.Open(n.lun, n.nexus)
+	if err != nil {
+		return nil, &vg.DeviceError{Device: path, Err: err}
+	}
+	return dev, nil
+}
+
+// Nexus tells which LUN file a disk's device file leads to, and as whom.
+// Errors: *vg.DeviceError.
+func (h *Host) Nexus(device string) (lun string, nexus simlun.NexusID, err error) {
+	n, err := h.readNode(device)
+	if err != nil {
+		return "", simlun.NexusID{}, err
+	}
+	if n.lun == "" {
+		return "", simlun.NexusID{}, &vg.DeviceError{Device: device, Err: vg.ErrStacked}
+	}
+	return n.lun, n.nexus, nil
+}
+
+// Group looks the volume group up in the host's table.
+func (h *Host) Group(_ context.Context, name string) (*vg.Group, error) {
+	groups, err := h.groups()
+	if err != nil {
+		return nil, &vg.GroupError{Group: name, Err: err}
+	}
+	for _, g := range groups {
+		if g.Name == strings.TrimPrefix(name, "/dev/") {
+			return &g, nil
+		}
+	}
+	return nil, &vg.GroupError{Group: name, Err: vg.ErrNoGroup}
+}
+
+// groups reads the table of volume groups.
+func (h *Host) groups() ([]vg.Group, error) {
+	text, err := os.ReadFile(h.file("vgs"))
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return nil, err
+	}
+	var groups []vg.Group
+	for _, line := range strings.Split(string(text), "\n") {
+		if words := strings.Fields(line); len(words) > 0 {
+			groups = append(groups, vg.Group{Name: words[0], Volumes: words[1:]})
+		}
+	}
+	return groups, nil
+}

@@ -1,0 +1,139 @@
+package vg
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"golang.org/x/sys/unix"
+
+	"lunguard/scsi"
+)
+
+// System is the machine that this process runs on.
+type System struct {
+	// sysfs is where sysfs is mounted, run how lvm2 is asked.
+	sysfs string
+	run   report
+}
+
+// NewSystem returns the machine that this process runs on.
+func NewSystem() *System { return &System{sysfs: "/sys", run: runLVM} }
+
+// Hostname returns the host name up to its first dot.
+func (s *System) Hostname() (string, error) {
+	name, err := os.Hostname()
+	short, _, _ := strings.Cut(name, ".")
+	return short, err
+}
+
+// Group asks lvm2.
+func (s *System) Group(ctx context.Context, name string) (*Group, error) {
+	return groupFromLVM(ctx, s.run, name)
+}
+
+// Open opens a path for SG_IO, without any command.
+func (s *System) Open(path string) (Path, error) {
+	d, err := scsi.OpenSG(path, scsi.OpenReadOnly)
+	if err != nil {
+		return nil, deviceError(path, err)
+	}
+	return d, nil
+}
+
+// deviceError keeps the reason and leaves out what *os.PathError repeats.
+func deviceError(device string, err error) error {
+	var pe *os.PathError
+	if errors.As(err, &pe) {
+		err = pe.Err
+	}
+	if errors.Is(err, scsi.ErrNotBlockDevice) {
+		err = ErrNotSCSIDisk
+	}
+	return &DeviceError{Device: device, Err: err}
+}
+
+// Disk finds the LUN under a disk, a partition or an sg device by sysfs alone:
+// names mean nothing.
+func (s *System) Disk(device string) (*Disk, error) {
+	var st unix.Stat_t
+	if err := unix.Stat(device, &st); err != nil {
+		return nil, deviceError(device, err)
+	}
+	var kind string
+	switch st.Mode & unix.S_IFMT {
+	case unix.S_IFBLK:
+		kind = "block"
+	case unix.S_IFCHR:
+		kind = "char"
+	default:
+		return nil, &DeviceError{Device: device, Err: ErrNotSCSIDisk}
+	}
+	link := filepath.Join(s.sysfs, "dev", kind, fmt.Sprintf("%d:%d", unix.Major(st.Rdev), unix.Minor(st.Rdev)))
+	dir, err := filepath.EvalSymlinks(link)
+	if err != nil {
+		return nil, &DeviceError{Device: device, Err: ErrNotSCSIDisk}
+	}
+	return s.diskIn(device, dir)
+}
+
+// diskIn finds the LUN of the device whose sysfs folder is dir.
+func (s *System) diskIn(device, dir string) (*Disk, error) {
+	if exists(filepath.Join(dir, "partition")) {
+		dir = filepath.Dir(dir)
+	}
+	if exists(filepath.Join(dir, "dm")) || exists(filepath.Join(dir, "md")) {
+		return nil, &DeviceError{Device: device, Err: fmt.Errorf("%w: %s", ErrStacked, slaves(dir))}
+	}
+	scsiDir := filepath.Join(dir, "device")
+	kind, err := os.ReadFile(filepath.Join(scsiDir, "type"))
+	if err != nil || !exists(filepath.Join(scsiDir, "scsi_level")) {
+		return nil, &DeviceError{Device: device, Err: ErrNotSCSIDisk}
+	}
+	// 0 is a disk, 14h a zoned one. SPC-4 table 142.
+	if t := strings.TrimSpace(string(kind)); t != "0" && t != "20" {
+		return nil, &DeviceError{Device: device, Err: fmt.Errorf("%w: SCSI device of type %s", ErrNotSCSIDisk, t)}
+	}
+	return &Disk{Device: device, WWID: wwid(scsiDir), Paths: []string{s.node(device, dir)}}, nil
+}
+
+// node names the device file of a whole disk. An sg device stands for itself.
+func (s *System) node(device, dir string) string {
+	if strings.HasPrefix(filepath.Base(dir), "sg") {
+		return device
+	}
+	// sysfs writes ! for the / of names such as cciss/c0d0.
+	return filepath.Join("/dev", strings.ReplaceAll(filepath.Base(dir), "!", "/"))
+}
+
+// wwid reads the kernel's copy of the device identification page, so that no
+// command is needed. It is empty if the kernel has none.
+func wwid(scsiDir string) string {
+	page, err := os.ReadFile(filepath.Join(scsiDir, "vpd_pg83"))
+	if err != nil {
+		return ""
+	}
+	names, err := scsi.DecodeDesignators(page)
+	if err != nil {
+		return ""
+	}
+	return names.WWID()
+}
+
+func exists(path string) bool {
+	_, err := os.Stat(path)
+	return err == nil
+}
+
+// slaves names what a stacked device lies on, and of which kind it is.
+func slaves(dir string) string {
+	list, _ := os.ReadDir(filepath.Join(dir, "slaves"))
+	names := make([]string, len(list))
+	for i, e := range list {
+		names[i] = e.Name()
+	}
+	return fmt.Sprintf("%s over %s", filepath.Base(dir), strings.Join(names, ", "))
+}

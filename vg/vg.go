@@ -1,0 +1,95 @@
+// Package vg finds the LUNs behind the names that people use: from a volume
+// group to its physical volumes, from a physical volume to the logical unit
+// that it lies on, from there to this host's paths.
+//
+// A [Host] is either the machine that the process runs on ([System]) or a
+// simulated one (package simhost).
+package vg
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+
+	"lunguard/scsi"
+)
+
+// Host is a machine with block devices and volume groups.
+type Host interface {
+	// Hostname is the short name of the host.
+	Hostname() (string, error)
+	// Group lists the physical volumes of a volume group, which is named as
+	// VG or /dev/VG. Errors: *GroupError.
+	Group(ctx context.Context, name string) (*Group, error)
+	// Disk finds the LUN under a device. It sends no SCSI command. Errors:
+	// *DeviceError.
+	Disk(device string) (*Disk, error)
+	// Open opens one of a Disk's paths. It sends no SCSI command. Errors:
+	// *DeviceError.
+	Open(path string) (Path, error)
+}
+
+// Path is an open path to a LUN.
+type Path interface {
+	scsi.Transport
+	io.Closer
+}
+
+// Group is a volume group.
+type Group struct {
+	// Name is without /dev/.
+	Name string
+	// Volumes are the devices of its physical volumes.
+	Volumes []string
+}
+
+// Disk is a logical unit as this host sees it.
+type Disk struct {
+	// Device is the name by which it was asked for.
+	Device string
+	// WWID is the worldwide name of the logical unit; empty if nobody but the
+	// device itself can tell it.
+	WWID string
+	// Paths are the devices of its paths, at least one, each a single I_T
+	// nexus.
+	Paths []string
+}
+
+// Reasons of a *GroupError or *DeviceError, to be tested with errors.Is.
+var (
+	ErrNoGroup = errors.New("no such volume group")
+	// ErrSameName says that several groups have the name.
+	ErrSameName = errors.New("several volume groups have this name")
+	// ErrMissingVolume says that a physical volume of the group is not there.
+	ErrMissingVolume = errors.New("a physical volume is missing")
+	// ErrNoLVM says that lvm2 is not installed or does not work.
+	ErrNoLVM = errors.New("lvm2 gave no report")
+	// ErrNotSCSIDisk says that a device is there but is no SCSI disk.
+	ErrNotSCSIDisk = errors.New("not a SCSI disk")
+	// ErrStacked says that a device lies on others in a way that is not
+	// followed.
+	ErrStacked = errors.New("a stacked device, not a LUN")
+)
+
+// GroupError is a failure to find the physical volumes of a group.
+type GroupError struct {
+	Group string
+	Err   error
+}
+
+func (e *GroupError) Error() string { return fmt.Sprintf("volume group %s: %v", e.Group, e.Err) }
+
+// Unwrap gives the reason.
+func (e *GroupError) Unwrap() error { return e.Err }
+
+// DeviceError is a failure to find or open a device.
+type DeviceError struct {
+	Device string
+	Err    error
+}
+
+func (e *DeviceError) Error() string { return fmt.Sprintf("%s: %v", e.Device, e.Err) }
+
+// Unwrap gives the reason: one of this package, or an errno.
+func (e *DeviceError) Unwrap() error { return e.Err }
