@@ -1,0 +1,69 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+)
+
+// binaries are what a run adds to the shared initramfs.
+type binaries struct {
+	init     string // the guest's test binary
+	lunguard string // the product, or nothing if it was not wanted
+}
+
+// buildBinaries compiles the guest's tests and the product as it is shipped.
+func buildBinaries(ctx context.Context, root, dest string, noBinary bool) (binaries, error) {
+	b := binaries{init: filepath.Join(dest, "guest.test")}
+	if err := goTool(ctx, root, "test", "-c", "-trimpath", "-ldflags", "-s -w", "-tags", "lab",
+		"-o", b.init, "./lab/guest"); err != nil {
+		return b, fmt.Errorf("building the guest's tests: %w", err)
+	}
+	if noBinary {
+		return b, nil
+	}
+	b.lunguard = filepath.Join(dest, "lunguard")
+	if err := goTool(ctx, root, "build", "-trimpath", "-ldflags", "-s -w", "-tags", "urfave_cli_no_docs",
+		"-o", b.lunguard, "."); err != nil {
+		return b, fmt.Errorf("building lunguard: %w", err)
+	}
+	return b, nil
+}
+
+// goTool runs the go command for a static binary.
+func goTool(ctx context.Context, dir string, args ...string) error {
+	argv := append([]string{"env", "CGO_ENABLED=0", "GOOS=linux", "GOARCH=amd64", "go"}, args...)
+	_, err := command(ctx, dir, argv...)
+	return err
+}
+
+// writeInitrd appends the run's own archive to the shared one. Nothing is compressed: to
+// unpack costs the emulated processor more than to copy.
+func writeInitrd(dest string, cache cacheEntry, b binaries, args []string) error {
+	return writeFile(dest, func(w io.Writer) error {
+		base, err := os.Open(cache.base())
+		if err != nil {
+			return err
+		}
+		defer base.Close()
+		if _, err := io.Copy(w, base); err != nil {
+			return err
+		}
+		c := newCpioWriter(w)
+		for _, dir := range []string{"dev", "lab", "lab/bin"} {
+			c.dir(dir, 0o755)
+		}
+		c.charDev("dev/console", 0o600, 5, 1)
+		c.file("init", b.init, 0o755)
+		if b.lunguard != "" {
+			c.file("lab/bin/lunguard", b.lunguard, 0o755)
+		} else {
+			c.bytes("lab/no-binary", 0o644, nil)
+		}
+		c.bytes("lab/args", 0o644, []byte(strings.Join(args, "\n")))
+		return c.close()
+	})
+}

@@ -1,0 +1,12 @@
+//go:build lab
+
+package guest
+
+import (
+	"os"
+	"testing"
+)
+
+func TestMain(m *testing.M) {
+	os.Exit(Main(m.Run))
+}

@@ -1,0 +1,190 @@
+// Lab boots a real Linux kernel in QEMU and runs the scenario tests of lab/guest in it.
+//
+// Usage, from anywhere in the repository:
+//
+//	go run ./lab [-v] [-run REGEXP] [-timeout 5m] [-keep] [-refresh] [-no-binary] [-shell]
+//
+// The guest is made of Debian's own kernel and packages, which are downloaded once into a
+// cache and never installed; QEMU emulates the processor, so neither KVM nor a SCSI stack
+// in the host's kernel is needed. What the guest prints is streamed to standard output.
+//
+// Exit status: 0 the guest's tests passed, or the lab was skipped because this host cannot
+// run it (a skipped lab is a failure if the environment has CI=true); 1 a test failed, the
+// guest died, the timeout passed, or the lab could not be built; 2 wrong usage.
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"syscall"
+	"time"
+)
+
+// Exit statuses of this program.
+const (
+	exitOK     = 0
+	exitFailed = 1
+	exitUsage  = 2
+)
+
+// errSkip marks the reasons that are the host's, not the project's: no QEMU and no right
+// to install it, no Debian package tools.
+var errSkip = errors.New("lab skipped")
+
+// options are the command line and the environment, parsed.
+type options struct {
+	run      string        // regular expression for the guest's tests
+	verbose  bool          // go test -v in the guest
+	timeout  time.Duration // for everything from power-on to power-off
+	keep     bool          // keep the run's folder
+	refresh  bool          // look for newer packages
+	noBinary bool          // do not build or ship lunguard
+	shell    bool          // a shell in the guest instead of the tests
+	cache    string        // cache folder
+	ci       bool          // a skip is a failure
+}
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
+	defer stop()
+	os.Exit(run(ctx, os.Args[1:], os.Getenv, os.Stdout, os.Stderr))
+}
+
+// run is the program without the process around it.
+func run(ctx context.Context, args []string, getenv func(string) string, stdout, stderr io.Writer) int {
+	o, err := parseOptions(args, getenv, stderr)
+	if errors.Is(err, flag.ErrHelp) {
+		return exitOK
+	}
+	if err != nil {
+		return exitUsage
+	}
+	err = runLab(ctx, o, stdout, stderr)
+	switch {
+	case err == nil:
+		return exitOK
+	case errors.Is(err, errSkip) && !o.ci:
+		fmt.Fprintln(stdout, err)
+		return exitOK
+	default:
+		fmt.Fprintln(stderr, "lab: error:", err)
+		return exitFailed
+	}
+}
+
+func parseOptions(args []string, getenv func(string) string, stderr io.Writer) (options, error) {
+	o := options{ci: getenv("CI") == "true"}
+	fs := flag.NewFlagSet("lab", flag.ContinueOnError)
+	fs.SetOutput(stderr)
+	fs.StringVar(&o.run, "run", getenv("LAB_RUN"), "run only the guest tests that match `REGEXP` (default $LAB_RUN)")
+	fs.BoolVar(&o.verbose, "v", false, "verbose guest tests")
+	fs.DurationVar(&o.timeout, "timeout", 5*time.Minute, "kill the guest after this `time`")
+	fs.BoolVar(&o.keep, "keep", false, "keep the folder with the guest's initramfs and console log")
+	fs.BoolVar(&o.refresh, "refresh", false, "look for newer Debian packages and rebuild the cache if there are any")
+	fs.BoolVar(&o.noBinary, "no-binary", false, "run without the lunguard binary in the guest: tests that need it are skipped")
+	fs.BoolVar(&o.shell, "shell", false, "give a shell in the guest instead of running tests")
+	fs.StringVar(&o.cache, "cache", "", "cache `folder` (default .cache/lab in the repository)")
+	if err := fs.Parse(args); err != nil {
+		return o, err
+	}
+	if fs.NArg() > 0 {
+		err := fmt.Errorf("unexpected argument %q", fs.Arg(0))
+		fmt.Fprintln(stderr, "lab: error:", err)
+		return o, err
+	}
+	if o.timeout <= timeoutMargin {
+		err := fmt.Errorf("-timeout must be longer than %v", timeoutMargin)
+		fmt.Fprintln(stderr, "lab: error:", err)
+		return o, err
+	}
+	return o, nil
+}
+
+// runLab takes the steps in order: tools, cache, binaries, initramfs, guest.
+func runLab(ctx context.Context, o options, stdout, stderr io.Writer) error {
+	start := time.Now()
+	root, err := repoRoot()
+	if err != nil {
+		return err
+	}
+	if o.cache == "" {
+		o.cache = filepath.Join(root, ".cache", "lab")
+	}
+	if err := ensureQEMU(ctx, stderr); err != nil {
+		return err
+	}
+	cache, err := openCache(ctx, o.cache, o.refresh, stderr)
+	if err != nil {
+		return fmt.Errorf("preparing the cache: %w", err)
+	}
+
+	runDir, err := os.MkdirTemp(o.cache, "run-")
+	if err != nil {
+		return fmt.Errorf("making the run's folder: %w", err)
+	}
+	if o.keep {
+		fmt.Fprintln(stderr, "lab: kept in", runDir)
+	} else {
+		defer os.RemoveAll(runDir)
+	}
+	bins, err := buildBinaries(ctx, root, runDir, o.noBinary)
+	if err != nil {
+		return err
+	}
+	initrd := filepath.Join(runDir, "initrd")
+	if err := writeInitrd(initrd, cache, bins, guestArgs(o)); err != nil {
+		return fmt.Errorf("writing the initramfs: %w", err)
+	}
+	fmt.Fprintf(stderr, "lab: prepared in %.1f s\n", time.Since(start).Seconds())
+
+	m := machine{kernel: cache.kernel(), initrd: initrd, timeout: o.timeout}
+	if o.shell {
+		return m.shell(ctx)
+	}
+	logPath := ""
+	if o.keep {
+		logPath = filepath.Join(runDir, "console.log")
+	}
+	return m.test(ctx, stdout, stderr, logPath)
+}
+
+// timeoutMargin is how much earlier than the machine the tests in it give up, so that a
+// test that hangs is reported with its goroutines rather than by a killed QEMU.
+const timeoutMargin = 20 * time.Second
+
+// guestArgs are the words the guest's test binary gets.
+func guestArgs(o options) []string {
+	if o.shell {
+		return []string{"shell"}
+	}
+	args := []string{"-test.timeout=" + (o.timeout - timeoutMargin).String()}
+	if o.run != "" {
+		args = append(args, "-test.run="+o.run)
+	}
+	if o.verbose {
+		args = append(args, "-test.v")
+	}
+	return args
+}
+
+// repoRoot finds the folder with go.mod at or above the current one.
+func repoRoot() (string, error) {
+	wd, err := os.Getwd()
+	if err != nil {
+		return "", err
+	}
+	for dir := wd; ; dir = filepath.Dir(dir) {
+		if _, err := os.Stat(filepath.Join(dir, "go.mod")); err == nil {
+			return dir, nil
+		}
+		if dir == filepath.Dir(dir) {
+			return "", fmt.Errorf("no go.mod at or above %s", wd)
+		}
+	}
+}

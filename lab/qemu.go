@@ -1,0 +1,113 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"runtime"
+	"strings"
+	"syscall"
+	"time"
+)
+
+// machine is a guest to boot.
+type machine struct {
+	kernel, initrd string
+	timeout        time.Duration
+}
+
+// guestMemory is in MiB. The root, the LUNs and all processes live in it.
+const guestMemory = 1024
+
+// command is the QEMU command line. Where it is not the default: nothing but a serial
+// line, and a reboot, such as after a panic, ends QEMU.
+func (m machine) command(ctx context.Context, extra ...string) *exec.Cmd {
+	args := []string{
+		"-accel", "tcg,thread=multi", "-cpu", "max", "-smp", "2",
+		"-m", fmt.Sprint(guestMemory), "-display", "none", "-monitor", "none",
+		"-no-reboot", "-nodefaults", "-no-user-config", "-nic", "none",
+		"-kernel", m.kernel, "-initrd", m.initrd,
+		"-append", strings.Join([]string{
+			"console=ttyS0", "quiet", "loglevel=3", "panic=1", "mitigations=off",
+			"rdinit=/init", "random.trust_cpu=on", "tsc=reliable", "nokaslr",
+		}, " "),
+	}
+	cmd := exec.CommandContext(ctx, qemuProgram, append(args, extra...)...)
+	// Not even a killed lab leaves its QEMU behind. The signal is bound to the thread that
+	// starts the child, so callers must stay on it.
+	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
+	cmd.WaitDelay = 5 * time.Second
+	return cmd
+}
+
+// test boots the guest, streams its console and returns nil if its tests passed.
+func (m machine) test(ctx context.Context, stdout, stderr io.Writer, logPath string) (err error) {
+	runtime.LockOSThread() // see command
+	defer runtime.UnlockOSThread()
+	ctx, cancel := context.WithTimeout(ctx, m.timeout)
+	defer cancel()
+
+	if logPath != "" {
+		f, err := os.Create(logPath)
+		if err != nil {
+			return err
+		}
+		defer f.Close()
+		stdout = io.MultiWriter(stdout, f)
+	}
+	start := time.Now()
+	c := &console{ready: func() {
+		fmt.Fprintf(stderr, "lab: guest ready %.1f s after power-on\n", time.Since(start).Seconds())
+	}}
+	cmd := m.command(ctx, "-serial", "stdio")
+	pipe, err := cmd.StdoutPipe()
+	if err != nil {
+		return err
+	}
+	cmd.Stderr = stderr
+	if err := cmd.Start(); err != nil {
+		return fmt.Errorf("starting %s: %w", qemuProgram, err)
+	}
+	readErr := c.read(pipe, stdout)
+	waitErr := cmd.Wait()
+	fmt.Fprintf(stderr, "lab: guest ran %.1f s\n", time.Since(start).Seconds())
+	if err := m.verdict(ctx, c, waitErr); err != nil {
+		if !c.exited {
+			c.dump(stderr)
+		}
+		return errors.Join(err, readErr)
+	}
+	return readErr
+}
+
+// verdict judges by three witnesses: the clock, the marker on the console and QEMU's exit
+// status. Anything but a reported zero and a clean end is a failure.
+func (m machine) verdict(ctx context.Context, c *console, waitErr error) error {
+	switch {
+	case errors.Is(ctx.Err(), context.DeadlineExceeded):
+		return fmt.Errorf("the guest was killed: it had not finished after %v", m.timeout)
+	case ctx.Err() != nil:
+		return errors.New("interrupted")
+	case c.panicked:
+		return errors.New("the guest's kernel panicked")
+	case !c.exited:
+		return fmt.Errorf("the guest went off without reporting a status (QEMU: %v)", waitErr)
+	case c.status != 0:
+		return fmt.Errorf("the guest's tests failed with status %d", c.status)
+	case waitErr != nil:
+		return fmt.Errorf("the guest's tests passed, but QEMU failed: %w", waitErr)
+	}
+	return nil
+}
+
+// shell boots the guest with the terminal on its serial line.
+func (m machine) shell(ctx context.Context) error {
+	runtime.LockOSThread() // see command
+	defer runtime.UnlockOSThread()
+	cmd := m.command(ctx, "-chardev", "stdio,id=tty,signal=off", "-serial", "chardev:tty")
+	cmd.Stdin, cmd.Stdout, cmd.Stderr = os.Stdin, os.Stdout, os.Stderr
+	return cmd.Run()
+}
