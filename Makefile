@@ -1,0 +1,60 @@
+# make          bin/lunguard, static
+# make demo     the main job on a simulated array, checked
+# make test     everything: vet, lint, unit and script tests, demo, laboratory
+# make lab      the laboratory alone: a real kernel's SCSI stack in QEMU
+# make install  DESTDIR= PREFIX=/usr/local
+# make clean
+
+GO      ?= go
+PREFIX  ?= /usr/local
+DESTDIR ?=
+
+BUILD = CGO_ENABLED=0 $(GO) build -trimpath -buildvcs=auto -ldflags '-s -w' -tags urfave_cli_no_docs
+
+.PHONY: all demo test check unit lab lint install clean bench FORCE
+
+all: bin/lunguard
+
+bin/lunguard: FORCE
+	$(BUILD) -o $@ .
+
+demo: bin/lunguard
+	sh testdata/demo/demo.sh
+
+test: check lint unit
+	sh testdata/demo/demo.sh --check README.md
+	$(MAKE) lab
+
+check: bin/lunguard
+	@unformatted=$$(gofmt -l $$(git ls-files -co --exclude-standard '*.go')); \
+	if [ -n "$$unformatted" ]; then echo "gofmt would change: $$unformatted"; exit 1; fi
+	$(GO) vet ./...
+	$(GO) vet -tags lab ./lab/...
+
+# The race detector needs a C compiler; testdata/need.sh gets one if it can.
+unit:
+	@sh testdata/need.sh gcc libc6-dev
+	@if command -v gcc >/dev/null; then set -x; $(GO) test -race ./...; else set -x; $(GO) test ./...; fi
+
+# staticcheck is pinned in a module of its own, so that it is nobody's
+# dependency.
+lint: .cache/staticcheck
+	.cache/staticcheck ./...
+	.cache/staticcheck -tags lab ./lab/...
+
+.cache/staticcheck: tools/go.mod
+	$(GO) build -C tools -o $(CURDIR)/$@ honnef.co/go/tools/cmd/staticcheck
+
+lab: bin/lunguard
+	$(GO) run ./lab
+
+bench:
+	$(GO) test -run xxx -bench . ./cluster ./scsi/...
+
+install: bin/lunguard
+	mkdir -p '$(DESTDIR)$(PREFIX)/bin'
+	install -m 755 bin/lunguard '$(DESTDIR)$(PREFIX)/bin/lunguard'
+	'$(DESTDIR)$(PREFIX)/bin/lunguard' --install '$(DESTDIR)$(PREFIX)/bin'
+
+clean:
+	rm -rf bin .cache

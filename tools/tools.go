@@ -1,0 +1,6 @@
+//go:build tools
+
+// Package tools pins the programs that check the project.
+package tools
+
+import _ "honnef.co/go/tools/cmd/staticcheck"
