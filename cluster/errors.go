@@ -21,6 +21,14 @@ var (
 	// ErrStaleNexus says that our key is registered by a nexus that this host
 	// no longer has, so that no path of ours can remove it.
 	ErrStaleNexus = errors.New("the key is registered, but by no path that this host has now")
+	// ErrNotRegistered says that this node is not registered, so that it may
+	// not act on the LUN.
+	ErrNotRegistered = errors.New("this node is not registered there")
+	// ErrRemoved says that another node has taken this one's registration off
+	// while it was starting: it was fenced.
+	ErrRemoved = errors.New("another node has removed this node's registration")
+	// ErrOtherType says that other nodes hold a reservation of another type.
+	ErrOtherType = errors.New("the reservation is not Write Exclusive - Registrants Only")
 	// ErrNoWWID says that a LUN has no worldwide name, so that nodes cannot
 	// agree on which one is the arbiter.
 	ErrNoWWID = errors.New("the LUN has no worldwide name, which a package of several LUNs needs")

@@ -8,9 +8,12 @@ import (
 	"lunguard/scsi"
 )
 
-// Halt gives the LUNs of a failover package up: reservation and registrations
-// are cleared. Where the package was taken over meanwhile nothing of ours is
-// left, and that is success. Nothing is ever registered in order to clear.
+// Halt gives the LUNs of the package up. Where it was taken over, or this node
+// was fenced, nothing of ours is left, and that is success. Nothing is ever
+// registered in order to clear.
+//
+// A failover package's LUNs are cleared. Of a multi-node package's only this
+// node's registrations go; a reservation that it holds passes to another node.
 //
 // Errors, joined where there are several: *LUNError (ErrStaleNexus if our key
 // is registered by no path that this host has now), *SharedLUNError,
@@ -25,6 +28,14 @@ func (r *Run) Halt(ctx context.Context) error {
 	})
 	if err != nil {
 		return err
+	}
+	for _, t := range targets {
+		if !t.state.Has(r.Node.Key) && !t.state.Has(Leaving(r.Node.Key)) {
+			r.log(Event{Action: NothingLeft, LUN: t.Name, Key: r.Node.Key, Heir: t.holder(), Generation: t.state.Generation})
+		}
+	}
+	if r.Package.Type != Failover {
+		return r.departAll(ctx, targets)
 	}
 	return r.each(targets, func(t *target) error { return t.release(ctx) })
 }
@@ -74,7 +85,7 @@ func (t *target) releaseOnce(ctx context.Context) error {
 	}
 	key := t.run.Node.Key
 	held := t.state.Reservation
-	clear := held == nil || held.Type.AllRegistrants() || held.Key == key
+	clear := held == nil || held.Type.AllRegistrants() || held.Key == key || !t.run.keeps(ruleClearOnlyOwn)
 	if !clear {
 		if err := t.keepPersistence(ctx); err != nil {
 			return err

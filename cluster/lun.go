@@ -23,6 +23,9 @@ type Nexus interface {
 	Reserve(ctx context.Context, key scsi.Key, typ scsi.Type) error
 	PreemptAndAbort(ctx context.Context, key, victim scsi.Key, typ scsi.Type) error
 	Clear(ctx context.Context, key scsi.Key) error
+	Move(ctx context.Context, m *scsi.RegisterMove) error
+	Introduce(ctx context.Context, key scsi.Key, others []scsi.TransportID, aptpl bool) error
+	TargetPort(ctx context.Context) (scsi.TargetPort, error)
 }
 
 // LUN is a logical unit that a package owns, with this host's paths to it.
@@ -42,6 +45,9 @@ const (
 	// changed the state under it. Each rival that loses stops, so the number
 	// of rounds is bounded by the number of nodes; more is a device that lies.
 	maxRounds = 4 * maxNodes
+	// maxFailures is how often a device may fail a command whose outcome is
+	// open, before its error is the run's.
+	maxFailures = 3
 	// maxAge is how old a decision may be when the command that follows from
 	// it is sent. A process that was stopped in between decides anew.
 	maxAge = 10 * time.Second
@@ -60,6 +66,8 @@ type target struct {
 	// usable are the paths that have not failed, failure why the last one did.
 	usable  []Nexus
 	failure error
+	// failures counts the rounds in a row that the device itself made fail.
+	failures int
 	// caps is nil if the device does not tell.
 	caps *scsi.Capabilities
 	// aptpl asks the device to keep registrations through power loss.
@@ -67,9 +75,22 @@ type target struct {
 	// registered says that this run made our key the registration of at least
 	// one nexus.
 	registered bool
-	// entered says that the registration stands, as far as is known, since
-	// before the arbiter was looked at.
-	entered bool
+	// enrolled says that the last round of registering came to its end on
+	// every usable path.
+	enrolled bool
+	// sure are the paths that this run has registered and that were still
+	// registered when last heard of.
+	sure []Nexus
+	// removed says that another node took such a registration off, lapsed that
+	// it did so since the other LUNs were begun with.
+	removed, lapsed bool
+	// reserved says that if we hold the reservation, this run made it, on a
+	// LUN that had none.
+	reserved bool
+	// entered says that the registration stands, as far as is known; looked
+	// that it has stood since before the last look at the arbiter, and that
+	// nothing was sent since.
+	entered, looked bool
 }
 
 func (r *Run) target(l *LUN) *target {
@@ -207,6 +228,17 @@ func again(err error) bool {
 	}
 	return errors.Is(err, scsi.ErrReservationConflict) || errors.Is(err, scsi.ErrStateChanged) ||
 		errors.Is(err, errStale) || scsi.OutcomeUnknown(err)
+}
+
+// hopeless counts the commands in a row that the device itself failed, and
+// reports whether there is no point in another try.
+func (t *target) hopeless(err error) bool {
+	if !errors.Is(err, scsi.ErrDevice) {
+		t.failures = 0
+		return false
+	}
+	t.failures++
+	return t.failures >= maxFailures
 }
 
 // dropIfFailed gives up a path on which a command got lost.

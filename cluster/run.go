@@ -34,6 +34,9 @@ type Run struct {
 
 	// looking is held while the arbiter is read for another LUN.
 	looking sync.Mutex
+	// without takes rules out of the protocols. Only tests set it, to show
+	// that the explorer finds what each rule prevents.
+	without rule
 }
 
 // Action is what an Event tells.
@@ -46,6 +49,12 @@ const (
 	Reserved     Action = "reserve"
 	Preempted    Action = "preempt"
 	Cleared      Action = "clear"
+	// Introduced: another node's nexuses were registered for it.
+	Introduced Action = "introduce"
+	// Marked: the key was changed for the one that says that its node leaves.
+	Marked Action = "mark-leaving"
+	// Moved: the reservation went to a nexus of another node, Heir.
+	Moved Action = "move"
 	// PathFailed: the path is not used any further.
 	PathFailed Action = "path-failed"
 	// NotPersistent: the device can keep registrations through power loss but
@@ -58,6 +67,12 @@ const (
 	// Kept: the run failed, and the LUN stays reserved for this node because
 	// giving it up would leave it open to the node it was taken from.
 	Kept Action = "kept"
+	// NothingLeft: a halt found no registration of its node; Heir holds the
+	// reservation, if anybody does. This is no warning.
+	NothingLeft Action = "nothing-left"
+	// Unmoved: the device cannot move the reservation, so there is none now;
+	// Heirs must run pr_check --repair.
+	Unmoved Action = "unmoved"
 )
 
 // Event is a change that was made, or a warning.
@@ -66,6 +81,10 @@ type Event struct {
 	LUN, Path string
 	// Key is the key that was acted with, Victim whose registration went.
 	Key, Victim scsi.Key
+	// Heir is whom the reservation was moved to, Heirs those who are left
+	// without one.
+	Heir  scsi.Key
+	Heirs []scsi.Key
 	// Generation is PRGENERATION as last read before the change.
 	Generation uint32
 	// Err tells why the change failed, or what the warning is about.
@@ -76,7 +95,7 @@ type Event struct {
 // something.
 func (e Event) Change() bool {
 	switch e.Action {
-	case Registered, Unregistered, Reserved, Preempted, Cleared:
+	case Registered, Unregistered, Reserved, Preempted, Cleared, Marked, Moved, Introduced:
 		return true
 	}
 	return false
@@ -159,3 +178,51 @@ func (r *Run) judge(targets []*target) error {
 	}
 	return errors.Join(errs...)
 }
+
+// rule is a set of parts of the protocols, each of which prevents something.
+type rule uint32
+
+const (
+	// ruleArbiter: one LUN is won before the others are touched.
+	ruleArbiter rule = 1 << iota
+	// ruleLookLast: the arbiter is looked at after registering on the others.
+	ruleLookLast
+	// ruleLookEachTime: it is looked at in each round, not in the first only.
+	ruleLookEachTime
+	// ruleAfresh: who has lost and regained the arbiter takes the others anew.
+	ruleAfresh
+	// ruleQuoteOwn: who has registered once quotes his key from then on, so
+	// that he notices when he was removed.
+	ruleQuoteOwn
+	// ruleKeepHeld: who gives up leaves those LUNs alone that he holds.
+	ruleKeepHeld
+	// ruleClearOnlyOwn: a halt clears no LUN that another node holds.
+	ruleClearOnlyOwn
+
+	// ruleMark: who halts marks himself leaving first.
+	ruleMark
+	// ruleReadAfterMark: and reads then.
+	ruleReadAfterMark
+	// rulePreemptLeaving: a halt preempts another leaving node that holds.
+	rulePreemptLeaving
+	// ruleJoinPreempts: so does a start.
+	ruleJoinPreempts
+	// ruleNoClear: the last one out unregisters, instead of CLEAR.
+	ruleNoClear
+	// ruleQuoteMark: a halt quotes the old key when it changes its own.
+	ruleQuoteMark
+	// ruleWholeNode: a node is leaving if one of its paths is marked.
+	ruleWholeNode
+	// ruleOwnByPreempt: unmarked paths go by a PREEMPT from the marked one.
+	ruleOwnByPreempt
+	// ruleFenceLeaving: a fence removes the keys of all who leave.
+	ruleFenceLeaving
+	// ruleLookTwice: a start and a fence of several LUNs look at all of them
+	// again at the end.
+	ruleLookTwice
+	// ruleStayOut: a start that finds itself removed does not register again.
+	ruleStayOut
+)
+
+// keeps reports whether the rule is in force.
+func (r *Run) keeps(x rule) bool { return r.without&x == 0 }

@@ -24,3 +24,14 @@ func (r *Run) Show(ctx context.Context) []Status {
 	})
 	return list
 }
+
+// Up reports whether this node has the package up, as far as can be told: its
+// key is on one of the LUNs, or the state of one is unknown.
+func (r *Run) Up(ctx context.Context) bool {
+	for _, s := range r.Show(ctx) {
+		if s.Err != nil || s.State.Has(r.Node.Key) {
+			return true
+		}
+	}
+	return false
+}

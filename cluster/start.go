@@ -12,13 +12,16 @@ import (
 // undoTime is what giving up may take after a run was cancelled.
 const undoTime = 20 * time.Second
 
-// Start brings the LUNs of a failover package into this node's hands alone:
-// registered on every usable path, reserved Write Exclusive - Registrants
-// Only, every other node's registration gone. A LUN that was reserved stays
-// so at every instant.
+// Start brings the LUNs of the package up on this node.
 //
-// The LUN with the lowest WWID is the arbiter. It is won first, the others
-// follow, by its winner only. Without it two nodes could win one LUN each.
+// A failover package's are this node's alone afterwards: registered on every
+// usable path, reserved Write Exclusive - Registrants Only, every other node's
+// registration gone. A LUN that was reserved stays so at every instant. The
+// LUN with the lowest WWID is the arbiter. It is won first, the others follow,
+// by its winner only. Without it two nodes could win one LUN each.
+//
+// A multi-node package's are shared: this node registers, and the first one
+// reserves.
 //
 // Errors, joined where there are several: *NotMemberError, *LUNError,
 // *SharedLUNError, *ForeignKeyError (nothing was changed, unless the key
@@ -32,11 +35,15 @@ func (r *Run) Start(ctx context.Context) error {
 	if err != nil || len(targets) == 0 {
 		return err
 	}
-	if err := r.takeAll(ctx, targets); err != nil {
+	begin, undo := r.takeAll, r.giveUp
+	if r.Package.Type != Failover {
+		begin, undo = r.joinAll, r.backOut
+	}
+	if err := begin(ctx, targets); err != nil {
 		// What was begun is brought to an end even if the run was cancelled.
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), undoTime)
 		defer cancel()
-		return errors.Join(err, r.giveUp(ctx, targets, err))
+		return errors.Join(err, undo(ctx, targets, err))
 	}
 	return nil
 }
@@ -52,22 +59,48 @@ func (r *Run) Start(ctx context.Context) error {
 // all LUNs.
 func (r *Run) takeAll(ctx context.Context, targets []*target) error {
 	arbiter, others := targets[0], targets[1:]
+	if !r.keeps(ruleArbiter) {
+		return r.each(targets, func(t *target) error { return t.take(ctx, nil) })
+	}
 	if err := arbiter.take(ctx, nil); err != nil {
 		return err
 	}
 	if len(others) == 0 {
 		return nil
 	}
+	for range maxRounds {
+		arbiter.lapsed = false
+		if err := r.takeOthers(ctx, arbiter, others); err != nil {
+			return err
+		}
+		if err := arbiter.confirm(ctx); err != nil {
+			return err
+		}
+		if !arbiter.lapsed || !r.keeps(ruleAfresh) {
+			return nil
+		}
+		// Another node has had the arbiter meanwhile, and gave it up again. It
+		// may have taken any of the others, too.
+	}
+	return &LUNError{LUN: arbiter.Name, Err: ErrUnsettled}
+}
+
+// takeOthers wins the LUNs that are not the arbiter.
+func (r *Run) takeOthers(ctx context.Context, arbiter *target, others []*target) error {
+	if !r.keeps(ruleLookLast) {
+		if err := arbiter.stillOurs(ctx); err != nil {
+			return err
+		}
+	}
 	if err := r.each(others, func(t *target) error { return t.enter(ctx) }); err != nil {
 		return err
 	}
-	if err := arbiter.stillOurs(ctx); err != nil {
-		return err
+	if r.keeps(ruleLookLast) {
+		if err := arbiter.stillOurs(ctx); err != nil {
+			return err
+		}
 	}
-	if err := r.each(others, func(t *target) error { return t.take(ctx, arbiter) }); err != nil {
-		return err
-	}
-	return arbiter.confirm(ctx)
+	return r.each(others, func(t *target) error { return t.take(ctx, arbiter) })
 }
 
 // enter registers on a LUN for the first time. If others interfere, that is
@@ -77,7 +110,7 @@ func (t *target) enter(ctx context.Context) error {
 	if err != nil && !again(err) {
 		return t.final(err)
 	}
-	t.entered = err == nil
+	t.entered, t.looked = err == nil, err == nil
 	return nil
 }
 
@@ -115,9 +148,10 @@ func (t *target) confirm(ctx context.Context) error {
 	if t.exclusive() {
 		return nil
 	}
-	if !t.state.Has(t.run.Node.Key) && len(t.state.Registrations) > 0 {
+	if t.beaten() {
 		return t.lost()
 	}
+	t.entered = t.state.Has(t.run.Node.Key)
 	return t.take(ctx, nil)
 }
 
@@ -128,7 +162,7 @@ func (t *target) take(ctx context.Context, arbiter *target) error {
 	var last error
 	for range maxRounds {
 		last = t.seize(ctx, arbiter)
-		if last != nil && !again(last) {
+		if last != nil && (!again(last) || t.hopeless(last)) {
 			return t.final(last)
 		}
 		if err := t.read(ctx); err != nil {
@@ -137,11 +171,11 @@ func (t *target) take(ctx context.Context, arbiter *target) error {
 		if keys := t.foreign(); len(keys) > 0 {
 			return &ForeignKeyError{LUN: t.Name, Keys: keys}
 		}
-		if t.registered && t.exclusive() {
+		if t.enrolled && t.exclusive() {
 			t.checkPaths()
 			return nil
 		}
-		if arbiter == nil && t.registered && !t.state.Has(key) && len(t.state.Registrations) > 0 {
+		if arbiter == nil && t.beaten() {
 			return t.lost()
 		}
 		t.entered = last == nil && t.state.Has(key)
@@ -162,15 +196,8 @@ func (t *target) checkPaths() {
 // without having looked at it since.
 func (t *target) seize(ctx context.Context, arbiter *target) error {
 	key := t.run.Node.Key
-	if !t.entered {
-		if err := t.register(ctx); err != nil {
-			return err
-		}
-		if arbiter != nil {
-			if err := arbiter.stillOurs(ctx); err != nil {
-				return err
-			}
-		}
+	if err := t.admit(ctx, arbiter); err != nil {
+		return err
 	}
 	held := t.state.Reservation
 	switch {
@@ -181,6 +208,7 @@ func (t *target) seize(ctx context.Context, arbiter *target) error {
 	case held.Type.AllRegistrants():
 		// Victim 0 removes every other registration and moves the
 		// reservation to us, in one step.
+		t.reserved = false
 		return t.preempt(ctx, 0)
 	case held.Key == key && held.Type == reservationType && held.Scope == scsi.LUScope:
 	case held.Key == key:
@@ -189,10 +217,12 @@ func (t *target) seize(ctx context.Context, arbiter *target) error {
 		if err := t.preempt(ctx, key); err != nil {
 			return err
 		}
+		t.sure = t.usable[:1:1]
 		if err := t.register(ctx); err != nil {
 			return err
 		}
 	default:
+		t.reserved = false
 		if err := t.preempt(ctx, held.Key); err != nil {
 			return err
 		}
@@ -208,10 +238,65 @@ func (t *target) seize(ctx context.Context, arbiter *target) error {
 	return nil
 }
 
+// admit registers, unless the registration stands already, and makes sure then
+// that the package has not passed to another node: by a look at the arbiter,
+// or, on the arbiter itself, by one at the LUN if this run was removed from it
+// before. The look is not spared in later rounds: two nodes that both believe
+// the arbiter theirs would remove each other's registration for ever.
+func (t *target) admit(ctx context.Context, arbiter *target) error {
+	entered, looked := t.entered, t.looked
+	t.entered, t.looked = false, false
+	look := arbiter != nil && !looked && (!entered || t.run.keeps(ruleLookEachTime))
+	if look && !t.run.keeps(ruleLookLast) {
+		look = false
+		if err := arbiter.stillOurs(ctx); err != nil {
+			return err
+		}
+	}
+	if !entered {
+		if err := t.register(ctx); err != nil {
+			return err
+		}
+	}
+	if look {
+		return arbiter.stillOurs(ctx)
+	}
+	if !entered && t.removed && arbiter == nil {
+		if err := t.read(ctx); err != nil {
+			return err
+		}
+		if t.beaten() {
+			return t.lost()
+		}
+	}
+	return nil
+}
+
+// beaten reports whether another node has won the LUN: this run's registration
+// was taken off, and somebody else holds the reservation. If nobody does, a
+// halt has cleared the LUN, and all who are starting begin anew; who reserves
+// first wins.
+func (t *target) beaten() bool {
+	key := t.run.Node.Key
+	if len(t.sure) > 0 && !t.state.Has(key) {
+		t.wasRemoved()
+	}
+	held := t.state.Reservation
+	return t.removed && held != nil && held.Key != key
+}
+
+// wasRemoved notes that another node took this run's registration off.
+func (t *target) wasRemoved() { t.removed, t.lapsed, t.sure = true, true, nil }
+
 // register makes our key the registration of every usable path, one after the
 // other: arrays stall on several at once. Paths that fail are given up.
+//
+// A path that this run has registered before is registered again by quoting
+// the key. A conflict then says that the registration was removed, which a
+// path that was registered later would hide: the paths of a node share a key.
 func (t *target) register(ctx context.Context) error {
 	any := false
+	t.enrolled = false
 	for _, p := range slices.Clone(t.usable) {
 		if err := t.refresh(ctx, any); err != nil {
 			return err
@@ -220,6 +305,9 @@ func (t *target) register(ctx context.Context) error {
 		switch {
 		case err == nil:
 			any, t.registered = true, true
+			if !slices.Contains(t.sure, p) {
+				t.sure = append(t.sure, p)
+			}
 		case pathFailed(err):
 			// It may have taken effect.
 			t.registered = true
@@ -227,12 +315,15 @@ func (t *target) register(ctx context.Context) error {
 		case any && errors.Is(err, scsi.ErrReservationConflict) && t.perHost(ctx):
 			t.run.log(Event{Action: PerHost, LUN: t.Name, Path: p.Name()})
 		default:
+			// It may have taken effect, and is to be undone then.
+			t.registered = t.registered || scsi.OutcomeUnknown(err)
 			return err
 		}
 	}
 	if len(t.usable) == 0 {
 		return t.noPath()
 	}
+	t.enrolled = true
 	return nil
 }
 
@@ -264,10 +355,19 @@ func (t *target) perHost(ctx context.Context) bool {
 // the device refuses that.
 func (t *target) registerPath(ctx context.Context, p Nexus) error {
 	key := t.run.Node.Key
+	quote := t.run.keeps(ruleQuoteOwn) && slices.Contains(t.sure, p)
 	register := func() error {
-		return t.out(p, Event{Action: Registered, Key: key}, func() error { return p.RegisterAndIgnore(ctx, key, t.aptpl) })
+		return t.out(p, Event{Action: Registered, Key: key}, func() error {
+			if quote {
+				return p.Register(ctx, key, key, t.aptpl)
+			}
+			return p.RegisterAndIgnore(ctx, key, t.aptpl)
+		})
 	}
 	err := register()
+	if quote && errors.Is(err, scsi.ErrReservationConflict) {
+		t.wasRemoved()
+	}
 	if t.aptpl && refusesPersistence(err) {
 		t.aptpl = false
 		t.run.log(Event{Action: NotPersistent, LUN: t.Name, Path: p.Name(), Err: err})
@@ -285,6 +385,7 @@ func refusesPersistence(err error) bool {
 
 func (t *target) reserve(ctx context.Context) error {
 	key := t.run.Node.Key
+	t.reserved = true
 	return t.onRegisteredPath(Event{Action: Reserved, Key: key}, func(p Nexus) error {
 		return p.Reserve(ctx, key, reservationType)
 	})
@@ -329,11 +430,21 @@ func (r *Run) giveUp(ctx context.Context, targets []*target, why error) error {
 	})
 }
 
-// leave unregisters our paths. A conflict says that the registration has gone
+// leave unregisters our paths, unless we hold the reservation: it may be one
+// that was taken from another node, which could write again without it. Who
+// gives up because another node has won need not remove it; the winner will
+// preempt it, or has done so. A conflict says that the registration has gone
 // already. The bit that keeps registrations through power loss is LU-wide and
 // set by every REGISTER: it must not be turned off for the others.
 func (t *target) leave(ctx context.Context) error {
 	key := t.run.Node.Key
+	if err := t.read(ctx); err != nil {
+		return err
+	}
+	if held := t.state.HeldBy(key); held && !t.reserved && t.run.keeps(ruleKeepHeld) {
+		t.run.log(Event{Action: Kept, LUN: t.Name, Key: key})
+		return nil
+	}
 	var errs []error
 	for _, p := range t.usable {
 		err := t.leavePath(ctx, p)

@@ -27,9 +27,9 @@ const (
 //     old state, and only it can decide again;
 //   - any command after BUSY, TASK SET FULL or an ALUA transition, with
 //     back-off, until Timeout;
-//   - reads that got lost on the way, three times. Never a PERSISTENT RESERVE
-//     OUT: it may have taken effect. What is not known here to be a read
-//     counts as a command that decides something.
+//   - reads that got lost on the way, or were aborted, three times. Never a
+//     PERSISTENT RESERVE OUT or a write: it may have taken effect. What is not
+//     known here to be a read counts as a command that decides something.
 //
 // When the rules are exhausted the last Reply is returned, so that Reply.Err
 // tells what the device said last. A command that was not sent at all because
@@ -58,13 +58,19 @@ func (r *Retry) Do(ctx context.Context, req *Request) (Reply, error) {
 	ctx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
 	var attentions, lost int
-	for wait := firstBackoff; ; {
+	var reply Reply
+	for wait, sent := firstBackoff, false; ; sent = true {
 		// A command that decides something is never sent late: the state it
-		// was decided on may be gone.
+		// was decided on may be gone. The last answer says more than the
+		// deadline does.
 		if err := expired(ctx); err != nil {
+			if sent {
+				return reply, nil
+			}
 			return Reply{}, unsent("", err)
 		}
-		reply, err := r.Transport.Do(ctx, req)
+		var err error
+		reply, err = r.Transport.Do(ctx, req)
 		var e *OpError
 		if err != nil || !errors.As(reply.Err(), &e) {
 			return reply, err
@@ -76,7 +82,9 @@ func (r *Retry) Do(ctx context.Context, req *Request) (Reply, error) {
 			}
 			continue
 		case errors.Is(e, ErrBusy):
-		case errors.Is(e, ErrTransport) && e.Reply.Host.transient() && !req.decides():
+		case (errors.Is(e, ErrTransport) && e.Reply.Host.transient() || e.Reply.Status == TaskAborted) && !req.decides():
+			// A read that got lost, or that another node's PREEMPT AND ABORT
+			// caught.
 			if lost++; lost > transportRetries {
 				return reply, nil
 			}
@@ -84,7 +92,6 @@ func (r *Retry) Do(ctx context.Context, req *Request) (Reply, error) {
 			return reply, nil
 		}
 		if err := r.sleep(ctx, wait); err != nil {
-			// The last answer says more than "deadline exceeded".
 			return reply, nil
 		}
 		wait = min(2*wait, longestBackoff)

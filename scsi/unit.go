@@ -96,3 +96,26 @@ func (u *Unit) Clear(ctx context.Context, key Key) error {
 }
 
 func (u *Unit) out(ctx context.Context, p *PROut) error { return u.named(p.Execute(ctx, u.t)) }
+
+// Move moves the reservation that this nexus holds, in one step. See
+// [RegisterMove]: the destination becomes registered even if it was not.
+// ErrReservationConflict if this nexus does not hold the reservation,
+// ErrUnsupported if the device cannot do it or does not take the destination.
+func (u *Unit) Move(ctx context.Context, m *RegisterMove) error {
+	return u.named(m.Execute(ctx, u.t))
+}
+
+// Introduce registers this nexus, which must not be registered yet, and
+// others through the same target port with one key (SPEC_I_PT). Read back:
+// some devices pass over TransportIDs that they do not know.
+// ErrReservationConflict if this nexus is registered, ErrUnsupported if the
+// device cannot do it or one of the others is registered.
+func (u *Unit) Introduce(ctx context.Context, key Key, others []TransportID, aptpl bool) error {
+	return u.out(ctx, &PROut{Action: OutRegister, ActionKey: key, TransportIDs: others, APTPL: aptpl})
+}
+
+// TargetPort asks the device through which of its ports this path leads.
+func (u *Unit) TargetPort(ctx context.Context) (TargetPort, error) {
+	d, err := DeviceIdentification{}.Execute(ctx, u.t)
+	return d.TargetPort(), u.named(err)
+}

@@ -313,8 +313,13 @@ func TestProcesses(t *testing.T) {
 	const processes = 4
 	counts := make(chan int, processes)
 	for i := range processes {
+		victim := i%2 == 1
+		count := 60
+		if victim {
+			count = 1 << 30 // until it is killed
+		}
 		cmd := exec.Command(exe)
-		cmd.Env = append(os.Environ(), fmt.Sprintf("%s=%s sas,%x/1 %d", workerEnv, path, i, 60))
+		cmd.Env = append(os.Environ(), fmt.Sprintf("%s=%s sas,%x/1 %d", workerEnv, path, i, count))
 		out, err := cmd.StdoutPipe()
 		if err != nil {
 			t.Fatal(err)
@@ -324,7 +329,6 @@ func TestProcesses(t *testing.T) {
 		if err := cmd.Start(); err != nil {
 			t.Fatal(err)
 		}
-		victim := i%2 == 1
 		if victim {
 			time.AfterFunc(time.Duration(20+rand.IntN(150))*time.Millisecond, func() { _ = cmd.Process.Kill() })
 		}
@@ -340,12 +344,15 @@ func TestProcesses(t *testing.T) {
 		}()
 	}
 	told := 0
+	deadline := time.After(time.Minute)
 	for running := processes; running > 0; {
 		select {
 		case n := <-counts:
 			told += n
 			running--
 		case <-time.After(5 * time.Millisecond):
+		case <-deadline:
+			t.Fatal("the processes do not end")
 		}
 		if _, err := Describe(path); err != nil {
 			t.Fatal(err)

@@ -2,6 +2,7 @@ package simlun
 
 import (
 	"encoding/binary"
+	"fmt"
 
 	"lunguard/scsi"
 )
@@ -46,6 +47,7 @@ func (m *Machine) identification(from NexusID) []byte {
 	data, err := scsi.Designators{
 		{Type: scsi.DesignatorNAA, CodeSet: 1, Value: naa},
 		{Type: scsi.DesignatorRelativePort, Association: 1, CodeSet: 1, Value: port},
+		{Type: scsi.DesignatorSCSIName, Association: 1, CodeSet: 3, Value: fmt.Appendf(nil, "iqn.2026-01.sim:target,t,0x%04x", from.relative)},
 	}.MarshalBinary()
 	if err != nil {
 		return nil

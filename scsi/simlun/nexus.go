@@ -126,7 +126,7 @@ const longestISCSIName = 223
 
 func parseISCSI(text string) (scsi.TransportID, error) {
 	at := strings.LastIndex(text, ",i,0x")
-	if at <= 0 || at > longestISCSIName {
+	if at <= 0 || at > longestISCSIName || strings.ContainsFunc(text[:at], notISCSI) {
 		return scsi.TransportID{}, fmt.Errorf("%w: expected sas,HEX, fc,HEX or IQN,i,0xISID", ErrBadNexus)
 	}
 	isid, err := strconv.ParseUint(text[at+len(",i,0x"):], 16, 48)
@@ -134,6 +134,16 @@ func parseISCSI(text string) (scsi.TransportID, error) {
 		return scsi.TransportID{}, fmt.Errorf("%w: an ISID has up to 12 hexadecimal digits", ErrBadNexus)
 	}
 	return scsi.ISCSIPortTransportID(text[:at], isid), nil
+}
+
+// notISCSI reports whether a character cannot stand in an iSCSI name.
+// RFC 7143 4.2.7.2, and the underscore that many use all the same.
+func notISCSI(r rune) bool {
+	switch {
+	case 'a' <= r && r <= 'z', 'A' <= r && r <= 'Z', '0' <= r && r <= '9':
+		return false
+	}
+	return !strings.ContainsRune("-.:_", r)
 }
 
 // compare orders nexuses for canonical encodings.

@@ -1,0 +1,109 @@
+package cluster
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"testing"
+)
+
+// Repair and copy beside the other protocols.
+
+// missing brings nodes up and takes the last registration of A off again: of
+// its last path, or of its last LUN if that has one path.
+func missing(nodes ...string) found {
+	f := shared(nodes...)
+	prepare := f.prepare
+	f.name += ", A not on all paths"
+	// What A lacks cannot be relied on.
+	f.up = slices.DeleteFunc(slices.Clone(nodes), func(n string) bool { return n == "A" || nodes[0] == "A" })
+	f.prepare = func(w *world) {
+		prepare(w)
+		w.drop(len(w.luns)-1, "A", w.paths-1)
+	}
+	return f
+}
+
+// orphan brings nodes up and releases the reservation that the first holds.
+func orphan(nodes ...string) found {
+	f := shared(nodes...)
+	prepare := f.prepare
+	f.name += ", not reserved"
+	f.up = nil
+	f.prepare = func(w *world) {
+		prepare(w)
+		for i := range w.luns {
+			w.release(i, nodes[0])
+		}
+	}
+	return f
+}
+
+// grown brings nodes up on the first LUN only.
+func grown(nodes ...string) found {
+	return found{name: fmt.Sprint(nodes, " up, a new LUN"), up: nodes, prepare: func(w *world) {
+		w.share()
+		for _, n := range nodes {
+			w.only2(n, "sda")
+		}
+	}}
+}
+
+// lawMend: when all have ended, a repair that was alone has mended everything,
+// and so has a copy.
+func lawMend(x *explorer, e edge) string {
+	s := e.after
+	if len(x.verbs) > 1 {
+		return ""
+	}
+	model := x.lunFacts(s, 0)
+	for i := range x.luns {
+		f := x.lunFacts(s, i)
+		if x.verbs[0].kind == copyKind && (!slices.Equal(f.keys, model.keys) || f.holder != model.holder) {
+			return fmt.Sprintf("LUN %d has %v", i, f)
+		}
+		if f.typ != reservationType || x.verbs[0].kind == repairKind && f.count[keyA] != x.paths {
+			return fmt.Sprintf("LUN %d has %v", i, f)
+		}
+	}
+	return ""
+}
+
+// onFirst lets a verb know of the first LUN only: the config of its node is
+// older than the new LUN.
+func onFirst(v verb) verb {
+	do := v.do
+	v.name += " on the first LUN"
+	v.luns = 1
+	v.do = func(ctx context.Context, r *Run) error {
+		r.LUNs = r.LUNs[:1]
+		return do(ctx, r)
+	}
+	return v
+}
+
+func mendScenarios() []scenario {
+	var list []scenario
+	add := func(f found, shape [2]int, model int, actors ...[]verb) {
+		list = append(list, scenario{name: fmt.Sprintf("mend, %d LUNs, %d paths, %s: %v", shape[0], shape[1], f.name, actors), typ: MultiNode,
+			luns: shape[0], paths: shape[1], model: model, prepare: f.prepare, up: f.up, actors: actors,
+			laws: append(slices.Clone(multiLaws), law{name: "mend", end: lawMend})})
+	}
+	for _, f := range []found{missing("A", "B"), missing("B", "A"), missing("B", "A", "C"), orphan("A", "B"), orphan("B", "A")} {
+		for _, shape := range [][2]int{{1, 2}, {2, 1}} {
+			add(f, shape, 0, one(repairs("A")))
+			for _, b := range []verb{starts("B"), halts("B"), fences("B", "A"), fences("B", "C"), repairs("B")} {
+				add(f, shape, 0, one(repairs("A")), one(b))
+			}
+		}
+	}
+	for _, f := range []found{grown("A", "B"), grown("B", "A"), grown("B", "A", "C"), grown("B"), grown("A", "B", "C")} {
+		add(f, [2]int{2, 1}, 1, one(copies("A")))
+		for _, b := range []verb{starts("B"), halts("B"), fences("B", "A"), fences("B", "C"), onFirst(halts("B")), onFirst(fences("B", "A")), onFirst(fences("B", "C")), copies("B"), repairs("B")} {
+			add(f, [2]int{2, 1}, 1, one(copies("A")), one(b))
+		}
+	}
+	return list
+}
+
+func TestExploreMend(t *testing.T) { checkAll(t, mendScenarios()) }
