@@ -7,6 +7,7 @@ import (
 	"io"
 	"io/fs"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -51,6 +52,8 @@ type call struct {
 	getenv func(string) string
 	// status is raised by what has been reported already.
 	status int
+	// hinted are the hints that have been given.
+	hinted map[string]bool
 }
 
 // prog is the name that stands before messages.
@@ -70,7 +73,7 @@ func (c *call) warn(format string, args ...any) {
 
 // fail reports an error and raises the exit status to what it means.
 func (c *call) fail(err error) {
-	c.status = worse(c.status, report(c.Err, c.prog(), err))
+	c.status = worse(c.status, c.report(err))
 }
 
 // worse gives the exit status for two outcomes: what must not be retried
@@ -84,7 +87,7 @@ func worse(a, b int) int {
 
 // invoke parses the arguments and runs the applet.
 func (a *applet) invoke(ctx context.Context, s Streams, getenv func(string) string, args []string) int {
-	c := &call{Streams: s, ctx: ctx, applet: a, getenv: getenv}
+	c := &call{Streams: s, ctx: ctx, applet: a, getenv: getenv, hinted: map[string]bool{}}
 	app := &cli.App{
 		Name: a.name, HideHelp: true, HideHelpCommand: true, HideVersion: true,
 		Flags:  append([]cli.Flag{&cli.BoolFlag{Name: "help", Aliases: []string{"h"}}}, a.flags...),
@@ -93,15 +96,16 @@ func (a *applet) invoke(ctx context.Context, s Streams, getenv func(string) stri
 		OnUsageError:   func(_ *cli.Context, err error, _ bool) error { return &usageError{err.Error()} },
 		Action: func(flags *cli.Context) error {
 			c.flags = flags
-			if flags.Bool("help") {
-				fmt.Fprintln(s.Out, strings.TrimSpace(a.usage))
-				return nil
-			}
 			return a.run(c)
 		},
 	}
 	canon, err := canonical(args, options(app.Flags))
-	if err == nil {
+	switch {
+	case err != nil:
+	case slices.Contains(canon[:slices.Index(canon, "--")], "--help"):
+		// Left to package cli, it would be a help of its own making.
+		fmt.Fprintln(s.Out, strings.TrimSpace(a.usage))
+	default:
 		err = app.RunContext(ctx, append([]string{a.name}, canon...))
 	}
 	if err != nil {
@@ -137,10 +141,11 @@ func (c *call) timeout() (time.Duration, error) {
 	if text == "" {
 		return scsi.DefaultTimeout, nil
 	}
-	d, err := time.ParseDuration(text)
-	if err != nil {
-		d, err = time.ParseDuration(text + "s")
+	unit := ""
+	if strings.Trim(text, "0123456789.") == "" {
+		unit = "s"
 	}
+	d, err := time.ParseDuration(text + unit)
 	if err != nil || d <= 0 {
 		return 0, usagef("--timeout %s: seconds were expected, such as 60, or a number with a unit, such as 500ms", text)
 	}

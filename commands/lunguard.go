@@ -45,7 +45,7 @@ exit status: 0 done; 1 failed`,
 
 func runLunguard(c *call) error {
 	if ops := c.operands(); len(ops) > 0 {
-		return usagef("%s was not expected", ops[0])
+		return usagef("%q was not expected", ops[0])
 	}
 	switch {
 	case c.flags.Bool("version"):

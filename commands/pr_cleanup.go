@@ -160,6 +160,7 @@ func unique(luns []*cluster.LUN) []*cluster.LUN {
 // printCleanup tells what became of one LUN, and who of the cluster is no
 // longer protected there.
 func (c *call) printCleanup(conf *cluster.Config, res cluster.CleanupResult) {
+	dry := c.flags.Bool("dry-run")
 	switch {
 	case res.Err != nil:
 		c.fail(res.Err)
@@ -169,7 +170,7 @@ func (c *call) printCleanup(conf *cluster.Config, res cluster.CleanupResult) {
 			c.printf("%s: nothing to clear\n", res.LUN)
 		}
 		return
-	case c.verbose():
+	case c.verbose() && !dry:
 		c.printf("%s: cleared %s\n", res.LUN, keyList(res.Before))
 	}
 	var nodes []string
@@ -178,7 +179,11 @@ func (c *call) printCleanup(conf *cluster.Config, res cluster.CleanupResult) {
 			nodes = append(nodes, n.Name)
 		}
 	}
-	if len(nodes) > 0 {
-		c.warn("%s: %s has lost its protection there; restart the packages that run on it", res.LUN, strings.Join(nodes, ", "))
+	switch names := strings.Join(nodes, ", "); {
+	case names == "":
+	case dry:
+		c.warn("%s: protection would be gone there for %s", res.LUN, names)
+	default:
+		c.warn("%s: protection is gone there for %s; restart the packages that run on it", res.LUN, names)
 	}
 }

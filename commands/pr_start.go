@@ -59,22 +59,13 @@ exit status: 0 nothing of this node is left; 1 failed, do not retry elsewhere
 	}
 }
 
-// unfitPackageError says that a package runs on several nodes at once. To
-// start it like a failover package would cut the other nodes off, to halt it
-// so would take their protection away.
-type unfitPackageError struct{ pkg *cluster.Package }
-
-func (e *unfitPackageError) Error() string {
-	return fmt.Sprintf("package %s is of type %s, only failover packages can be started and halted", e.pkg.Name, e.pkg.Type)
-}
-
 // runPackage runs a protocol for the package that the command line names.
 func runPackage(c *call, protocol func(*cluster.Run, context.Context) error) error {
 	name, err := c.packageName()
 	if err != nil {
 		return err
 	}
-	conf, err := c.config()
+	conf, host, node, err := c.surroundings()
 	if err != nil {
 		return err
 	}
@@ -82,36 +73,12 @@ func runPackage(c *call, protocol func(*cluster.Run, context.Context) error) err
 	if err != nil {
 		return err
 	}
-	if pkg.Type != cluster.Failover {
-		return &unfitPackageError{pkg}
-	}
-	host, err := c.host()
-	if err != nil {
-		return err
-	}
-	node, err := c.node(conf, host)
-	if err != nil {
-		return err
-	}
-	o, err := c.openOptions()
-	if err != nil {
-		return err
-	}
-	defer o.Close()
-	o.own = node.Key
-	if err := c.openPackage(host, pkg, o); err != nil {
-		return err
-	}
-	if len(o.luns) == 0 {
-		c.warn("package %s has no vg and no pv line in %s: nothing is protected", pkg.Name, conf.Path)
-	}
-	run := &cluster.Run{Config: conf, Package: pkg, Node: node, LUNs: o.luns}
-	c.follow(run, o)
-	err = protocol(run, c.ctx)
-	if c.verbose() {
-		c.printf("%s: %s, %s\n", pkg.Name, plural(len(o.luns), "LUN"), plural(int(o.sent.Load()), "SCSI command"))
-	}
-	return err
+	return c.onPackage(conf, host, node, pkg, func(run *cluster.Run) error {
+		if len(run.LUNs) == 0 {
+			c.warn("package %s has no vg and no pv line in %s: nothing is protected", pkg.Name, conf.Path)
+		}
+		return protocol(run, c.ctx)
+	})
 }
 
 // follow makes the run tell what it does, as far as the flags want it.
@@ -125,6 +92,10 @@ func (c *call) follow(run *cluster.Run, o *opened) {
 		mu.Lock()
 		defer mu.Unlock()
 		switch {
+		case e.Action == cluster.NothingLeft:
+			if c.verbose() {
+				fmt.Fprintln(c.Out, eventWords(run.Config, e))
+			}
 		case !e.Change():
 			c.warn("%s", eventWords(run.Config, e))
 		case o.rehearse:

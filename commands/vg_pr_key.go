@@ -15,12 +15,18 @@ import (
 func vgPrKey() *applet {
 	return &applet{
 		name:    "vg_pr_key",
-		summary: "show the keys on the physical volumes of a volume group",
+		summary: "show or copy the keys on the physical volumes of a volume group",
 		usage: `
 usage: vg_pr_key -g [-v] [-C FILE] [--timeout SECONDS] VG...
+       vg_pr_key -s [-v] [--dry-run] [-C FILE] [-n NODE] [--timeout SECONDS] VG...
 
   -g             show registered keys, reserved key and the node that reserved
-  -v             in the vendor's form; else one line a volume: DEVICE KEYS HOLDER NODE
+  -s             copy every node's registrations and the reservation from the
+                 volumes that have them to those that have none
+  -v             with -g the vendor's form, else one line a volume: DEVICE KEYS
+                 HOLDER NODE; with -s say what was copied
+  --dry-run      with -s, print each command that would be sent, send none but reads
+  -n NODE        with -s, which node this is (else $SG_NODE, the short host name)
   -C FILE        cluster config (else $LUNGUARD_CONF, /etc/lunguard/cluster.conf)
   --timeout S    time for one command to a device, retries included (60)
   --sim DIR      work on a simulated host (else $LUNGUARD_SIM)
@@ -28,22 +34,28 @@ usage: vg_pr_key -g [-v] [-C FILE] [--timeout SECONDS] VG...
 VG is a volume group, as VG or /dev/VG. A volume that cannot be read shows
 UNKNOWN in all places.
 
-exit status: 0 all shown; 1 usage or config; 2 a volume or group cannot be read`,
+exit status: 0 all shown or copied; 1 usage, config, foreign key, or volumes
+that disagree; 2 a volume or group cannot be read, or -s must be run on other
+nodes, too`,
 		flags: []cli.Flag{
-			&cli.BoolFlag{Name: "get", Aliases: []string{"g"}},
-			verboseFlag(), configFlag(), timeoutFlag(), simFlag(),
+			&cli.BoolFlag{Name: "get", Aliases: []string{"g"}}, &cli.BoolFlag{Name: "set", Aliases: []string{"s"}},
+			verboseFlag(), configFlag(), nodeFlag(), dryRunFlag(), timeoutFlag(), simFlag(),
 		},
 		run: runVgPrKey,
 	}
 }
 
 func runVgPrKey(c *call) error {
-	if !c.flags.Bool("get") {
-		return usagef("-g is missing: what shall be done with the keys?")
+	get, set := c.flags.Bool("get"), c.flags.Bool("set")
+	if get == set {
+		return usagef("either -g or -s is needed: what shall be done with the keys?")
 	}
 	groups := c.operands()
 	if len(groups) == 0 {
 		return usagef("a volume group is missing")
+	}
+	if set {
+		return copyGroups(c, groups)
 	}
 	conf, err := c.optionalConfig()
 	if err != nil {
@@ -64,7 +76,7 @@ func runVgPrKey(c *call) error {
 // unread reports a group or volume that cannot be read. Whatever the reason,
 // the status is that of this node: another one may be able to.
 func (c *call) unread(err error) {
-	report(c.Err, c.prog(), err)
+	c.report(err)
 	c.status = worse(c.status, exitNode)
 }
 

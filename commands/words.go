@@ -3,7 +3,6 @@ package commands
 import (
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"strings"
 	"syscall"
@@ -25,22 +24,21 @@ type message struct {
 }
 
 // report prints an error, or each one of several that are joined, and returns
-// the exit status that they mean.
-func report(w io.Writer, prog string, err error) int {
+// the exit status that they mean. A hint is given once.
+func (c *call) report(err error) int {
 	status := exitOK
-	said := map[string]bool{}
 	for _, leaf := range leaves(err) {
 		m := words(leaf)
 		status = worse(status, m.status)
 		// Joined errors have a line each; one error is one line.
 		line := strings.ReplaceAll(m.text, "\n", "; ")
 		if !m.whole {
-			line = fmt.Sprintf("%s: error: %s", prog, line)
+			line = fmt.Sprintf("%s: error: %s", c.prog(), line)
 		}
-		fmt.Fprintln(w, line)
-		if m.hint != "" && !said[m.hint] {
-			said[m.hint] = true
-			fmt.Fprintf(w, "%s: hint: %s\n", prog, m.hint)
+		fmt.Fprintln(c.Err, line)
+		if m.hint != "" && !c.hinted[m.hint] {
+			c.hinted[m.hint] = true
+			fmt.Fprintf(c.Err, "%s: hint: %s\n", c.prog(), m.hint)
 		}
 	}
 	return status
@@ -84,8 +82,10 @@ func words(err error) message {
 		group   *vg.GroupError
 		device  *vg.DeviceError
 		file    *configFileError
-		unfit   *unfitPackageError
 	)
+	if m, ok := copyWords(err); ok {
+		return m
+	}
 	switch {
 	case errors.As(err, &usage):
 		return message{text: usage.what, hint: "--help shows the usage", status: exitFailed}
@@ -93,8 +93,6 @@ func words(err error) message {
 		return message{text: conf.Error(), status: exitFailed}
 	case errors.As(err, &file):
 		return message{text: file.Error(), hint: "name it with -C FILE or " + configVariable, status: exitFailed}
-	case errors.As(err, &unfit):
-		return message{text: unfit.Error(), status: exitFailed}
 	case errors.As(err, &node):
 		return message{text: node.Error(), hint: "name this node with -n NODE or SG_NODE; the config has " + nodeNames(node.Config), status: exitFailed}
 	case errors.As(err, &pkg):
@@ -143,6 +141,13 @@ func packageNames(c *cluster.Config) string {
 }
 
 func lostWords(e *cluster.LostError) message {
+	if e.Winner == 0 {
+		return message{
+			text:   e.LUN + ": cleared by another node while this one took the package's LUNs",
+			hint:   "nothing of this node is left on them; a pr_halt or pr_cleanup was run beside it, so start again",
+			status: exitFailed,
+		}
+	}
 	who := e.Winner.String()
 	if e.Node != "" {
 		who = e.Node + " (" + who + ")"
@@ -187,19 +192,31 @@ func deviceWords(e *vg.DeviceError) message {
 
 // lunWords says what went wrong on one LUN.
 func lunWords(e *cluster.LUNError) message {
-	m := message{text: e.Error(), status: exitNode}
+	// The error of a command begins with the path, which may be the LUN itself.
+	m := message{text: strings.ReplaceAll(e.Error(), e.LUN+": "+e.LUN+": ", e.LUN+": "), status: exitNode}
 	switch {
 	case errors.Is(e, cluster.ErrOtherKeys):
 		m.text, m.status = e.LUN+": left alone, the key is not registered there", exitFailed
 		m.hint = "without -k everything is cleared, whoever registered it"
 	case errors.Is(e, cluster.ErrNoReservationType):
-		m.status = exitFailed
+		m.hint, m.status = "let the array have them, or take the LUN out of the package", exitFailed
+	case errors.Is(e, cluster.ErrUnsettled) && scsi.ASCOf(e) != scsi.CommunicationFailure:
+		m.hint = "other nodes change it all the time, or the device does not do what it says; see vg_pr_key -g and try again"
+	case errors.Is(e, cluster.ErrNotRegistered):
+		m.hint = "the package is not up on this node, or this node was fenced; act from a node that has it up"
+	case errors.Is(e, cluster.ErrRemoved):
+		m.text, m.status = e.LUN+": another node has removed this node while it was starting", exitFailed
+		m.hint = "this node was fenced, and nothing of it is left; find out why before starting the package here again"
+	case errors.Is(e, cluster.ErrOtherType):
+		m.hint = "see vg_pr_key -g and pr_check; halt the package on the nodes that have it, then start it again"
+	case errors.Is(e, cluster.ErrNotCopied):
+		m.hint = "run pr_start on the nodes that are missing; pr_check names them"
 	case errors.Is(e, cluster.ErrStaleNexus):
 		m.hint = "it was registered before a new login or by a replaced adapter; clear it with pr_cleanup when nothing runs on the LUN"
 	case errors.Is(e, cluster.ErrKeysLeft):
 		m.hint = "another node registered meanwhile; see vg_pr_key -g and try again"
 	case errors.Is(e, cluster.ErrNoWWID):
-		m.status = exitFailed
+		m.hint, m.status = "its nodes could not agree on which LUN to take first; give each LUN a package of its own", exitFailed
 	default:
 		deviceFailure(e, &m)
 	}
@@ -208,10 +225,15 @@ func lunWords(e *cluster.LUNError) message {
 
 // deviceFailure says what a device or the way to it did wrong.
 func deviceFailure(e *cluster.LUNError, m *message) {
+	const path = "look at the path: cable, switch, session, kernel log"
 	var op *scsi.OpError
 	if !errors.As(e, &op) {
+		if errors.Is(e, cluster.ErrNoPath) {
+			m.hint = path
+		}
 		return
 	}
+	m.text = strings.ReplaceAll(m.text, "SG_IO "+op.Device+": ", "SG_IO: ")
 	where := e.LUN
 	if op.Device != "" && op.Device != e.LUN {
 		where += ": path " + op.Device
@@ -219,6 +241,8 @@ func deviceFailure(e *cluster.LUNError, m *message) {
 	switch {
 	case errors.Is(e, syscall.EPERM), errors.Is(e, syscall.EACCES):
 		m.text, m.hint, m.status = where+": not permitted", "run it as root", exitFailed
+	case scsi.ASCOf(op) == scsi.CommunicationFailure:
+		m.hint = "the device may be unable to store registrations; on a Linux target (LIO), make the folder /var/target/pr on it"
 	case errors.Is(op, scsi.ErrReservationConflict):
 		m.text = where + ": reservation conflict on " + op.Op
 		m.hint = "a classic SCSI-2 RESERVE is in force, or the device refuses; find who holds it, release or reset the LUN"
@@ -228,13 +252,17 @@ func deviceFailure(e *cluster.LUNError, m *message) {
 	case errors.Is(op, scsi.ErrTimeout):
 		m.hint = "--timeout sets how long to wait"
 	case errors.Is(op, scsi.ErrTransport):
-		m.hint = "look at the path: cable, switch, session, kernel log"
+		m.hint = path
 	case errors.Is(op, scsi.ErrBusy):
 		m.hint = "the array may be in the middle of a controller failover; --timeout sets how long to wait"
 	case errors.Is(op, scsi.ErrMalformed):
 		m.hint = "the device breaks the standard; its state is unknown, so nothing was concluded from it"
 	case errors.Is(op, scsi.ErrUnsupported):
 		m.hint = "the device is too old or lacks the function"
+	case errors.Is(op, scsi.ErrUnitAttention):
+		m.hint = "the device announces resets all the time; see the kernel log"
+	case errors.Is(op, scsi.ErrDevice):
+		m.hint = "see the kernel log and that of the array"
 	}
 }
 
@@ -259,10 +287,23 @@ func eventWords(conf *cluster.Config, e cluster.Event) string {
 		return where + ": PREEMPT AND ABORT " + keyWithNode(conf, e.Victim) + " by " + key
 	case cluster.Cleared:
 		return where + ": CLEAR by " + key
+	case cluster.Introduced:
+		return where + ": REGISTER other nexuses (SPEC_I_PT) with " + key
+	case cluster.Marked:
+		return where + ": REGISTER the mark of leaving in place of " + key
+	case cluster.Moved:
+		return where + ": REGISTER AND MOVE from " + key + " to " + keyWithNode(conf, e.Heir)
+	case cluster.NothingLeft:
+		if e.Heir == 0 {
+			return where + ": nothing of this node is left"
+		}
+		return where + ": nothing of this node is left; reserved by " + keyWithNode(conf, e.Heir)
+	case cluster.Unmoved:
+		return where + ": the device cannot hand the reservation over and is unreserved now; run pr_check --repair on " + nodeList(conf, e.Heirs)
 	case cluster.PathFailed:
-		return where + ": the path fails and is left out: " + e.Err.Error()
+		return where + ": the path fails and is left out: " + strings.TrimPrefix(e.Err.Error(), e.Path+": ")
 	case cluster.NotPersistent:
-		return where + ": the device does not keep registrations through power loss: " + e.Err.Error()
+		return where + ": the device does not keep registrations through power loss: " + strings.TrimPrefix(e.Err.Error(), e.Path+": ")
 	case cluster.PathsMissing:
 		return where + ": the device lists fewer registrations than paths were registered"
 	case cluster.PerHost:

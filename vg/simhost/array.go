@@ -163,23 +163,34 @@ func (a *Array) Extend(group string, volumes []string) error {
 			}
 		}
 	}
-	for _, h := range hosts {
-		if err := h.extend(group, volumes); err != nil {
+	tables := make([]string, len(hosts))
+	for i, h := range hosts {
+		if tables[i], err = h.extended(group, volumes); err != nil {
+			return err
+		}
+	}
+	for i, h := range hosts {
+		temp := h.file("vgs.new")
+		if err := os.WriteFile(temp, []byte(tables[i]), 0o666); err != nil {
+			return err
+		}
+		if err := os.Rename(temp, h.file("vgs")); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-func (h *Host) extend(group string, volumes []string) error {
+// extended is the host's table of volume groups with the volumes added to one.
+func (h *Host) extended(group string, volumes []string) (string, error) {
 	groups, err := h.groups()
 	if err != nil {
-		return err
+		return "", err
 	}
 	for _, g := range groups {
 		for _, v := range volumes {
 			if slices.Contains(g.Volumes, v) {
-				return &vg.DeviceError{Device: v, Err: fmt.Errorf("already in volume group %s", g.Name)}
+				return "", &vg.DeviceError{Device: v, Err: fmt.Errorf("already in volume group %s", g.Name)}
 			}
 		}
 	}
@@ -192,9 +203,5 @@ func (h *Host) extend(group string, volumes []string) error {
 	for _, g := range groups {
 		fmt.Fprintln(&b, g.Name, strings.Join(g.Volumes, " "))
 	}
-	temp := h.file("vgs.new")
-	if err := os.WriteFile(temp, []byte(b.String()), 0o666); err != nil {
-		return err
-	}
-	return os.Rename(temp, h.file("vgs"))
+	return b.String(), nil
 }

@@ -1,0 +1,81 @@
+package commands
+
+import (
+	"errors"
+	"fmt"
+
+	"lunguard/cluster"
+	"lunguard/vg"
+)
+
+// surroundings are what every command about packages needs.
+func (c *call) surroundings() (*cluster.Config, vg.Host, cluster.Node, error) {
+	conf, err := c.config()
+	if err != nil {
+		return nil, nil, cluster.Node{}, err
+	}
+	host, err := c.host()
+	if err != nil {
+		return nil, nil, cluster.Node{}, err
+	}
+	node, err := c.node(conf, host)
+	return conf, host, node, err
+}
+
+// packages are those that were named or, if none was, all that this node has
+// up. A package of which that cannot be told counts as up: what is unknown
+// must not be left out in silence.
+func (c *call) packages(conf *cluster.Config, host vg.Host, node cluster.Node, names []string) ([]*cluster.Package, error) {
+	var list []*cluster.Package
+	for _, name := range names {
+		pkg, err := conf.Package(name)
+		if err != nil {
+			return nil, err
+		}
+		list = append(list, pkg)
+	}
+	if len(names) > 0 {
+		return list, nil
+	}
+	for i := range conf.Packages {
+		pkg := &conf.Packages[i]
+		if !pkg.RunsOn(node.Name) {
+			continue
+		}
+		up := true
+		err := c.withPackage(conf, host, node, pkg, func(run *cluster.Run, _ *opened) error {
+			up = run.Up(c.ctx)
+			return nil
+		})
+		if err != nil || up {
+			list = append(list, pkg)
+		}
+	}
+	return list, nil
+}
+
+// withPackage opens the LUNs of a package and runs f on them.
+func (c *call) withPackage(conf *cluster.Config, host vg.Host, node cluster.Node, pkg *cluster.Package, f func(*cluster.Run, *opened) error) error {
+	o, err := c.openOptions()
+	if err != nil {
+		return err
+	}
+	o.own = node.Key
+	if err := c.openPackage(host, pkg, o); err != nil {
+		return errors.Join(err, o.Close())
+	}
+	run := &cluster.Run{Config: conf, Package: pkg, Node: node, LUNs: o.luns}
+	c.follow(run, o)
+	return errors.Join(f(run, o), o.Close())
+}
+
+// onPackage runs a protocol on a package and tells, if asked, what it took.
+func (c *call) onPackage(conf *cluster.Config, host vg.Host, node cluster.Node, pkg *cluster.Package, protocol func(*cluster.Run) error) error {
+	return c.withPackage(conf, host, node, pkg, func(run *cluster.Run, o *opened) error {
+		err := protocol(run)
+		if c.verbose() {
+			fmt.Fprintf(c.Out, "%s: %s, %s\n", pkg.Name, plural(len(o.luns), "LUN"), plural(int(o.sent.Load()), "SCSI command"))
+		}
+		return err
+	})
+}

@@ -1,0 +1,53 @@
+package commands
+
+import "lunguard/cluster"
+
+func prFence() *applet {
+	return &applet{
+		name:    "pr_fence",
+		summary: "a node has failed: take its registrations off every LUN",
+		usage: `
+usage: pr_fence [-v] [--dry-run] [-C FILE] [-n NODE] [--timeout SECONDS] NODE [PACKAGE...]
+
+Removes the registrations of NODE by PREEMPT AND ABORT, and with them those of
+nodes that are just halting. A reservation that NODE held is this node's
+afterwards. Without PACKAGE, all packages that this node has up are fenced.
+` + packageOptions + `
+
+exit status: 0 NODE can no longer write, whoever removed it; 1 usage, config or
+foreign key; 2 the state of a LUN is unknown, or this node is not registered`,
+		flags: packageFlags(),
+		run:   runFence,
+	}
+}
+
+func runFence(c *call) error {
+	ops := c.operands()
+	if len(ops) == 0 {
+		return usagef("the node that has failed is missing")
+	}
+	conf, host, node, err := c.surroundings()
+	if err != nil {
+		return err
+	}
+	victim, err := conf.Node(ops[0])
+	if err != nil {
+		return err
+	}
+	if victim.Name == node.Name {
+		return usagef("%s is this node; to give its packages up, use pr_halt", victim.Name)
+	}
+	packages, err := c.packages(conf, host, node, ops[1:])
+	if err != nil {
+		return err
+	}
+	if len(packages) == 0 {
+		return usagef("this node has no package up; name the packages to fence")
+	}
+	for _, pkg := range packages {
+		if err := c.onPackage(conf, host, node, pkg, func(run *cluster.Run) error { return run.Fence(c.ctx, victim) }); err != nil {
+			c.fail(err)
+		}
+	}
+	return nil
+}

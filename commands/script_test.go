@@ -1,0 +1,267 @@
+package commands
+
+import (
+	"cmp"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+
+	gocmp "github.com/google/go-cmp/cmp"
+	"github.com/rogpeppe/go-internal/testscript"
+
+	"lunguard/scsi"
+	"lunguard/scsi/simlun"
+	"lunguard/vg/simhost"
+)
+
+// nobody is a user without rights.
+const nobody = 65534
+
+// TestMain makes the test binary be every applet, by the name it is called by.
+func TestMain(m *testing.M) {
+	// A race-enabled process sleeps for a second before it ends, else.
+	os.Setenv("GORACE", "atexit_sleep_ms=0")
+	main := func() {
+		os.Exit(Main(Streams{In: os.Stdin, Out: os.Stdout, Err: os.Stderr}, os.Args))
+	}
+	testscript.Main(m, map[string]func(){
+		self: main, "vg_pr_key": main, "pr_cleanup": main, "pr_start": main, "pr_halt": main,
+		// Names that a packager may give the binary, and one that he should not.
+		"lunguard-1.0": main, "frobnicate": main,
+		"unprivileged": unprivileged,
+	})
+}
+
+// unprivileged runs the applet behind it as a user without rights.
+func unprivileged() {
+	err := errors.Join(syscall.Setgroups(nil), syscall.Setresgid(nobody, nobody, nobody), syscall.Setresuid(nobody, nobody, nobody))
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(99)
+	}
+	os.Exit(Main(Streams{In: os.Stdin, Out: os.Stdout, Err: os.Stderr}, os.Args[1:]))
+}
+
+// scriptConfig is the cluster of the scripts, $WORK/cluster.conf.
+const scriptConfig = `CLUSTER_NAME   bla
+CLUSTER_PR_TAG 0xbcb0
+NODE_NAME      jack3
+  NODE_ID      1
+NODE_NAME      jack4
+  NODE_ID      2
+
+package_name   pkg1
+vg             iscsi_vg3
+`
+
+// TestScript runs testdata/script. Besides testscript's own words there are:
+//
+//	array LUNS PATHS            make the array A with jack3 and jack4, and with
+//	                            all LUNs in the volume group iscsi_vg3
+//	jack3 [STATUS] APPLET ...   run an applet on that host, jack4 likewise, or
+//	here [STATUS] APPLET ...    as the environment has it; STATUS is 0 or else
+//	                            what the exit status must be
+//	register HOST DEVICE KEY [TYPE]   register by hand, and reserve
+//	lun N KEYS HOLDER           KEYS are all registrations of LUN N, ascending
+//	snap NAME, unchanged NAME   remember all LUNs; compare them
+//
+// and the conditions root, and noconfig: this machine has no config of its own.
+func TestScript(t *testing.T) {
+	root := t.TempDir()
+	for dir := root; dir != os.TempDir() && dir != "/"; dir = filepath.Dir(dir) {
+		// For those who have no rights.
+		if err := os.Chmod(dir, 0o755); err != nil {
+			t.Fatal(err)
+		}
+	}
+	testscript.Run(t, testscript.Params{
+		Dir: "testdata/script", WorkdirRoot: root,
+		RequireUniqueNames: true,
+		Setup: func(env *testscript.Env) error {
+			conf := filepath.Join(env.WorkDir, "cluster.conf")
+			env.Setenv(configVariable, conf)
+			env.Setenv("GORACE", "atexit_sleep_ms=0")
+			if err := os.Chmod(env.WorkDir, 0o755); err != nil {
+				return err
+			}
+			return os.WriteFile(conf, []byte(scriptConfig), 0o644)
+		},
+		Condition: func(cond string) (bool, error) {
+			switch cond {
+			case "root":
+				return os.Getuid() == 0, nil
+			case "noconfig":
+				_, err := os.Stat(defaultConfig)
+				return errors.Is(err, os.ErrNotExist), nil
+			}
+			return false, fmt.Errorf("unknown condition %s", cond)
+		},
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){
+			"array":     scriptArray,
+			"jack3":     func(ts *testscript.TestScript, neg bool, args []string) { scriptRun(ts, "A/jack3", args) },
+			"jack4":     func(ts *testscript.TestScript, neg bool, args []string) { scriptRun(ts, "A/jack4", args) },
+			"here":      func(ts *testscript.TestScript, neg bool, args []string) { scriptRun(ts, "", args) },
+			"register":  scriptRegister,
+			"lun":       scriptLUN,
+			"snap":      scriptSnap,
+			"unchanged": scriptUnchanged,
+		},
+	})
+}
+
+// makeArray makes an array in dir with hosts jack3 and jack4 that have all
+// LUNs in the volume group iscsi_vg3.
+func makeArray(dir string, luns, paths int) error {
+	a, err := simhost.CreateArray(dir, simhost.Spec{Nodes: []string{"jack3", "jack4"}, LUNs: luns, Paths: paths, LUN: simlun.Config{Blocks: 16}})
+	if err != nil {
+		return err
+	}
+	var volumes []string
+	for i := range luns {
+		name := "/dev/sd" + diskLetters(i)
+		if paths > 1 {
+			name = "/dev/mapper/mpath" + diskLetters(i)
+		}
+		volumes = append(volumes, name)
+	}
+	return a.Extend("iscsi_vg3", volumes)
+}
+
+func scriptArray(ts *testscript.TestScript, _ bool, args []string) {
+	luns, err := strconv.Atoi(args[0])
+	ts.Check(err)
+	paths, err := strconv.Atoi(args[1])
+	ts.Check(err)
+	ts.Check(makeArray(ts.MkAbs("A"), luns, paths))
+}
+
+// scriptRun runs an applet and checks its exit status.
+func scriptRun(ts *testscript.TestScript, host string, args []string) {
+	want := 0
+	if n, err := strconv.Atoi(args[0]); err == nil {
+		want, args = n, args[1:]
+	}
+	if host != "" {
+		before := ts.Getenv(simVariable)
+		ts.Setenv(simVariable, ts.MkAbs(host))
+		defer ts.Setenv(simVariable, before)
+	}
+	err := ts.Exec(args[0], args[1:]...)
+	got := 0
+	var exit *exec.ExitError
+	if errors.As(err, &exit) {
+		got = exit.ExitCode()
+	} else {
+		ts.Check(err)
+	}
+	if got != want {
+		ts.Fatalf("%s: exit status %d, %d expected", args[0], got, want)
+	}
+}
+
+// registerByHand registers a key through a device of a host, whatever the
+// commands think of it, and reserves if typ is not 0.
+func registerByHand(host, device string, key scsi.Key, typ scsi.Type) error {
+	h, err := simhost.Open(host)
+	if err != nil {
+		return err
+	}
+	p, err := h.Open(device)
+	if err != nil {
+		return err
+	}
+	defer p.Close()
+	u := scsi.NewUnit(device, &scsi.Retry{Transport: p, AfterStateChange: true})
+	ctx := context.Background()
+	if err := u.RegisterAndIgnore(ctx, key, false); err != nil || typ == 0 {
+		return err
+	}
+	return u.Reserve(ctx, key, typ)
+}
+
+func scriptRegister(ts *testscript.TestScript, _ bool, args []string) {
+	key, err := scsi.ParseKey(args[2])
+	ts.Check(err)
+	typ := 0
+	if len(args) > 3 {
+		typ, err = strconv.Atoi(args[3])
+		ts.Check(err)
+	}
+	ts.Check(registerByHand(ts.MkAbs("A/"+args[0]), args[1], key, scsi.Type(typ)))
+}
+
+// lunState describes a simulated LUN in two words: all its registrations, and
+// the holder.
+func lunState(file string) (keys, holder string, err error) {
+	d, err := simlun.Describe(file)
+	if err != nil {
+		return "", "", err
+	}
+	keys, holder = none, none
+	regs := slices.SortedFunc(slices.Values(d.Registrations), func(a, b simlun.RegistrationStatus) int { return cmp.Compare(a.Key, b.Key) })
+	for i, r := range regs {
+		if i == 0 {
+			keys = ""
+		}
+		keys = strings.TrimPrefix(keys+","+r.Key.String(), ",")
+		if r.Holder {
+			holder = r.Key.String()
+		}
+	}
+	return keys, holder, nil
+}
+
+func scriptLUN(ts *testscript.TestScript, _ bool, args []string) {
+	keys, holder, err := lunState(ts.MkAbs("A/array/lun" + args[0]))
+	ts.Check(err)
+	if keys != args[1] || holder != args[2] {
+		ts.Fatalf("LUN %s: keys %s, holder %s; %s, %s expected", args[0], keys, holder, args[1], args[2])
+	}
+}
+
+// snapshot is all that reservations are about on every LUN of an array,
+// PRGENERATION included.
+func snapshot(dir string) (string, error) {
+	a, err := simhost.OpenArray(dir)
+	if err != nil {
+		return "", err
+	}
+	files, err := a.LUNs()
+	if err != nil {
+		return "", err
+	}
+	var all []simlun.Description
+	for _, f := range files {
+		d, err := simlun.Describe(f)
+		if err != nil {
+			return "", err
+		}
+		d.Nexuses, d.Faults = nil, nil
+		all = append(all, d)
+	}
+	text, err := json.MarshalIndent(all, "", " ")
+	return string(text), err
+}
+
+func scriptSnap(ts *testscript.TestScript, _ bool, args []string) {
+	text, err := snapshot(ts.MkAbs("A"))
+	ts.Check(err)
+	ts.Check(os.WriteFile(ts.MkAbs(args[0]+".snap"), []byte(text), 0o600))
+}
+
+func scriptUnchanged(ts *testscript.TestScript, _ bool, args []string) {
+	now, err := snapshot(ts.MkAbs("A"))
+	ts.Check(err)
+	if diff := gocmp.Diff(ts.ReadFile(args[0]+".snap"), now); diff != "" {
+		ts.Fatalf("a LUN was changed (-want +got):\n%s", diff)
+	}
+}

@@ -1,0 +1,58 @@
+package commands
+
+import (
+	"fmt"
+
+	"lunguard/cluster"
+)
+
+// copyGroups copies keys within each of the groups.
+func copyGroups(c *call, groups []string) error {
+	conf, host, node, err := c.surroundings()
+	if err != nil {
+		return err
+	}
+	for _, name := range groups {
+		group, err := host.Group(c.ctx, name)
+		if err != nil {
+			c.fail(err)
+			continue
+		}
+		// Any group may be copied, whether a package owns it or not.
+		pkg := &cluster.Package{Name: group.Name, Type: cluster.MultiNode, Groups: []string{name}}
+		err = c.withPackage(conf, host, node, pkg, func(run *cluster.Run, o *opened) error {
+			// -v speaks of keys here, not of commands.
+			follow := run.Log
+			run.Log = func(e cluster.Event) {
+				if o.rehearse || !e.Change() {
+					follow(e)
+				}
+			}
+			copied, err := run.Copy(c.ctx)
+			if c.verbose() && !o.rehearse {
+				printCopied(c, group.Name, copied, err)
+			}
+			return err
+		})
+		if err != nil {
+			c.fail(err)
+		}
+	}
+	return nil
+}
+
+// printCopied tells what was copied, in the vendor's words.
+func printCopied(c *call, group string, copied []cluster.Copied, err error) {
+	fmt.Fprintf(c.Out, "Volume Group: /dev/%s\n", group)
+	for _, l := range copied {
+		for _, k := range l.Keys {
+			fmt.Fprintf(c.Out, "Successfully copied registration key %s to %s\n", k, l.LUN)
+		}
+		if l.Holder != 0 {
+			fmt.Fprintf(c.Out, "Successfully copied reservation key %s to %s\n", l.Holder, l.LUN)
+		}
+	}
+	if err == nil {
+		fmt.Fprintf(c.Out, "Successfully copied PR keys to all physical volumes in volume group /dev/%s\n", group)
+	}
+}

@@ -1,0 +1,208 @@
+package commands
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"strings"
+	"syscall"
+	"testing"
+
+	"github.com/urfave/cli/v2"
+
+	"lunguard/cluster"
+	"lunguard/scsi"
+	"lunguard/scsi/simlun"
+	"lunguard/vg"
+	"lunguard/vg/simhost"
+)
+
+// said is an error with what must come of it.
+type said struct {
+	err    error
+	status int
+	// names must stand in the message, such as the device.
+	names []string
+	// hint says that there is a next step.
+	hint bool
+}
+
+// answered is what a transport says for an error with the LUN and the path.
+type answered struct {
+	reply scsi.Reply
+	err   error
+}
+
+func (a answered) Do(context.Context, *scsi.Request) (scsi.Reply, error) { return a.reply, a.err }
+
+// failed makes the error of a protocol out of an answer: sdX is the LUN, sdXY
+// the path.
+func failed(lun, path string, a answered) error {
+	_, err := scsi.NewUnit(path, a).Capabilities(context.Background())
+	return &cluster.LUNError{LUN: lun, Err: err}
+}
+
+func checked(key scsi.SenseKey, asc scsi.ASC) answered {
+	sense := []byte{0x70, 0, byte(key), 0, 0, 0, 0, 10, 0, 0, 0, 0, byte(asc >> 8), byte(asc), 0, 0, 0, 0}
+	return answered{reply: scsi.Reply{Status: scsi.CheckCondition, Sense: sense}}
+}
+
+func errno(e syscall.Errno) answered {
+	return answered{err: &os.PathError{Op: "SG_IO", Path: "/dev/sdb", Err: e}}
+}
+
+// everyError has each kind of error that a command may end with.
+func everyError() map[string]said {
+	conf := &cluster.Config{Path: "cluster.conf", Nodes: []cluster.Node{{Name: "jack3", Key: 1}, {Name: "jack4", Key: 2}}}
+	pkg := &cluster.Package{Name: "pkg1", Type: cluster.MultiNode, Nodes: []string{"jack4"}}
+	lun := func(err error) error { return &cluster.LUNError{LUN: "/dev/sda", Err: err} }
+	group := func(err error) error { return &vg.GroupError{Group: "vg1", Err: err} }
+	device := func(err error) error { return &vg.DeviceError{Device: "/dev/sda", Err: err} }
+	onA, onPath := []string{"/dev/sda"}, []string{"/dev/sda", "/dev/sdb"}
+	return map[string]said{
+		"usage":                   {usagef("a package is missing"), exitFailed, nil, true},
+		"fault in the config":     {&cluster.ConfigError{File: "cluster.conf", Line: 3, Word: "0", Expected: "a key was expected"}, exitFailed, []string{`cluster.conf:3: "0"`}, false},
+		"config not there":        {&configFileError{&fs.PathError{Op: "open", Path: "cluster.conf", Err: syscall.ENOENT}}, exitFailed, []string{"cluster.conf"}, true},
+		"unknown node":            {&cluster.UnknownNodeError{Name: "jack9", Config: conf}, exitFailed, []string{"jack9", "cluster.conf"}, true},
+		"unknown package":         {&cluster.UnknownPackageError{Name: "pkg9", Config: conf}, exitFailed, []string{"pkg9"}, true},
+		"not on this node":        {&cluster.NotMemberError{Node: "jack3", Package: pkg}, exitFailed, []string{"pkg1", "jack3"}, true},
+		"one LUN twice":           {&cluster.SharedLUNError{Names: []string{"/dev/sda", "/dev/sdb"}, WWID: "naa.6"}, exitFailed, onPath, true},
+		"foreign key":             {&cluster.ForeignKeyError{LUN: "/dev/sda", Keys: []scsi.Key{0xdead}}, exitFailed, onA, true},
+		"lost to a node":          {&cluster.LostError{LUN: "/dev/sda", Winner: 2, Node: "jack4"}, exitFailed, []string{"/dev/sda", "jack4", "0x2"}, true},
+		"lost to a key":           {&cluster.LostError{LUN: "/dev/sda", Winner: 9}, exitFailed, []string{"/dev/sda", "0x9"}, true},
+		"lost to nobody":          {&cluster.LostError{LUN: "/dev/sda"}, exitFailed, []string{"/dev/sda", "cleared"}, true},
+		"no group":                {group(vg.ErrNoGroup), exitNode, []string{"vg1"}, true},
+		"no lvm2":                 {group(vg.ErrNoLVM), exitNode, []string{"vg1"}, true},
+		"group incomplete":        {group(fmt.Errorf("%w: [unknown]", vg.ErrMissingVolume)), exitNode, []string{"vg1"}, true},
+		"groups of one name":      {group(fmt.Errorf("%w: A, B", vg.ErrSameName)), exitNode, []string{"vg1"}, true},
+		"not a SCSI disk":         {device(vg.ErrNotSCSIDisk), exitFailed, onA, true},
+		"not simulated":           {device(simlun.ErrNotSimulated), exitFailed, onA, true},
+		"stacked":                 {device(fmt.Errorf("%w: dm-0 over sdc", vg.ErrStacked)), exitFailed, append(onA, "sdc"), true},
+		"no such device":          {device(syscall.ENOENT), exitNode, onA, true},
+		"device node without one": {device(syscall.ENXIO), exitNode, onA, true},
+		"device not permitted":    {device(syscall.EACCES), exitFailed, onA, true},
+		"device fails":            {device(syscall.EIO), exitNode, onA, false},
+		"not a simulated host":    {fmt.Errorf("/tmp: %w", simhost.ErrNotHost), exitFailed, []string{"/tmp"}, true},
+		"not a simulated array":   {fmt.Errorf("/tmp: %w", simhost.ErrNotArray), exitFailed, []string{"/tmp"}, true},
+		"no path":                 {lun(cluster.ErrNoPath), exitNode, onA, true},
+		"no path, with a reason":  {lun(fmt.Errorf("%w: %w", cluster.ErrNoPath, errors.Unwrap(failed("", "/dev/sdb", answered{reply: scsi.Reply{Host: scsi.HostNoConnect}})))), exitNode, onPath, true},
+		"never at rest":           {lun(errors.Join(cluster.ErrUnsettled, scsi.ErrReservationConflict)), exitNode, onA, true},
+		"stale nexus":             {lun(cluster.ErrStaleNexus), exitNode, onA, true},
+		"keys left":               {lun(cluster.ErrKeysLeft), exitNode, onA, true},
+		"other keys":              {lun(cluster.ErrOtherKeys), exitFailed, onA, true},
+		"no worldwide name":       {lun(cluster.ErrNoWWID), exitFailed, onA, true},
+		"no type of ours":         {lun(cluster.ErrNoReservationType), exitFailed, onA, true},
+		"SG_IO not permitted":     {failed("/dev/sda", "/dev/sda", errno(syscall.EPERM)), exitFailed, onA, true},
+		"SG_IO no access":         {failed("/dev/sda", "/dev/sdb", errno(syscall.EACCES)), exitFailed, onPath, true},
+		"SG_IO unknown":           {failed("/dev/sda", "/dev/sda", errno(syscall.ENOTTY)), exitFailed, onA, true},
+		"SG_IO gone":              {failed("/dev/sda", "/dev/sdb", errno(syscall.ENODEV)), exitNode, onPath, true},
+		"no reservations":         {failed("/dev/sda", "/dev/sdb", checked(scsi.IllegalRequest, scsi.InvalidOpcode)), exitFailed, onPath, true},
+		"field not known":         {failed("/dev/sda", "/dev/sdb", checked(scsi.IllegalRequest, scsi.InvalidFieldInCDB)), exitNode, onPath, true},
+		"hardware error":          {failed("/dev/sda", "/dev/sdb", checked(4, 0x4400)), exitNode, onPath, true},
+		"unit attentions":         {failed("/dev/sda", "/dev/sdb", checked(scsi.UnitAttention, scsi.PowerOnOrReset)), exitNode, onPath, true},
+		"conflict":                {failed("/dev/sda", "/dev/sdb", answered{reply: scsi.Reply{Status: scsi.ReservationConflict}}), exitNode, onPath, true},
+		"busy":                    {failed("/dev/sda", "/dev/sdb", answered{reply: scsi.Reply{Status: scsi.Busy}}), exitNode, onPath, true},
+		"path lost":               {failed("/dev/sda", "/dev/sdb", answered{reply: scsi.Reply{Host: scsi.HostNoConnect}}), exitNode, onPath, true},
+		"timeout":                 {failed("/dev/sda", "/dev/sdb", answered{reply: scsi.Reply{Host: scsi.HostTimeOut}}), exitNode, onPath, true},
+		"deadline":                {failed("/dev/sda", "/dev/sdb", answered{err: context.DeadlineExceeded}), exitNode, onPath, true},
+		"nonsense":                {failed("/dev/sda", "/dev/sdb", answered{reply: scsi.Reply{Resid: 8}}), exitNode, onPath, true},
+	}
+}
+
+// testCall is a call of pr_start whose messages land in a buffer.
+func testCall(t *testing.T) (*call, *bytes.Buffer) {
+	t.Helper()
+	var out bytes.Buffer
+	return &call{Streams: Streams{Out: &out, Err: &out}, applet: prStart(), flags: &cli.Context{}, hinted: map[string]bool{}}, &out
+}
+
+// Every message is one line that names what it is about, once, with a hint
+// where there is a next step. Run with -v it lists them.
+func TestMessages(t *testing.T) {
+	for name, e := range everyError() {
+		t.Run(name, func(t *testing.T) {
+			c, out := testCall(t)
+			status := c.report(e.err)
+			t.Logf("status %d\n%s", status, out)
+			if status != e.status {
+				t.Errorf("exit status %d, %d expected", status, e.status)
+			}
+			lines := strings.Split(strings.TrimSuffix(out.String(), "\n"), "\n")
+			if want := map[bool]int{true: 2, false: 1}[e.hint]; len(lines) != want {
+				t.Fatalf("%d lines, %d expected", len(lines), want)
+			}
+			if !strings.HasPrefix(lines[0], "pr_start: error: ") && !strings.HasPrefix(lines[0], "ERROR: Physical Volume ") {
+				t.Errorf("the first line should begin with the name of the command")
+			}
+			if e.hint && !strings.HasPrefix(lines[1], "pr_start: hint: ") {
+				t.Errorf("the second line should be a hint")
+			}
+			for _, n := range e.names {
+				if strings.Count(lines[0], n) != 1 {
+					t.Errorf("%s should stand there once", n)
+				}
+			}
+		})
+	}
+}
+
+// Several errors are several messages, their hint is said once, and what must
+// not be retried elsewhere decides the exit status.
+func TestMessagesTogether(t *testing.T) {
+	c, out := testCall(t)
+	gone := &vg.DeviceError{Device: "/dev/sda", Err: syscall.ENOENT}
+	gone2 := &vg.DeviceError{Device: "/dev/sdb", Err: syscall.ENOENT}
+	if status := c.report(errors.Join(gone, errors.Join(gone2))); status != exitNode {
+		t.Errorf("exit status %d", status)
+	}
+	want := "pr_start: error: /dev/sda: no such device\npr_start: hint: is the LUN attached to this host?\npr_start: error: /dev/sdb: no such device\n"
+	if out.String() != want {
+		t.Errorf("got %q, want %q", out, want)
+	}
+	foreign := &cluster.ForeignKeyError{LUN: "/dev/sdc", Keys: []scsi.Key{1}}
+	if status := c.report(errors.Join(gone, foreign, gone2)); status != exitFailed {
+		t.Errorf("exit status %d", status)
+	}
+	if status := c.report(nil); status != exitOK {
+		t.Errorf("exit status %d without an error", status)
+	}
+}
+
+func TestWorse(t *testing.T) {
+	for _, c := range [][3]int{{0, 0, 0}, {0, 1, 1}, {0, 2, 2}, {1, 2, 1}, {2, 1, 1}, {2, 2, 2}, {1, 0, 1}, {2, 0, 2}} {
+		if got := worse(c[0], c[1]); got != c[2] {
+			t.Errorf("worse(%d, %d) = %d, want %d", c[0], c[1], got, c[2])
+		}
+	}
+}
+
+// Every warning and every step names the LUN, and the path where there is one.
+func TestEventWords(t *testing.T) {
+	conf := &cluster.Config{Nodes: []cluster.Node{{Name: "jack3", Key: 1}, {Name: "jack4", Key: 2}}}
+	reason := errors.Unwrap(failed("", "/dev/sdb", answered{reply: scsi.Reply{Host: scsi.HostNoConnect}}))
+	for _, a := range []cluster.Action{
+		cluster.Registered, cluster.Unregistered, cluster.Reserved, cluster.Preempted, cluster.Cleared,
+		cluster.PathFailed, cluster.NotPersistent, cluster.PathsMissing, cluster.PerHost, cluster.Kept,
+	} {
+		e := cluster.Event{Action: a, LUN: "/dev/sda", Path: "/dev/sdb", Key: 1, Victim: 2, Err: reason}
+		text := eventWords(conf, e)
+		t.Log(text)
+		if !strings.HasPrefix(text, "/dev/sda: path /dev/sdb: ") || strings.Count(text, "/dev/sdb") != 1 {
+			t.Errorf("%s: %s", a, text)
+		}
+		if strings.HasSuffix(text, string(a)) {
+			t.Errorf("%s has no words", a)
+		}
+		if e.Path = e.LUN; !strings.HasPrefix(eventWords(conf, e), "/dev/sda: ") || strings.Contains(eventWords(conf, e), "path /dev/sda") {
+			t.Errorf("%s: %s", a, eventWords(conf, e))
+		}
+	}
+	for key, want := range map[scsi.Key]string{1: "0x1 (jack3)", 2 | cluster.LeavingBit: "0x8000000000000002 (jack4, leaving)", 9: "0x9"} {
+		if got := keyWithNode(conf, key); got != want {
+			t.Errorf("key %v: %s, want %s", key, got, want)
+		}
+	}
+}

@@ -1,0 +1,119 @@
+package vg
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+// said is a report of lvm2 that was written down before.
+func said(text string, err error) report {
+	return func(context.Context, ...string) ([]byte, error) { return []byte(text), err }
+}
+
+// pv is one line of a report as lvm2 2.03 writes it.
+func pv(name, group, uuid, missing string) string {
+	return fmt.Sprintf(`{"pv_name":%q, "vg_name":%q, "vg_uuid":%q, "pv_missing":%q}`, name, group, uuid, missing)
+}
+
+func reportOf(pvs ...string) string {
+	return "  {\n      \"report\": [\n          {\n              \"pv\": [\n                  " +
+		strings.Join(pvs, ",\n                  ") + "\n              ]\n          }\n      ]\n      ,\n      \"log\": [\n      ]\n  }\n"
+}
+
+// A volume group is found with all its volumes or not at all: a volume that is
+// left out would stay unprotected.
+func TestGroupFromLVM(t *testing.T) {
+	const u1, u2 = "k3Vq5t-aaaa-0000-1111-2222-3333-b0Cd1e", "k3Vq5t-bbbb-0000-1111-2222-3333-b0Cd1e"
+	usual := reportOf(pv("/dev/sda", "vg1", u1, ""), pv("/dev/vda2", "debian-vg", u2, ""), pv("/dev/sdb", "vg1", u1, ""), pv("/dev/sdz", "", "", ""))
+	cases := map[string]struct {
+		text, name string
+		want       *Group
+		err        error
+	}{
+		"several volumes":       {usual, "vg1", &Group{"vg1", []string{"/dev/sda", "/dev/sdb"}}, nil},
+		"with /dev/":            {usual, "/dev/vg1", &Group{"vg1", []string{"/dev/sda", "/dev/sdb"}}, nil},
+		"by UUID":               {usual, u1, &Group{"vg1", []string{"/dev/sda", "/dev/sdb"}}, nil},
+		"odd name":              {usual, "debian-vg", &Group{"debian-vg", []string{"/dev/vda2"}}, nil},
+		"multipath":             {reportOf(pv("/dev/mapper/mpatha", "vg1", u1, "")), "vg1", &Group{"vg1", []string{"/dev/mapper/mpatha"}}, nil},
+		"not there":             {usual, "vg2", nil, ErrNoGroup},
+		"prefix of a name":      {usual, "vg", nil, ErrNoGroup},
+		"no name":               {usual, "", nil, ErrNoGroup},
+		"/dev/ alone":           {usual, "/dev/", nil, ErrNoGroup},
+		"an orphan is no group": {reportOf(pv("/dev/sda", "", "", "")), "", nil, ErrNoGroup},
+		"nothing at all":        {reportOf(), "vg1", nil, ErrNoGroup},
+		"no report":             {"{}", "vg1", nil, ErrNoGroup},
+		"missing volume":        {reportOf(pv("/dev/sda", "vg1", u1, ""), pv("[unknown]", "vg1", u1, "missing")), "vg1", nil, ErrMissingVolume},
+		"missing, still named":  {reportOf(pv("/dev/sda", "vg1", u1, "missing")), "vg1", nil, ErrMissingVolume},
+		"missing, not said so":  {reportOf(pv("/dev/sda", "vg1", u1, ""), pv("unknown device", "vg1", u1, "")), "vg1", nil, ErrMissingVolume},
+		"missing in another":    {reportOf(pv("/dev/sda", "vg1", u1, ""), pv("[unknown]", "vg2", u2, "missing")), "vg1", &Group{"vg1", []string{"/dev/sda"}}, nil},
+		"two of one name":       {reportOf(pv("/dev/sda", "vg1", u1, ""), pv("/dev/sdb", "vg1", u2, "")), "vg1", nil, ErrSameName},
+		"one of two by UUID":    {reportOf(pv("/dev/sda", "vg1", u1, ""), pv("/dev/sdb", "vg1", u2, "")), u2, &Group{"vg1", []string{"/dev/sdb"}}, nil},
+		"broken":                {`{"report":[{"pv":[{"pv_name":"/dev/sda"`, "vg1", nil, ErrNoLVM},
+		"text for JSON":         {"  PV VG\n  /dev/sda vg1\n", "vg1", nil, ErrNoLVM},
+		"empty":                 {"", "vg1", nil, ErrNoLVM},
+		"another shape":         {`{"report":{"pv":1}}`, "vg1", nil, ErrNoLVM},
+	}
+	for name, c := range cases {
+		t.Run(name, func(t *testing.T) {
+			got, err := groupFromLVM(context.Background(), said(c.text, nil), c.name)
+			if !errors.Is(err, c.err) || (err == nil) != (c.err == nil) {
+				t.Fatalf("error %v, %v expected", err, c.err)
+			}
+			var ge *GroupError
+			if err != nil && (!errors.As(err, &ge) || ge.Group != c.name) {
+				t.Errorf("error %v does not name %s", err, c.name)
+			}
+			if diff := cmp.Diff(c.want, got); diff != "" {
+				t.Errorf("(-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
+// lvm2 is asked without locks and without changing anything.
+func TestGroupAsksReadOnly(t *testing.T) {
+	var args []string
+	s := &System{run: func(_ context.Context, a ...string) ([]byte, error) {
+		args = a
+		return nil, fmt.Errorf("%w: exit status 5", ErrNoLVM)
+	}}
+	if _, err := s.Group(context.Background(), "vg1"); !errors.Is(err, ErrNoLVM) {
+		t.Errorf("error %v", err)
+	}
+	if len(args) == 0 || args[0] != "pvs" || !slices.Contains(args, "--readonly") || !slices.Contains(args, "json") {
+		t.Errorf("lvm2 was asked %v", args)
+	}
+}
+
+// runLVM says why there is no report: not installed, failed, in its own words.
+func TestRunLVM(t *testing.T) {
+	dir := t.TempDir()
+	t.Setenv("PATH", dir)
+	if _, err := runLVM(context.Background(), "pvs"); !errors.Is(err, ErrNoLVM) {
+		t.Errorf("without lvm2: %v", err)
+	}
+	script := "#!/bin/sh\necho '{\"report\":[]}'\n[ \"$LC_ALL\" = C ] || exit 3\n[ \"$1\" = pvs ] || { echo '  no such   command' >&2; exit 5; }\n"
+	if err := os.WriteFile(filepath.Join(dir, "lvm"), []byte(script), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	out, err := runLVM(context.Background(), "pvs")
+	if err != nil || string(out) != "{\"report\":[]}\n" {
+		t.Errorf("%q, %v", out, err)
+	}
+	if _, err := runLVM(context.Background(), "nonsense"); !errors.Is(err, ErrNoLVM) || !strings.HasSuffix(err.Error(), "exit status 5: no such command") {
+		t.Errorf("error %v", err)
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	cancel()
+	if _, err := runLVM(ctx, "pvs"); !errors.Is(err, ErrNoLVM) {
+		t.Errorf("cancelled: %v", err)
+	}
+}
