@@ -1,8 +1,10 @@
-// Lab boots a real Linux kernel in QEMU and runs the scenario tests of lab/guest in it.
+// Lab boots a real Linux kernel in QEMU and runs the scenario tests of lab/guest in it, then
+// boots three at once for the test in which a whole node hangs.
 //
 // Usage, from anywhere in the repository:
 //
 //	go run ./lab [-v] [-run REGEXP] [-timeout 5m] [-keep] [-refresh] [-no-binary] [-shell]
+//	             [-only guest|hung] [-rounds N] [-seed N]
 //
 // The guest is made of Debian's own kernel and packages, which are downloaded once into a
 // cache and never installed; QEMU emulates the processor, so neither KVM nor a SCSI stack
@@ -37,6 +39,12 @@ const (
 // to install it, no Debian package tools.
 var errSkip = errors.New("lab skipped")
 
+// Parts of the laboratory.
+const (
+	onlyGuest = "guest"
+	onlyHung  = "hung"
+)
+
 // options are the command line and the environment, parsed.
 type options struct {
 	run      string        // regular expression for the guest's tests
@@ -46,6 +54,9 @@ type options struct {
 	refresh  bool          // look for newer packages
 	noBinary bool          // do not build or ship lunguard
 	shell    bool          // a shell in the guest instead of the tests
+	only     string        // onlyGuest, onlyHung, or nothing for both parts
+	rounds   int           // of the hung-node test
+	seed     uint64        // of the hung-node test, 0 to take one from the clock
 	cache    string        // cache folder
 	ci       bool          // a skip is a failure
 }
@@ -84,17 +95,25 @@ func parseOptions(args []string, getenv func(string) string, stderr io.Writer) (
 	fs.SetOutput(stderr)
 	fs.StringVar(&o.run, "run", getenv("LAB_RUN"), "run only the guest tests that match `REGEXP` (default $LAB_RUN)")
 	fs.BoolVar(&o.verbose, "v", false, "verbose guest tests")
-	fs.DurationVar(&o.timeout, "timeout", 5*time.Minute, "kill the guest after this `time`")
+	fs.DurationVar(&o.timeout, "timeout", 5*time.Minute, "kill the guests of a part after this `time`")
 	fs.BoolVar(&o.keep, "keep", false, "keep the folder with the guest's initramfs and console log")
 	fs.BoolVar(&o.refresh, "refresh", false, "look for newer Debian packages and rebuild the cache if there are any")
 	fs.BoolVar(&o.noBinary, "no-binary", false, "run without the lunguard binary in the guest: tests that need it are skipped")
 	fs.BoolVar(&o.shell, "shell", false, "give a shell in the guest instead of running tests")
+	fs.StringVar(&o.only, "only", "", "run only this `part`: guest, the tests in one guest, or hung, the hung-node test in three")
+	fs.IntVar(&o.rounds, "rounds", hungRounds, "`number` of rounds of the hung-node test")
+	fs.Uint64Var(&o.seed, "seed", 0, "`number` that decides the instants of the hung-node test (default from the clock)")
 	fs.StringVar(&o.cache, "cache", "", "cache `folder` (default .cache/lab in the repository)")
 	if err := fs.Parse(args); err != nil {
 		return o, err
 	}
 	if fs.NArg() > 0 {
 		err := fmt.Errorf("unexpected argument %q", fs.Arg(0))
+		fmt.Fprintln(stderr, "lab: error:", err)
+		return o, err
+	}
+	if o.only != "" && o.only != onlyGuest && o.only != onlyHung {
+		err := fmt.Errorf("-only must be %s or %s", onlyGuest, onlyHung)
 		fmt.Fprintln(stderr, "lab: error:", err)
 		return o, err
 	}
@@ -151,7 +170,25 @@ func runLab(ctx context.Context, o options, stdout, stderr io.Writer) error {
 	if o.keep {
 		logPath = filepath.Join(runDir, "console.log")
 	}
-	return m.test(ctx, stdout, stderr, logPath)
+	return runParts(ctx, m, o, stdout, stderr, logPath)
+}
+
+// runParts runs the tests in one guest, then the hung-node test in three. What -run does
+// not name is left out where the host can tell; after a failure there is no second part.
+func runParts(ctx context.Context, m machine, o options, stdout, stderr io.Writer, logPath string) error {
+	hungToo, err := wantHung(o)
+	if err != nil {
+		return err
+	}
+	if o.only != onlyHung {
+		if err := m.test(ctx, stdout, stderr, logPath); err != nil {
+			return err
+		}
+	}
+	if !hungToo {
+		return nil
+	}
+	return runHung(ctx, m, o, stdout, stderr)
 }
 
 // timeoutMargin is how much earlier than the machine the tests in it give up, so that a

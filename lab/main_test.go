@@ -5,6 +5,8 @@ import (
 	"context"
 	"errors"
 	"io"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -21,9 +23,37 @@ func TestParseOptions(t *testing.T) {
 	if want := "-test.timeout=1m10s -test.run=Smoke -test.v"; got != want {
 		t.Errorf("guest arguments %q, want %q", got, want)
 	}
-	for _, args := range [][]string{{"word"}, {"-timeout", "1s"}, {"-nonsense"}} {
+	for _, args := range [][]string{{"word"}, {"-timeout", "1s"}, {"-nonsense"}, {"-only", "all"}} {
 		if _, err := parseOptions(args, getenv, io.Discard); err == nil {
 			t.Errorf("%q: no error", args)
+		}
+	}
+}
+
+// TestInitrdTellsOfNoBinary: a guest without the product must know that this was wanted.
+func TestInitrdTellsOfNoBinary(t *testing.T) {
+	dir := t.TempDir()
+	program := filepath.Join(dir, "program")
+	for _, name := range []string{program, filepath.Join(dir, "base.cpio")} {
+		if err := os.WriteFile(name, nil, 0o755); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, tt := range []struct {
+		bins binaries
+		want string
+		not  string
+	}{
+		{binaries{init: program}, "lab/no-binary", "lab/bin/lunguard"},
+		{binaries{init: program, lunguard: program}, "lab/bin/lunguard", "lab/no-binary"},
+	} {
+		dest := filepath.Join(dir, "initrd")
+		if err := writeInitrd(dest, cacheEntry{dir}, tt.bins, nil); err != nil {
+			t.Fatal(err)
+		}
+		data, err := os.ReadFile(dest)
+		if err != nil || !bytes.Contains(data, []byte(tt.want)) || bytes.Contains(data, []byte(tt.not)) {
+			t.Errorf("%+v: %v, want %s in it and no %s", tt.bins, err, tt.want, tt.not)
 		}
 	}
 }

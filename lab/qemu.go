@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -17,7 +18,13 @@ import (
 type machine struct {
 	kernel, initrd string
 	timeout        time.Duration
+	cpus           int      // 0 for defaultCPUs
+	memory         int      // in MiB, 0 for guestMemory
+	words          []string // more for the kernel's command line, at its end
 }
+
+// defaultCPUs is how many processors a guest has.
+const defaultCPUs = 2
 
 // guestMemory is in MiB. The root, the LUNs and all processes live in it.
 const guestMemory = 1024
@@ -26,14 +33,16 @@ const guestMemory = 1024
 // line, and a reboot, such as after a panic, ends QEMU.
 func (m machine) command(ctx context.Context, extra ...string) *exec.Cmd {
 	args := []string{
-		"-accel", "tcg,thread=multi", "-cpu", "max", "-smp", "2",
-		"-m", fmt.Sprint(guestMemory), "-display", "none", "-monitor", "none",
+		"-accel", "tcg,thread=multi", "-cpu", "max", "-smp", fmt.Sprint(cmp.Or(m.cpus, defaultCPUs)),
+		"-m", fmt.Sprint(cmp.Or(m.memory, guestMemory)), "-display", "none", "-monitor", "none",
 		"-no-reboot", "-nodefaults", "-no-user-config", "-nic", "none",
 		"-kernel", m.kernel, "-initrd", m.initrd,
-		"-append", strings.Join([]string{
+		"-append", strings.Join(append([]string{
 			"console=ttyS0", "quiet", "loglevel=3", "panic=1", "mitigations=off",
 			"rdinit=/init", "random.trust_cpu=on", "tsc=reliable", "nokaslr",
-		}, " "),
+			// A kernel that is stuck for a minute tells where, and gives up.
+			"softlockup_panic=1", "watchdog_thresh=30",
+		}, m.words...), " "),
 	}
 	cmd := exec.CommandContext(ctx, qemuProgram, append(args, extra...)...)
 	// Not even a killed lab leaves its QEMU behind. The signal is bound to the thread that

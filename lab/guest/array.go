@@ -41,6 +41,7 @@ type Array struct {
 	luns  []string // serial numbers
 	ports int      // target ports so far
 	nodes []*Node  // in order of their first login
+	stuck bool     // cannot be taken down
 }
 
 // NewArray makes an array with nLUNs thin LUNs of sizeMB each. It is taken down, after its
@@ -101,11 +102,20 @@ func (a *Array) addLUN(lun int, size int64) error {
 	if err := os.Truncate(a.file(lun), size); err != nil {
 		return err
 	}
+	return a.addBackend(lun)
+}
+
+// addBackend makes a LUN of its file.
+func (a *Array) addBackend(lun int) error {
+	info, err := os.Stat(a.file(lun))
+	if err != nil {
+		return err
+	}
 	dev := filepath.Join(backendDir, a.device(lun))
 	if err := os.MkdirAll(dev, 0o755); err != nil {
 		return err
 	}
-	control := fmt.Sprintf("fd_dev_name=%s,fd_dev_size=%d", a.file(lun), size)
+	control := fmt.Sprintf("fd_dev_name=%s,fd_dev_size=%d", a.file(lun), info.Size())
 	return writeAttrs(dev, []attr{
 		{"control", control}, {"wwn/vpd_unit_serial", a.luns[lun]}, {"enable", "1"},
 	})
@@ -156,6 +166,10 @@ func (a *Array) admit(iqn string, port int) error {
 // lunName is what configfs calls a LUN.
 func lunName(lun int) string { return "lun_" + strconv.Itoa(lun) }
 
+// Abandon leaves the array there when the test ends, without sessions. It is for tests that
+// make the kernel lose a reference to it: taking it down would wait forever.
+func (a *Array) Abandon() { a.stuck = true }
+
 // remove takes everything down, in the order that configfs wants: links, then what they
 // point at, then parents. It goes on after an error and reports all.
 func (a *Array) remove() error {
@@ -163,6 +177,19 @@ func (a *Array) remove() error {
 	for _, n := range a.nodes {
 		errs = append(errs, n.leave())
 	}
+	if a.stuck {
+		return errors.Join(errs...)
+	}
+	errs = append(errs, a.removeTarget(), a.removeBackends())
+	for lun := range a.luns {
+		errs = append(errs, removeExisting(a.file(lun)), removeExisting(a.APTPLFile(lun)))
+	}
+	return errors.Join(errs...)
+}
+
+// removeTarget takes down all that can be logged in to.
+func (a *Array) removeTarget() error {
+	var errs []error
 	for port := range a.ports {
 		errs = append(errs, writeAttr(filepath.Join(a.portal(port), "enable"), "0"))
 	}
@@ -176,10 +203,14 @@ func (a *Array) remove() error {
 			errs = append(errs, removeExisting(name))
 		}
 	}
-	errs = append(errs, removeExisting(a.target()))
+	return errors.Join(append(errs, removeExisting(a.target()))...)
+}
+
+// removeBackends takes the LUNs down and leaves their files.
+func (a *Array) removeBackends() error {
+	var errs []error
 	for lun := range a.luns {
-		errs = append(errs, removeExisting(filepath.Join(backendDir, a.device(lun))),
-			removeExisting(a.file(lun)), removeExisting(a.APTPLFile(lun)))
+		errs = append(errs, removeExisting(filepath.Join(backendDir, a.device(lun))))
 	}
 	return errors.Join(errs...)
 }

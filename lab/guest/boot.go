@@ -64,6 +64,13 @@ func initialProcess() (int, error) {
 		return 0, err
 	}
 	args := strings.Split(string(data), "\n")
+	role, err := hungRole()
+	if err != nil {
+		return 0, err
+	}
+	if role != "" {
+		args = hungArgs()
+	}
 	cmd := exec.Command("/init", args...)
 	if args[0] == "shell" {
 		cmd = exec.Command("/bin/bash", "-l")
@@ -142,7 +149,7 @@ func prepareRoot() error {
 	if err := unix.Sethostname([]byte("lab")); err != nil {
 		return fmt.Errorf("setting the host name: %w", err)
 	}
-	if err := loopbackUp(); err != nil {
+	if err := errors.Join(loopbackUp(), startTrace()); err != nil {
 		return err
 	}
 	return linkApplets()

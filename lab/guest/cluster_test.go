@@ -5,6 +5,7 @@ package guest
 import (
 	"fmt"
 	"os"
+	"reflect"
 	"slices"
 	"strings"
 	"testing"
@@ -102,27 +103,19 @@ func nodeKey(n *Node) uint64 {
 	panic("node " + n.Name + " has no key")
 }
 
-// snapshot is all that the witness says of a LUN.
-type snapshot struct {
-	State
-	Full  []Registration
-	APTPL bool
-}
-
-func (s snapshot) equal(o snapshot) bool {
-	return slices.Equal(s.Keys, o.Keys) && slices.Equal(s.Full, o.Full) && s.APTPL == o.APTPL &&
-		s.Holder == o.Holder && s.Type == o.Type && s.Generation == o.Generation
-}
-
 // look asks Debian's sg_persist for everything, of all LUNs of the package.
-func (c *cluster) look(t *testing.T) []snapshot {
+func (c *cluster) look(t *testing.T) []Picture {
 	t.Helper()
-	var list []snapshot
+	return WitnessAll(t, c.watched()...)
+}
+
+// watched are the watcher's disks of the package's LUNs.
+func (c *cluster) watched() []string {
+	var disks []string
 	for _, lun := range c.luns {
-		disk := c.watcher.Disk(lun, 0)
-		list = append(list, snapshot{Witness(t, disk), WitnessFull(t, disk), WitnessAPTPL(t, disk)})
+		disks = append(disks, c.watcher.Disk(lun, 0))
 	}
-	return list
+	return disks
 }
 
 // wantOwner checks that every LUN of the package belongs to one node alone: its key on its
@@ -157,10 +150,10 @@ func (c *cluster) wantNothing(t *testing.T) {
 }
 
 // wantSame checks that no LUN was touched, PRGENERATION included.
-func (c *cluster) wantSame(t *testing.T, before []snapshot) {
+func (c *cluster) wantSame(t *testing.T, before []Picture) {
 	t.Helper()
 	for i, s := range c.look(t) {
-		if !s.equal(before[i]) {
+		if !reflect.DeepEqual(s, before[i]) {
 			t.Errorf("LUN %d was changed:\n now %+v\n was %+v", c.luns[i], s, before[i])
 		}
 	}

@@ -186,6 +186,11 @@ func (n *Node) dir() string { return filepath.Join("/run/lab", n.array.Name, n.N
 
 // leave takes down all that the node has, whatever state a failed test left it in.
 func (n *Node) leave() error {
+	return errors.Join(n.disconnect(), os.RemoveAll(n.dir()))
+}
+
+// disconnect ends all sessions, and before them what lies on their disks.
+func (n *Node) disconnect() error {
 	errs := []error{n.removeMaps()}
 	for path, s := range n.paths {
 		if s != nil {
@@ -193,7 +198,7 @@ func (n *Node) leave() error {
 			n.paths[path] = nil
 		}
 	}
-	return errors.Join(append(errs, os.RemoveAll(n.dir()))...)
+	return errors.Join(errs...)
 }
 
 // lvmConfig is what LVM needs to know on a node: there is no udev to wait for and no daemon

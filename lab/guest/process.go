@@ -95,6 +95,7 @@ func start(prog program) (*Process, error) {
 	}
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	if prog.uid != 0 {
+		cmd.Dir = "/" // he may not enter root's
 		cmd.SysProcAttr.Credential = &syscall.Credential{Uid: prog.uid, Gid: prog.uid}
 	}
 	cmd.WaitDelay = time.Second // a daemon that the program left may hold its output

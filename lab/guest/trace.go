@@ -30,48 +30,33 @@ type Command struct {
 	CDB  []byte // the beginning
 }
 
-// Opcodes of persistent reservations.
-const (
-	opPRIn  = 0x5e
-	opPROut = 0x5f
-)
-
-// Service actions of PERSISTENT RESERVE OUT.
-const (
-	prRegister         = 0
-	prPreemptAndAbort  = 5
-	prRegisterAndIgnor = 6
-)
-
-// isOut reports whether the command is PERSISTENT RESERVE OUT with one of the actions.
-func (c Command) isOut(actions ...byte) bool {
-	return len(c.CDB) > 1 && c.CDB[0] == opPROut && slices.Contains(actions, c.CDB[1]&0x1f)
+// isPreempt reports whether the command is PERSISTENT RESERVE OUT with PREEMPT AND ABORT.
+func (c Command) isPreempt() bool {
+	const prOut, preemptAndAbort = 0x5f, 5
+	return len(c.CDB) > 1 && c.CDB[0] == prOut && c.CDB[1]&0x1f == preemptAndAbort
 }
 
-// TraceCommands makes the kernel record the commands to all disks, until the test ends.
-func TraceCommands(t testing.TB) {
-	t.Helper()
+// startTrace makes the kernel record the commands to all disks. It is done once, while the
+// machine is quiet, because it patches running code.
+func startTrace() error {
 	if err := unix.Mount("tracefs", traceFS, "tracefs", 0, ""); err != nil && !errors.Is(err, unix.EBUSY) {
-		t.Fatalf("mounting tracefs: %v", err)
+		return fmt.Errorf("mounting tracefs: %w", err)
 	}
-	if err := writeAttrs(traceFS, []attr{{"trace_clock", "mono"}, {"buffer_size_kb", "4096"}}); err != nil {
-		t.Fatal(err)
-	}
-	ForgetCommands(t)
-	if err := writeAttr(filepath.Join(dispatchEvent, "enable"), "1"); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := writeAttr(filepath.Join(dispatchEvent, "enable"), "0"); err != nil {
-			t.Error(err)
-		}
-	})
+	return errors.Join(
+		writeAttrs(traceFS, []attr{{"trace_clock", "mono"}, {"buffer_size_kb", "4096"}}),
+		writeAttr(filepath.Join(dispatchEvent, "enable"), "1"),
+	)
 }
 
-// ForgetCommands empties the record.
+// ForgetCommands empties the record of commands.
 func ForgetCommands(t testing.TB) {
 	t.Helper()
-	if err := os.Truncate(filepath.Join(traceFS, "trace"), 0); err != nil {
+	// It is the opening that empties it.
+	f, err := os.OpenFile(filepath.Join(traceFS, "trace"), os.O_WRONLY|os.O_TRUNC, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := f.Close(); err != nil {
 		t.Fatal(err)
 	}
 }

@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"testing"
 )
 
@@ -67,45 +68,76 @@ func WitnessFull(t testing.TB, disk string) []Registration {
 	return parseFullStatus(t, sgPersist(t, disk, "--read-full-status"))
 }
 
-// WitnessAPTPL asks Debian's sg_persist whether a LUN keeps registrations through power
-// loss now.
-func WitnessAPTPL(t testing.TB, disk string) bool {
-	t.Helper()
-	for _, line := range sgPersist(t, disk, "--report-capabilities") {
-		if m := match(line, `\(PTPL_A\): ([01])$`); m != nil {
-			return m[1] == "1"
-		}
-	}
-	t.Fatalf("%s: sg_persist does not tell PTPL_A", disk)
-	return false
+// Picture is all that a LUN says about its persistent reservations.
+type Picture struct {
+	State
+	Full  []Registration // sorted as WitnessFull does
+	APTPL bool           // registrations are kept through power loss
 }
 
-// sgPersist runs one PERSISTENT RESERVE IN. A unit attention, which tells of a change that
-// somebody else made, is taken note of by asking again.
+// WitnessAll asks Debian's sg_persist for everything about some LUNs, at the same time.
+// Nobody may change anything meanwhile.
+func WitnessAll(t testing.TB, disks ...string) []Picture {
+	t.Helper()
+	var list []Picture
+	for i, answers := range sgPersistAll(t, disks, "--read-keys", "--read-reservation", "--read-full-status", "--report-capabilities") {
+		keys, res := parseKeys(t, answers[0]), parseReservation(t, answers[1])
+		if keys.Generation != res.Generation {
+			t.Fatalf("%s: the registrations change while they are read", disks[i])
+		}
+		res.Keys = keys.Keys
+		list = append(list, Picture{State: res, Full: parseFullStatus(t, answers[2]), APTPL: parseAPTPL(t, answers[3])})
+	}
+	return list
+}
+
+// sgPersist runs one PERSISTENT RESERVE IN and returns the lines that are not empty.
 func sgPersist(t testing.TB, disk, action string) []string {
 	t.Helper()
+	return sgPersistAll(t, []string{disk}, action)[0][0]
+}
+
+// sgPersistAll runs some PERSISTENT RESERVE INs on each of some disks, all at the same
+// time. The answers are numbered by disk and action.
+func sgPersistAll(t testing.TB, disks []string, actions ...string) [][][]string {
+	t.Helper()
+	results := make([]Result, len(disks)*len(actions))
+	errs := make([]error, len(results))
+	var wg sync.WaitGroup
+	for i := range results {
+		wg.Go(func() { results[i], errs[i] = askWitness(disks[i/len(actions)], actions[i%len(actions)]) })
+	}
+	wg.Wait()
+	answers := make([][][]string, len(disks))
+	for i, r := range results {
+		disk, action := disks[i/len(actions)], actions[i%len(actions)]
+		if errs[i] != nil || r.Exit != 0 || strings.TrimSpace(r.Stderr) != "" {
+			t.Fatalf("sg_persist %s %s: %v %v", action, disk, errs[i], r)
+		}
+		var lines []string
+		for line := range strings.Lines(r.Stdout) {
+			if line = strings.TrimSpace(line); line != "" {
+				lines = append(lines, line)
+			}
+		}
+		answers[i/len(actions)] = append(answers[i/len(actions)], lines)
+	}
+	return answers
+}
+
+// askWitness runs sg_persist. A unit attention, which tells of a change that somebody else
+// made, is taken note of by asking again.
+func askWitness(disk, action string) (Result, error) {
 	const unitAttention, attempts = 6, 5
 	var r Result
+	var err error
 	for range attempts {
-		var err error
 		r, err = runProgram(baseEnv(systemPath), systemPath, "", []string{debianSgPersist, "--no-inquiry", "--in", action, disk})
-		if err != nil {
-			t.Fatalf("sg_persist %s %s: %v", action, disk, err)
-		}
-		if r.Exit != unitAttention {
+		if err != nil || r.Exit != unitAttention {
 			break
 		}
 	}
-	if r.Exit != 0 || strings.TrimSpace(r.Stderr) != "" {
-		t.Fatalf("sg_persist %s %s: %v", action, disk, r)
-	}
-	var lines []string
-	for line := range strings.Lines(r.Stdout) {
-		if line = strings.TrimSpace(line); line != "" {
-			lines = append(lines, line)
-		}
-	}
-	return lines
+	return r, err
 }
 
 // generationLine is the first line of all answers.
@@ -158,8 +190,11 @@ func parseReservation(t testing.TB, lines []string) State {
 // parseFullStatus reads the answer to READ FULL STATUS.
 func parseFullStatus(t testing.TB, lines []string) []Registration {
 	t.Helper()
-	if match(first(lines), generationLine+`(, No full status descriptors)?$`) == nil {
+	if match(first(lines), generationLine+`$`) == nil {
 		unexpected(t, "full status", lines)
+	}
+	if len(lines) == 2 && lines[1] == "No full status descriptors" {
+		return nil
 	}
 	var regs []Registration
 	for i, line := range lines[1:] {
@@ -202,6 +237,18 @@ func (r *Registration) parse(line string) bool {
 	}
 	return match(line, `^(All target ports bit (set|clear)|not reservation holder|`+
 		`Transport Id of initiator:)$`) != nil
+}
+
+// parseAPTPL reads the answer to REPORT CAPABILITIES.
+func parseAPTPL(t testing.TB, lines []string) bool {
+	t.Helper()
+	for _, line := range lines {
+		if m := match(line, `\(PTPL_A\): ([01])$`); m != nil {
+			return m[1] == "1"
+		}
+	}
+	unexpected(t, "capabilities", lines)
+	return false
 }
 
 func match(line, pattern string) []string {
