@@ -11,7 +11,7 @@ DESTDIR ?=
 
 BUILD = CGO_ENABLED=0 $(GO) build -trimpath -buildvcs=auto -ldflags '-s -w' -tags urfave_cli_no_docs
 
-.PHONY: all demo test check unit lab lint install clean bench FORCE
+.PHONY: all demo test check unit explore lab lint install clean bench FORCE
 
 all: bin/lunguard
 
@@ -21,7 +21,7 @@ bin/lunguard: FORCE
 demo: bin/lunguard
 	sh testdata/demo/demo.sh
 
-test: check lint unit
+test: check lint unit explore
 	sh testdata/demo/demo.sh --check README.md
 	$(MAKE) lab
 
@@ -35,6 +35,12 @@ check: bin/lunguard
 unit:
 	@sh testdata/need.sh gcc libc6-dev
 	@if command -v gcc >/dev/null; then set -x; $(GO) test -race ./...; else set -x; $(GO) test ./...; fi
+
+# Every interleaving of the protocols. One goroutine, by its own schedule: there
+# is nothing in it for the race detector, which would make it ten times slower.
+explore:
+	$(GO) test -count=1 -timeout 5m -v -run '^TestExplore' ./cluster >.explore.out || { tail -100 .explore.out; exit 1; }
+	@grep -hE 'states.*schedules|: ok' .explore.out | tail -12; rm -f .explore.out
 
 # staticcheck is pinned in a module of its own, so that it is nobody's
 # dependency.
