@@ -333,7 +333,7 @@ func TestStoppedStart(t *testing.T) {
 		r.wantOwner(keyJack4)
 		return
 	}
-	t.Skipf("the process could not be stopped in time in %d attempts", attempts)
+	t.Fatalf("the process could not be stopped in time in %d attempts", attempts)
 }
 
 // waitStopped waits until the kernel has stopped every thread of a process.

@@ -35,6 +35,7 @@ func TestMain(m *testing.M) {
 	}
 	testscript.Main(m, map[string]func(){
 		self: main, "vg_pr_key": main, "pr_cleanup": main, "pr_start": main, "pr_halt": main,
+		"pr_fence": main, "pr_check": main,
 		// Names that a packager may give the binary, and one that he should not.
 		"lunguard-1.0": main, "frobnicate": main,
 		"unprivileged": unprivileged,
