@@ -221,9 +221,9 @@ func (c *copier) carryOut(ctx context.Context, t *target, plan *copyPlan) error 
 }
 
 // withdraw takes off, after a copy that failed, what this node's own paths are
-// registered with and should not be: another node's key, or any if this node
-// is not registered on the model. What stands for other nodes stays; the next
-// copy goes on from there.
+// registered with and were not before: another node's key, or its own, which
+// goes as by a halt, because others may rely on a reservation that it holds.
+// What stands for other nodes stays; the next copy goes on from there.
 func (c *copier) withdraw(ctx context.Context, t *target, plan *copyPlan) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), undoTime)
 	defer cancel()
@@ -231,8 +231,12 @@ func (c *copier) withdraw(ctx context.Context, t *target, plan *copyPlan) error 
 	for _, s := range plan.steps {
 		errs = append(errs, t.expelKey(ctx, []Nexus{s.path}, s.key))
 	}
-	if !plan.member {
-		errs = append(errs, t.expelKey(ctx, slices.Clone(t.usable), c.run.Node.Key))
+	if !t.before.Has(c.run.Node.Key) {
+		err := t.read(ctx)
+		if err == nil {
+			err = t.depart(ctx)
+		}
+		errs = append(errs, err)
 	}
 	return errors.Join(errs...)
 }
@@ -332,7 +336,7 @@ func (c *copier) settle(ctx context.Context, t *target, plan *copyPlan) (*Copied
 	}
 	if key := c.run.Node.Key; plan.member && !now.state.Has(key) {
 		// This node was fenced meanwhile.
-		return nil, errors.Join(&LUNError{LUN: t.Name, Err: ErrRemoved}, t.expelKey(ctx, slices.Clone(t.usable), key))
+		return nil, errors.Join(&LUNError{LUN: t.Name, Err: ErrRemoved}, t.depart(ctx))
 	}
 	if err := c.dropDeparted(ctx, t, now); err != nil {
 		return nil, err

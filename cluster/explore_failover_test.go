@@ -30,8 +30,8 @@ func (f *facts) has(node string) bool {
 
 // law1: from the moment a failover start said ok, until another start or the
 // node's own halt makes its first change, its node holds every LUN and no
-// other key is registered. One exception cannot be closed: a rival start that
-// had begun before, and is still under way, may register once more. Its node
+// other key is registered. One exception cannot be closed: a rival start, repair
+// or copy that is still under way may register once more. Its node
 // runs nothing of the package, and it takes the registration off again before
 // it ends.
 func law1(x *explorer, e edge) string {
@@ -42,8 +42,10 @@ func law1(x *explorer, e edge) string {
 		}
 		var late []scsi.Key
 		for w, rival := range x.verbs {
-			if rival.kind == startKind && x.begun(s, w) && !s.precedes(v, w) && x.outcome(s, w) == "" {
-				late = append(late, keyOf(rival.node))
+			mends := rival.kind == repairKind || rival.kind == copyKind
+			starts := rival.kind == startKind && x.begun(s, w) && !s.precedes(v, w)
+			if (mends || starts) && x.outcome(s, w) == "" {
+				late = append(late, keyOf(rival.node), Leaving(keyOf(rival.node)))
 			}
 		}
 		for i := range x.luns {

@@ -106,4 +106,33 @@ func mendScenarios() []scenario {
 	return list
 }
 
-func TestExploreMend(t *testing.T) { checkAll(t, mendScenarios()) }
+// ownerScenarios are repair, copy and fence of a failover package.
+func ownerScenarios() []scenario {
+	var list []scenario
+	add := func(name string, shape [2]int, model int, prepare func(*world), actors ...[]verb) {
+		list = append(list, scenario{name: fmt.Sprintf("mend, failover, %d LUNs, %d paths, %s: %v", shape[0], shape[1], name, actors), typ: Failover,
+			luns: shape[0], paths: shape[1], model: model, prepare: prepare, actors: actors, laws: failoverLaws})
+	}
+	lacking := func(w *world) {
+		w.start("A")
+		w.drop(len(w.luns)-1, "A", w.paths-1)
+	}
+	for _, shape := range [][2]int{{1, 2}, {2, 1}} {
+		for _, b := range []verb{starts("B"), halts("B"), fences("B", "A"), repairs("B")} {
+			add("A not on all paths", shape, 0, lacking, one(repairs("A")), one(b))
+		}
+		// The owner fences a node that is not registered, or one that is just
+		// taking over: then either may have the last word.
+		for _, b := range []verb{halts("B"), fences("B", "A"), repairs("B")} {
+			add("owned by A", shape, 0, func(w *world) { w.start("A") }, one(fences("A", "B")), one(b))
+		}
+		add("owned by A", shape, 0, func(w *world) { w.start("A") }, one(fences("A", "B")), one(starts("B")))
+		list[len(list)-1].laws = slices.DeleteFunc(slices.Clone(failoverLaws), func(l law) bool { return l.name == "7" })
+	}
+	for _, b := range []verb{starts("B"), halts("B"), fences("B", "A"), repairs("B"), copies("B")} {
+		add("owned by A, a new LUN", [2]int{2, 1}, 0, func(w *world) { w.only2("A", "sda") }, one(copies("A")), one(b))
+	}
+	return list
+}
+
+func TestExploreMend(t *testing.T) { checkAll(t, append(mendScenarios(), ownerScenarios()...)) }

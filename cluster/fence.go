@@ -18,7 +18,8 @@ import (
 //
 // Errors, joined where there are several: *LUNError (ErrNotRegistered; or the
 // state of a LUN is unknown, and nothing is claimed of it), *SharedLUNError,
-// *ForeignKeyError (nothing was changed).
+// *ForeignKeyError (nothing was changed), *LostError (the other node has taken
+// the failover package meanwhile).
 func (r *Run) Fence(ctx context.Context, victim Node) error {
 	targets, err := r.survey(ctx, func(ctx context.Context, t *target) error { return t.read(ctx) })
 	if err != nil {
@@ -35,8 +36,12 @@ func (r *Run) Fence(ctx context.Context, victim Node) error {
 	if len(errs) > 0 {
 		return errors.Join(errs...)
 	}
+	var arbiter *target
+	if r.Package.Type == Failover && len(targets) > 1 {
+		arbiter = targets[0]
+	}
 	for range maxRounds {
-		if err := r.each(targets, func(t *target) error { return t.fence(ctx, victim) }); err != nil {
+		if err := r.each(targets, func(t *target) error { return t.fence(ctx, victim, arbiter) }); err != nil {
 			return err
 		}
 		if back, err := r.reappears(ctx, targets, victim); err != nil || !back {
@@ -60,11 +65,13 @@ func (r *Run) reappears(ctx context.Context, targets []*target, victim Node) (bo
 }
 
 // fence removes the victim from one LUN and reads back that it is gone and
-// that a reservation keeps it out.
-func (t *target) fence(ctx context.Context, victim Node) error {
+// that a reservation keeps it out. A victim that comes back may be taking a
+// failover package over: who has lost the arbiter to it gives up, or the two
+// would remove each other for ever.
+func (t *target) fence(ctx context.Context, victim Node, arbiter *target) error {
 	var last error
 	refused := 0
-	for range maxRounds {
+	for round := range maxRounds {
 		if keys := t.foreign(); len(keys) > 0 {
 			return &ForeignKeyError{LUN: t.Name, Keys: keys}
 		}
@@ -74,6 +81,11 @@ func (t *target) fence(ctx context.Context, victim Node) error {
 		victims := t.victims(victim)
 		if len(victims) == 0 && t.state.Reservation != nil {
 			return nil
+		}
+		if round > 0 && arbiter != nil && arbiter != t {
+			if err := arbiter.stillOurs(ctx); err != nil {
+				return err
+			}
 		}
 		last = t.strike(ctx, victims)
 		switch {
