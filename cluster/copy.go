@@ -284,7 +284,7 @@ func (c *copier) reserveAndMove(ctx context.Context, t *target, plan *copyPlan) 
 		}
 	}
 	if c.model.state.Reservation != nil && t.state.Reservation == nil {
-		if err := t.reserve(ctx); err != nil {
+		if err := c.reserve(ctx, t); err != nil {
 			return err
 		}
 	}
@@ -303,6 +303,21 @@ func (c *copier) reserveAndMove(ctx context.Context, t *target, plan *copyPlan) 
 			RelativePort: plan.holder.RelativePort, Destination: plan.holder.TransportID,
 		})
 	})
+}
+
+// reserve reserves the copy. If only the answer was lost, that shows.
+func (c *copier) reserve(ctx context.Context, t *target) error {
+	err := t.reserve(ctx)
+	if err == nil || !again(err) {
+		return err
+	}
+	if rerr := t.read(ctx); rerr != nil {
+		return rerr
+	}
+	if t.holder() != c.run.Node.Key {
+		return err
+	}
+	return nil
 }
 
 // lastLook removes from the copy who has left the model, and fails if that is
