@@ -67,6 +67,10 @@ func runCheck(c *call) error {
 			}
 		}
 	}
+	if len(names) == 0 {
+		// Nothing looked at must not read as all well.
+		return usagef("no package of the config runs on %s; name those to check", node.Name)
+	}
 	packages, err := c.packages(conf, host, node, names)
 	if err != nil {
 		return err
