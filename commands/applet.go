@@ -41,6 +41,9 @@ type applet struct {
 	flags          []cli.Flag
 	// run does the work. The error decides the exit status.
 	run func(*call) error
+	// main replaces the parsing, messages and exit statuses that the others
+	// have, for a command whose own are an interface.
+	main func(c *call, args []string) int
 }
 
 // call is one call of an applet.
@@ -88,30 +91,38 @@ func worse(a, b int) int {
 // invoke parses the arguments and runs the applet.
 func (a *applet) invoke(ctx context.Context, s Streams, getenv func(string) string, args []string) int {
 	c := &call{Streams: s, ctx: ctx, applet: a, getenv: getenv, hinted: map[string]bool{}}
-	app := &cli.App{
-		Name: a.name, HideHelp: true, HideHelpCommand: true, HideVersion: true,
-		Flags:  append([]cli.Flag{&cli.BoolFlag{Name: "help", Aliases: []string{"h"}}}, a.flags...),
-		Reader: s.In, Writer: s.Out, ErrWriter: s.Err,
-		ExitErrHandler: func(*cli.Context, error) {},
-		OnUsageError:   func(_ *cli.Context, err error, _ bool) error { return &usageError{err.Error()} },
-		Action: func(flags *cli.Context) error {
-			c.flags = flags
-			return a.run(c)
-		},
+	if a.main != nil {
+		return a.main(c, args)
 	}
-	canon, err := canonical(args, options(app.Flags))
+	flags := append([]cli.Flag{&cli.BoolFlag{Name: "help", Aliases: []string{"h"}}}, a.flags...)
+	canon, err := canonical(args, options(flags))
 	switch {
 	case err != nil:
 	case slices.Contains(canon[:slices.Index(canon, "--")], "--help"):
 		// Left to package cli, it would be a help of its own making.
 		fmt.Fprintln(s.Out, strings.TrimSpace(a.usage))
 	default:
-		err = app.RunContext(ctx, append([]string{a.name}, canon...))
+		err = c.parse(flags, canon, a.run)
 	}
 	if err != nil {
 		c.fail(err)
 	}
 	return c.status
+}
+
+// parse takes a canonical command line in and then runs the applet.
+func (c *call) parse(flags []cli.Flag, canon []string, run func(*call) error) error {
+	app := &cli.App{
+		Name: c.applet.name, HideHelp: true, HideHelpCommand: true, HideVersion: true,
+		Flags: flags, Reader: c.In, Writer: c.Out, ErrWriter: c.Err,
+		ExitErrHandler: func(*cli.Context, error) {},
+		OnUsageError:   func(_ *cli.Context, err error, _ bool) error { return &usageError{err.Error()} },
+		Action: func(flags *cli.Context) error {
+			c.flags = flags
+			return run(c)
+		},
+	}
+	return app.RunContext(c.ctx, append([]string{c.applet.name}, canon...))
 }
 
 // Flags that several applets have.

@@ -1,6 +1,7 @@
 package commands
 
 import (
+	"errors"
 	"fmt"
 	"strings"
 
@@ -13,6 +14,8 @@ type option struct {
 	// a long one.
 	names []string
 	value bool
+	// extra says that an abbreviation means another option first.
+	extra bool
 }
 
 // options lists what getopt has to know of the flags.
@@ -21,6 +24,9 @@ func options(flags []cli.Flag) []option {
 	for i, f := range flags {
 		doc, ok := f.(cli.DocGenerationFlag)
 		list[i] = option{names: f.Names(), value: ok && doc.TakesValue()}
+		if e, ok := f.(interface{ Extra() bool }); ok {
+			list[i].extra = e.Extra()
+		}
 	}
 	return list
 }
@@ -36,7 +42,8 @@ func usagef(format string, args ...any) error { return &usageError{fmt.Sprintf(f
 // form that package flag understands: options first, each by its first name as
 // --name or --name=value, then --, then the operands. Options may follow operands,
 // short ones may be clustered and have their value glued on, long ones may be
-// shortened to any prefix that only one of them has.
+// shortened to any prefix that only one of them has. With an error come the
+// options that stand before the fault.
 func canonical(args []string, opts []option) ([]string, error) {
 	g := getopt{opts: opts, args: args}
 	for len(g.args) > 0 {
@@ -55,7 +62,7 @@ func canonical(args []string, opts []option) ([]string, error) {
 			g.operands = append(g.operands, arg)
 		}
 		if err != nil {
-			return nil, err
+			return append(g.out, "--"), err
 		}
 	}
 	return append(append(g.out, "--"), g.operands...), nil
@@ -88,7 +95,7 @@ func (g *getopt) add(opt option, value string, has bool) {
 
 func (g *getopt) long(text string) error {
 	name, value, glued := strings.Cut(text, "=")
-	name, opt, err := g.find(name)
+	name, opt, err := g.find(name, text)
 	switch {
 	case err != nil:
 		return err
@@ -103,32 +110,54 @@ func (g *getopt) long(text string) error {
 	return nil
 }
 
-// find gives the option that a long name or its prefix means.
-func (g *getopt) find(name string) (string, option, error) {
+// find gives the option that a long name or its prefix means. text is the name
+// with its value, for the error.
+func (g *getopt) find(name, text string) (string, option, error) {
+	for _, extra := range []bool{false, true} {
+		full, opt, err := g.among(name, text, extra)
+		var none *unknownOptionError
+		if !errors.As(err, &none) {
+			return full, opt, err
+		}
+	}
+	return "", option{}, usagef("unrecognized option '--%s'", text)
+}
+
+// unknownOptionError says that no option has such a name.
+type unknownOptionError struct{}
+
+func (*unknownOptionError) Error() string { return "unrecognized option" }
+
+// among looks among the extra options or the others. A name is ambiguous if
+// it is the prefix of another option than the first that it fits; spellings
+// of one option are not ambiguous.
+func (g *getopt) among(name, text string, extra bool) (string, option, error) {
 	var hits []string
 	var hit option
-	same := true
 	for _, o := range g.opts {
+		if o.extra != extra {
+			continue
+		}
 		for _, n := range o.names {
-			if len(n) < 2 {
-				continue
-			}
-			if n == name {
+			switch {
+			case len(n) < 2:
+			case n == name:
 				return n, o, nil
-			}
-			if strings.HasPrefix(n, name) {
-				same = same && (len(hits) == 0 || hit.names[0] == o.names[0])
-				hits, hit = append(hits, n), o
+			case strings.HasPrefix(n, name) && (len(hits) == 0 || hit.names[0] != o.names[0]):
+				if len(hits) == 0 {
+					hit = o
+				}
+				hits = append(hits, n)
 			}
 		}
 	}
-	switch {
-	case len(hits) == 0:
-		return "", option{}, usagef("unrecognized option '--%s'", name)
-	case !same:
-		return "", option{}, usagef("option '--%s' is ambiguous; possibilities: '--%s'", name, strings.Join(hits, "' '--"))
+	switch len(hits) {
+	case 0:
+		return "", option{}, &unknownOptionError{}
+	case 1:
+		return hits[0], hit, nil
 	}
-	return hits[0], hit, nil
+	return "", option{}, usagef("option '--%s' is ambiguous; possibilities: '--%s'", text, strings.Join(hits, "' '--"))
 }
 
 // cluster takes the letters behind one dash.

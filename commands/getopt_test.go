@@ -75,9 +75,9 @@ func TestCanonicalErrors(t *testing.T) {
 		"unknown name":              {"--nonsense", "unrecognized option '--nonsense'"},
 		"name with a tail":          {"--verbosely", "unrecognized option '--verbosely'"},
 
-		"capital as a name":     {"--C=1", "unrecognized option '--C'"},
+		"capital as a name":     {"--C=1", "unrecognized option '--C=1'"},
 		"ambiguous":             {"--ver", "option '--ver' is ambiguous; possibilities: '--verbose' '--version'"},
-		"no name":               {"--=1", "option '--' is ambiguous; possibilities: '--help' '--verbose' '--version' '--key' '--config' '--colour' '--color' '--dry-run'"},
+		"no name":               {"--=1", "option '--=1' is ambiguous; possibilities: '--help' '--verbose' '--version' '--key' '--config' '--colour' '--color' '--dry-run'"},
 		"value not wanted":      {"--verbose=1", "option '--verbose' doesn't allow an argument"},
 		"value missing, letter": {"a -k", "option requires an argument -- 'k'"},
 		"value missing, name":   {"a --key", "option '--key' requires an argument"},
@@ -104,12 +104,6 @@ func FuzzCanonical(f *testing.F) {
 		args := strings.Split(text, "\n")
 		opts := testOptions()
 		got, err := canonical(args, opts)
-		if err != nil {
-			if got != nil {
-				t.Fatalf("%q with error %v", got, err)
-			}
-			return
-		}
 		end := slices.Index(got, "--")
 		if end < 0 {
 			t.Fatalf("%q: no end of options", got)
@@ -120,6 +114,12 @@ func FuzzCanonical(f *testing.F) {
 			if at < 0 || opts[at].value != has {
 				t.Fatalf("%q: %q is no option", got, o)
 			}
+		}
+		if err != nil {
+			if len(got) != end+1 {
+				t.Fatalf("%q: operands with error %v", got, err)
+			}
+			return
 		}
 		rest := args
 		for _, o := range got[end+1:] {

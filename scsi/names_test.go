@@ -62,7 +62,7 @@ func TestNames(t *testing.T) {
 				0x28: "READ(10)", 0x2a: "WRITE(10)", 0x5e: "PERSISTENT RESERVE IN", 0x5f: "PERSISTENT RESERVE OUT", 0x9e: "READ CAPACITY(16)"}, "opcode FFh", 255},
 		{"SenseKey", func(i int) string { return SenseKey(i).String() }, 256,
 			map[int]string{0: "NO SENSE", 1: "RECOVERED ERROR", 2: "NOT READY", 3: "MEDIUM ERROR", 4: "HARDWARE ERROR", 5: "ILLEGAL REQUEST",
-				6: "UNIT ATTENTION", 7: "DATA PROTECT", 0xb: "ABORTED COMMAND"}, "sense key Eh", 0xe},
+				6: "UNIT ATTENTION", 7: "DATA PROTECT", 8: "BLANK CHECK", 0xa: "COPY ABORTED", 0xb: "ABORTED COMMAND", 0xe: "MISCOMPARE"}, "sense key Fh", 0xf},
 		{"Protocol", func(i int) string { return Protocol(i).String() }, 256,
 			map[int]string{0: "fc", 1: "spi", 3: "1394", 4: "srp", 5: "iscsi", 6: "sas", 0xa: "sop"}, "protocol-8h", 8},
 		{"ASC", func(i int) string { return ASC(i).String() }, 0x10000,

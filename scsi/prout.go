@@ -69,6 +69,9 @@ func prOutCDB(action OutAction, scope Scope, typ Type, n int) []byte {
 // destination nexus and move the reservation to it, in one step.
 // SPC-4 5.13.8, 6.16.4.
 type RegisterMove struct {
+	// Type stands in the CDB, where the standard passes over it: the
+	// reservation that moves keeps its own.
+	Type Type
 	// Key is the RESERVATION KEY: the one this nexus is registered with.
 	Key Key
 	// ActionKey is registered for the destination; not 0.
@@ -90,8 +93,7 @@ func (p *RegisterMove) Execute(ctx context.Context, t Transport) error {
 	return err
 }
 
-// Marshal gives CDB and parameter list; SCOPE and TYPE in the CDB are 0, since
-// the reservation that moves keeps its own. SPC-4 6.16.4.
+// Marshal gives CDB and parameter list. SPC-4 6.16.4.
 func (p *RegisterMove) Marshal() (cdb, list []byte) {
 	list = make([]byte, basicListLen, basicListLen+len(p.Destination.raw))
 	binary.BigEndian.PutUint64(list, uint64(p.Key))
@@ -100,7 +102,7 @@ func (p *RegisterMove) Marshal() (cdb, list []byte) {
 	binary.BigEndian.PutUint16(list[18:], p.RelativePort)
 	binary.BigEndian.PutUint32(list[20:], uint32(len(p.Destination.raw)))
 	list = append(list, p.Destination.raw...)
-	return prOutCDB(OutRegisterAndMove, LUScope, 0, len(list)), list
+	return prOutCDB(OutRegisterAndMove, LUScope, p.Type, len(list)), list
 }
 
 // Errors of decoding a parameter list, as a target tells them apart.
@@ -165,6 +167,7 @@ func UnmarshalRegisterMove(cdb, list []byte) (*RegisterMove, error) {
 		return nil, fmt.Errorf("%d bytes of TransportID where the list says %d: %w", len(id), n, ErrListLength)
 	}
 	p := &RegisterMove{
+		Type:       Type(cdb[2] & 0x0f),
 		Key:        Key(binary.BigEndian.Uint64(list)),
 		ActionKey:  Key(binary.BigEndian.Uint64(list[8:])),
 		Unregister: list[17]&2 != 0, APTPL: list[17]&1 != 0,

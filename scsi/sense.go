@@ -18,7 +18,10 @@ const (
 	IllegalRequest SenseKey = 0x5
 	UnitAttention  SenseKey = 0x6
 	DataProtect    SenseKey = 0x7
+	BlankCheck     SenseKey = 0x8
+	CopyAborted    SenseKey = 0xa
 	AbortedCommand SenseKey = 0xb
+	Miscompare     SenseKey = 0xe
 
 	// completed comes with the good status of a command that has something to
 	// tell all the same.
@@ -44,8 +47,14 @@ func (k SenseKey) String() string {
 		return "UNIT ATTENTION"
 	case DataProtect:
 		return "DATA PROTECT"
+	case BlankCheck:
+		return "BLANK CHECK"
+	case CopyAborted:
+		return "COPY ABORTED"
 	case AbortedCommand:
 		return "ABORTED COMMAND"
+	case Miscompare:
+		return "MISCOMPARE"
 	}
 	return fmt.Sprintf("sense key %Xh", uint8(k))
 }

@@ -79,6 +79,10 @@ func DecodeTransportID(b []byte) (TransportID, error) {
 	return TransportID{raw: string(b[:n])}, nil
 }
 
+// RawTransportID is a TransportID of any bytes whatever, for tools that send
+// what they are told. It need not be one by the standard.
+func RawTransportID(b []byte) TransportID { return TransportID{raw: string(b)} }
+
 // transportIDLen tells how long the TransportID at the start of b is by its
 // own account; 0 for a protocol that is not known here.
 func transportIDLen(b []byte) (int, error) {

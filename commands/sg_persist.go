@@ -1,0 +1,121 @@
+package commands
+
+import (
+	"context"
+	"errors"
+	"os"
+	"runtime/debug"
+	"strings"
+	"syscall"
+
+	"lunguard/commands/sgpersist"
+	"lunguard/scsi"
+	"lunguard/vg"
+)
+
+// sgPersist is the drop-in for sg3_utils' sg_persist.
+func sgPersist() *applet { return sgPersistOn(nil) }
+
+// sgPersistOn is the command with devices opened by open, which is nil for
+// those of the host. Errors of open wrap a syscall.Errno.
+func sgPersistOn(open sgpersist.Opener) *applet {
+	opts := sgpersist.NewOptions()
+	a := &applet{
+		name:    "sg_persist",
+		summary: "send one PERSISTENT RESERVE command, as sg3_utils does",
+		usage:   sgpersist.Help(),
+		flags:   opts.Flags(),
+	}
+	a.main = func(c *call, args []string) int {
+		if c.getenv(sgpersist.InvocationVariable) != "" {
+			sgpersist.TellInvocation(c.Err, sgPersistVersion(), args)
+		}
+		opts.In = c.In
+		canon, bad := canonical(args, options(a.flags))
+		status := 0
+		err := c.parse(a.flags, canon, func(c *call) error {
+			if bad == nil {
+				status = sgpersist.Run(c.ctx, c.persist(open), opts, c.operands())
+			}
+			return nil
+		})
+		switch {
+		case opts.Fault() != nil:
+			return sgpersist.Misused(c.Err, opts.Fault(), false)
+		case bad != nil:
+			return sgpersist.Misused(c.Err, bad, true)
+		case err != nil:
+			return c.report(err)
+		}
+		return status
+	}
+	return a
+}
+
+// persist is what sg_persist works with on the host.
+func (c *call) persist(open sgpersist.Opener) sgpersist.Call {
+	if open == nil {
+		open = c.openRaw
+	}
+	return sgpersist.Call{Out: c.Out, Err: c.Err, Open: open, Version: sgPersistVersion(), Paths: func(device string) ([]string, error) {
+		host, err := c.host()
+		if err != nil {
+			return nil, err
+		}
+		disk, err := host.Disk(device)
+		if err != nil {
+			return nil, err
+		}
+		return disk.Paths, nil
+	}}
+}
+
+// openRaw opens whatever is named, as the command line wants it. On a
+// simulated host every device can be written to.
+func (c *call) openRaw(path string, readOnly bool) (vg.Path, error) {
+	if c.getenv(simVariable) != "" {
+		host, err := c.host()
+		if err != nil {
+			return nil, err
+		}
+		return host.Open(path)
+	}
+	mode := scsi.OpenReadWrite
+	if readOnly {
+		mode = scsi.OpenReadOnly
+	}
+	d, err := scsi.OpenSG(path, mode)
+	switch {
+	case errors.Is(err, scsi.ErrNotBlockDevice):
+		return notDevice(path), nil
+	case err != nil:
+		return nil, err
+	}
+	return d, nil
+}
+
+// notDevice is a folder or file that could be opened. It answers commands as
+// the kernel would.
+type notDevice string
+
+// Do fails: no commands here.
+func (n notDevice) Do(context.Context, *scsi.Request) (scsi.Reply, error) {
+	return scsi.Reply{}, &os.PathError{Op: "SG_IO", Path: string(n), Err: syscall.ENOTTY}
+}
+
+// Close has nothing to do.
+func (notDevice) Close() error { return nil }
+
+// sgPersistVersion is a version in the shape that sg3_utils' commands have:
+// number and date.
+func sgPersistVersion() string {
+	number, _, _ := strings.Cut(strings.TrimPrefix(version(), "v"), "-")
+	if info, ok := debug.ReadBuildInfo(); ok {
+		for _, s := range info.Settings {
+			if day, _, _ := strings.Cut(s.Value, "T"); s.Key == "vcs.time" {
+				return number + " " + strings.ReplaceAll(day, "-", "")
+			}
+		}
+	}
+	return number
+}

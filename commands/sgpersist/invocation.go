@@ -1,0 +1,19 @@
+package sgpersist
+
+import (
+	"fmt"
+	"io"
+)
+
+// InvocationVariable makes the sg3_utils show how they were called.
+const InvocationVariable = "SG3_UTILS_INVOCATION"
+
+// TellInvocation shows the command line.
+func TellInvocation(w io.Writer, version string, args []string) {
+	text := fmt.Sprintf("vvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvv\n"+
+		"utility_given=%s: \nversion_string=%s\ninvocation_arguments:\n  %s\n", prog, version, prog)
+	for _, a := range args {
+		text += "  " + a + "\n"
+	}
+	fmt.Fprint(w, text+"^^vv^^vv^^vv^^vv^^vv^^vv^^vv^^vv^^vv^^vv^^vv^^vv^^vv^^vv^^vv\n")
+}
