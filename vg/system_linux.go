@@ -82,22 +82,18 @@ func (s *System) Disk(device string) (*Disk, error) {
 
 // diskIn finds the LUN of the device whose sysfs folder is dir.
 func (s *System) diskIn(device, dir string) (*Disk, error) {
-	if exists(filepath.Join(dir, "partition")) {
-		dir = filepath.Dir(dir)
+	luns, err := s.lunsUnder(dir, 0)
+	if err != nil {
+		return nil, &DeviceError{Device: device, Err: err}
 	}
-	if exists(filepath.Join(dir, "dm")) || exists(filepath.Join(dir, "md")) {
-		return nil, &DeviceError{Device: device, Err: fmt.Errorf("%w: %s", ErrStacked, slaves(dir))}
+	if len(luns) > 1 {
+		return nil, &DeviceError{Device: device, Err: fmt.Errorf("%w: %s over %s", ErrStacked, filepath.Base(dir), names(luns))}
 	}
-	scsiDir := filepath.Join(dir, "device")
-	kind, err := os.ReadFile(filepath.Join(scsiDir, "type"))
-	if err != nil || !exists(filepath.Join(scsiDir, "scsi_level")) {
-		return nil, &DeviceError{Device: device, Err: ErrNotSCSIDisk}
+	d := &Disk{Device: device, WWID: luns[0].wwid}
+	for _, path := range luns[0].paths {
+		d.Paths = append(d.Paths, s.node(device, path))
 	}
-	// 0 is a disk, 14h a zoned one. SPC-4 table 142.
-	if t := strings.TrimSpace(string(kind)); t != "0" && t != "20" {
-		return nil, &DeviceError{Device: device, Err: fmt.Errorf("%w: SCSI device of type %s", ErrNotSCSIDisk, t)}
-	}
-	return &Disk{Device: device, WWID: wwid(scsiDir), Paths: []string{s.node(device, dir)}}, nil
+	return d, nil
 }
 
 // node names the device file of a whole disk. An sg device stands for itself.
@@ -126,14 +122,4 @@ func wwid(scsiDir string) string {
 func exists(path string) bool {
 	_, err := os.Stat(path)
 	return err == nil
-}
-
-// slaves names what a stacked device lies on, and of which kind it is.
-func slaves(dir string) string {
-	list, _ := os.ReadDir(filepath.Join(dir, "slaves"))
-	names := make([]string, len(list))
-	for i, e := range list {
-		names[i] = e.Name()
-	}
-	return fmt.Sprintf("%s over %s", filepath.Base(dir), strings.Join(names, ", "))
 }

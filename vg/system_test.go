@@ -91,9 +91,6 @@ func TestDiskIn(t *testing.T) {
 		"type, no SCSI":    {map[string]string{"mmc/device/type": "0\n"}, "mmc", nil, ErrNotSCSIDisk, ""},
 		"loop":             {with(map[string]string{}, "loop0/loop/backing_file"), "loop0", nil, ErrNotSCSIDisk, ""},
 		"gone":             {map[string]string{}, "sdq", nil, ErrNotSCSIDisk, ""},
-		"multipath":        {with(map[string]string{"dm-0/dm/": ""}, "dm-0/slaves/sda", "dm-0/slaves/sdb"), "dm-0", nil, ErrStacked, "dm-0 over sda, sdb"},
-		"RAID":             {with(map[string]string{"md0/md/": ""}, "md0/slaves/sdc"), "md0", nil, ErrStacked, "md0 over sdc"},
-		"RAID partition":   {with(map[string]string{"md0/md/": ""}, "md0/slaves/sdc", "md0/md0p1/partition"), "md0/md0p1", nil, ErrStacked, "md0 over sdc"},
 	}
 	for name, c := range cases {
 		t.Run(name, func(t *testing.T) {
