@@ -33,13 +33,15 @@ func TestMain(m *testing.M) {
 	main := func() {
 		os.Exit(Main(Streams{In: os.Stdin, Out: os.Stdout, Err: os.Stderr}, os.Args))
 	}
-	testscript.Main(m, map[string]func(){
-		self: main, "vg_pr_key": main, "pr_cleanup": main, "pr_start": main, "pr_halt": main,
-		"pr_fence": main, "pr_check": main,
+	programs := map[string]func(){
 		// Names that a packager may give the binary, and one that he should not.
 		"lunguard-1.0": main, "frobnicate": main,
 		"unprivileged": unprivileged,
-	})
+	}
+	for _, a := range applets() {
+		programs[a.name] = main
+	}
+	testscript.Main(m, programs)
 }
 
 // unprivileged runs the applet behind it as a user without rights.

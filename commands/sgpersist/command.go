@@ -110,13 +110,14 @@ func (n *nexus) outcome(c *command, reply scsi.Reply) (arrived int, s status) {
 	if c.dir == scsi.DataIn {
 		arrived = min(max(len(c.data)-reply.Resid, 0), len(c.data))
 	}
+	failed := reply.Host != scsi.HostOK && reply.Host != scsi.HostNexusFailure
 	switch err := reply.Err(); {
-	case errors.Is(err, scsi.ErrReservationConflict):
+	case errors.Is(err, scsi.ErrReservationConflict) && !failed:
 		return arrived, conflict
-	case errors.Is(err, scsi.ErrTransport):
+	case errors.Is(err, scsi.ErrTransport), errors.Is(err, scsi.ErrReservationConflict):
 		n.errorf("%s: transport: %s\n", c.lead, transportErrText(reply.Host, reply.Driver))
 		return arrived, transportError
-	case reply.Status == scsi.CheckCondition || reply.Status == scsi.Good && err != nil:
+	case hasSense(reply):
 		return arrived, n.senseOutcome(c, reply, arrived)
 	case reply.Status != scsi.Good:
 		s := ofSCSIStatus(reply.Status)
@@ -133,6 +134,14 @@ func (n *nexus) outcome(c *command, reply scsi.Reply) (arrived int, s status) {
 		n.tellResponse(c, arrived)
 	}
 	return arrived, success
+}
+
+// hasSense reports whether the outcome is in the sense data. Kernels before
+// 5.14 have drivers that say so in the driver status alone, and a status that
+// is long obsolete says so, too.
+func hasSense(reply scsi.Reply) bool {
+	const driverSense, commandTerminated = 0x08, 0x22
+	return reply.Status == scsi.CheckCondition || reply.Status == commandTerminated || reply.Driver&0x0f == driverSense
 }
 
 func (n *nexus) senseOutcome(c *command, reply scsi.Reply, arrived int) status {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"syscall"
 
 	"golang.org/x/sys/unix"
@@ -168,21 +169,33 @@ func (r *run) allPaths(names []string) ([]string, status) {
 		list, err := r.Paths(name)
 		if err != nil {
 			r.errorf("%s: error finding the paths of %s: %v\n", prog, name, err)
-			return nil, max(ofError(err), syntaxError)
+			return nil, ofError(err)
 		}
 		paths = append(paths, list...)
 	}
 	return paths, success
 }
 
-// ofError gives the status of the system call behind an error, success if
+// ofError gives the status of the system call behind an error, syntaxError if
 // there is none.
 func ofError(err error) status {
-	var errno syscall.Errno
-	if errors.As(err, &errno) {
+	if errno, ok := errnoOf(err); ok {
 		return ofErrno(errno)
 	}
-	return success
+	return syntaxError
+}
+
+// errnoOf gives the system's number of an error. Simulated hosts have words
+// instead.
+func errnoOf(err error) (errno syscall.Errno, ok bool) {
+	switch {
+	case errors.As(err, &errno):
+	case errors.Is(err, fs.ErrNotExist):
+		errno = syscall.ENOENT
+	case errors.Is(err, fs.ErrPermission):
+		errno = syscall.EACCES
+	}
+	return errno, errno != 0
 }
 
 func (r *run) tryAll(names []string) status {
@@ -210,9 +223,8 @@ func (r *run) open(name string, readOnly, header bool) (vg.Path, status) {
 	if err == nil {
 		return p, success
 	}
-	var errno syscall.Errno
 	text := err.Error()
-	if errors.As(err, &errno) {
+	if errno, ok := errnoOf(err); ok {
 		text = errnoText(errno)
 	}
 	if r.opts.verbose > 1 {
@@ -223,7 +235,7 @@ func (r *run) open(name string, readOnly, header bool) (vg.Path, status) {
 	} else {
 		r.errorf("%s: error opening file %s (%s): %s\n", prog, name, mode, text)
 	}
-	return nil, max(ofError(err), syntaxError)
+	return nil, ofError(err)
 }
 
 // device is one device of the command line.

@@ -110,6 +110,10 @@ func sizeNumber(text string) (uint64, error) {
 		at += prefix
 		left, err1 := sizeNumber(lower[:at])
 		right, err2 := sizeNumber(lower[at+1:])
+		if max(left, right) > maxAlloc {
+			// Nor may a product come round to a small number.
+			left, right = maxAlloc, maxAlloc
+		}
 		if lower[at] == '+' {
 			return left + right, errors.Join(err1, err2)
 		}
