@@ -22,9 +22,16 @@ type Config struct {
 	Path string
 	Name string
 	// Tag is CLUSTER_PR_TAG, the high half of derived node keys; 0 if unset.
-	Tag      uint16
+	Tag uint16
+	// PRDisabled is FORCED_PR_DISABLE: no package makes reservations.
+	PRDisabled bool
+	// Retired are nodes that are no longer members.
+	Retired  []RetiredNode
 	Nodes    []Node
 	Packages []Package
+	// Settings are the parameters of the cluster as a whole, in the order of
+	// the file, those above among them.
+	Settings Settings
 }
 
 // Node is a member of the cluster.
@@ -34,6 +41,9 @@ type Node struct {
 	ID uint16
 	// Key is node_pr_key: the one key of the node on every path of every LUN.
 	Key scsi.Key
+	// Settings are its parameters, in the order of the file, those above among
+	// them.
+	Settings Settings
 }
 
 // PackageType says on how many nodes a package runs at once.
@@ -56,6 +66,9 @@ type Package struct {
 	Groups []string
 	// Volumes are devices outside any volume group.
 	Volumes []string
+	// Settings are its parameters, in the order of the file, those above among
+	// them.
+	Settings Settings
 }
 
 // RunsOn reports whether the package may run on the node.

@@ -42,7 +42,7 @@ func newWorld(t testing.TB, luns, paths int, quirks simlun.Quirks) *world {
 	t.Helper()
 	w := &world{t: t, paths: paths, sent: make([]atomic.Int64, luns), conf: &Config{
 		Path:     "cluster.conf",
-		Nodes:    []Node{{"A", 1, keyA}, {"B", 2, keyB}, {"C", 3, keyC}},
+		Nodes:    []Node{{Name: "A", ID: 1, Key: keyA}, {Name: "B", ID: 2, Key: keyB}, {Name: "C", ID: 3, Key: keyC}},
 		Packages: []Package{{Name: "pkg1", Type: Failover, Nodes: []string{"A", "B", "C"}}},
 	}}
 	for i := range luns {
