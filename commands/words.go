@@ -15,7 +15,8 @@ import (
 )
 
 // message is an error in words: what happened, what can be done about it, and
-// what it means for the exit status.
+// what it means for the exit status. An error of this package that is made for
+// people has a method of this name.
 type message struct {
 	text, hint string
 	// whole says that text is the complete line, as the vendor prints it.
@@ -83,6 +84,10 @@ func words(err error) message {
 		device  *vg.DeviceError
 		file    *configFileError
 	)
+	var own interface{ message() message }
+	if errors.As(err, &own) {
+		return own.message()
+	}
 	if m, ok := copyWords(err); ok {
 		return m
 	}
