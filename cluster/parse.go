@@ -20,10 +20,11 @@ const (
 	nodeIDBits = 16
 )
 
-// LoadConfig reads and checks a config file. Errors: *os.PathError, or a join
-// of *ConfigError, one for each fault in the file.
+// LoadConfig reads and checks a config file. Errors: *os.PathError (for root
+// with ErrNotTrusted if others can change the file), or a join of
+// *ConfigError, one for each fault in the file.
 func LoadConfig(path string) (*Config, error) {
-	f, err := os.Open(path)
+	f, err := openTrusted(path)
 	if err != nil {
 		return nil, err
 	}

@@ -43,15 +43,24 @@ func (p *parser) clusterName(value string) {
 	p.config.Name = value
 }
 
-func (p *parser) tag(value string) {
+// hexTag reads the value of CLUSTER_PR_TAG.
+func hexTag(value string) (uint16, error) {
 	v, err := strconv.ParseUint(strings.TrimPrefix(strings.ToLower(value), "0x"), 16, tagBits)
+	if err == nil && v == 0 {
+		err = strconv.ErrRange
+	}
+	return uint16(v), err
+}
+
+func (p *parser) tag(value string) {
+	v, err := hexTag(value)
 	switch {
-	case err != nil || v == 0:
+	case err != nil:
 		p.fail(value, "1 to 4 hexadecimal digits were expected, not zero")
 	case p.config.Tag != 0:
 		p.fail(value, fmt.Sprintf("the cluster has a tag already, %#x", p.config.Tag))
 	default:
-		p.config.Tag = uint16(v)
+		p.config.Tag = v
 	}
 }
 
