@@ -114,7 +114,9 @@ func (a *applet) invoke(ctx context.Context, s Streams, getenv func(string) stri
 func (c *call) parse(flags []cli.Flag, canon []string, run func(*call) error) error {
 	app := &cli.App{
 		Name: c.applet.name, HideHelp: true, HideHelpCommand: true, HideVersion: true,
-		Flags: flags, Reader: c.In, Writer: c.Out, ErrWriter: c.Err,
+		// File names have commas.
+		DisableSliceFlagSeparator: true,
+		Flags:                     flags, Reader: c.In, Writer: c.Out, ErrWriter: c.Err,
 		ExitErrHandler: func(*cli.Context, error) {},
 		OnUsageError:   func(_ *cli.Context, err error, _ bool) error { return &usageError{err.Error()} },
 		Action: func(flags *cli.Context) error {

@@ -18,7 +18,8 @@ const self = "lunguard"
 // applets lists the commands of the binary, in the order of the list.
 func applets() []*applet {
 	return []*applet{
-		vgPrKey(), prCleanup(), prStart(), prHalt(), prFence(), prCheck(), sgPersist(), lunguard(),
+		vgPrKey(), prCleanup(), prStart(), prHalt(), prFence(), prCheck(), sgPersist(),
+		cmCheckConf(), cmApplyConf(), lunguard(),
 	}
 }
 

@@ -37,7 +37,15 @@ PACKAGE is $SG_PACKAGE if not given.
 exit status: 0 this node alone can write; 1 failed, do not retry elsewhere
 (usage, config, foreign key, lost to another node); 2 failed on this node`,
 		flags: packageFlags(),
-		run:   func(c *call) error { return runPackage(c, (*cluster.Run).Start) },
+		run: func(c *call) error {
+			return runPackage(c, func(run *cluster.Run, ctx context.Context) error {
+				if run.Config.PRDisabled {
+					c.warn("FORCED_PR_DISABLE is set in %s: nothing is protected", run.Config.Path)
+					return nil
+				}
+				return run.Start(ctx)
+			})
+		},
 	}
 }
 

@@ -44,14 +44,7 @@ func copyGroups(c *call, groups []string) error {
 // printCopied tells what was copied, in the vendor's words.
 func printCopied(c *call, group string, copied []cluster.Copied, err error) {
 	fmt.Fprintf(c.Out, "Volume Group: /dev/%s\n", group)
-	for _, l := range copied {
-		for _, k := range l.Keys {
-			fmt.Fprintf(c.Out, "Successfully copied registration key %s to %s\n", k, l.LUN)
-		}
-		if l.Holder != 0 {
-			fmt.Fprintf(c.Out, "Successfully copied reservation key %s to %s\n", l.Holder, l.LUN)
-		}
-	}
+	printCopiedKeys(c, copied)
 	if err == nil {
 		fmt.Fprintf(c.Out, "Successfully copied PR keys to all physical volumes in volume group /dev/%s\n", group)
 	}

@@ -1,0 +1,302 @@
+package commands
+
+import (
+	"bufio"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+
+	"github.com/urfave/cli/v2"
+
+	"lunguard/cluster"
+	"lunguard/vg"
+)
+
+func applyFlags(more ...cli.Flag) []cli.Flag {
+	return append([]cli.Flag{
+		verboseFlag(),
+		&cli.StringFlag{Name: "cluster", Aliases: []string{"C"}},
+		&cli.StringSliceFlag{Name: "package", Aliases: []string{"P"}},
+		&cli.StringFlag{Name: "reference", Aliases: []string{"p"}},
+		// The vendor's way with volume group locks, of which there are none.
+		&cli.BoolFlag{Name: "skip-groups", Aliases: []string{"k"}}, &cli.BoolFlag{Name: "skip-volumes", Aliases: []string{"K"}},
+		&cli.StringFlag{Name: "conf"}, nodeFlag(), timeoutFlag(), simFlag(),
+	}, more...)
+}
+
+const applyOptions = `
+  -v             say what is looked at, and the PR mode of each package
+  -C, --cluster FILE
+                 the cluster and its nodes
+  -P, --package FILE
+                 a package; may be given again
+  -p, --reference FILE
+                 a file that lists package files, one a line
+  -k, --skip-groups, -K, --skip-volumes
+                 without effect, for scripts that give them
+  --conf FILE    the config that they go into (else $LUNGUARD_CONF,
+                 /etc/lunguard/cluster.conf)
+  -n NODE        which node this is (else $SG_NODE, the short host name)
+  --timeout S    time for one command to a device, retries included (60)
+  --sim DIR      work on a simulated host (else $LUNGUARD_SIM)`
+
+func cmApplyConf() *applet {
+	return &applet{
+		name:    "cmapplyconf",
+		summary: "merge cluster and package files into the config",
+		usage: `
+usage: cmapplyconf [-f] [-v] [-C FILE] [-P FILE]... [-p FILE] [-n NODE]
+
+Checks as cmcheckconf does, writes the config, and, for each package that is up
+on this node, copies the keys to physical volumes that are new. What was there
+is kept as FILE.bak. Keys and ids of nodes do not change.
+` + applyOptions + `
+  -f, --force    do not ask
+
+exit status: 0 applied; 1 faults, foreign keys, not confirmed; 2 a device
+cannot be read, or keys could not be copied`,
+		flags: applyFlags(&cli.BoolFlag{Name: "force", Aliases: []string{"f"}}),
+		run:   runApplyConf,
+	}
+}
+
+// application is a check of files that may be applied.
+type application struct {
+	merge *cluster.Merge
+	host  vg.Host
+	node  cluster.Node
+	// up are the packages that this node has up.
+	up []*cluster.Package
+	// sound says that no fault was found.
+	sound bool
+}
+
+func runApplyConf(c *call) error {
+	a, err := c.checkConfig()
+	if err != nil || !a.sound {
+		return err
+	}
+	path := a.merge.Config.Path
+	if a.merge.Changed() {
+		if !c.flags.Bool("force") && !c.confirmed(a.merge) {
+			return &unconfirmedError{path}
+		}
+		if err := cluster.WriteConfig(path, a.merge.Text, a.merge.Old); err != nil {
+			return &configFileError{err}
+		}
+	}
+	for _, pkg := range a.up {
+		if err := c.copyToNew(a, pkg); err != nil {
+			c.fail(err)
+		}
+	}
+	if c.status != exitOK {
+		return nil
+	}
+	if a.merge.Changed() {
+		c.printf("Completed the cluster update.\n")
+		if others := otherNodes(a.merge.Config, a.node); len(others) > 0 {
+			c.printf("Copy %s to %s.\n", path, strings.Join(others, ", "))
+		}
+		return nil
+	}
+	c.printf("The configuration has not changed.\n")
+	return nil
+}
+
+// otherNodes are all but this one: each has its own copy of the config, and
+// they must be the same.
+func otherNodes(conf *cluster.Config, node cluster.Node) []string {
+	var names []string
+	for _, n := range conf.Nodes {
+		if n.Name != node.Name {
+			names = append(names, n.Name)
+		}
+	}
+	return names
+}
+
+// unconfirmedError says that nobody said yes.
+type unconfirmedError struct{ path string }
+
+func (e *unconfirmedError) Error() string { return "not confirmed, " + e.path + " is as it was" }
+
+func (e *unconfirmedError) message() message {
+	return message{text: e.Error(), hint: "-f does not ask", status: exitFailed}
+}
+
+// confirmed asks for a yes. An empty line is one, the end of input is none.
+func (c *call) confirmed(m *cluster.Merge) bool {
+	what := "Modify"
+	if m.Before == nil {
+		what = "Create"
+	}
+	c.printf("%s the configuration %s ([y]/n)? ", what, m.Config.Path)
+	in := bufio.NewReader(c.In)
+	for {
+		answer, err := in.ReadString('\n')
+		switch strings.ToLower(strings.TrimSpace(answer)) {
+		case "y", "yes":
+			return true
+		case "n", "no":
+			return false
+		case "":
+			if err == nil {
+				return true
+			}
+		}
+		if err != nil {
+			c.printf("\n")
+			return false
+		}
+		c.printf("([y]/n)? ")
+	}
+}
+
+// checkConfig merges the files and looks at everything that can be looked at
+// on this node. Faults are reported; an error is one that ends the check.
+func (c *call) checkConfig() (*application, error) {
+	if ops := c.operands(); len(ops) > 0 {
+		return nil, usagef("%s: name files with -C or -P", ops[0])
+	}
+	packages, err := c.packageFiles()
+	if err != nil {
+		return nil, err
+	}
+	path := c.flags.String("conf")
+	if path == "" {
+		path, _ = c.configPath()
+	}
+	m, err := cluster.MergeFiles(path, c.flags.String("cluster"), packages)
+	var unread *os.PathError
+	if errors.As(err, &unread) {
+		return nil, &configFileError{err}
+	}
+	if err != nil {
+		return nil, err
+	}
+	a := &application{merge: m}
+	if a.host, err = c.host(); err != nil {
+		return nil, err
+	}
+	if a.node, err = c.node(m.Config, a.host); err != nil {
+		return nil, err
+	}
+	var modes []cluster.PRMode
+	for i := range m.Config.Packages {
+		pkg := &m.Config.Packages[i]
+		for _, err := range c.checkPackage(pkg, pkg.RunsOn(a.node.Name)) {
+			c.fail(err)
+		}
+		if !pkg.RunsOn(a.node.Name) {
+			continue
+		}
+		mode, err := c.checkLUNs(a, pkg)
+		if err != nil {
+			c.fail(err)
+		}
+		modes = append(modes, mode)
+	}
+	if c.verbose() {
+		c.printf("cluster_pr_mode=%s\n", cluster.ClusterPRMode(m.Config, modes))
+	}
+	a.sound = c.status == exitOK
+	return a, nil
+}
+
+// packageFiles are those of -P, and those that the file of -p lists.
+func (c *call) packageFiles() ([]string, error) {
+	files := c.flags.StringSlice("package")
+	list := c.flags.String("reference")
+	if list == "" {
+		return files, nil
+	}
+	f, err := os.Open(list)
+	if err != nil {
+		return nil, &configFileError{err}
+	}
+	defer f.Close()
+	text, err := io.ReadAll(io.LimitReader(f, 1<<20))
+	if err != nil {
+		return nil, &configFileError{err}
+	}
+	for _, line := range strings.Split(string(text), "\n") {
+		if line = strings.TrimSpace(line); line != "" && line[0] != '#' {
+			files = append(files, line)
+		}
+	}
+	return files, nil
+}
+
+// checkLUNs looks at the LUNs of a package: they are there, they can be read,
+// they have no foreign keys. It tells the package's PR mode.
+func (c *call) checkLUNs(a *application, pkg *cluster.Package) (mode cluster.PRMode, err error) {
+	mode = cluster.PRUnknown
+	err = c.withPackage(a.merge.Config, a.host, a.node, pkg, func(run *cluster.Run, _ *opened) error {
+		mode = run.PRMode(c.ctx)
+		if c.verbose() {
+			c.printf("Package %s: %s, pkg_pr_mode=%s\n", pkg.Name, plural(len(run.LUNs), "LUN"), mode)
+		}
+		if mode == cluster.PRDisabled {
+			if len(run.LUNs) > 0 {
+				c.warn("package %s makes no reservations: %s", pkg.Name, whyDisabled(a.merge.Config))
+			}
+			return nil
+		}
+		up, errs := false, []error(nil)
+		for _, s := range run.Show(c.ctx) {
+			if s.Err != nil {
+				errs = append(errs, s.Err)
+				continue
+			}
+			up = up || s.State.Has(a.node.Key)
+			if foreign := a.merge.Config.Foreign(s.State.Keys()); len(foreign) > 0 {
+				errs = append(errs, &cluster.ForeignKeyError{LUN: s.LUN, Keys: foreign})
+			}
+		}
+		if up && len(errs) == 0 {
+			a.up = append(a.up, pkg)
+		}
+		return errors.Join(errs...)
+	})
+	return mode, err
+}
+
+func whyDisabled(conf *cluster.Config) string {
+	if conf.PRDisabled {
+		return "FORCED_PR_DISABLE is set"
+	}
+	return "a LUN of it has no Write Exclusive - Registrants Only reservations"
+}
+
+// copyToNew copies the keys of a package that is up to those of its LUNs that
+// have none.
+func (c *call) copyToNew(a *application, pkg *cluster.Package) error {
+	return c.withPackage(a.merge.Config, a.host, a.node, pkg, func(run *cluster.Run, _ *opened) error {
+		follow := run.Log
+		run.Log = func(e cluster.Event) {
+			if !e.Change() {
+				follow(e)
+			}
+		}
+		copied, err := run.Copy(c.ctx)
+		if len(copied) > 0 || err != nil {
+			printCopiedKeys(c, copied)
+		}
+		return err
+	})
+}
+
+// printCopiedKeys tells what was copied, in the vendor's words.
+func printCopiedKeys(c *call, copied []cluster.Copied) {
+	for _, l := range copied {
+		for _, k := range l.Keys {
+			fmt.Fprintf(c.Out, "Successfully copied registration key %s to %s\n", k, l.LUN)
+		}
+		if l.Holder != 0 {
+			fmt.Fprintf(c.Out, "Successfully copied reservation key %s to %s\n", l.Holder, l.LUN)
+		}
+	}
+}

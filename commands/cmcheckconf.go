@@ -1,0 +1,164 @@
+package commands
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"lunguard/cluster"
+)
+
+func cmCheckConf() *applet {
+	return &applet{
+		name:    "cmcheckconf",
+		summary: "check cluster and package files",
+		usage: `
+usage: cmcheckconf [-v] [-C FILE] [-P FILE]... [-p FILE] [-n NODE]
+
+Checks the files together with the config that they would go into, and this
+node's LUNs. Changes nothing.
+` + applyOptions + `
+
+exit status: 0 no fault; 1 faults, foreign keys; 2 a device cannot be read`,
+		flags: applyFlags(),
+		run: func(c *call) error {
+			a, err := c.checkConfig()
+			if err != nil {
+				return err
+			}
+			if !a.sound {
+				return nil
+			}
+			c.printf("Verification completed with no errors found.\n")
+			if a.merge.Changed() {
+				c.printf("Use the cmapplyconf command to apply the configuration.\n")
+			}
+			return nil
+		},
+	}
+}
+
+// unsupportedError says that a package asks for what no command here does.
+type unsupportedError struct {
+	at   cluster.Position
+	name string
+	// instead is what can be done.
+	instead string
+}
+
+func (e *unsupportedError) Error() string {
+	return fmt.Sprintf("%s:%d: %s is not carried out by cmrunpkg", e.at.File, e.at.Line, e.name)
+}
+
+func (e *unsupportedError) message() message {
+	return message{text: e.Error(), hint: e.instead, status: exitFailed}
+}
+
+// checkPackage finds what a package asks for in vain, and, on a node that may
+// run it, scripts that cannot be run or that say no.
+func (c *call) checkPackage(pkg *cluster.Package, here bool) []error {
+	var errs []error
+	for _, s := range pkg.Settings {
+		if instead := unsupported(s); instead != "" {
+			errs = append(errs, &unsupportedError{s.At, s.Name, instead})
+		}
+		if !here {
+			continue
+		}
+		switch s.Name {
+		case "run_script", "halt_script":
+			_, err := c.script(s)
+			errs = append(errs, err)
+		case "external_pre_script", "external_script":
+			errs = append(errs, c.validate(pkg, s))
+		}
+	}
+	return slices.DeleteFunc(errs, func(err error) bool { return err == nil })
+}
+
+// scriptError says that a script cannot be run.
+type scriptError struct {
+	setting cluster.Setting
+	reason  string
+}
+
+func (e *scriptError) Error() string {
+	return fmt.Sprintf("%s:%d: %s %s: %s", e.setting.At.File, e.setting.At.Line, e.setting.Name, e.setting.Value, e.reason)
+}
+
+func (e *scriptError) message() message {
+	return message{text: e.Error(), hint: "it must be a file on every node of the package that root can run", status: exitFailed}
+}
+
+// script finds the file of a script, whose name may begin with a variable.
+func (c *call) script(s cluster.Setting) (string, error) {
+	known := true
+	path := os.Expand(s.Value, func(name string) string {
+		value := c.getenv(name)
+		known = known && value != ""
+		return value
+	})
+	if !known || !filepath.IsAbs(path) {
+		return "", &scriptError{s, "its full name is not known, a variable is not set"}
+	}
+	st, err := os.Stat(path)
+	var pe *os.PathError
+	switch {
+	case errors.As(err, &pe):
+		return "", &scriptError{s, pe.Err.Error()}
+	case err != nil:
+		return "", &scriptError{s, err.Error()}
+	case !st.Mode().IsRegular() || st.Mode().Perm()&0o111 == 0:
+		return "", &scriptError{s, "it is no program"}
+	}
+	return path, nil
+}
+
+// validateTimeout is how long a script may look at itself.
+const validateTimeout = time.Minute
+
+// validate asks an external script whether it is ready.
+func (c *call) validate(pkg *cluster.Package, s cluster.Setting) error {
+	path, err := c.script(s)
+	if err != nil {
+		return err
+	}
+	ctx, stop := context.WithTimeout(c.ctx, validateTimeout)
+	defer stop()
+	cmd := exec.CommandContext(ctx, path, "validate")
+	cmd.Env = append(os.Environ(), "SG_PACKAGE_NAME="+pkg.Name)
+	cmd.Stdout, cmd.Stderr = c.Err, c.Err
+	// A script may leave children that keep its streams open.
+	cmd.WaitDelay = time.Second
+	err = cmd.Run()
+	switch {
+	case ctx.Err() != nil:
+		return &scriptError{s, "validate took too long"}
+	case err != nil && !errors.Is(err, exec.ErrWaitDelay):
+		return &scriptError{s, "validate: " + err.Error()}
+	}
+	return nil
+}
+
+// unsupported says what to do instead of a parameter that would have to be
+// acted on and is not; empty if there is nothing to say.
+func unsupported(s cluster.Setting) string {
+	yes := strings.EqualFold(s.Value, "yes")
+	switch s.Name {
+	case "ip_subnet", "ip_address":
+		return "let an external_script set the address"
+	case "node_fail_fast_enabled", "service_fail_fast_enabled":
+		if yes {
+			return "pr_watchdog restarts a node that has lost its LUNs"
+		}
+	case "dependency_name", "generic_resource_name", "monitored_subnet", "cluster_interconnect_subnet", "weight_name":
+		return "there is no cluster manager here that could look after it"
+	}
+	return ""
+}
