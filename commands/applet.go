@@ -44,6 +44,16 @@ type applet struct {
 	// main replaces the parsing, messages and exit statuses that the others
 	// have, for a command whose own are an interface.
 	main func(c *call, args []string) int
+	// as is argv[0], empty if it was not looked at.
+	as string
+}
+
+// calledAs is argv[0], or the name of the applet if that is not known.
+func (a *applet) calledAs() string {
+	if a.as == "" {
+		return a.name
+	}
+	return a.as
 }
 
 // call is one call of an applet.

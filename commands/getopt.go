@@ -45,6 +45,12 @@ func usagef(format string, args ...any) error { return &usageError{fmt.Sprintf(f
 // shortened to any prefix that only one of them has. With an error come the
 // options that stand before the fault.
 func canonical(args []string, opts []option) ([]string, error) {
+	return canonicalise(args, opts, false)
+}
+
+// canonicalise is canonical; with posix the first operand ends the options, as
+// POSIXLY_CORRECT wants it of programs that promise to be like others.
+func canonicalise(args []string, opts []option, posix bool) ([]string, error) {
 	g := getopt{opts: opts, args: args}
 	for len(g.args) > 0 {
 		arg := g.args[0]
@@ -60,6 +66,10 @@ func canonical(args []string, opts []option) ([]string, error) {
 			err = g.cluster(arg[1:])
 		default:
 			g.operands = append(g.operands, arg)
+			if posix {
+				g.operands = append(g.operands, g.args...)
+				g.args = nil
+			}
 		}
 		if err != nil {
 			return append(g.out, "--"), err

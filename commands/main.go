@@ -51,6 +51,9 @@ func Run(ctx context.Context, s Streams, getenv func(string) string, argv []stri
 		name = self
 	}
 	a := findApplet(name)
+	if a != nil && len(argv) > 0 {
+		a.as = argv[0]
+	}
 	if name == self && len(args) > 0 && args[0] != "" && args[0][0] != '-' {
 		if name, args = args[0], args[1:]; name == simWord {
 			a = sim()

@@ -28,10 +28,10 @@ func sgPersistOn(open sgpersist.Opener) *applet {
 	}
 	a.main = func(c *call, args []string) int {
 		if c.getenv(sgpersist.InvocationVariable) != "" {
-			sgpersist.TellInvocation(c.Err, sgPersistVersion(), args)
+			sgpersist.TellInvocation(c.Err, sgPersistVersion(), a.calledAs(), args)
 		}
 		opts.In = c.In
-		canon, bad := canonical(args, options(a.flags))
+		canon, bad := canonicalise(args, options(a.flags), c.getenv("POSIXLY_CORRECT") != "")
 		status := 0
 		err := c.parse(a.flags, canon, func(c *call) error {
 			if bad == nil {
@@ -41,9 +41,9 @@ func sgPersistOn(open sgpersist.Opener) *applet {
 		})
 		switch {
 		case opts.Fault() != nil:
-			return sgpersist.Misused(c.Err, opts.Fault(), false)
+			return sgpersist.Refused(c.Err, opts.Fault())
 		case bad != nil:
-			return sgpersist.Misused(c.Err, bad, true)
+			return sgpersist.Misused(c.Err, a.calledAs(), bad)
 		case err != nil:
 			return c.report(err)
 		}

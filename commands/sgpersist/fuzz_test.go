@@ -100,7 +100,7 @@ func FuzzNumbers(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, text string) {
 		if n, err := hexNumber(text, 64); err == nil {
-			digits := strings.ToLower(text)
+			digits := strings.ToLower(strings.TrimLeft(text, " \t"))
 			if strings.HasPrefix(digits, "0x") && len(digits) > 2 {
 				digits = digits[2:]
 			}

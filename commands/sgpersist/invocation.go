@@ -8,10 +8,10 @@ import (
 // InvocationVariable makes the sg3_utils show how they were called.
 const InvocationVariable = "SG3_UTILS_INVOCATION"
 
-// TellInvocation shows the command line.
-func TellInvocation(w io.Writer, version string, args []string) {
+// TellInvocation shows the command line; as is what the command was called by.
+func TellInvocation(w io.Writer, version, as string, args []string) {
 	text := fmt.Sprintf("vvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvv\n"+
-		"utility_given=%s: \nversion_string=%s\ninvocation_arguments:\n  %s\n", prog, version, prog)
+		"utility_given=%s: \nversion_string=%s\ninvocation_arguments:\n  %s\n", prog, version, as)
 	for _, a := range args {
 		text += "  " + a + "\n"
 	}

@@ -100,7 +100,7 @@ func (e *entry) answer(action scsi.InAction, a *answer, raw bool) {
 	case scsi.InReadReservation:
 		reserved := a.length() > 0
 		e.Reserved = &reserved
-		if b := a.body(); len(b) >= reservationSize {
+		if b := a.body(); len(b) >= reservationSize-2 {
 			e.Reservation = heldReservation(scsi.Key(binary.BigEndian.Uint64(b)), b[13])
 		}
 	case scsi.InReadFullStatus:

@@ -212,7 +212,9 @@ func reservationText(a *answer) (string, error) {
 		return "", wrongLength(a.length())
 	}
 	text += "Reservation follows:\n"
-	if b := a.body(); len(b) >= reservationSize {
+	// The last two bytes are reserved. Of less nothing is believed: LIO leaves
+	// the key out where the rest does not fit.
+	if b := a.body(); len(b) >= reservationSize-2 {
 		text += fmt.Sprintf("    Key=0x%x\n    %s", binary.BigEndian.Uint64(b), scopeText(b[13]))
 	}
 	return text, nil

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"strings"
 	"syscall"
 
 	"golang.org/x/sys/unix"
@@ -47,14 +48,17 @@ func (r *run) printf(format string, args ...any) {
 
 func (r *run) errorf(format string, args ...any) { fmt.Fprintf(r.Err, format, args...) }
 
-// Misused says what is wrong with a command line that could not be read, and
-// gives the exit status. With usage the help follows: getopt found a fault.
-func Misused(w io.Writer, err error, usage bool) int {
-	if !usage {
-		fmt.Fprintln(w, err)
-		return int(syntaxError)
-	}
-	fmt.Fprintf(w, "%s: %v\n%s", prog, err, mainHelp)
+// Refused says what is wrong with the value of an option, and gives the exit
+// status.
+func Refused(w io.Writer, fault error) int {
+	fmt.Fprintln(w, fault)
+	return int(syntaxError)
+}
+
+// Misused says what getopt found wrong with the command line, and gives the
+// exit status; as is what the command was called by.
+func Misused(w io.Writer, as string, err error) int {
+	fmt.Fprintf(w, "%s: %v\n%s", as, err, mainHelp)
 	return int(syntaxError)
 }
 
@@ -95,16 +99,19 @@ func Run(ctx context.Context, c Call, o *Options, operands []string) int {
 	return int(s)
 }
 
-// operands puts the devices together. With --device there are no others.
+// operands puts the devices together. With --device there are no others. What
+// looks like an option is no second device: with POSIXLY_CORRECT, options end
+// at the first one.
 func (r *run) operands(list *[]string) *misuse {
-	if !r.opts.deviceSet {
-		return nil
-	}
 	text := ""
-	for _, extra := range *list {
-		text += fmt.Sprintf("Unexpected extra argument: %s\n", extra)
+	for i, extra := range *list {
+		if r.opts.deviceSet || i > 0 && strings.HasPrefix(extra, "-") {
+			text += fmt.Sprintf("Unexpected extra argument: %s\n", extra)
+		}
 	}
-	*list = []string{r.opts.device}
+	if r.opts.deviceSet {
+		*list = []string{r.opts.device}
+	}
 	if text != "" {
 		return &misuse{text, true, syntaxError}
 	}

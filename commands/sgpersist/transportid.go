@@ -93,8 +93,8 @@ func transportIDFile(r io.Reader) ([]scsi.TransportID, error) {
 // symbolic reads a TransportID by the names of its transport. The error is
 // what is printed.
 func symbolic(text string) (scsi.TransportID, error) {
-	lead, rest, _ := strings.Cut(text, ",")
-	if lead == strings.ToUpper(lead) || lead == strings.ToLower(lead) {
+	lead, rest, comma := strings.Cut(text, ",")
+	if comma && (lead == strings.ToUpper(lead) || lead == strings.ToLower(lead)) {
 		id, known, err := byTransport(strings.ToLower(lead), rest)
 		if err != nil {
 			err = fmt.Errorf("badly formed symbolic %s TransportID: %s", strings.ToUpper(lead), rest)
@@ -181,7 +181,7 @@ func hexLine(text string, at place) (scsi.TransportID, error) {
 	if good := len(text) - len(strings.TrimLeft(text, allowed)); good < len(text) {
 		return scsi.TransportID{}, fmt.Errorf("decode_file_tids: syntax error at line %d, pos %d", at.line, at.column+good+1)
 	}
-	b, bad, err := splitHex(text, " ,\t", true)
+	b, bad, err := splitHex(text, true)
 	switch {
 	case errors.Is(err, strconv.ErrRange):
 		return scsi.TransportID{}, fmt.Errorf("decode_file_tids: hex number larger than 0xff in line %d, pos %d", at.line, at.column+bad+1)
@@ -197,7 +197,7 @@ func hexArgument(text string) (scsi.TransportID, error) {
 	if good := len(text) - len(strings.TrimLeft(text, allowed)); good < len(text) {
 		return scsi.TransportID{}, fmt.Errorf("build_transportid: error at pos %d", good+1)
 	}
-	b, bad, err := splitHex(text, ", ", false)
+	b, bad, err := splitHex(text, false)
 	switch {
 	case errors.Is(err, strconv.ErrRange):
 		return scsi.TransportID{}, fmt.Errorf("build_transportid: hex number larger than 0xff at pos %d", bad+1)
@@ -207,31 +207,27 @@ func hexArgument(text string) (scsi.TransportID, error) {
 	return padded(b)
 }
 
-// splitHex reads hexadecimal bytes between separators, of which one divides
-// two bytes; with several, any number does, and they may end the text. bad is
-// where the first that is none begins.
-func splitHex(text, separators string, several bool) (b []byte, bad int, err error) {
+// splitHex reads hexadecimal bytes. On the command line one comma divides two
+// of them, or blanks do; in a file any number of commas and blanks, which may
+// end the text, too. bad is where the first that is none begins.
+func splitHex(text string, file bool) (b []byte, bad int, err error) {
+	const blanks = " \t"
 	for at := 0; ; {
-		end := strings.IndexAny(text[at:], separators)
-		word := text[at:]
-		if end >= 0 {
-			word = text[at : at+end]
-		}
-		n, err := strconv.ParseUint(word, 16, 8)
+		start := at + len(text[at:]) - len(strings.TrimLeft(text[at:], blanks))
+		end := start + strings.IndexAny(text[start:]+",", ","+blanks)
+		n, err := strconv.ParseUint(text[start:end], 16, 8)
 		if err != nil {
 			return nil, at, err
 		}
 		b = append(b, byte(n))
-		if end < 0 {
+		rest := strings.TrimLeft(text[end:], blanks)
+		if file {
+			rest = strings.TrimLeft(rest, ","+blanks)
+		}
+		if rest == "" {
 			return b, 0, nil
 		}
-		at += end + 1
-		if several {
-			at = len(text) - len(strings.TrimLeft(text[at:], separators))
-			if at == len(text) {
-				return b, 0, nil
-			}
-		}
+		at = len(text) - len(strings.TrimPrefix(rest, ","))
 	}
 }
 

@@ -3,6 +3,7 @@ package sgpersist
 import (
 	"errors"
 	"fmt"
+	"math"
 	"strconv"
 	"strings"
 	"time"
@@ -15,9 +16,11 @@ import (
 func badArgument(option string) error { return fmt.Errorf("bad argument to '--%s'", option) }
 
 // hexNumber reads a hexadecimal number of so many bits, with or without 0x.
-// The original takes whatever scanf does, so that 12g is 12h and a key of 17
-// digits becomes another key.
+// Keys cut out of a list have blanks before them, which do no harm. The original
+// takes whatever scanf does, so that 12g is 12h and a key of 17 digits becomes
+// another key.
 func hexNumber(text string, bits int) (uint64, error) {
+	text = strings.TrimLeft(text, " \t")
 	if len(text) > 2 && (text[:2] == "0x" || text[:2] == "0X") {
 		text = text[2:]
 	}
@@ -127,7 +130,10 @@ func sizeNumber(text string) (uint64, error) {
 	}
 	unit := strings.TrimLeft(lower, "0123456789")
 	n, err := strconv.ParseUint(lower[:len(lower)-len(unit)], 10, 31)
-	if err != nil {
+	switch {
+	case errors.Is(err, strconv.ErrRange):
+		return math.MaxInt32, nil
+	case err != nil:
 		return 0, err
 	}
 	factor, ok := unitOf(unit)
