@@ -15,8 +15,9 @@ import (
 // apt asks the host's package sources without touching what is installed on the host: the
 // state it works on is an empty system of its own.
 type apt struct {
-	dir   string // private caches and lists
-	lists bool   // use the private package lists instead of the host's
+	dir     string // private caches and lists
+	lists   bool   // use the private package lists instead of the host's
+	sources string // use this file with package sources instead of the host's
 }
 
 // deb is one package as the resolver chose it.
@@ -37,6 +38,9 @@ func (a apt) options() []string {
 	}
 	if a.lists {
 		opts = append(opts, "-o", "Dir::State::lists="+filepath.Join(a.dir, "lists"))
+	}
+	if a.sources != "" {
+		opts = append(opts, "-o", "Dir::Etc::sourcelist="+a.sources, "-o", "Dir::Etc::sourceparts=/dev/null")
 	}
 	return opts
 }
@@ -87,9 +91,26 @@ func (a apt) resolve(ctx context.Context, s spec) ([]deb, error) {
 			errs = append(errs, err)
 			continue
 		}
-		return parseURIs(string(out), s.skip)
+		debs, err := parseURIs(string(out), s.skip)
+		if err != nil {
+			return nil, err
+		}
+		bare, err := a.versions(ctx, s.bare)
+		return append(debs, bare...), err
 	}
 	return nil, fmt.Errorf("resolving the guest's packages: %w", errors.Join(errs...))
+}
+
+// versions returns packages as the sources offer them, without what they depend on.
+func (a apt) versions(ctx context.Context, packages []string) ([]deb, error) {
+	if len(packages) == 0 {
+		return nil, nil
+	}
+	out, err := a.run(ctx, "", append([]string{"download", "-qq", "--print-uris"}, packages...)...)
+	if err != nil {
+		return nil, fmt.Errorf("resolving packages: %w", err)
+	}
+	return parseURIs(string(out), nil)
 }
 
 // parseURIs reads the output of apt-get --print-uris: 'URI' name_version_arch.deb size hash.

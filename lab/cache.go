@@ -114,6 +114,13 @@ func buildEntry(ctx context.Context, s spec, dir string, entry cacheEntry, log i
 	if err != nil {
 		return err
 	}
+	for _, f := range s.foreign {
+		more, err := fetchForeign(ctx, f, filepath.Join(tmp, "apt-"+f.suite), filepath.Join(tmp, "debs-"+f.suite))
+		if err != nil {
+			return err
+		}
+		debs = append(debs, more...)
+	}
 	var manifest bytes.Buffer
 	for _, d := range debs {
 		fmt.Fprintln(&manifest, d)
@@ -126,6 +133,11 @@ func buildEntry(ctx context.Context, s spec, dir string, entry cacheEntry, log i
 	kernelTree, rootTree := filepath.Join(tmp, "kernel"), filepath.Join(tmp, "root")
 	if err := unpack(ctx, dest, kernelTree, rootTree); err != nil {
 		return err
+	}
+	for _, f := range s.foreign {
+		if err := unpackForeign(ctx, f, filepath.Join(tmp, "debs-"+f.suite), rootTree); err != nil {
+			return err
+		}
 	}
 	if err := checkPrograms(rootTree, s.programs); err != nil {
 		return err
@@ -189,6 +201,9 @@ func writeBase(ctx context.Context, s spec, kernelTree, rootTree, dest, scratch 
 	return writeFile(dest, func(w io.Writer) error {
 		c := newCpioWriter(w)
 		c.tree(rootTree, s.prune)
+		for _, t := range s.texts {
+			c.bytes(t.name, 0o644, []byte(t.content))
+		}
 		libDir := filepath.Join("lib/modules", tree.version())
 		dirs := map[string]bool{}
 		addDirs(c, dirs, libDir)

@@ -10,18 +10,33 @@ import (
 
 // specVersion is part of the cache's key: raise it when code changes what a cache entry
 // built from the same lists contains.
-const specVersion = "2"
+const specVersion = "3"
 
 // spec says what a cache entry is made of. It names no versions: those are whatever the
 // host's package sources offer, and the entry's manifest records them.
 type spec struct {
 	kernels  []string // meta-packages of a kernel, the first that exists is taken
 	packages []string // what the guest's root is made of, with all they depend on
+	bare     []string // more packages, without what they depend on
 	skip     []string // name patterns of packages that only installing needs
 	prune    []string // path patterns, relative to the root, that no test reads
+	texts    []text   // small files of the root
+	foreign  []foreign
 	programs []string // must exist in the root, with the libraries they need
 	modules  []string // loaded by the guest before the tests, with all they depend on
 	lazy     []string // in the guest too, loaded when a test asks; missing ones are skipped
+}
+
+// text is a file with what is in it.
+type text struct{ name, content string }
+
+// foreign are files out of packages of another Debian release, in a folder of their own:
+// programs that are wanted in a version that the host's release does not have.
+type foreign struct {
+	suite    string   // of Debian
+	packages []string // without what they depend on
+	files    []string // path patterns of what is taken, each must match
+	dir      string   // where in the root they go
 }
 
 // guestSpec is the laboratory's one specification.
@@ -31,25 +46,41 @@ func guestSpec() spec {
 		kernels: []string{"linux-image-cloud-amd64", "linux-image-amd64", "linux-image-generic"},
 		packages: []string{
 			"base-files", "bash", "busybox-static", "coreutils", "dash", "dmsetup", "e2fsprogs",
-			"grep", "kmod", "lvm2", "mount", "multipath-tools", "open-iscsi", "procps", "sed",
-			"sg3-utils", "util-linux",
+			"grep", "kmod", "lvm2", "mount", "multipath-tools", "open-iscsi", "procps", "python3",
+			"sed", "sg3-utils", "util-linux",
 		},
+		// What fence_scsi does not use of its dependencies is a hundred times its size.
+		bare: []string{"fence-agents", "python3-pexpect", "python3-ptyprocess"},
 		skip: []string{
 			"*-microcode", "*perl*", "adduser", "cpio", "debconf", "dpkg",
 			"gcc-*-base", "init-system-helpers", "initramfs-tools*", "klibc-utils", "libdb5*",
-			"libgdbm*", "libklibc", "libpam*", "libsemanage*", "libsepol*", "linux-base*",
-			"linux-firmware*", "linux-headers-*", "logsave", "lsb-base", "passwd", "sg3-utils-udev",
-			"sysvinit-utils", "tar", "udev", "usrmerge", "wireless-regdb",
+			"libgdbm*", "libgssapi*", "libk5crypto*", "libkeyutils*", "libklibc", "libkrb5*",
+			"libnsl*", "libpam*", "libreadline*", "libsemanage*", "libsepol*", "libsqlite*",
+			"libtirpc*", "linux-base*", "linux-firmware*", "linux-headers-*", "logsave",
+			"lsb-base", "media-types", "passwd", "readline-common", "sg3-utils-udev",
+			"sysvinit-utils", "tar", "tzdata", "udev", "usrmerge", "wireless-regdb",
 		},
 		prune: []string{
 			"boot", "lib/systemd", "lib/udev", "usr/games", "usr/include", "usr/lib/*/gconv",
 			"usr/lib/*/perl*", "usr/lib/initramfs-tools", "usr/lib/locale", "usr/lib/systemd",
-			"usr/lib/udev", "usr/lib/x86_64-linux-gnu/engines-*", "usr/share", "usr/src",
+			"usr/lib/udev", "usr/lib/x86_64-linux-gnu/engines-*", "usr/share/[^f]*",
+			"usr/share/f[^e]*", "usr/src", // all but usr/share/fence
 			"etc/init.d", "etc/systemd", "var/cache", "var/lib/dpkg",
+			"usr/lib/python3*/asyncio", "usr/lib/python3*/config-*", "usr/lib/python3*/distutils",
+			"usr/lib/python3*/ensurepip", "usr/lib/python3*/lib2to3", "usr/lib/python3*/pydoc_data",
+			"usr/lib/python3*/unittest", "usr/sbin/fence_[a-rt-z]*",
 		},
+		// fencing.py loads pycurl for the agents that talk to a web server.
+		texts: []text{{"usr/lib/python3/dist-packages/pycurl.py", "class error(Exception): pass\n"}},
+		foreign: []foreign{{
+			suite:    "trixie",
+			packages: []string{"sg3-utils", "libsgutils2-1.48"},
+			files:    []string{"usr/bin/sg_persist", "usr/lib/*/libsgutils2-1.48.so.2"},
+			dir:      "opt/sg3_utils-1.48",
+		}},
 		programs: []string{
-			"bash", "busybox", "dd", "dmsetup", "iscsistart", "lvm", "mke2fs", "mount",
-			"multipath", "ps", "sg_persist", "sh",
+			"bash", "busybox", "dd", "dmsetup", "fence_scsi", "iscsistart", "lvm", "mke2fs",
+			"mount", "multipath", "ps", "python3", "sg_persist", "sg_turs", "sh",
 		},
 		modules: []string{
 			"configfs", "crc32c_generic", "dm-mod", "ipv6", "iscsi_target_mod", "iscsi_tcp",
@@ -67,7 +98,14 @@ func guestSpec() spec {
 func (s spec) key() string {
 	h := sha256.New()
 	fmt.Fprintln(h, specVersion)
-	for _, list := range [][]string{s.kernels, s.packages, s.skip, s.prune, s.programs, s.modules, s.lazy} {
+	lists := [][]string{s.kernels, s.packages, s.skip, s.prune, s.programs, s.modules, s.lazy, s.bare}
+	for _, t := range s.texts {
+		lists = append(lists, []string{t.name, t.content})
+	}
+	for _, f := range s.foreign {
+		lists = append(lists, []string{f.suite, f.dir}, f.packages, f.files)
+	}
+	for _, list := range lists {
 		fmt.Fprintln(h, strings.Join(list, " "))
 	}
 	return hex.EncodeToString(h.Sum(nil))[:16]
