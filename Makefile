@@ -31,9 +31,13 @@ check: bin/lunguard
 	$(GO) vet ./...
 	$(GO) vet -tags lab ./lab/...
 
-# The race detector needs a C compiler; testdata/need.sh gets one if it can.
+# The race detector needs a C compiler; testdata/need.sh gets one if it can. What
+# cmgetpkgenv prints is read by the shells that package scripts are written for,
+# and cmviewcl's lines by awk.
 unit:
 	@sh testdata/need.sh gcc libc6-dev
+	@sh testdata/need.sh ksh ksh
+	@sh testdata/need.sh gawk gawk
 	@if command -v gcc >/dev/null; then set -x; $(GO) test -race ./...; else set -x; $(GO) test ./...; fi
 
 # Every interleaving of the protocols. One goroutine, by its own schedule: there

@@ -24,7 +24,8 @@ type form struct {
 type formKind uint8
 
 const (
-	word formKind = iota
+	// One word is what every parameter has that is nothing else.
+	_ formKind = iota
 	// number is a decimal number.
 	number
 	// choice is one of the words.
@@ -56,9 +57,6 @@ func upTo(most int64) form { return form{kind: line, max: most} }
 
 // in makes a form one of a block, of which there may be several.
 func (f form) in(head string) form { f.head = head; return f }
-
-// several lets a parameter be given more than once.
-func (f form) several() form { f.many = true; return f }
 
 // clusterForm gives the form of a parameter of the cluster as a whole.
 func clusterForm(name string) (form, bool) {

@@ -9,6 +9,7 @@ import (
 	"os/exec"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 )
 
@@ -48,23 +49,50 @@ type lvmVolume struct {
 	Missing   string `json:"pv_missing"`
 }
 
-// groupFromLVM finds a volume group in lvm2's report. --readonly keeps lvm2
-// from taking locks and from writing anything.
-func groupFromLVM(ctx context.Context, run report, name string) (*Group, error) {
-	short := strings.TrimPrefix(name, "/dev/")
-	out, err := run(ctx, "pvs", "--readonly", "--reportformat", "json", "-o", "pv_name,vg_name,vg_uuid,pv_missing")
+// reportAge is how long a report is good for: long enough for a command that
+// asks for every group of a config, short enough for one that changes groups.
+const reportAge = 2 * time.Second
+
+// lvmReports remembers lvm2's last report, which has all groups, so that
+// hundreds of groups do not scan all disks hundreds of times.
+type lvmReports struct {
+	run  report
+	mu   sync.Mutex
+	last *lvmReport
+	at   time.Time
+}
+
+// group finds a volume group in lvm2's report.
+func (l *lvmReports) group(ctx context.Context, name string) (*Group, error) {
+	r, err := l.read(ctx)
 	if err != nil {
 		return nil, &GroupError{Group: name, Err: err}
 	}
-	var r lvmReport
-	if err := json.Unmarshal(out, &r); err != nil {
-		return nil, &GroupError{Group: name, Err: fmt.Errorf("%w that can be read: %w", ErrNoLVM, err)}
-	}
-	g, err := r.group(short)
+	g, err := r.group(strings.TrimPrefix(name, "/dev/"))
 	if err != nil {
 		return nil, &GroupError{Group: name, Err: err}
 	}
 	return g, nil
+}
+
+// read asks lvm2, unless it was asked just now. --readonly keeps lvm2 from
+// taking locks and from writing anything.
+func (l *lvmReports) read(ctx context.Context) (*lvmReport, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.last != nil && time.Since(l.at) < reportAge {
+		return l.last, nil
+	}
+	out, err := l.run(ctx, "pvs", "--readonly", "--reportformat", "json", "-o", "pv_name,vg_name,vg_uuid,pv_missing")
+	if err != nil {
+		return nil, err
+	}
+	var r lvmReport
+	if err := json.Unmarshal(out, &r); err != nil {
+		return nil, fmt.Errorf("%w that can be read: %w", ErrNoLVM, err)
+	}
+	l.last, l.at = &r, time.Now()
+	return l.last, nil
 }
 
 // group picks the volumes of one group, named or by UUID.

@@ -63,7 +63,7 @@ func TestGroupFromLVM(t *testing.T) {
 	}
 	for name, c := range cases {
 		t.Run(name, func(t *testing.T) {
-			got, err := groupFromLVM(context.Background(), said(c.text, nil), c.name)
+			got, err := (&lvmReports{run: said(c.text, nil)}).group(context.Background(), c.name)
 			if !errors.Is(err, c.err) || (err == nil) != (c.err == nil) {
 				t.Fatalf("error %v, %v expected", err, c.err)
 			}
@@ -81,15 +81,42 @@ func TestGroupFromLVM(t *testing.T) {
 // lvm2 is asked without locks and without changing anything.
 func TestGroupAsksReadOnly(t *testing.T) {
 	var args []string
-	s := &System{run: func(_ context.Context, a ...string) ([]byte, error) {
+	s := &System{lvm: lvmReports{run: func(_ context.Context, a ...string) ([]byte, error) {
 		args = a
 		return nil, fmt.Errorf("%w: exit status 5", ErrNoLVM)
-	}}
+	}}}
 	if _, err := s.Group(context.Background(), "vg1"); !errors.Is(err, ErrNoLVM) {
 		t.Errorf("error %v", err)
 	}
 	if len(args) == 0 || args[0] != "pvs" || !slices.Contains(args, "--readonly") || !slices.Contains(args, "json") {
 		t.Errorf("lvm2 was asked %v", args)
+	}
+}
+
+// All groups are found in one report; one that failed is asked for again.
+func TestOneReport(t *testing.T) {
+	asked, good := 0, false
+	s := &System{lvm: lvmReports{run: func(context.Context, ...string) ([]byte, error) {
+		if asked++; !good {
+			return nil, ErrNoLVM
+		}
+		return []byte(reportOf(pv("/dev/sda", "vg1", "u1", ""), pv("/dev/sdb", "vg2", "u2", ""))), nil
+	}}}
+	if _, err := s.Group(context.Background(), "vg1"); !errors.Is(err, ErrNoLVM) {
+		t.Errorf("error %v", err)
+	}
+	good = true
+	for _, name := range []string{"vg1", "/dev/vg2", "vg3", "u1"} {
+		if _, err := s.Group(context.Background(), name); err != nil && !errors.Is(err, ErrNoGroup) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	if asked != 2 {
+		t.Errorf("lvm2 was asked %d times", asked)
+	}
+	s.lvm.at = s.lvm.at.Add(-reportAge)
+	if _, err := s.Group(context.Background(), "vg1"); err != nil || asked != 3 {
+		t.Errorf("an old report: %v, asked %d times", err, asked)
 	}
 }
 

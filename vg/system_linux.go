@@ -15,13 +15,13 @@ import (
 
 // System is the machine that this process runs on.
 type System struct {
-	// sysfs is where sysfs is mounted, run how lvm2 is asked.
+	// sysfs is where sysfs is mounted.
 	sysfs string
-	run   report
+	lvm   lvmReports
 }
 
 // NewSystem returns the machine that this process runs on.
-func NewSystem() *System { return &System{sysfs: "/sys", run: runLVM} }
+func NewSystem() *System { return &System{sysfs: "/sys", lvm: lvmReports{run: runLVM}} }
 
 // Hostname returns the host name up to its first dot.
 func (s *System) Hostname() (string, error) {
@@ -32,7 +32,7 @@ func (s *System) Hostname() (string, error) {
 
 // Group asks lvm2.
 func (s *System) Group(ctx context.Context, name string) (*Group, error) {
-	return groupFromLVM(ctx, s.run, name)
+	return s.lvm.group(ctx, name)
 }
 
 // Open opens a path for SG_IO, without any command.
