@@ -19,7 +19,7 @@ const self = "lunguard"
 func applets() []*applet {
 	return []*applet{
 		vgPrKey(), prCleanup(), prStart(), prHalt(), prFence(), prCheck(), sgPersist(),
-		cmCheckConf(), cmApplyConf(), lunguard(),
+		cmCheckConf(), cmApplyConf(), cmViewCl(), cmGetPkgEnv(), lunguard(),
 	}
 }
 

@@ -1,0 +1,299 @@
+package cluster
+
+import (
+	"context"
+	"errors"
+	"slices"
+
+	"lunguard/scsi"
+)
+
+// UpStatus says how far a package is up, on a node or as a whole, as its keys
+// on the LUNs tell. The words are the vendor's.
+type UpStatus string
+
+// Statuses of packages, and of the nodes of a package.
+const (
+	StatusUp   UpStatus = "up"
+	StatusDown UpStatus = "down"
+	// StatusStarting: the key is on some of the LUNs only, or one of them is
+	// not reserved.
+	StatusStarting UpStatus = "starting"
+	// StatusHalting: the key is marked leaving.
+	StatusHalting UpStatus = "halting"
+	// StatusUnknown: a LUN could not be read, or cannot tell.
+	StatusUnknown UpStatus = "unknown"
+)
+
+// State is the vendor's second word for a status.
+func (s UpStatus) State() string {
+	switch s {
+	case StatusUp:
+		return "running"
+	case StatusDown:
+		return "halted"
+	case StatusStarting, StatusHalting:
+		return "changing"
+	}
+	return "unknown"
+}
+
+// Present reports whether the node has a part in the package: its key is
+// there, on one LUN at least.
+func (s UpStatus) Present() bool {
+	return s == StatusUp || s == StatusStarting || s == StatusHalting
+}
+
+// LUNView is what one LUN tells of its package.
+type LUNView struct {
+	LUN  string
+	Mode PRMode
+	// State is nil if it could not be read, and then Err is set, or if the
+	// device has no reservations at all.
+	State *scsi.State
+	// Err tells why the mode or the state is unknown.
+	Err error
+}
+
+// NodeView is what the LUNs of a package tell of one node.
+type NodeView struct {
+	Node   string
+	Status UpStatus
+	// Seen says that the node's key is on one of the LUNs that were read, even
+	// where that is too few to tell the status.
+	Seen bool
+	// Holds says that the node holds the reservation of one of the LUNs.
+	Holds bool
+}
+
+// PackageView is what the LUNs of a package tell of it.
+type PackageView struct {
+	Package *Package
+	Mode    PRMode
+	Status  UpStatus
+	// Nodes are those that may run the package, in order of priority, and then
+	// others whose keys are there.
+	Nodes []NodeView
+	LUNs  []LUNView
+}
+
+// Gate bounds how many LUNs are read at once by several looks together.
+type Gate chan struct{}
+
+// NewGate makes a gate for n at once.
+func NewGate(n int) Gate { return make(Gate, n) }
+
+// View looks at the LUNs of the package and changes nothing: two commands a
+// LUN, some more if the device is old. A nil gate bounds nothing.
+func (r *Run) View(ctx context.Context, gate Gate) *PackageView {
+	luns := make([]LUNView, len(r.LUNs))
+	r.parallel(len(r.LUNs), func(i int) {
+		if gate != nil {
+			gate <- struct{}{}
+			defer func() { <-gate }()
+		}
+		luns[i] = r.target(r.LUNs[i]).view(ctx)
+	})
+	return r.Config.ViewOf(r.Package, luns)
+}
+
+// view asks one LUN what it can do and reads it. A device that did not answer
+// the one is not asked the other, which would take as long again.
+func (t *target) view(ctx context.Context) LUNView {
+	err := t.readCapabilities(ctx)
+	v := LUNView{LUN: t.Name, Mode: lunMode(err)}
+	switch {
+	case errors.Is(err, scsi.ErrUnsupported):
+		return v
+	case v.Mode == PRUnknown:
+		v.Err = err
+		if !errors.Is(err, scsi.ErrMalformed) && !errors.Is(err, scsi.ErrDevice) {
+			return v
+		}
+	}
+	err = t.read(ctx)
+	switch {
+	case err == nil:
+		v.State = t.state
+	case errors.Is(err, scsi.ErrUnsupported):
+		v.Mode, v.Err = PRDisabled, nil
+	default:
+		v.Err = errors.Join(v.Err, err)
+		if t.caps == nil && v.Mode == PREnabled {
+			// An old device of which the reading was the test.
+			v.Mode = PRUnknown
+		}
+	}
+	return v
+}
+
+// ViewOf tells from the LUNs of a package how far it is up. Without LUNs, and
+// with such as cannot be reserved, that cannot be told: no key does not mean
+// that nothing runs.
+func (c *Config) ViewOf(pkg *Package, luns []LUNView) *PackageView {
+	v := &PackageView{Package: pkg, LUNs: luns}
+	modes := make([]PRMode, len(luns))
+	for i, l := range luns {
+		modes[i] = l.Mode
+	}
+	v.Mode = packageMode(modes)
+	if c.PRDisabled {
+		v.Mode = PRDisabled
+	}
+	for _, name := range pkg.Nodes {
+		if n, err := c.Node(name); err == nil {
+			v.Nodes = append(v.Nodes, v.node(n))
+		}
+	}
+	for _, n := range c.Nodes {
+		if one := v.node(n); one.Seen && !pkg.RunsOn(n.Name) {
+			v.Nodes = append(v.Nodes, one)
+		}
+	}
+	v.Status = v.status()
+	return v
+}
+
+// node judges one node.
+func (v *PackageView) node(n Node) NodeView {
+	out := NodeView{Node: n.Name}
+	read, on, marked, reserved := 0, 0, false, true
+	for _, l := range v.LUNs {
+		if l.State == nil {
+			continue
+		}
+		read++
+		held := l.State.Reservation
+		reserved = reserved && held != nil
+		key, mark := l.State.Has(n.Key), l.State.Has(Leaving(n.Key))
+		if key || mark {
+			on++
+		}
+		marked = marked || mark
+		out.Holds = out.Holds || l.State.HeldBy(n.Key) || l.State.HeldBy(Leaving(n.Key))
+	}
+	out.Seen = on > 0
+	switch {
+	case read < len(v.LUNs), read == 0:
+		out.Status = StatusUnknown
+	case on == 0 && v.Mode == PRDisabled:
+		out.Status = StatusUnknown
+	case on == 0:
+		out.Status = StatusDown
+	case marked:
+		out.Status = StatusHalting
+	case on < read, !reserved:
+		out.Status = StatusStarting
+	default:
+		out.Status = StatusUp
+	}
+	return out
+}
+
+// status is that of the package as a whole: the best of its nodes.
+func (v *PackageView) status() UpStatus {
+	if len(v.Nodes) == 0 {
+		return StatusUnknown
+	}
+	for _, s := range []UpStatus{StatusUp, StatusStarting, StatusHalting, StatusUnknown} {
+		if slices.ContainsFunc(v.Nodes, func(n NodeView) bool { return n.Status == s }) {
+			return s
+		}
+	}
+	return StatusDown
+}
+
+// Well reports whether the package is as it should be: up on one node, or on
+// all if it is for several.
+func (v *PackageView) Well() bool {
+	up, other := 0, 0
+	for _, n := range v.Nodes {
+		switch n.Status {
+		case StatusUp:
+			up++
+		case StatusDown:
+		default:
+			other++
+		}
+	}
+	if v.Package.Type == Failover {
+		return up == 1 && other == 0
+	}
+	return up == len(v.Nodes) && up > 0
+}
+
+// Owner is the node that has a failover package, of several the one that holds
+// the reservation; empty if none has it, and for other packages.
+func (v *PackageView) Owner() string {
+	if v.Package.Type != Failover {
+		return ""
+	}
+	owner := ""
+	for _, n := range v.Nodes {
+		switch {
+		case !n.Status.Present():
+		case n.Holds:
+			return n.Node
+		case owner == "":
+			owner = n.Node
+		}
+	}
+	return owner
+}
+
+// Block is a parameter that may be repeated, with those that belong to it.
+type Block struct {
+	Setting
+	// Inside are those of which a block has one, Repeated the others.
+	Inside, Repeated Settings
+}
+
+// Outline parts the parameters of a package into those that it has once and
+// those that may be repeated.
+func (p *Package) Outline() (Settings, []Block) {
+	return p.Settings.outline(func(name string) form {
+		switch name {
+		case "vg", "pv", "node_name":
+			return form{many: true}
+		}
+		f, _ := packageForm(name)
+		return f
+	})
+}
+
+// Outline parts the parameters of a node.
+func (n *Node) Outline() (Settings, []Block) {
+	return n.Settings.outline(func(name string) form {
+		f, _ := nodeForm(name)
+		return f
+	})
+}
+
+// Outline parts the parameters of the cluster as a whole.
+func (c *Config) Outline() (Settings, []Block) {
+	return c.Settings.outline(func(name string) form {
+		f, _ := clusterForm(name)
+		return f
+	})
+}
+
+func (s Settings) outline(formOf func(name string) form) (single Settings, blocks []Block) {
+	// last is the present block of each head.
+	last := map[string]int{}
+	for _, x := range s {
+		f := formOf(x.Name)
+		at, open := last[f.head]
+		switch {
+		case f.head != "" && open && f.many:
+			blocks[at].Repeated = append(blocks[at].Repeated, x)
+		case f.head != "" && open:
+			blocks[at].Inside = append(blocks[at].Inside, x)
+		case f.many:
+			last[x.Name] = len(blocks)
+			blocks = append(blocks, Block{Setting: x})
+		default:
+			single = append(single, x)
+		}
+	}
+	return single, blocks
+}

@@ -1,0 +1,234 @@
+package commands
+
+import (
+	"bufio"
+	"fmt"
+	"strconv"
+	"strings"
+
+	"github.com/urfave/cli/v2"
+
+	"lunguard/cluster"
+)
+
+func cmGetPkgEnv() *applet {
+	return &applet{
+		name:    "cmgetpkgenv",
+		summary: "print a package's parameters for a shell",
+		usage: `
+usage: cmgetpkgenv [-C FILE] [-n NODE] [--timeout SECONDS] [--sim DIR] [PACKAGE]
+
+Prints PKG_PR_MODE="pr_enabled", whether the package's LUNs can be reserved, and
+every parameter of the package as assignments that a shell can read:
+
+  eval "$(cmgetpkgenv pkg1)"
+
+A parameter is SG_ and its name in capitals, pev_x is PEV_X. One that may be
+repeated, such as vg, is SG_VG (the first), SG_VG_COUNT, SG_VG_0, SG_VG_1, ...
+and in a shell that has arrays also the array SG_VG.
+Without PACKAGE it is SG_PACKAGE.
+
+  -C FILE        the cluster config
+  -n NODE        act as this node (SG_NODE, else the host name)
+  --timeout S    seconds for one command to a device with all its retries (60)
+  --sim DIR      work on a simulated host, see lunguard sim
+
+exit status: 0 printed; 1 error in the command line or config; 2 printed, but
+whether the LUNs can be reserved is unknown (pr_unknown)`,
+		flags: []cli.Flag{configFlag(), nodeFlag(), timeoutFlag(), simFlag()},
+		run:   runPkgEnv,
+	}
+}
+
+func runPkgEnv(c *call) error {
+	name, err := c.packageName()
+	if err != nil {
+		return err
+	}
+	if _, err := c.timeout(); err != nil {
+		return err
+	}
+	conf, host, node, err := c.surroundings()
+	if err != nil {
+		return err
+	}
+	pkg, err := conf.Package(name)
+	if err != nil {
+		return err
+	}
+	mode := cluster.PRDisabled
+	if !conf.PRDisabled && len(pkg.Groups)+len(pkg.Volumes) > 0 {
+		mode = cluster.PRUnknown
+		err := c.withPackage(conf, host, node, pkg, func(run *cluster.Run, _ *opened) error {
+			if mode = run.PRMode(c.ctx); mode == cluster.PRUnknown {
+				return &unknownModeError{pkg}
+			}
+			return nil
+		})
+		if err != nil {
+			c.report(err)
+			c.status = exitNode
+		}
+	}
+	w := bufio.NewWriter(c.Out)
+	for _, line := range packageEnv(node, pkg, mode).lines() {
+		fmt.Fprintln(w, line)
+	}
+	return w.Flush()
+}
+
+// unknownModeError says that the devices do not tell whether they can be
+// reserved.
+type unknownModeError struct{ pkg *cluster.Package }
+
+func (e *unknownModeError) Error() string {
+	return "package " + e.pkg.Name + ": a LUN does not tell whether it can be reserved"
+}
+
+func (e *unknownModeError) message() message {
+	return message{text: e.Error(), hint: "pr_check " + e.pkg.Name + " tells which, and why", status: exitNode}
+}
+
+// shellVariable is a variable of a shell.
+type shellVariable struct{ name, value string }
+
+// shellArray is a parameter that may be repeated.
+type shellArray struct {
+	name   string
+	values []string
+}
+
+// shellEnv is what cmgetpkgenv prints.
+type shellEnv struct {
+	variables []shellVariable
+	arrays    []shellArray
+}
+
+func (e *shellEnv) set(name, value string) {
+	e.variables = append(e.variables, shellVariable{name, value})
+}
+
+// add appends a value to an array, which it begins if need be.
+func (e *shellEnv) add(name, value string) {
+	for i := range e.arrays {
+		if e.arrays[i].name == name {
+			e.arrays[i].values = append(e.arrays[i].values, value)
+			return
+		}
+	}
+	e.arrays = append(e.arrays, shellArray{name, []string{value}})
+}
+
+// packageEnv collects what is said of a package.
+func packageEnv(node cluster.Node, pkg *cluster.Package, mode cluster.PRMode) *shellEnv {
+	e := &shellEnv{}
+	e.set("PKG_PR_MODE", string(mode))
+	e.set("SG_PACKAGE", pkg.Name)
+	e.set("SG_NODE", node.Name)
+	e.set("NODE_PR_KEY", bareKey(node.Key))
+	e.set(shellName("package_name"), pkg.Name)
+	e.set(shellName("package_type"), string(pkg.Type))
+	for _, n := range pkg.Nodes {
+		// The config may have left them out, or have said *.
+		e.add(shellName("node_name"), n)
+	}
+	single, blocks := pkg.Outline()
+	for _, s := range single {
+		switch s.Name {
+		case "package_name", "package_type":
+		case "pkg_pr_mode", "owner":
+			// What a saved copy of a package says is of the past.
+		default:
+			e.set(shellName(s.Name), s.Value)
+		}
+	}
+	members := blockMembers(blocks)
+	for _, b := range blocks {
+		if b.Name == "node_name" {
+			continue
+		}
+		e.add(shellName(b.Name), b.Value)
+		// Arrays of one block run side by side, so that an index means the
+		// same block in all of them.
+		for _, name := range members[b.Name] {
+			value, _ := b.Inside.Get(name)
+			e.add(shellName(name), value)
+		}
+		for _, s := range b.Repeated {
+			e.add(shellName(s.Name), s.Value)
+			e.add(shellName(s.Name+"_"+b.Name), b.Value)
+		}
+	}
+	return e
+}
+
+// blockMembers lists, for each parameter that heads blocks, those that stand
+// in one of its blocks at least.
+func blockMembers(blocks []cluster.Block) map[string][]string {
+	members := map[string][]string{}
+	seen := map[string]bool{}
+	for _, b := range blocks {
+		for _, s := range b.Inside {
+			if !seen[s.Name] {
+				seen[s.Name] = true
+				members[b.Name] = append(members[b.Name], s.Name)
+			}
+		}
+	}
+	return members
+}
+
+// shellName is the variable of a parameter. Whatever the parameter, it comes
+// out as a name that a shell takes.
+func shellName(parameter string) string {
+	name := strings.Map(func(r rune) rune {
+		if r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' {
+			return r
+		}
+		return '_'
+	}, strings.ToUpper(parameter))
+	if strings.HasPrefix(name, "PEV_") {
+		return name
+	}
+	return "SG_" + name
+}
+
+// shellQuote quotes a value for every shell of the Bourne family. Inside
+// double quotes these four alone have a meaning, and line ends stand for
+// themselves.
+func shellQuote(value string) string {
+	return `"` + strings.NewReplacer(`\`, `\\`, `"`, `\"`, `$`, `\$`, "`", "\\`").Replace(value) + `"`
+}
+
+func shellAssignment(name, value string) string { return name + "=" + shellQuote(value) }
+
+// arrayGuard is true in a shell that has arrays that begin at 0. The others
+// fail at the assignment, in a shell of its own.
+const arrayGuard = `if (eval 'SG_ARRAY[0]=x') >/dev/null 2>&1; then`
+
+// lines are the assignments. Arrays stand behind the guard: a shell without
+// them passes over what it would take for the names of commands.
+func (e *shellEnv) lines() []string {
+	var lines []string
+	for _, v := range e.variables {
+		lines = append(lines, shellAssignment(v.name, v.value))
+	}
+	for _, a := range e.arrays {
+		lines = append(lines, shellAssignment(a.name, a.values[0]), shellAssignment(a.name+"_COUNT", strconv.Itoa(len(a.values))))
+		for i, v := range a.values {
+			lines = append(lines, shellAssignment(a.name+"_"+strconv.Itoa(i), v))
+		}
+	}
+	if len(e.arrays) == 0 {
+		return lines
+	}
+	lines = append(lines, arrayGuard)
+	for _, a := range e.arrays {
+		// A longer one of another package must not shine through.
+		lines = append(lines, "unset "+a.name)
+		for i, v := range a.values {
+			lines = append(lines, shellAssignment(a.name+"["+strconv.Itoa(i)+"]", v))
+		}
+	}
+	return append(lines, "fi")
+}

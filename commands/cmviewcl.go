@@ -1,0 +1,298 @@
+package commands
+
+import (
+	"bytes"
+	"errors"
+	"slices"
+
+	"github.com/urfave/cli/v2"
+	"golang.org/x/sync/errgroup"
+
+	"lunguard/cluster"
+	"lunguard/vg"
+)
+
+func cmViewCl() *applet {
+	return &applet{
+		name:    "cmviewcl",
+		summary: "show the cluster, its nodes and packages",
+		usage: `
+usage: cmviewcl [-v] [-f line|table] [-l cluster|node|package] [-s config]
+                [-c CLUSTER] [-r RELEASE] [-n NODE... | -p PACKAGE...] [PACKAGE]
+
+Shows what the config says of the cluster and what the LUNs tell: a package is
+up on a node when the node's key is on all of its LUNs and they are reserved.
+Nothing is changed.
+
+  -v, --verbose  show the parameters of the config, too
+  -f line        one attribute a line, for scripts: [TYPE:NAME|]...ATTRIBUTE=VALUE
+  -f table       for people; this is the default
+  --json         the attributes as a tree
+  -l LEVEL       show the cluster, the nodes or the packages alone
+  -s config      show what the config says; no device is opened
+  -c CLUSTER     the cluster, which must be that of the config
+  -n NODE        show this node and the packages that it has, or may have, up;
+                 may be repeated
+  -p PACKAGE     show this package; may be repeated
+  -r RELEASE, -S SITE   accepted; there is one release, and there are no sites
+  -C FILE        the cluster config
+  --timeout S    seconds for one command to a device with all its retries (60)
+  --sim DIR      work on a simulated host, see lunguard sim
+With -f line, what is named by one -p or one -n is left out of the prefix.
+
+exit status: 0 shown, whatever it is; 1 error in the command line or config;
+2 a LUN could not be read, its package is shown as unknown`,
+		flags: []cli.Flag{
+			verboseFlag(),
+			&cli.StringFlag{Name: "format", Aliases: []string{"f"}},
+			&cli.StringFlag{Name: "level", Aliases: []string{"l"}},
+			&cli.StringFlag{Name: "source", Aliases: []string{"s"}},
+			&cli.StringFlag{Name: "cluster", Aliases: []string{"c"}},
+			&cli.StringFlag{Name: "release", Aliases: []string{"r"}},
+			&cli.StringSliceFlag{Name: "node", Aliases: []string{"n"}},
+			&cli.StringSliceFlag{Name: "package", Aliases: []string{"p"}},
+			&cli.StringSliceFlag{Name: "site", Aliases: []string{"S"}},
+			&cli.BoolFlag{Name: "json"},
+			configFlag(), timeoutFlag(), simFlag(),
+		},
+		run: runView,
+	}
+}
+
+// viewFormat is how cmviewcl prints.
+type viewFormat string
+
+const (
+	formatTable viewFormat = "table"
+	formatLine  viewFormat = "line"
+	formatJSON  viewFormat = "json"
+)
+
+// viewLevel is what cmviewcl is limited to.
+type viewLevel string
+
+const (
+	levelAll     viewLevel = ""
+	levelCluster viewLevel = "cluster"
+	levelNode    viewLevel = "node"
+	levelPackage viewLevel = "package"
+	// levelNone is of what does not exist here.
+	levelNone viewLevel = "none"
+)
+
+// viewRequest is a command line of cmviewcl.
+type viewRequest struct {
+	format   viewFormat
+	level    viewLevel
+	nodes    []string
+	packages []string
+	// operand is the package that was named without -p.
+	operand string
+	// live says that the LUNs are read.
+	live, verbose bool
+}
+
+func runView(c *call) error {
+	req, err := c.viewRequest()
+	if err != nil {
+		return err
+	}
+	conf, err := c.config()
+	if err != nil {
+		return err
+	}
+	if err := req.check(conf, c.flags.String("cluster")); err != nil {
+		return err
+	}
+	p := &portrait{conf: conf, verbose: req.verbose, live: req.live, views: map[string]*cluster.PackageView{}}
+	if p.live && req.level != levelNone {
+		host, err := c.host()
+		if err != nil {
+			return err
+		}
+		// A host that is no node of the cluster may look at it, too.
+		if node, err := c.viewer(conf, host); err == nil {
+			p.local = node
+		}
+		if err := c.readPackages(conf, host, p.local, req.toRead(conf), p); err != nil {
+			return err
+		}
+	}
+	return c.printView(req, p)
+}
+
+// viewRequest reads the command line.
+func (c *call) viewRequest() (*viewRequest, error) {
+	r := &viewRequest{
+		format: viewFormat(c.flags.String("format")), level: viewLevel(c.flags.String("level")),
+		nodes: c.flags.StringSlice("node"), packages: c.flags.StringSlice("package"),
+		live: true, verbose: c.verbose(),
+	}
+	switch ops := c.operands(); {
+	case len(ops) > 1:
+		return nil, usagef("one package was expected, not %d; name several with -p", len(ops))
+	case len(ops) == 1:
+		r.operand, r.packages = ops[0], append(r.packages, ops[0])
+	}
+	switch {
+	case c.flags.Bool("json") && r.format != "":
+		return nil, usagef("--json and -f exclude each other")
+	case c.flags.Bool("json"):
+		r.format = formatJSON
+	case r.format == "":
+		r.format = formatTable
+	case r.format != formatLine && r.format != formatTable:
+		return nil, usagef("-f %s: line or table was expected", r.format)
+	}
+	switch s := c.flags.String("source"); s {
+	case "":
+	case "config":
+		r.live = false
+	default:
+		return nil, usagef("-s %s: config was expected", s)
+	}
+	if _, err := c.timeout(); err != nil {
+		return nil, err
+	}
+	return r, r.limit(len(c.flags.StringSlice("site")) > 0)
+}
+
+// limit judges what the request is limited to.
+func (r *viewRequest) limit(sites bool) error {
+	switch r.level {
+	case levelAll, levelCluster, levelNode, levelPackage:
+	case "group", "site":
+		r.level = levelNone
+	default:
+		return usagef("-l %s: cluster, node or package was expected", r.level)
+	}
+	switch {
+	case len(r.nodes) > 0 && len(r.packages) > 0:
+		return usagef("-n and -p exclude each other")
+	case r.level == levelCluster && len(r.nodes) > 0:
+		return usagef("-l cluster and -n exclude each other")
+	case r.level == levelCluster && len(r.packages) > 0:
+		return usagef("-l cluster and -p exclude each other")
+	case r.level == levelNode && len(r.packages) > 0:
+		return usagef("-l node and -p exclude each other")
+	case sites:
+		r.level = levelNone
+	}
+	return nil
+}
+
+// check looks the names of the request up in the config.
+func (r *viewRequest) check(conf *cluster.Config, name string) error {
+	if name != "" && name != conf.Name {
+		return &otherClusterError{name: name, conf: conf}
+	}
+	var errs []error
+	for _, n := range r.nodes {
+		if _, err := conf.Node(n); err != nil {
+			errs = append(errs, err)
+		}
+	}
+	for _, p := range r.packages {
+		if _, err := conf.Package(p); err != nil {
+			errs = append(errs, err)
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// otherClusterError says that the config is that of another cluster.
+type otherClusterError struct {
+	name string
+	conf *cluster.Config
+}
+
+func (e *otherClusterError) Error() string {
+	return "cluster " + e.name + " is not configured in " + e.conf.Path
+}
+
+func (e *otherClusterError) message() message {
+	m := message{text: e.Error(), status: exitFailed}
+	if e.conf.Name != "" {
+		m.hint = "that is the config of cluster " + e.conf.Name
+	}
+	return m
+}
+
+// toRead are the packages whose LUNs have to be read: all, to tell anything
+// of nodes and cluster.
+func (r *viewRequest) toRead(conf *cluster.Config) []*cluster.Package {
+	var list []*cluster.Package
+	for i := range conf.Packages {
+		if p := &conf.Packages[i]; len(r.packages) == 0 || slices.Contains(r.packages, p.Name) {
+			list = append(list, p)
+		}
+	}
+	return list
+}
+
+// viewer is the node that looks. -n names others here.
+func (c *call) viewer(conf *cluster.Config, host vg.Host) (cluster.Node, error) {
+	name := c.getenv("SG_NODE")
+	if name == "" {
+		var err error
+		if name, err = host.Hostname(); err != nil {
+			return cluster.Node{}, err
+		}
+	}
+	return conf.Node(name)
+}
+
+// packagesAtOnce is how many packages are open at once, so that the number of
+// open devices stays bounded.
+const packagesAtOnce = 32
+
+// readPackages reads the LUNs of the packages into the portrait, many at once.
+// What cannot be read is reported, in the order of the packages, and makes the
+// exit status 2.
+func (c *call) readPackages(conf *cluster.Config, host vg.Host, node cluster.Node, packages []*cluster.Package, p *portrait) error {
+	gate := cluster.NewGate(cluster.DefaultParallel)
+	views := make([]*cluster.PackageView, len(packages))
+	said := make([]bytes.Buffer, len(packages))
+	var g errgroup.Group
+	g.SetLimit(packagesAtOnce)
+	for i, pkg := range packages {
+		g.Go(func() error {
+			// Each package says what it has to say by itself.
+			one := *c
+			one.Err = &said[i]
+			views[i] = one.viewPackage(conf, host, node, pkg, gate)
+			return nil
+		})
+	}
+	_ = g.Wait() // no function has an error
+	for i, v := range views {
+		if _, err := said[i].WriteTo(c.Err); err != nil {
+			return err
+		}
+		for _, l := range v.LUNs {
+			if l.Err != nil {
+				c.report(l.Err)
+				c.status = exitNode
+			}
+		}
+		p.views[v.Package.Name] = v
+	}
+	return nil
+}
+
+// viewPackage looks at one package. One that cannot be opened is like one with
+// a LUN that cannot be read.
+func (c *call) viewPackage(conf *cluster.Config, host vg.Host, node cluster.Node, pkg *cluster.Package, gate cluster.Gate) *cluster.PackageView {
+	if conf.PRDisabled {
+		return conf.ViewOf(pkg, nil)
+	}
+	var view *cluster.PackageView
+	err := c.withPackage(conf, host, node, pkg, func(run *cluster.Run, _ *opened) error {
+		view = run.View(c.ctx, gate)
+		return nil
+	})
+	if view == nil {
+		view = conf.ViewOf(pkg, []cluster.LUNView{{Mode: cluster.PRUnknown, Err: err}})
+	}
+	return view
+}

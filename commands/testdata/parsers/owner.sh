@@ -1,0 +1,2 @@
+# Where a package runs.
+grep '^package:pkg1|owner=' | cut -d= -f2

@@ -1,0 +1,2 @@
+# Nodes on which switching is on.
+grep '^package:mn|node:' | grep 'switching=enabled$' | awk -F '[:|]' '{ print $4 }'
