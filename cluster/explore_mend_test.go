@@ -135,4 +135,52 @@ func ownerScenarios() []scenario {
 	return list
 }
 
+// lawGone: when all have ended, the node that has halted has nothing left, even
+// if a path of it came back at that moment. Until the readmission has looked
+// again its registration may stand for a while; nothing runs there then.
+func lawGone(x *explorer, e edge) string {
+	for i := range x.luns {
+		if f := x.lunFacts(e.after, i); f.count[keyA] != 0 {
+			return fmt.Sprintf("LUN %d has %v", i, f)
+		}
+	}
+	return ""
+}
+
+// readmitScenarios are a path that comes back while others, or the same node,
+// are at work.
+func readmitScenarios() []scenario {
+	var list []scenario
+	for _, f := range []found{missing("A", "B"), missing("B", "A"), missing("B", "A", "C")} {
+		for _, b := range [][]verb{nil, one(starts("B")), one(halts("B")), one(fences("B", "A")), one(fences("B", "C")), one(repairs("B")), one(repairs("A")), one(halts("A"))} {
+			s := scenario{name: fmt.Sprintf("readmit, 2 paths, %s: %v", f.name, b), typ: MultiNode, luns: 1, paths: 2,
+				prepare: f.prepare, up: f.up, actors: [][]verb{one(readmits("A"))}, laws: append(slices.Clone(multiLaws), law{name: "mend", end: lawMend})}
+			if b != nil {
+				s.actors = append(s.actors, b)
+			}
+			list = append(list, haltsItself(s))
+		}
+	}
+	lacking := func(w *world) {
+		w.start("A")
+		w.drop(0, "A", 1)
+	}
+	for _, b := range []verb{starts("B"), halts("B"), fences("B", "A"), repairs("B"), halts("A"), starts("A")} {
+		list = append(list, haltsItself(scenario{name: fmt.Sprintf("readmit, failover, 2 paths: %v", b), typ: Failover,
+			luns: 1, paths: 2, prepare: lacking, actors: [][]verb{one(readmits("A")), one(b)}, laws: failoverLaws}))
+	}
+	return list
+}
+
+// haltsItself gives a scenario in which the node halts beside its own
+// readmission the law for that.
+func haltsItself(s scenario) scenario {
+	if len(s.actors) > 1 && s.actors[1][0].node == "A" && s.actors[1][0].kind == haltKind {
+		s.laws = []law{{name: "gone", end: lawGone}}
+	}
+	return s
+}
+
+func TestExploreReadmit(t *testing.T) { checkAll(t, readmitScenarios()) }
+
 func TestExploreMend(t *testing.T) { checkAll(t, append(mendScenarios(), ownerScenarios()...)) }

@@ -57,6 +57,14 @@ func fences(node, victim string) verb {
 	}}
 }
 
+// readmits is what udev starts when a path comes back.
+func readmits(node string) verb {
+	return verb{node: node, name: "readmit", kind: repairKind, do: func(ctx context.Context, r *Run) error {
+		_, err := r.Readmit(ctx)
+		return err
+	}}
+}
+
 func repairs(node string) verb {
 	return verb{node: node, name: "repair", kind: repairKind, do: func(ctx context.Context, r *Run) error { return r.Repair(ctx) }}
 }

@@ -103,6 +103,66 @@ func (t *target) repairOnce(ctx context.Context, witness *target) error {
 	return nil
 }
 
+// Readmit registers the paths of the run's LUNs that are not registered, as
+// they come back, where this node's key is registered on another path of the
+// same LUN, and takes them off again if it has gone by then: a node that was
+// fenced in between does not slip in. The package of the run is not looked at,
+// and its LUNs need not be all there.
+//
+// It returns the names of the paths that it registered. Errors, joined where
+// there are several: *LUNError, *ForeignKeyError (nothing was changed).
+func (r *Run) Readmit(ctx context.Context) ([]string, error) {
+	targets, err := r.survey(ctx, func(ctx context.Context, t *target) error { return t.survey(ctx) })
+	if err != nil {
+		return nil, err
+	}
+	var admitted []string
+	for _, t := range targets {
+		var last error
+		for range maxRounds {
+			var paths []string
+			if paths, last = t.readmitOnce(ctx); last == nil {
+				admitted = append(admitted, paths...)
+				break
+			}
+			if !again(last) {
+				return admitted, t.final(last)
+			}
+			if err := t.read(ctx); err != nil {
+				return admitted, err
+			}
+			t.before = t.state
+		}
+		if last != nil {
+			return admitted, &LUNError{LUN: t.Name, Err: errors.Join(ErrUnsettled, last)}
+		}
+	}
+	return admitted, nil
+}
+
+func (t *target) readmitOnce(ctx context.Context) ([]string, error) {
+	if keys := t.foreign(); len(keys) > 0 {
+		return nil, &ForeignKeyError{LUN: t.Name, Keys: keys}
+	}
+	had := t.state.Count(t.run.Node.Key)
+	if had == 0 {
+		// The node does not run what is on it, or was fenced.
+		return nil, nil
+	}
+	missing, err := t.readmit(ctx)
+	if err != nil || len(missing) == 0 {
+		return nil, err
+	}
+	if err := t.stillMember(ctx, had+len(missing), nil); err != nil {
+		return nil, errors.Join(err, t.expel(ctx, missing))
+	}
+	names := make([]string, len(missing))
+	for i, p := range missing {
+		names[i] = p.Name()
+	}
+	return names, nil
+}
+
 // readmit registers those paths that are not registered and returns them.
 // Those that are have to stay as they are: they prove that this node was not
 // fenced, and a REGISTER of theirs would make the proof itself.
@@ -110,7 +170,7 @@ func (t *target) readmit(ctx context.Context) ([]Nexus, error) {
 	key := t.run.Node.Key
 	var missing []Nexus
 	for _, p := range slices.Clone(t.usable) {
-		err := t.change(ctx, p, Registered, 0, key)
+		err := t.outFrom(p, Event{Action: Readmitted, Key: key}, func() error { return p.Register(ctx, 0, key, t.aptpl) })
 		switch {
 		case err == nil:
 			missing = append(missing, p)

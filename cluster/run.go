@@ -44,7 +44,10 @@ type Action string
 
 // Actions. Those of changes are the service actions by which they are made.
 const (
-	Registered   Action = "register"
+	Registered Action = "register"
+	// Readmitted: a path was registered that was not, by REGISTER without a
+	// key to quote.
+	Readmitted   Action = "readmit"
 	Unregistered Action = "unregister"
 	Reserved     Action = "reserve"
 	Preempted    Action = "preempt"
@@ -95,7 +98,7 @@ type Event struct {
 // something.
 func (e Event) Change() bool {
 	switch e.Action {
-	case Registered, Unregistered, Reserved, Preempted, Cleared, Marked, Moved, Introduced:
+	case Registered, Readmitted, Unregistered, Reserved, Preempted, Cleared, Marked, Moved, Introduced:
 		return true
 	}
 	return false

@@ -2,12 +2,14 @@ package commands
 
 import (
 	"encoding/json"
+	"errors"
 	"strconv"
 	"strings"
 
 	"github.com/urfave/cli/v2"
 
 	"lunguard/cluster"
+	"lunguard/vg"
 )
 
 func prCheck() *applet {
@@ -16,6 +18,7 @@ func prCheck() *applet {
 		summary: "is every LUN, path and key as it should be?",
 		usage: `
 usage: pr_check [-v] [--json] [--repair] [-C FILE] [-n NODE] [--timeout SECONDS] [PACKAGE...]
+       pr_check --repair --device DEVICE [-v] [-C FILE] [-n NODE] [--timeout SECONDS]
 
 Compares every LUN and path of the packages with the config and with each
 other. Without PACKAGE, all packages of the config that this node may run.
@@ -24,10 +27,13 @@ other. Without PACKAGE, all packages of the config that this node may run.
   --repair       register this node's missing paths, where its key is still
                  registered on another path or LUN, and reserve a LUN that has
                  registrations but no reservation; then check again
+  --device DEVICE
+                 with --repair: a path has come back; register it if this node's
+                 key is still registered on another path of its LUN. For udev
 ` + packageOptions + `
 
 exit status: 0 all is well; 1 something is wrong; 2 the state of a LUN is unknown`,
-		flags: append(packageFlags(), &cli.BoolFlag{Name: "json"}, &cli.BoolFlag{Name: "repair"}),
+		flags: append(packageFlags(), &cli.BoolFlag{Name: "json"}, &cli.BoolFlag{Name: "repair"}, &cli.StringFlag{Name: "device"}),
 		run:   runCheck,
 	}
 }
@@ -60,6 +66,12 @@ func runCheck(c *call) error {
 		return err
 	}
 	names := c.operands()
+	if device := c.flags.String("device"); device != "" {
+		if !c.flags.Bool("repair") || len(names) > 0 {
+			return usagef("--device goes with --repair, and without packages")
+		}
+		return c.readmit(conf, host, node, device)
+	}
 	if len(names) == 0 {
 		for _, p := range conf.Packages {
 			if p.RunsOn(node.Name) {
@@ -99,6 +111,38 @@ func runCheck(c *call) error {
 	}
 	c.printChecked(all)
 	return nil
+}
+
+// readmit registers a path that has come back. Which package the LUN belongs to
+// does not matter, and the package's other LUNs need not be there: the key on
+// another path is the proof that this node runs what is on it.
+func (c *call) readmit(conf *cluster.Config, host vg.Host, node cluster.Node, device string) error {
+	if !strings.HasPrefix(device, "/") {
+		// udev names devices without the folder.
+		device = "/dev/" + device
+	}
+	disk, err := host.Disk(device)
+	if err != nil {
+		return err
+	}
+	o, err := c.openOptions()
+	if err != nil {
+		return err
+	}
+	o.own = node.Key
+	lun, err := o.openDisk(c.ctx, host, disk, c.warnErr)
+	if err != nil {
+		return errors.Join(err, o.Close())
+	}
+	run := &cluster.Run{Config: conf, Package: &cluster.Package{Type: cluster.MultiNode}, Node: node, LUNs: []*cluster.LUN{lun}}
+	c.follow(run, o)
+	paths, err := run.Readmit(c.ctx)
+	for _, p := range paths {
+		if !o.rehearse {
+			c.printf("%s: registered again\n", p)
+		}
+	}
+	return errors.Join(err, o.Close())
 }
 
 // judge turns a report into output and raises the exit status by what it

@@ -281,6 +281,8 @@ func eventWords(conf *cluster.Config, e cluster.Event) string {
 	switch e.Action {
 	case cluster.Registered:
 		return where + ": REGISTER AND IGNORE EXISTING KEY " + key
+	case cluster.Readmitted:
+		return where + ": REGISTER " + key
 	case cluster.Unregistered:
 		return where + ": REGISTER 0 in place of " + key
 	case cluster.Reserved:

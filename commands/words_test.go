@@ -184,7 +184,7 @@ func TestEventWords(t *testing.T) {
 	conf := &cluster.Config{Nodes: []cluster.Node{{Name: "jack3", Key: 1}, {Name: "jack4", Key: 2}}}
 	reason := errors.Unwrap(failed("", "/dev/sdb", answered{reply: scsi.Reply{Host: scsi.HostNoConnect}}))
 	for _, a := range []cluster.Action{
-		cluster.Registered, cluster.Unregistered, cluster.Reserved, cluster.Preempted, cluster.Cleared,
+		cluster.Registered, cluster.Readmitted, cluster.Unregistered, cluster.Reserved, cluster.Preempted, cluster.Cleared,
 		cluster.PathFailed, cluster.NotPersistent, cluster.PathsMissing, cluster.PerHost, cluster.Kept,
 	} {
 		e := cluster.Event{Action: a, LUN: "/dev/sda", Path: "/dev/sdb", Key: 1, Victim: 2, Err: reason}
