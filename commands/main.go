@@ -19,7 +19,8 @@ const self = "lunguard"
 func applets() []*applet {
 	return []*applet{
 		vgPrKey(), prCleanup(), prStart(), prHalt(), prFence(), prCheck(), sgPersist(),
-		cmCheckConf(), cmApplyConf(), cmViewCl(), cmGetPkgEnv(), lunguard(),
+		cmCheckConf(), cmApplyConf(), cmViewCl(), cmGetPkgEnv(),
+		cmRunPkg(), cmHaltPkg(), prCntl(), lunguard(),
 	}
 }
 

@@ -35,6 +35,7 @@ func (n *Node) Env() []string {
 		"LVM_SYSTEM_DIR="+n.dir(),
 		"SG_NODE="+n.Name,
 		"LUNGUARD_CONF="+n.ConfigFile(),
+		"LUNGUARD_RUN="+filepath.Join(n.dir(), "run"),
 	)
 }
 

@@ -1,0 +1,104 @@
+package commands
+
+import (
+	"context"
+
+	"lunguard/cluster"
+	"lunguard/commands/runpkg"
+)
+
+func cmHaltPkg() *applet {
+	return &applet{
+		name:    "cmhaltpkg",
+		summary: "halt packages on this node",
+		usage: `
+usage: cmhaltpkg [-v] [-n NODE] [-C FILE] [--dry-run] [--timeout SECONDS]
+                 PACKAGE...
+
+Halts each package on this node: services, external_scripts, file systems,
+volume groups, reservations, external_pre_scripts; or the halt_script of a
+legacy package, and the reservations. It goes on after a step that fails, but
+gives the reservations up only if nothing of the package can write any more.
+` + jobOptions + `
+
+exit status: 0 nothing of them is left here; 1 a step failed; 128 + N ended by
+signal N`,
+		flags: jobFlags(),
+		run: func(c *call) error {
+			halted := false
+			return c.eachJob(func(j *job, ctx context.Context) error {
+				did, err := j.halt(ctx)
+				halted = halted || did
+				return err
+			}, func() {
+				if halted {
+					c.printf("One or more packages or package instances have been halted.\n")
+				}
+				c.printf("cmhaltpkg: Completed successfully on all packages specified\n")
+			})
+		},
+	}
+}
+
+// halt halts one package; halted tells whether there was anything to halt.
+func (j *job) halt(ctx context.Context) (halted bool, err error) {
+	rehearsal := j.c.flags.Bool("dry-run")
+	state := j.peek()
+	if !rehearsal {
+		if err := j.open(); err != nil {
+			return false, err
+		}
+		defer j.close()
+		state = j.runner.State
+	}
+	down, err := j.isDown(ctx, state)
+	switch {
+	case err != nil:
+		return false, err
+	case down:
+		j.c.printf("Package %s is not running on node %s\n", j.pkg.Name, j.node.Name)
+		return false, nil
+	case rehearsal:
+		return false, j.rehearse(ctx, runpkg.Stop)
+	}
+	j.c.printf("Halting package %s on node %s\n", j.pkg.Name, j.node.Name)
+	if err := j.followed(func() error { return j.runner.Halt(ctx) }); err != nil {
+		return false, err
+	}
+	j.c.printf("Successfully halted package %s on node %s\n", j.pkg.Name, j.node.Name)
+	return true, nil
+}
+
+// isDown reports whether nothing of the package is here: it was not started
+// since the boot, and has no registration of this node.
+func (j *job) isDown(ctx context.Context, state phaser) (bool, error) {
+	phase, err := state.Phase()
+	if err != nil {
+		return false, &stateError{err}
+	}
+	if phase != runpkg.Down {
+		return false, nil
+	}
+	who, err := j.look(ctx)
+	switch {
+	case err != nil:
+		return false, err
+	case who.own > 0:
+		return false, nil
+	case j.pkg.Type == cluster.Failover && len(who.others) > 0:
+		return false, &elsewhereError{pkg: j.pkg.Name, node: j.node.Name, others: who.others, halt: true}
+	}
+	return true, nil
+}
+
+// release gives the reservations up. Reservations that were turned off after
+// the start are given up, too, where that can be done: left, they would keep
+// every node out that makes none.
+func (j *job) release(ctx context.Context) error {
+	err := j.onLUNs(ctx, func(run *cluster.Run) error { return run.Halt(ctx) })
+	if err != nil && j.conf.PRDisabled {
+		j.c.warnErr(err)
+		return nil
+	}
+	return err
+}

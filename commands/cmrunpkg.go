@@ -1,0 +1,290 @@
+package commands
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/urfave/cli/v2"
+
+	"lunguard/cluster"
+	"lunguard/commands/runpkg"
+)
+
+const jobOptions = `
+  -v             show the package's log as it is written
+  -n NODE        refuse to work on any other node than this
+  -C FILE        cluster config (else $LUNGUARD_CONF, /etc/lunguard/cluster.conf)
+  --dry-run      list the steps and each SCSI command that would be sent, and do
+                 nothing
+  --timeout S    time for one command to a device, retries included (60)
+  --sim DIR      work on the LUNs of a simulated host (else $LUNGUARD_SIM)`
+
+func cmRunPkg() *applet {
+	return &applet{
+		name:    "cmrunpkg",
+		summary: "start packages on this node",
+		usage: `
+usage: cmrunpkg [-v] [-n NODE] [-C FILE] [--takeover] [--dry-run]
+                [--timeout SECONDS] PACKAGE...
+
+Starts each package on this node: external_pre_scripts, reservations, volume
+groups, file systems, external_scripts, services; or reservations and the
+run_script of a legacy package. A step that fails undoes those before it.
+
+  --takeover     start a package although another node has its LUNs: that node
+                 must be dead, it is cut off from them
+` + jobOptions + `
+  --supervise F  what cmrunpkg starts for each service; not for people
+
+exit status: 0 all run here; 1 failed, do not retry elsewhere; 2 failed, and
+another node may try; 128 + N ended by signal N`,
+		flags: append(jobFlags(), &cli.BoolFlag{Name: "takeover"}, &cli.StringFlag{Name: "supervise"}),
+		run: func(c *call) error {
+			if record := c.flags.String("supervise"); record != "" {
+				return runpkg.Supervise(record)
+			}
+			return c.eachJob((*job).start, func() { c.printf("cmrunpkg: All specified packages are running\n") })
+		},
+	}
+}
+
+func jobFlags() []cli.Flag {
+	node := &cli.StringSliceFlag{Name: "node", Aliases: []string{"n"}}
+	return []cli.Flag{verboseFlag(), configFlag(), node, dryRunFlag(), timeoutFlag(), simFlag()}
+}
+
+// eachJob works on the packages of the command line, one after the other. One
+// that fails does not keep the others from theirs. If none fails, the end says
+// so.
+func (c *call) eachJob(work func(*job, context.Context) error, end func()) error {
+	conf, err := c.config()
+	if err != nil {
+		return err
+	}
+	host, err := c.host()
+	if err != nil {
+		return err
+	}
+	node, err := c.here(conf, host)
+	if err != nil {
+		return err
+	}
+	packages, err := c.named(conf)
+	if err != nil {
+		return err
+	}
+	ctx, stop := untilSignal(c.ctx)
+	defer stop()
+	for i, pkg := range packages {
+		if ctx.Err() != nil {
+			c.fail(&notBegunError{packages[i:]})
+			break
+		}
+		j, err := c.newJob(conf, host, node, pkg)
+		if err != nil {
+			c.fail(&jobError{pkg: pkg.Name, err: err})
+			continue
+		}
+		j.fail(work(j, ctx))
+	}
+	if sig, ok := context.Cause(ctx).(*signalError); ok {
+		c.status = sig.status()
+		return nil
+	}
+	if c.status == exitOK && !c.flags.Bool("dry-run") {
+		end()
+	}
+	return nil
+}
+
+// named lists the packages of the command line, once each. If one does not
+// exist, nothing is done with any.
+func (c *call) named(conf *cluster.Config) ([]*cluster.Package, error) {
+	if len(c.operands()) == 0 {
+		return nil, usagef("a package is missing")
+	}
+	var list []*cluster.Package
+	for _, name := range c.operands() {
+		pkg, err := conf.Package(name)
+		if err != nil {
+			return nil, err
+		}
+		if !slices.Contains(list, pkg) {
+			list = append(list, pkg)
+		}
+	}
+	return list, nil
+}
+
+// start starts one package.
+func (j *job) start(ctx context.Context) error {
+	if !j.pkg.RunsOn(j.node.Name) {
+		return &cluster.NotMemberError{Node: j.node.Name, Package: j.pkg}
+	}
+	if j.c.flags.Bool("dry-run") {
+		return j.rehearseStart(ctx)
+	}
+	if err := j.open(); err != nil {
+		return err
+	}
+	defer j.close()
+	up, err := j.mayStart(ctx, j.runner.State)
+	if err != nil {
+		return err
+	}
+	if up {
+		j.c.printf("Package %s is already running on node %s\n", j.pkg.Name, j.node.Name)
+		for _, how := range j.runner.Ended() {
+			j.c.warn("package %s runs without service %s", j.pkg.Name, how)
+		}
+		return nil
+	}
+	j.c.printf("Running package %s on node %s\n", j.pkg.Name, j.node.Name)
+	if err := j.followed(func() error { return j.runner.Start(ctx) }); err != nil {
+		return err
+	}
+	j.c.printf("Successfully started package %s on node %s\n", j.pkg.Name, j.node.Name)
+	return nil
+}
+
+// rehearseStart lists what a start would do.
+func (j *job) rehearseStart(ctx context.Context) error {
+	up, err := j.mayStart(ctx, j.peek())
+	switch {
+	case err != nil:
+		return err
+	case up:
+		j.c.printf("Package %s is already running on node %s\n", j.pkg.Name, j.node.Name)
+		return nil
+	}
+	return j.rehearse(ctx, runpkg.Start)
+}
+
+// phaser tells how far a package is on this host.
+type phaser interface{ Phase() (runpkg.Phase, error) }
+
+// mayStart judges whether the package can be started, or is up here already.
+func (j *job) mayStart(ctx context.Context, state phaser) (up bool, err error) {
+	phase, err := state.Phase()
+	if err != nil {
+		return false, &stateError{err}
+	}
+	if phase != runpkg.Down && phase != runpkg.Up {
+		return false, &halfUpError{j.pkg.Name, j.node.Name, phase}
+	}
+	who, err := j.look(ctx)
+	if err != nil {
+		return false, err
+	}
+	if phase == runpkg.Up {
+		if who.own < who.luns {
+			return false, &cutOffError{j.pkg.Name, j.node.Name, who.others}
+		}
+		return true, nil
+	}
+	if err := j.free(who); err != nil {
+		return false, err
+	}
+	j.runner.Kept = j.keptWords(who)
+	return false, nil
+}
+
+// free refuses a failover package that another node has. To take it away is a
+// decision that only people can make: the other node may be well.
+func (j *job) free(who standing) error {
+	if j.pkg.Type == cluster.Failover && len(who.others) > 0 && !j.c.flags.Bool("takeover") {
+		return &elsewhereError{pkg: j.pkg.Name, node: j.node.Name, others: who.others}
+	}
+	return nil
+}
+
+// keptWords tells why a start that fails has to leave the reservations as they
+// are then: to whom the LUNs belonged before, they would be open again, and
+// that node may only hang. A multi-node package's are the other nodes', too,
+// and a halt leaves them theirs.
+func (j *job) keptWords(who standing) string {
+	switch {
+	case j.pkg.Type == cluster.Failover && len(who.others) > 0:
+		return "given up, the LUNs would be open to " + strings.Join(who.others, ", ") + ", from which they were taken"
+	case who.own > 0:
+		return "this node had them before"
+	}
+	return ""
+}
+
+// reserve makes the reservations. Who has the LUNs is looked at once more: the
+// scripts that come before may have taken long.
+func (j *job) reserve(ctx context.Context) error {
+	return j.onLUNs(ctx, func(run *cluster.Run) error {
+		who, err := standingOf(run, run.Show(ctx))
+		if err == nil {
+			err = j.free(who)
+		}
+		if err != nil {
+			return err
+		}
+		return run.Start(ctx)
+	})
+}
+
+// elsewhereError says that other nodes have a package.
+type elsewhereError struct {
+	pkg, node string
+	others    []string
+	// halt says that it was to be halted.
+	halt bool
+}
+
+func (e *elsewhereError) Error() string {
+	return fmt.Sprintf("package %s is running on node %s", e.pkg, strings.Join(e.others, ", "))
+}
+
+func (e *elsewhereError) message() message {
+	m := message{text: e.Error(), status: exitFailed}
+	m.hint = "halt it there with cmhaltpkg, or, if that node is dead, take the package with --takeover"
+	if e.halt {
+		m.hint = "run cmhaltpkg there; if that node is dead, pr_fence takes its registrations off"
+	}
+	return m
+}
+
+// halfUpError says that something of a package is left on this node.
+type halfUpError struct {
+	pkg, node string
+	phase     runpkg.Phase
+}
+
+func (e *halfUpError) Error() string {
+	how := "its last start or halt failed"
+	switch e.phase {
+	case runpkg.Starting:
+		how = "its start did not come to an end"
+	case runpkg.Halting:
+		how = "its halt did not come to an end"
+	}
+	return fmt.Sprintf("something of package %s may be left on node %s, %s", e.pkg, e.node, how)
+}
+
+func (e *halfUpError) message() message {
+	return message{text: e.Error(), hint: "see its log, then halt it with cmhaltpkg", status: exitFailed}
+}
+
+// cutOffError says that a package which was started here has lost its LUNs.
+type cutOffError struct {
+	pkg, node string
+	others    []string
+}
+
+func (e *cutOffError) Error() string {
+	text := fmt.Sprintf("package %s was started on node %s, but not all its LUNs are registered for it any more", e.pkg, e.node)
+	if len(e.others) > 0 {
+		text += "; it is on node " + strings.Join(e.others, ", ")
+	}
+	return text
+}
+
+func (e *cutOffError) message() message {
+	return message{text: e.Error(), hint: "pr_check shows what is wrong; what is left of it here goes with cmhaltpkg", status: exitFailed}
+}

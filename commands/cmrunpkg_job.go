@@ -1,0 +1,411 @@
+package commands
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"syscall"
+	"time"
+
+	"lunguard/cluster"
+	"lunguard/commands/runpkg"
+	"lunguard/vg"
+)
+
+// Where packages are remembered and have their logs.
+const (
+	runVariable   = "LUNGUARD_RUN"
+	defaultRun    = "/run/lunguard"
+	defaultRunLog = "/var/log/lunguard"
+)
+
+// job is one package that is started or halted on this node.
+type job struct {
+	c      *call
+	conf   *cluster.Config
+	host   vg.Host
+	node   cluster.Node
+	pkg    *cluster.Package
+	runner *runpkg.Runner
+	// states is the folder in which packages are remembered, logs the one of
+	// logs that have no name.
+	states, logs string
+	ownLog       bool
+}
+
+// newJob prepares for a package. Nothing is opened yet.
+func (c *call) newJob(conf *cluster.Config, host vg.Host, node cluster.Node, pkg *cluster.Package) (*job, error) {
+	run, logs, simulated, err := c.runFolders()
+	if err != nil {
+		return nil, err
+	}
+	env, err := c.scriptEnv(run)
+	if err != nil {
+		return nil, err
+	}
+	j := &job{c: c, conf: conf, host: host, node: node, pkg: pkg, states: filepath.Join(run, "packages"), logs: logs}
+	j.runner = &runpkg.Runner{Package: pkg, Node: node.Name, Env: env, Reserve: j.reserve, Release: j.release}
+	if conf.PRDisabled {
+		j.runner.Reserve = func(context.Context) error { return nil }
+	}
+	if !simulated {
+		j.runner.Mounts = func() ([]string, error) { return runpkg.Mounts("/proc/self/mountinfo") }
+		j.runner.InUse = runpkg.InUse
+		j.runner.Active = func(group string) ([]string, error) { return runpkg.ActiveVolumes("/sys/block", group) }
+	}
+	exe, err := os.Executable()
+	if err != nil {
+		return nil, err
+	}
+	j.runner.Supervisor = []string{exe, "cmrunpkg", "--supervise"}
+	name, named, err := j.runner.LogName(logs)
+	j.runner.LogFile, j.ownLog = name, !named
+	return j, err
+}
+
+// runFolders are the folder of what is remembered, and that of logs. A
+// simulated host has its own.
+func (c *call) runFolders() (run, logs string, simulated bool, err error) {
+	sim := c.flags.String("sim")
+	if sim == "" {
+		sim = c.getenv(simVariable)
+	}
+	run, logs, simulated = defaultRun, defaultRunLog, sim != ""
+	switch dir := c.getenv(runVariable); {
+	case dir != "":
+		run = dir
+	case simulated:
+		run = filepath.Join(sim, "run")
+	default:
+		return run, logs, simulated, nil
+	}
+	run, err = filepath.Abs(run)
+	return run, filepath.Join(run, "log"), simulated, err
+}
+
+// scriptEnv is what scripts get of our environment. Commands of this binary
+// that they run find the same config and host, from any folder.
+func (c *call) scriptEnv(run string) ([]string, error) {
+	conf, _ := c.configPath()
+	sim := c.flags.String("sim")
+	if sim == "" {
+		sim = c.getenv(simVariable)
+	}
+	env := slices.DeleteFunc(os.Environ(), func(v string) bool {
+		name, _, _ := strings.Cut(v, "=")
+		return name == configVariable || name == simVariable || name == runVariable
+	})
+	for name, path := range map[string]string{configVariable: conf, simVariable: sim, runVariable: run} {
+		if path == "" || name == runVariable && path == defaultRun {
+			continue
+		}
+		abs, err := filepath.Abs(path)
+		if err != nil {
+			return nil, err
+		}
+		env = append(env, name+"="+abs)
+	}
+	return env, nil
+}
+
+// here is this node, which -n has to name if it is given: a package is started
+// by the node that is to run it.
+func (c *call) here(conf *cluster.Config, host vg.Host) (cluster.Node, error) {
+	name := c.getenv("SG_NODE")
+	if name == "" {
+		var err error
+		if name, err = host.Hostname(); err != nil {
+			return cluster.Node{}, err
+		}
+	}
+	for _, asked := range c.flags.StringSlice("node") {
+		if _, err := conf.Node(asked); err != nil {
+			return cluster.Node{}, err
+		}
+		if asked != name {
+			return cluster.Node{}, &otherNodeError{asked, name}
+		}
+	}
+	return conf.Node(name)
+}
+
+// open takes hold of the package on this host.
+func (j *job) open() error {
+	var err error
+	if j.runner.State, err = runpkg.OpenState(j.states, j.pkg.Name); err != nil {
+		return &stateError{err}
+	}
+	if j.runner.Log, err = runpkg.OpenLog(j.runner.LogFile, j.node.Name, j.ownLog); err != nil {
+		return errors.Join(&stateError{err}, j.runner.State.Close())
+	}
+	return nil
+}
+
+func (j *job) close() {
+	j.runner.Log.Close()
+	j.runner.State.Close()
+}
+
+// followed shows the log while f works, if that was asked for.
+func (j *job) followed(f func() error) error {
+	if j.c.verbose() {
+		stop := j.runner.Log.Follow(j.c.Out)
+		defer stop()
+	}
+	return f()
+}
+
+// peek is the state for who only wants to look.
+func (j *job) peek() phaser { return peeked{j} }
+
+type peeked struct{ *job }
+
+func (p peeked) Phase() (runpkg.Phase, error) { return runpkg.Peek(p.states, p.pkg.Name) }
+
+// rehearse lists the steps, and at that of the reservations what would be sent.
+func (j *job) rehearse(ctx context.Context, a runpkg.Action) error {
+	steps, err := j.runner.Plan(a)
+	if err != nil {
+		return err
+	}
+	protocol := j.reserve
+	if a == runpkg.Stop {
+		protocol = j.release
+	}
+	for i, s := range steps {
+		j.c.printf("%d. %s\n", i+1, s.Text)
+		if !s.Reservations || j.conf.PRDisabled && a == runpkg.Start {
+			continue
+		}
+		if err := protocol(ctx); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// standing is who has the LUNs of a package.
+type standing struct {
+	// luns is their number, own on how many this node's key is.
+	luns, own int
+	// others are the other nodes that are registered on one.
+	others []string
+}
+
+// standingOf judges what was read. Errors: *cluster.LUNError, or
+// *cluster.ForeignKeyError, joined.
+func standingOf(run *cluster.Run, list []cluster.Status) (standing, error) {
+	who := standing{luns: len(list)}
+	var errs []error
+	for _, s := range list {
+		if s.Err != nil {
+			errs = append(errs, s.Err)
+			continue
+		}
+		keys := s.State.Keys()
+		if held := s.State.Reservation; held != nil && held.Key != 0 {
+			keys = append(keys, held.Key)
+		}
+		if foreign := run.Config.Foreign(keys); len(foreign) > 0 {
+			errs = append(errs, &cluster.ForeignKeyError{LUN: s.LUN, Keys: slices.Compact(foreign)})
+		}
+		mine := false
+		for _, k := range keys {
+			n, ok := run.Config.NodeOf(k)
+			mine = mine || n.Name == run.Node.Name
+			if ok && n.Name != run.Node.Name && !slices.Contains(who.others, n.Name) {
+				who.others = append(who.others, n.Name)
+			}
+		}
+		if mine {
+			who.own++
+		}
+	}
+	return who, errors.Join(errs...)
+}
+
+// look reads who has the LUNs. With reservations turned off nobody has them.
+func (j *job) look(ctx context.Context) (who standing, err error) {
+	if j.conf.PRDisabled {
+		j.c.warn("FORCED_PR_DISABLE is set in %s: nothing is protected", j.conf.Path)
+		return standing{}, nil
+	}
+	// What is wrong with paths is said when they are used.
+	quiet := *j.c
+	quiet.ctx, quiet.Out, quiet.Err = ctx, io.Discard, io.Discard
+	err = quiet.withPackage(j.conf, j.host, j.node, j.pkg, func(run *cluster.Run, _ *opened) (err error) {
+		who, err = standingOf(run, run.Show(ctx))
+		return err
+	})
+	if err == nil && who.luns == 0 {
+		j.c.warn("package %s has no vg and no pv line in %s: nothing is protected", j.pkg.Name, j.conf.Path)
+	}
+	return who, err
+}
+
+// onLUNs runs a protocol on the package. What it changes goes into the log,
+// warnings to the terminal as well.
+func (j *job) onLUNs(ctx context.Context, protocol func(*cluster.Run) error) error {
+	c := *j.c
+	c.ctx = ctx
+	return c.withPackage(j.conf, j.host, j.node, j.pkg, func(run *cluster.Run, o *opened) error {
+		if !o.rehearse {
+			c.logTo(run, j.runner.Log.Say)
+		}
+		return protocol(run)
+	})
+}
+
+// logTo makes the run tell each change and each warning in a log.
+func (c *call) logTo(run *cluster.Run, say func(format string, args ...any)) {
+	var mu sync.Mutex
+	run.Log = func(e cluster.Event) {
+		mu.Lock()
+		defer mu.Unlock()
+		text := eventWords(run.Config, e)
+		if e.Change() {
+			text += outcomeWords(e)
+		} else if e.Action != cluster.NothingLeft && !c.verbose() {
+			c.warn("%s", text)
+		}
+		say("%s", text)
+	}
+}
+
+// fail reports what went wrong with the package.
+func (j *job) fail(err error) {
+	for _, leaf := range leaves(err) {
+		step, ok := leaf.(*runpkg.StepError)
+		if ok && step.Reservations {
+			j.c.fail(step.Err)
+			continue
+		}
+		j.c.fail(&jobError{j.pkg.Name, j.runner.LogFile, leaf})
+	}
+}
+
+// jobError is something that went wrong with a package.
+type jobError struct {
+	pkg string
+	// log is where there is more about it.
+	log string
+	err error
+}
+
+func (e *jobError) Error() string { return "package " + e.pkg + ": " + e.err.Error() }
+
+// Unwrap gives the reason.
+func (e *jobError) Unwrap() error { return e.err }
+
+func (e *jobError) message() message {
+	m := message{text: e.Error(), status: exitFailed}
+	var own interface{ message() message }
+	switch err := e.err.(type) {
+	case *runpkg.StepError:
+		m.hint = "see " + e.log
+		if err.Elsewhere() {
+			m.status = exitNode
+		}
+	case *runpkg.KeptError, *runpkg.UnfinishedError:
+		m.hint = "see what holds the package up, then run cmhaltpkg again"
+	case *runpkg.ParameterError, *runpkg.BusyError:
+	default:
+		if errors.As(e.err, &own) {
+			return own.message()
+		}
+		return words(e.err)
+	}
+	return m
+}
+
+// stateError says that the package cannot be remembered, or logged.
+type stateError struct{ err error }
+
+func (e *stateError) Error() string { return e.err.Error() }
+
+// Unwrap gives the reason.
+func (e *stateError) Unwrap() error { return e.err }
+
+func (e *stateError) message() message {
+	m := message{text: e.Error(), status: exitFailed}
+	for _, reason := range []error{runpkg.ErrNotTrusted, runpkg.ErrSymlink, runpkg.ErrNotFile, runpkg.ErrNotFolder} {
+		if errors.Is(e, reason) {
+			m.hint = "nobody but the user who runs it may be able to change it; " + runVariable + " or script_log_file names another"
+		}
+	}
+	if errors.Is(e, os.ErrPermission) {
+		m.hint = "run it as root"
+	}
+	return m
+}
+
+// otherNodeError says that a command has to be run on another node.
+type otherNodeError struct{ asked, here string }
+
+func (e *otherNodeError) Error() string {
+	return fmt.Sprintf("run it on %s, this is node %s", e.asked, e.here)
+}
+
+func (e *otherNodeError) message() message {
+	return message{text: e.Error(), hint: "a package is started and halted by the node that runs it", status: exitFailed}
+}
+
+// notBegunError says which packages were not looked at.
+type notBegunError struct{ packages []*cluster.Package }
+
+func (e *notBegunError) Error() string {
+	names := make([]string, len(e.packages))
+	for i, p := range e.packages {
+		names[i] = p.Name
+	}
+	return "not begun: " + strings.Join(names, ", ")
+}
+
+// signalError says that a signal has come.
+type signalError struct{ sig syscall.Signal }
+
+func (e *signalError) Error() string { return "ended by signal " + e.sig.String() }
+
+// status is the exit status that a shell would see.
+func (e *signalError) status() int { return 128 + int(e.sig) }
+
+// untilSignal ends a context at the first signal that asks for the end. Those
+// that come later change nothing: then all is being undone.
+func untilSignal(parent context.Context) (context.Context, func()) {
+	ctx, cancel := context.WithCancelCause(context.WithoutCancel(parent))
+	signals := make(chan os.Signal, 1)
+	signal.Notify(signals, syscall.SIGINT, syscall.SIGTERM)
+	if !signal.Ignored(syscall.SIGHUP) {
+		signal.Notify(signals, syscall.SIGHUP)
+	}
+	// Whoever reads what we say may go away; that must not kill us halfway.
+	// Ignored, it would be ignored by what we start as well.
+	signal.Notify(make(chan os.Signal, 1), syscall.SIGPIPE)
+	done := make(chan struct{})
+	go func() {
+		select {
+		case sig := <-signals:
+			cancel(&signalError{sig.(syscall.Signal)})
+		case <-parent.Done():
+			// It may be for the signal that comes to us at the same moment.
+			select {
+			case sig := <-signals:
+				cancel(&signalError{sig.(syscall.Signal)})
+			case <-time.After(100 * time.Millisecond):
+				cancel(context.Cause(parent))
+			}
+		case <-done:
+		}
+	}()
+	return ctx, func() {
+		signal.Stop(signals)
+		close(done)
+	}
+}

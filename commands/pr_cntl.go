@@ -1,0 +1,200 @@
+package commands
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/user"
+	"strings"
+	"time"
+
+	"lunguard/cluster"
+	"lunguard/commands/runpkg"
+	"lunguard/scsi"
+)
+
+// cntlAction is what an external script is asked to do.
+type cntlAction string
+
+// Actions of the contract of external scripts.
+const (
+	cntlStart    cntlAction = "start"
+	cntlStop     cntlAction = "stop"
+	cntlValidate cntlAction = "validate"
+)
+
+func prCntl() *applet {
+	return &applet{
+		name:    "pr_cntl",
+		summary: "reservations of a package, as an external script",
+		usage: `
+usage: pr_cntl [-v] [--dry-run] [-C FILE] [-n NODE] [--timeout SECONDS]
+               start|stop|validate [PACKAGE]
+
+What pr_start and pr_halt do, by the contract of external scripts of packages.
+PACKAGE is $SG_PACKAGE, or $SG_PACKAGE_NAME, or else the operand. Messages are
+appended to $SG_SCRIPT_LOG_FILE if it is set.
+
+  start          reserve the LUNs of the package for this node
+  stop           give them up
+  validate       is the config good, and can each LUN be found, read and
+                 reserved, and has it no foreign key? Changes nothing
+` + packageOptions + `
+
+exit status: 0 done; 1 failed, do not retry elsewhere; 2 failed on this node;
+for validate, 1 and 2 are the same`,
+		flags: packageFlags(),
+		run:   runCntl,
+	}
+}
+
+func runCntl(c *call) error {
+	ops := c.operands()
+	if len(ops) == 0 {
+		return usagef("start, stop or validate is missing")
+	}
+	action := cntlAction(ops[0])
+	switch action {
+	case cntlStart, cntlStop, cntlValidate:
+	default:
+		return usagef("%q: start, stop or validate was expected", ops[0])
+	}
+	name, err := c.cntlPackage(ops[1:])
+	if err != nil {
+		return err
+	}
+	log, err := c.cntlLog()
+	if err != nil {
+		// A log that cannot be written is no reason not to protect anything.
+		c.warn("%v", err)
+	} else if log != nil {
+		// It ends with the process: the errors of this call are still to come.
+		c.Out, c.Err = log, log
+		// Nobody watches, and whoever reads it later wants to know it all.
+		if err := c.flags.Set("verbose", "true"); err != nil {
+			return err
+		}
+	}
+	return c.cntl(action, name)
+}
+
+// cntlPackage is the package that the surroundings, or else the operand, name.
+func (c *call) cntlPackage(ops []string) (string, error) {
+	if len(ops) > 1 {
+		return "", usagef("one package was expected, not %d", len(ops))
+	}
+	for _, name := range append([]string{c.getenv("SG_PACKAGE"), c.getenv("SG_PACKAGE_NAME")}, ops...) {
+		if name != "" {
+			return name, nil
+		}
+	}
+	return "", usagef("a package is missing")
+}
+
+func (c *call) cntl(action cntlAction, name string) error {
+	conf, host, node, err := c.surroundings()
+	if err != nil {
+		return err
+	}
+	pkg, err := conf.Package(name)
+	if err != nil {
+		return err
+	}
+	if conf.PRDisabled && action != cntlStop {
+		c.warn("FORCED_PR_DISABLE is set in %s: nothing is protected", conf.Path)
+		return nil
+	}
+	if action == cntlValidate && !pkg.RunsOn(node.Name) {
+		return &cluster.NotMemberError{Node: node.Name, Package: pkg}
+	}
+	return c.onPackage(conf, host, node, pkg, func(run *cluster.Run) error {
+		if len(run.LUNs) == 0 {
+			c.warn("package %s has no vg and no pv line in %s: nothing is protected", pkg.Name, conf.Path)
+		}
+		switch action {
+		case cntlStart:
+			return run.Start(c.ctx)
+		case cntlStop:
+			return run.Halt(c.ctx)
+		}
+		return c.validateLUNs(run)
+	})
+}
+
+// validateLUNs finds what would keep a start from succeeding. What only makes
+// it worse, such as a dead path, is a warning.
+func (c *call) validateLUNs(run *cluster.Run) error {
+	errs := []error{validateNames(run.LUNs)}
+	for _, rep := range run.Check(c.ctx) {
+		caps := rep.Capabilities
+		if caps != nil && !caps.Supports(scsi.WriteExclusiveRegistrantsOnly) {
+			errs = append(errs, &cluster.LUNError{LUN: rep.LUN, Err: cluster.ErrNoReservationType})
+		}
+		for _, f := range rep.Findings {
+			switch f.Kind {
+			case cluster.Unreadable:
+				errs = append(errs, f.Err)
+			case cluster.ForeignKeys:
+				errs = append(errs, &cluster.ForeignKeyError{LUN: rep.LUN, Keys: f.Keys})
+			default:
+				c.warn("%s: %s", rep.LUN, findingWords(run.Config, rep, f))
+			}
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// validateNames refuses LUNs that no start could tell apart, or order.
+func validateNames(luns []*cluster.LUN) error {
+	first := map[string]string{}
+	for _, l := range luns {
+		switch other, twice := first[l.WWID]; {
+		case l.WWID == "" && len(luns) > 1:
+			return &cluster.LUNError{LUN: l.Name, Err: cluster.ErrNoWWID}
+		case twice:
+			return &cluster.SharedLUNError{Names: []string{other, l.Name}, WWID: l.WWID}
+		}
+		first[l.WWID] = l.Name
+	}
+	return nil
+}
+
+// cntlLog is the log that messages go to, nil if there is none.
+func (c *call) cntlLog() (io.Writer, error) {
+	path := c.getenv("SG_SCRIPT_LOG_FILE")
+	if path == "" {
+		return nil, nil
+	}
+	node := c.getenv("SG_NODE")
+	if node == "" {
+		node, _ = os.Hostname()
+	}
+	log, err := runpkg.OpenLog(path, node, false)
+	if err != nil {
+		return nil, err
+	}
+	name := "root"
+	if u, err := user.Current(); err == nil {
+		name = u.Username
+	}
+	return &logLines{w: log, prog: c.prog() + ": ", who: fmt.Sprintf("%s@%s %s[%d]: ", name, node, c.prog(), os.Getpid())}, nil
+}
+
+// logLines writes lines as module scripts do, with the time and who it was.
+// Each write is one or more whole lines.
+type logLines struct {
+	w         io.Writer
+	prog, who string
+}
+
+func (l *logLines) Write(text []byte) (int, error) {
+	var b strings.Builder
+	for line := range strings.Lines(string(text)) {
+		b.WriteString(time.Now().Format(time.Stamp) + " " + l.who + strings.TrimPrefix(line, l.prog))
+	}
+	if _, err := io.WriteString(l.w, b.String()); err != nil {
+		return 0, err
+	}
+	return len(text), nil
+}

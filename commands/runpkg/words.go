@@ -1,0 +1,103 @@
+package runpkg
+
+import (
+	"errors"
+	"os"
+	"strings"
+)
+
+// errQuote says that a quote is not closed.
+var errQuote = errors.New("a closing quote was expected")
+
+// splitWords takes a command line apart as a shell does, at blanks that are not
+// quoted. There is no shell: nothing is expanded.
+func splitWords(text string) ([]string, error) {
+	s := splitter{}
+	for _, c := range text {
+		s.take(c)
+	}
+	if s.quote != 0 || s.escaped {
+		return nil, errQuote
+	}
+	s.end()
+	return s.words, nil
+}
+
+// splitter is a command line that is being taken apart.
+type splitter struct {
+	words []string
+	word  strings.Builder
+	// inWord is needed for a word that is empty: ''.
+	inWord, escaped bool
+	quote           rune
+}
+
+func (s *splitter) take(c rune) {
+	switch {
+	case s.escaped:
+		// In double quotes a backslash is for these only, as in a shell.
+		if s.quote == '"' && !strings.ContainsRune(`"\$`+"`", c) {
+			s.word.WriteByte('\\')
+		}
+		s.word.WriteRune(c)
+		s.escaped = false
+	case c == '\\' && s.quote != '\'':
+		s.escaped, s.inWord = true, true
+	case s.quote != 0:
+		if c == s.quote {
+			s.quote = 0
+			return
+		}
+		s.word.WriteRune(c)
+	case c == '"' || c == '\'':
+		s.quote, s.inWord = c, true
+	case strings.ContainsRune(" \t\n", c):
+		s.end()
+	default:
+		s.word.WriteRune(c)
+		s.inWord = true
+	}
+}
+
+func (s *splitter) end() {
+	if s.inWord {
+		s.words = append(s.words, s.word.String())
+	}
+	s.word.Reset()
+	s.inWord = false
+}
+
+// joinWords is a command line that splitWords, or a shell, takes apart again.
+func joinWords(words []string) string {
+	quoted := make([]string, len(words))
+	for i, w := range words {
+		quoted[i] = w
+		if w == "" || strings.ContainsAny(w, " \t\n'\"\\$`&|;<>()*?[]#~!{}") {
+			quoted[i] = "'" + strings.ReplaceAll(w, "'", `'\''`) + "'"
+		}
+	}
+	return strings.Join(quoted, " ")
+}
+
+// UnsetError says that the name of a file has a variable which is not set.
+type UnsetError struct{ File, Variable string }
+
+func (e *UnsetError) Error() string { return e.File + ": the variable " + e.Variable + " is not set" }
+
+// expand puts the values of variables into the name of a file, as in
+// $SGCONF/pkg1/control.sh. One that is not set is an error: what was meant to
+// be below some folder must not be looked for below /.
+func expand(file string, env []string) (string, error) {
+	unset := ""
+	text := os.Expand(file, func(name string) string {
+		value, ok := lookup(env, name)
+		if !ok || value == "" {
+			unset = name
+		}
+		return value
+	})
+	if unset != "" {
+		return "", &UnsetError{file, unset}
+	}
+	return text, nil
+}
