@@ -71,6 +71,30 @@ type application struct {
 	up []*cluster.Package
 	// sound says that no fault was found.
 	sound bool
+	// drafted is a file that has the new config, for scripts that look at it
+	// before it is in its place.
+	drafted string
+}
+
+// draft writes the new config where scripts can read it.
+func (a *application) draft() (string, error) {
+	if a.drafted != "" {
+		return a.drafted, nil
+	}
+	f, err := os.CreateTemp("", "cluster.conf-")
+	if err != nil {
+		return "", err
+	}
+	a.drafted = f.Name()
+	_, err = f.Write(a.merge.Text)
+	return a.drafted, errors.Join(err, f.Close())
+}
+
+// close removes the draft.
+func (a *application) close() {
+	if a.drafted != "" {
+		os.Remove(a.drafted)
+	}
 }
 
 func runApplyConf(c *call) error {
@@ -178,6 +202,7 @@ func (c *call) checkConfig() (*application, error) {
 		return nil, err
 	}
 	a := &application{merge: m}
+	defer a.close()
 	if a.host, err = c.host(); err != nil {
 		return nil, err
 	}
@@ -187,7 +212,7 @@ func (c *call) checkConfig() (*application, error) {
 	var modes []cluster.PRMode
 	for i := range m.Config.Packages {
 		pkg := &m.Config.Packages[i]
-		for _, err := range c.checkPackage(pkg, pkg.RunsOn(a.node.Name)) {
+		for _, err := range c.checkPackage(a, pkg) {
 			c.fail(err)
 		}
 		if !pkg.RunsOn(a.node.Name) {

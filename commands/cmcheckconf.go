@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"lunguard/cluster"
+	"lunguard/commands/runpkg"
 )
 
 func cmCheckConf() *applet {
@@ -61,9 +62,14 @@ func (e *unsupportedError) message() message {
 }
 
 // checkPackage finds what a package asks for in vain, and, on a node that may
-// run it, scripts that cannot be run or that say no.
-func (c *call) checkPackage(pkg *cluster.Package, here bool) []error {
-	var errs []error
+// run it, steps that cannot be carried out, and scripts that cannot be run or
+// that say no.
+func (c *call) checkPackage(a *application, pkg *cluster.Package) []error {
+	here := pkg.RunsOn(a.node.Name)
+	errs := []error{checkFileSystems(pkg)}
+	if here {
+		errs = append(errs, c.checkSteps(a, pkg))
+	}
 	for _, s := range pkg.Settings {
 		if instead := unsupported(s); instead != "" {
 			errs = append(errs, &unsupportedError{s.At, s.Name, instead})
@@ -76,10 +82,39 @@ func (c *call) checkPackage(pkg *cluster.Package, here bool) []error {
 			_, err := c.script(s)
 			errs = append(errs, err)
 		case "external_pre_script", "external_script":
-			errs = append(errs, c.validate(pkg, s))
+			errs = append(errs, c.validate(a, pkg, s))
 		}
 	}
 	return slices.DeleteFunc(errs, func(err error) bool { return err == nil })
+}
+
+// checkSteps looks whether the steps of a start can be put together.
+func (c *call) checkSteps(a *application, pkg *cluster.Package) error {
+	j, err := c.newJob(a.merge.Config, a.host, a.node, pkg)
+	if err == nil {
+		_, err = j.runner.Plan(runpkg.Start)
+	}
+	if err != nil {
+		return &jobError{pkg: pkg.Name, err: err}
+	}
+	return nil
+}
+
+// checkFileSystems refuses a file system on a volume group that the package
+// does not have: it would be mounted without any reservation.
+func checkFileSystems(pkg *cluster.Package) error {
+	var errs []error
+	for _, b := range pkg.Settings.Blocks("fs_name") {
+		group, volume, ok := strings.Cut(strings.TrimPrefix(b[0].Value, "/dev/"), "/")
+		if !ok || strings.Contains(volume, "/") || group == "mapper" || group == "disk" {
+			continue
+		}
+		if !slices.Contains(pkg.Groups, group) {
+			errs = append(errs, &cluster.ConfigError{File: b[0].At.File, Line: b[0].At.Line, Word: b[0].Value,
+				Expected: "a volume of a vg of the package was expected"})
+		}
+	}
+	return errors.Join(errs...)
 }
 
 // scriptError says that a script cannot be run.
@@ -124,7 +159,7 @@ func (c *call) script(s cluster.Setting) (string, error) {
 const validateTimeout = time.Minute
 
 // validate asks an external script whether it is ready.
-func (c *call) validate(pkg *cluster.Package, s cluster.Setting) error {
+func (c *call) validate(a *application, pkg *cluster.Package, s cluster.Setting) error {
 	path, err := c.script(s)
 	if err != nil {
 		return err
@@ -132,7 +167,11 @@ func (c *call) validate(pkg *cluster.Package, s cluster.Setting) error {
 	ctx, stop := context.WithTimeout(c.ctx, validateTimeout)
 	defer stop()
 	cmd := exec.CommandContext(ctx, path, "validate")
-	cmd.Env = append(os.Environ(), "SG_PACKAGE_NAME="+pkg.Name)
+	draft, err := a.draft()
+	if err != nil {
+		return err
+	}
+	cmd.Env = append(os.Environ(), "SG_PACKAGE_NAME="+pkg.Name, configVariable+"="+draft)
 	cmd.Stdout, cmd.Stderr = c.Err, c.Err
 	// A script may leave children that keep its streams open.
 	cmd.WaitDelay = time.Second
@@ -156,6 +195,10 @@ func unsupported(s cluster.Setting) string {
 	case "node_fail_fast_enabled", "service_fail_fast_enabled":
 		if yes {
 			return "pr_watchdog restarts a node that has lost its LUNs"
+		}
+	case "kill_processes_accessing_raw_devices":
+		if yes {
+			return "an external_script can end what uses the devices"
 		}
 	case "dependency_name", "generic_resource_name", "monitored_subnet", "cluster_interconnect_subnet", "weight_name":
 		return "there is no cluster manager here that could look after it"

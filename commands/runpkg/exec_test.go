@@ -85,7 +85,8 @@ func TestKillsAll(t *testing.T) {
 			if !errors.As(err, &killed) || !errors.Is(err, context.DeadlineExceeded) {
 				t.Errorf("%v", err)
 			}
-			if exists(w.path("pid")) && running(w.pid("pid")) {
+			// A slow machine may not have come so far.
+			if w.file("pid") != "" && running(w.pid("pid")) {
 				unix.Kill(w.pid("pid"), unix.SIGKILL)
 				t.Error("its child runs")
 			}
