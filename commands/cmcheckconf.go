@@ -194,7 +194,7 @@ func unsupported(s cluster.Setting) string {
 		return "let an external_script set the address"
 	case "node_fail_fast_enabled", "service_fail_fast_enabled":
 		if yes {
-			return "pr_watchdog restarts a node that has lost its LUNs"
+			return "nothing here restarts a node"
 		}
 	case "kill_processes_accessing_raw_devices":
 		if yes {

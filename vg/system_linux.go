@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 
@@ -18,10 +19,23 @@ type System struct {
 	// sysfs is where sysfs is mounted.
 	sysfs string
 	lvm   lvmReports
+	// disks are read if lvm2 is not installed, or, with noLVM, in any case.
+	disks inventories
+	noLVM bool
 }
 
 // NewSystem returns the machine that this process runs on.
-func NewSystem() *System { return &System{sysfs: "/sys", lvm: lvmReports{run: runLVM}} }
+func NewSystem() *System {
+	return &System{sysfs: "/sys", lvm: lvmReports{run: runLVM}, disks: inventories{scan: newScanner("/sys", "")}}
+}
+
+// WithoutLVM returns the same machine, whose groups are found without lvm2: what
+// it has written on the disks is read. The globs, separated by blanks, choose
+// the device files; if scan is empty all block devices are read that lvm2 would
+// read by default.
+func (s *System) WithoutLVM(scan string) *System {
+	return &System{sysfs: s.sysfs, disks: inventories{scan: newScanner(s.sysfs, scan)}, noLVM: true}
+}
 
 // Hostname returns the host name up to its first dot.
 func (s *System) Hostname() (string, error) {
@@ -30,9 +44,20 @@ func (s *System) Hostname() (string, error) {
 	return short, err
 }
 
-// Group asks lvm2.
+// Group asks lvm2. If it is not installed, what it has written on the disks is
+// read without it. Errors: *GroupError with a reason of this package.
 func (s *System) Group(ctx context.Context, name string) (*Group, error) {
-	return s.lvm.group(ctx, name)
+	if !s.noLVM {
+		g, err := s.lvm.group(ctx, name)
+		if !errors.Is(err, exec.ErrNotFound) {
+			return g, err
+		}
+	}
+	g, err := s.groupOnDisks(ctx, name)
+	if err != nil {
+		return nil, &GroupError{Group: name, Err: err}
+	}
+	return g, nil
 }
 
 // Open opens a path for SG_IO, without any command.

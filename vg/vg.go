@@ -63,6 +63,13 @@ var (
 	ErrSameName = errors.New("several volume groups have this name")
 	// ErrMissingVolume says that a physical volume of the group is not there.
 	ErrMissingVolume = errors.New("a physical volume is missing")
+	// ErrDuplicateVolume says that several devices claim to be one physical
+	// volume of the group: copies of a LUN, or its paths without a multipath
+	// map.
+	ErrDuplicateVolume = errors.New("several devices are the same physical volume")
+	// ErrContradiction says that the metadata on the disks contradict one
+	// another about the group.
+	ErrContradiction = errors.New("the metadata contradict one another")
 	// ErrNoLVM says that lvm2 is not installed or does not work.
 	ErrNoLVM = errors.New("lvm2 gave no report")
 	// ErrNotSCSIDisk says that a device is there but is no SCSI disk.
