@@ -37,6 +37,7 @@ func TestMain(m *testing.M) {
 		// Names that a packager may give the binary, and one that he should not.
 		"lunguard-1.0": main, "frobnicate": main,
 		"unprivileged": unprivileged,
+		"measured":     measured,
 	}
 	for _, a := range applets() {
 		programs[a.name] = main
