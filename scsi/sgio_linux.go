@@ -64,6 +64,8 @@ type SGDevice struct {
 	// abandoned is set when a command outlived its deadline: it may still be
 	// in flight, and a second one beside it would break the order.
 	abandoned atomic.Bool
+	// under counts the commands that the kernel has not returned.
+	under atomic.Int32
 	// issue hands a command to the kernel and grace is added to its timeout;
 	// tests replace them.
 	issue func(*sgCall) error
@@ -118,6 +120,11 @@ func OpenSG(path string, mode OpenMode) (*SGDevice, error) {
 // it open until the kernel returns.
 func (d *SGDevice) Close() error { return d.file.Close() }
 
+// Idle reports whether the kernel has returned every command, an abandoned one
+// included. A device that was abandoned can be opened anew without a second
+// thread being held once it is idle.
+func (d *SGDevice) Idle() bool { return d.under.Load() == 0 }
+
 // Do sends one command and waits for its answer, at most until the deadline of
 // ctx or the command's timeout, whichever is earlier, and a grace for the
 // kernel's error recovery. A command that outlives that is abandoned, and so
@@ -146,7 +153,12 @@ func (d *SGDevice) Do(ctx context.Context, req *Request) (Reply, error) {
 	}
 	call := newSGCall(req, timeout)
 	done := make(chan error, 1)
-	go func() { done <- d.issue(call) }()
+	d.under.Add(1)
+	go func() {
+		err := d.issue(call)
+		d.under.Add(-1)
+		done <- err
+	}()
 	timer := time.NewTimer(timeout + d.grace)
 	defer timer.Stop()
 	var err error
