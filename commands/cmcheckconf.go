@@ -194,7 +194,7 @@ func unsupported(s cluster.Setting) string {
 		return "let an external_script set the address"
 	case "node_fail_fast_enabled", "service_fail_fast_enabled":
 		if yes {
-			return "nothing here restarts a node"
+			return "pr_watchdog restarts a node that has lost its LUNs"
 		}
 	case "kill_processes_accessing_raw_devices":
 		if yes {

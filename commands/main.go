@@ -18,7 +18,7 @@ const self = "lunguard"
 // applets lists the commands of the binary, in the order of the list.
 func applets() []*applet {
 	return []*applet{
-		vgPrKey(), prCleanup(), prStart(), prHalt(), prFence(), prCheck(), sgPersist(),
+		vgPrKey(), prCleanup(), prStart(), prHalt(), prFence(), prCheck(), prWatchdog(), sgPersist(),
 		cmCheckConf(), cmApplyConf(), cmViewCl(), cmGetPkgEnv(),
 		cmRunPkg(), cmHaltPkg(), prCntl(), lunguard(),
 	}

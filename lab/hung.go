@@ -82,7 +82,7 @@ func wantHung(o options) (bool, error) {
 	if err != nil {
 		return false, fmt.Errorf("-run: %w", err)
 	}
-	return o.only != onlyGuest && !o.noBinary && pattern.MatchString(hungTest), nil
+	return (o.only == "" || o.only == onlyHung) && !o.noBinary && pattern.MatchString(hungTest), nil
 }
 
 // powerOn starts the three machines and waits for their first words.

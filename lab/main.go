@@ -3,8 +3,8 @@
 //
 // Usage, from anywhere in the repository:
 //
-//	go run ./lab [-v] [-run REGEXP] [-timeout 8m] [-keep] [-refresh] [-no-binary] [-shell]
-//	             [-only guest|hung] [-rounds N] [-seed N]
+//	go run ./lab [-v] [-run REGEXP] [-timeout 12m] [-keep] [-refresh] [-no-binary] [-shell]
+//	             [-only guest|hung|deadman] [-rounds N] [-seed N]
 //
 // The guest is made of Debian's own kernel and packages, which are downloaded once into a
 // cache and never installed; QEMU emulates the processor, so neither KVM nor a SCSI stack
@@ -41,8 +41,9 @@ var errSkip = errors.New("lab skipped")
 
 // Parts of the laboratory.
 const (
-	onlyGuest = "guest"
-	onlyHung  = "hung"
+	onlyGuest   = "guest"
+	onlyHung    = "hung"
+	onlyDeadman = "deadman"
 )
 
 // options are the command line and the environment, parsed.
@@ -54,7 +55,7 @@ type options struct {
 	refresh  bool          // look for newer packages
 	noBinary bool          // do not build or ship lunguard
 	shell    bool          // a shell in the guest instead of the tests
-	only     string        // onlyGuest, onlyHung, or nothing for both parts
+	only     string        // onlyGuest, onlyHung, onlyDeadman, or nothing for all parts
 	rounds   int           // of the hung-node test
 	seed     uint64        // of the hung-node test, 0 to take one from the clock
 	cache    string        // cache folder
@@ -95,12 +96,12 @@ func parseOptions(args []string, getenv func(string) string, stderr io.Writer) (
 	fs.SetOutput(stderr)
 	fs.StringVar(&o.run, "run", getenv("LAB_RUN"), "run only the guest tests that match `REGEXP` (default $LAB_RUN)")
 	fs.BoolVar(&o.verbose, "v", false, "verbose guest tests")
-	fs.DurationVar(&o.timeout, "timeout", 8*time.Minute, "kill the guests of a part after this `time`")
+	fs.DurationVar(&o.timeout, "timeout", 12*time.Minute, "kill the guests of a part after this `time`")
 	fs.BoolVar(&o.keep, "keep", false, "keep the folder with the guest's initramfs and console log")
 	fs.BoolVar(&o.refresh, "refresh", false, "look for newer Debian packages and rebuild the cache if there are any")
 	fs.BoolVar(&o.noBinary, "no-binary", false, "run without the lunguard binary in the guest: tests that need it are skipped")
 	fs.BoolVar(&o.shell, "shell", false, "give a shell in the guest instead of running tests")
-	fs.StringVar(&o.only, "only", "", "run only this `part`: guest, the tests in one guest, or hung, the hung-node test in three")
+	fs.StringVar(&o.only, "only", "", "run only this `part`: guest, the tests in one guest; hung, the hung-node test in three; or deadman, in one that the kernel restarts")
 	fs.IntVar(&o.rounds, "rounds", hungRounds, "`number` of rounds of the hung-node test")
 	fs.Uint64Var(&o.seed, "seed", 0, "`number` that decides the instants of the hung-node test (default from the clock)")
 	fs.StringVar(&o.cache, "cache", "", "cache `folder` (default .cache/lab in the repository)")
@@ -112,8 +113,8 @@ func parseOptions(args []string, getenv func(string) string, stderr io.Writer) (
 		fmt.Fprintln(stderr, "lab: error:", err)
 		return o, err
 	}
-	if o.only != "" && o.only != onlyGuest && o.only != onlyHung {
-		err := fmt.Errorf("-only must be %s or %s", onlyGuest, onlyHung)
+	if o.only != "" && o.only != onlyGuest && o.only != onlyHung && o.only != onlyDeadman {
+		err := fmt.Errorf("-only must be %s, %s or %s", onlyGuest, onlyHung, onlyDeadman)
 		fmt.Fprintln(stderr, "lab: error:", err)
 		return o, err
 	}
@@ -174,19 +175,34 @@ func runLab(ctx context.Context, o options, stdout, stderr io.Writer) error {
 }
 
 // runParts runs the tests in one guest, then the hung-node test in three. What -run does
-// not name is left out where the host can tell; after a failure there is no second part.
+// not name is left out where the host can tell; after a failure there is no further part.
+// The deadman test sleeps most of the time, so it runs beside the tests in one guest.
 func runParts(ctx context.Context, m machine, o options, stdout, stderr io.Writer, logPath string) error {
 	hungToo, err := wantHung(o)
 	if err != nil {
 		return err
 	}
-	if o.only != onlyHung {
+	deadmanToo, err := wantDeadman(o)
+	if err != nil {
+		return err
+	}
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	dead := make(chan error, 1)
+	if deadmanToo {
+		go func() { dead <- runDeadman(ctx, m, o, stdout, stderr) }()
+	} else {
+		dead <- nil
+	}
+	if o.only == "" || o.only == onlyGuest {
 		if err := m.test(ctx, stdout, stderr, logPath); err != nil {
+			cancel()
+			<-dead
 			return err
 		}
 	}
-	if !hungToo {
-		return nil
+	if err := <-dead; err != nil || !hungToo {
+		return err
 	}
 	return runHung(ctx, m, o, stdout, stderr)
 }

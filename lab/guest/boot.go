@@ -69,7 +69,7 @@ func initialProcess() (int, error) {
 		return 0, err
 	}
 	if role != "" {
-		args = hungArgs()
+		args = roleArgs(role)
 	}
 	cmd := exec.Command("/init", args...)
 	if args[0] == "shell" {

@@ -1,0 +1,291 @@
+package commands
+
+import (
+	"fmt"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"strings"
+	"sync/atomic"
+	"syscall"
+	"time"
+
+	"github.com/urfave/cli/v2"
+
+	"lunguard/cluster"
+	"lunguard/commands/watchdog"
+	"lunguard/vg"
+	"lunguard/vg/simhost"
+)
+
+func prWatchdog() *applet {
+	return &applet{
+		name:    "pr_watchdog",
+		summary: "restart this node when it is fenced, by a watchdog device",
+		usage: `
+usage: pr_watchdog [-v] [-w DEVICE] [--interval S] [--grace S] [--watchdog-timeout S]
+                   [--on-unknown keep|expire] [-C FILE] [-n NODE] [--timeout S]
+                   [--sim DIR] [PACKAGE...]
+
+Feeds the watchdog device while this node's key is on every LUN of the packages.
+Once a key has been gone for longer than the grace, it never feeds again, and the
+kernel restarts the node. Without PACKAGE, all packages that this node has up.
+Stop it before pr_halt: keys that pr_halt takes away are gone, too.
+
+  -w DEVICE      the watchdog device (/dev/watchdog)
+  --interval S   seconds from one look at the keys to the next (1)
+  --grace S      seconds for which a key may be gone (5)
+  --watchdog-timeout S  whole seconds from the last feed to the restart (10)
+  --on-unknown keep     an unreadable LUN is warned of, no more (the default)
+  --on-unknown expire   an unreadable LUN counts as one whose key is gone
+  -v             say what happens to paths, too
+  -C FILE        cluster config (else $LUNGUARD_CONF, /etc/lunguard/cluster.conf)
+  -n NODE        which node this is (else $SG_NODE, the short host name)
+  --timeout S    seconds that a look waits for answers (half the interval)
+  --sim DIR      work on a simulated host (else $LUNGUARD_SIM)
+
+SIGTERM and SIGINT disarm the device and end it, SIGHUP reads the config again.
+After the grace no signal helps.
+
+exit status: 0 ended in order; 1 usage or config; 2 trouble with a LUN or the
+device on this node`,
+		flags: []cli.Flag{
+			verboseFlag(), configFlag(), nodeFlag(), timeoutFlag(), simFlag(),
+			&cli.StringFlag{Name: "device", Aliases: []string{"w"}, Value: "/dev/watchdog"},
+			&cli.StringFlag{Name: "interval"}, &cli.StringFlag{Name: "grace"},
+			&cli.StringFlag{Name: "watchdog-timeout"},
+			&cli.StringFlag{Name: "on-unknown", Value: onUnknownKeep},
+		},
+		run: runWatchdog,
+	}
+}
+
+// Values of --on-unknown.
+const (
+	onUnknownKeep   = "keep"
+	onUnknownExpire = "expire"
+)
+
+// Times, unless flags say otherwise.
+const (
+	watchInterval = time.Second
+	watchGrace    = 5 * time.Second
+	watchTimeout  = 10 * time.Second
+)
+
+// deadman is pr_watchdog under way.
+type deadman struct {
+	*call
+	host   vg.Host
+	node   cluster.Node
+	names  []string // of the packages, none for all that are up
+	timing watchdog.Timing
+	expire bool // unknown counts as gone
+	device watchDevice
+	alarm  watchdog.Alarm
+	lines  *lineQueue
+	// conf is for the names of nodes; a reload replaces it.
+	conf     atomic.Pointer[cluster.Config]
+	notifier *watchdog.Notifier
+	// luns are those that are watched. Once the watch runs, they belong to
+	// the goroutine that reloads.
+	luns []*watchdog.LUN
+}
+
+// watchDevice is a watchdog device before and while it is armed.
+type watchDevice interface {
+	watchdog.Device
+	arm(t watchdog.Timing) error
+	// words says what it is, and what there is to warn of.
+	words() (what string, warnings []string)
+}
+
+func runWatchdog(c *call) error {
+	// Before anything is armed: by default SIGHUP ends the process, and so does
+	// a reader of its output that has died.
+	hangup := make(chan os.Signal, 1)
+	signal.Notify(hangup, syscall.SIGHUP)
+	defer signal.Stop(hangup)
+	signal.Ignore(syscall.SIGPIPE)
+	d := &deadman{call: c, names: c.operands()}
+	if err := d.settings(); err != nil {
+		return err
+	}
+	conf, host, node, err := c.surroundings()
+	if err != nil {
+		return err
+	}
+	d.conf.Store(conf)
+	d.host, d.node = host, node
+	d.chooseDevice()
+	d.notifier = watchdog.NewNotifier(d.getenv, watchdog.Boottime)
+	d.lines = newLineQueue()
+	defer d.lines.close()
+	if d.luns, err = d.plan(conf, nil); err != nil || d.ctx.Err() != nil {
+		return err
+	}
+	return d.run(hangup)
+}
+
+// settings reads the flags.
+func (d *deadman) settings() (err error) {
+	if d.timing.Interval, err = d.seconds("interval", watchInterval); err != nil {
+		return err
+	}
+	if d.timing.Grace, err = d.seconds("grace", watchGrace); err != nil {
+		return err
+	}
+	if d.timing.Timeout, err = d.seconds("watchdog-timeout", watchTimeout); err != nil {
+		return err
+	}
+	if d.timing.Answer, err = d.seconds("timeout", d.timing.Interval/2); err != nil {
+		return err
+	}
+	if err := d.timing.Check(); err != nil {
+		return usagef("%v", err)
+	}
+	switch how := d.flags.String("on-unknown"); how {
+	case onUnknownKeep:
+	case onUnknownExpire:
+		d.expire = true
+	default:
+		return usagef("--on-unknown %s: %s or %s was expected", how, onUnknownKeep, onUnknownExpire)
+	}
+	return nil
+}
+
+// seconds reads a flag with a time: seconds, or a number with a unit.
+func (d *deadman) seconds(flag string, otherwise time.Duration) (time.Duration, error) {
+	text := d.flags.String(flag)
+	if !d.flags.IsSet(flag) {
+		return otherwise, nil
+	}
+	unit := ""
+	if strings.Trim(text, "0123456789.") == "" {
+		unit = "s"
+	}
+	t, err := time.ParseDuration(text + unit)
+	if err != nil || t < 0 {
+		return 0, usagef("--%s %s: seconds were expected, such as 5, or a number with a unit, such as 500ms", flag, text)
+	}
+	return t, nil
+}
+
+// chooseDevice finds out what is armed and where an alarm goes: on a simulated
+// host nothing but a file.
+func (d *deadman) chooseDevice() {
+	name := d.flags.String("device")
+	if _, ok := d.host.(*simhost.Host); !ok {
+		d.device, d.alarm = &kernelDevice{watchdog.NewKernel(name)}, watchdog.SystemAlarm()
+		return
+	}
+	dir := d.flags.String("sim")
+	if dir == "" {
+		dir = d.getenv(simVariable)
+	}
+	d.device = &fileDevice{watchdog.File{Path: filepath.Join(dir, filepath.Clean("/"+name)), Name: name}}
+}
+
+// real reports whether the host is no simulated one.
+func (d *deadman) real() bool {
+	_, ok := d.host.(*simhost.Host)
+	return !ok
+}
+
+// run arms the device and watches until somebody ends it.
+func (d *deadman) run(hangup <-chan os.Signal) error {
+	if d.real() {
+		d.privileges()
+	}
+	w := d.watch()
+	w.Watch(d.luns)
+	if err := d.device.arm(d.timing); err != nil {
+		return err
+	}
+	d.sayBegin()
+	changes := make(chan []*watchdog.LUN)
+	go d.reloads(hangup, changes)
+	w.Run(d.ctx, changes)
+	d.notifier.Tell("STOPPING=1")
+	if err := d.device.Close(); err != nil {
+		return err
+	}
+	d.lines.say(d.Out, "%s: disarmed, ended in order", d.flags.String("device"))
+	return nil
+}
+
+// privileges takes what keeps the process going on a machine in trouble.
+func (d *deadman) privileges() {
+	for _, take := range []func() error{watchdog.LockMemory, watchdog.RealTime} {
+		if err := take(); err != nil {
+			d.warn("%v; on a machine in trouble the feeding may come too late", err)
+		}
+	}
+}
+
+// watch is the watch as the flags want it.
+func (d *deadman) watch() *watchdog.Watch {
+	ready, watching := false, d.watching()
+	return &watchdog.Watch{
+		Timing: d.timing, Key: d.node.Key, ExpireUnknown: d.expire, Clock: watchdog.Boottime,
+		Device: d.device, Log: d.event,
+		Alarm: func() { d.raise() },
+		Alive: func() {
+			if !ready {
+				ready = true
+				d.notifier.Tell("READY=1\nSTATUS=" + watching)
+			}
+			d.notifier.Alive()
+		},
+	}
+}
+
+// raise tells the world that this node is given up.
+func (d *deadman) raise() {
+	d.lines.say(d.Err, "%s: error: %s", d.prog(), watchdog.Deadman)
+	d.notifier.Tell("STATUS=" + watchdog.Deadman)
+	d.alarm.Raise(d.prog(), func(place string, err error) {
+		if err != nil {
+			d.lines.say(d.Err, "%s: warning: %s: %v", d.prog(), place, err)
+		}
+	})
+}
+
+// reloads reads the config again for each SIGHUP. What cannot be watched for
+// sure changes nothing.
+func (d *deadman) reloads(hangup <-chan os.Signal, changes chan<- []*watchdog.LUN) {
+	for range hangup {
+		conf, luns, err := d.reload()
+		if err != nil {
+			d.sayErr(err)
+			d.lines.say(d.Err, "%s: warning: reload failed: goes on with what it has watched, %s", d.prog(), d.watching())
+			continue
+		}
+		select {
+		case changes <- luns:
+		case <-d.ctx.Done():
+			return
+		}
+		d.conf.Store(conf)
+		d.luns = luns
+		d.lines.say(d.Out, "reloaded: %s", d.watching())
+		d.notifier.Tell("STATUS=" + d.watching())
+	}
+}
+
+// reload reads the config and finds the LUNs to watch from now on.
+func (d *deadman) reload() (*cluster.Config, []*watchdog.LUN, error) {
+	conf, err := d.config()
+	if err != nil {
+		return nil, nil, err
+	}
+	node, err := conf.Node(d.node.Name)
+	if err != nil {
+		return nil, nil, err
+	}
+	if node.Key != d.node.Key {
+		return nil, nil, fmt.Errorf("%s: the key of %s is %s now, %s is watched: a new key needs a new start", conf.Path, node.Name, node.Key, d.node.Key)
+	}
+	luns, err := d.plan(conf, d.luns)
+	return conf, luns, err
+}

@@ -1,0 +1,262 @@
+package commands
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"lunguard/commands/watchdog"
+	"lunguard/scsi"
+)
+
+// lineQueue prints lines from a goroutine of its own: who reads them may not
+// read, and the watch must not wait for that. Lines that find no room are
+// counted.
+type lineQueue struct {
+	mu      sync.Mutex
+	lines   chan queuedLine
+	done    chan struct{}
+	dropped int
+	closed  bool
+}
+
+type queuedLine struct {
+	to   io.Writer
+	text string
+}
+
+const (
+	// queuedLines is how many lines may wait.
+	queuedLines = 256
+	// flushLimit is how long the end waits for the last lines.
+	flushLimit = time.Second
+)
+
+func newLineQueue() *lineQueue {
+	q := &lineQueue{lines: make(chan queuedLine, queuedLines), done: make(chan struct{})}
+	go func() {
+		defer close(q.done)
+		for l := range q.lines {
+			// Whether anybody reads it is not for the watch to care.
+			_, _ = io.WriteString(l.to, l.text)
+		}
+	}()
+	return q
+}
+
+// say prints a line as soon as it can be.
+func (q *lineQueue) say(to io.Writer, format string, args ...any) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if q.closed {
+		return
+	}
+	text := strings.ReplaceAll(fmt.Sprintf(format, args...), "\n", "; ") + "\n"
+	if q.dropped > 0 {
+		text = fmt.Sprintf("(%d lines were lost)\n", q.dropped) + text
+	}
+	select {
+	case q.lines <- queuedLine{to, text}:
+		q.dropped = 0
+	default:
+		q.dropped++
+	}
+}
+
+// close waits a little for the lines that are left.
+func (q *lineQueue) close() {
+	q.mu.Lock()
+	if !q.closed {
+		q.closed = true
+		close(q.lines)
+	}
+	q.mu.Unlock()
+	select {
+	case <-q.done:
+	case <-time.After(flushLimit):
+	}
+}
+
+// event says what has happened in the watch.
+func (d *deadman) event(e watchdog.Event) {
+	switch e.Kind {
+	case watchdog.PathFailed, watchdog.PathBack, watchdog.Late:
+		if d.verbose() {
+			d.lines.say(d.Out, "%s", d.eventWords(e))
+		}
+		return
+	case watchdog.Back, watchdog.Known, watchdog.Fed:
+		d.lines.say(d.Out, "%s", d.eventWords(e))
+	case watchdog.Expired:
+		d.lines.say(d.Err, "%s: error: %s", d.prog(), d.eventWords(e))
+	default:
+		d.lines.say(d.Err, "%s: warning: %s", d.prog(), d.eventWords(e))
+	}
+	if e.Kind != watchdog.Expired && e.Kind != watchdog.Holders {
+		d.notifier.Tell("STATUS=" + d.eventWords(e))
+	}
+}
+
+// eventWords says an event.
+func (d *deadman) eventWords(e watchdog.Event) string {
+	key := d.node.Key
+	switch e.Kind {
+	case watchdog.Gone:
+		return fmt.Sprintf("%s: the key %s of this node is gone, %s; unless it comes back within %v this node is restarted",
+			e.LUN, key, d.holders(e.Keys), tenths(e.Left))
+	case watchdog.Back:
+		return fmt.Sprintf("%s: the key %s is back, after %v", e.LUN, key, tenths(e.For))
+	case watchdog.Unknown:
+		text := fmt.Sprintf("%s: unknown: %s; ", e.LUN, reason(e.LUN, e.Err))
+		switch {
+		case !e.WasGone:
+			return text + "goes on feeding, a fence would not be noticed"
+		case d.expire:
+			return text + fmt.Sprintf("counts as gone, restart in %v", tenths(e.Left))
+		}
+		return text + fmt.Sprintf("the key was gone before, restart in %v", tenths(e.Left))
+	case watchdog.Known:
+		return fmt.Sprintf("%s: readable again, after %v, and the key %s is there", e.LUN, tenths(e.For), key)
+	case watchdog.Expired:
+		if e.Err != nil {
+			return fmt.Sprintf("%s: the key %s is gone, or unknown, for %v", e.LUN, key, tenths(e.For))
+		}
+		return fmt.Sprintf("%s: the key %s is gone for %v", e.LUN, key, tenths(e.For))
+	case watchdog.Holders:
+		return fmt.Sprintf("%s: %s", e.LUN, d.holders(e.Keys))
+	case watchdog.PathFailed:
+		return fmt.Sprintf("%s: path %s: %v", e.LUN, e.Path, strings.TrimPrefix(fmt.Sprint(e.Err), e.Path+": "))
+	case watchdog.PathBack:
+		return fmt.Sprintf("%s: path %s: answers again", e.LUN, e.Path)
+	case watchdog.Late:
+		return fmt.Sprintf("stopped, or late, for %v; the LUNs are read again", tenths(e.For))
+	case watchdog.NotFed:
+		return fmt.Sprintf("cannot feed: %v", e.Err)
+	case watchdog.Fed:
+		return "feeds again"
+	}
+	return string(e.Kind)
+}
+
+// holders says who is on a LUN.
+func (d *deadman) holders(keys []scsi.Key) string {
+	if len(keys) == 0 {
+		return "nobody is registered"
+	}
+	var list []string
+	for _, k := range keys {
+		if w := keyWithNode(d.conf.Load(), k); !slices.Contains(list, w) {
+			list = append(list, w)
+		}
+	}
+	return "registered are " + strings.Join(list, ", ")
+}
+
+// reason says why a LUN is unknown, without its name twice.
+func reason(lun string, err error) string {
+	if err == nil {
+		return "no answer"
+	}
+	return strings.TrimPrefix(err.Error(), lun+": ")
+}
+
+// tenths leaves out what nobody wants to know of a time.
+func tenths(t time.Duration) time.Duration { return t.Round(100 * time.Millisecond) }
+
+// sayErr reports an error without waiting for those who read it.
+func (d *deadman) sayErr(err error) {
+	for _, leaf := range leaves(err) {
+		m := words(leaf)
+		d.lines.say(d.Err, "%s: error: %s", d.prog(), m.text)
+		if m.hint != "" {
+			d.lines.say(d.Err, "%s: hint: %s", d.prog(), m.hint)
+		}
+	}
+}
+
+// watching says what is watched.
+func (d *deadman) watching() string {
+	var packages []string
+	for _, l := range d.luns {
+		if !slices.Contains(packages, l.Package) {
+			packages = append(packages, l.Package)
+		}
+	}
+	return fmt.Sprintf("watching %s of %s as %s (%s)", plural(len(d.luns), "LUN"), strings.Join(packages, ", "), d.node.Name, d.node.Key)
+}
+
+// sayBegin says what is promised from now on.
+func (d *deadman) sayBegin() {
+	what, warnings := d.device.words()
+	d.lines.say(d.Out, "%s: %s; a fence restarts this node within %v (interval %v, grace %v, watchdog %v)",
+		what, d.watching(), d.timing.Total(), d.timing.Interval, d.timing.Grace, d.timing.Timeout)
+	for _, text := range warnings {
+		d.lines.say(d.Err, "%s: warning: %s", d.prog(), text)
+	}
+}
+
+// kernelDevice is a watchdog device of the kernel.
+type kernelDevice struct{ *watchdog.Kernel }
+
+func (k *kernelDevice) arm(t watchdog.Timing) error {
+	return watchdogWords(k.Arm(t.Timeout, t.LeastTimeout()))
+}
+
+func (k *kernelDevice) Close() error { return watchdogWords(k.Kernel.Close()) }
+
+func (k *kernelDevice) words() (what string, warnings []string) {
+	if k.NoWayOut {
+		warnings = append(warnings, k.Path+": nothing disarms it (nowayout): to end this program restarts the node")
+	}
+	if k.NoMagic {
+		warnings = append(warnings, k.Path+": it has no magic close: the node is not restarted if this program dies")
+	}
+	return fmt.Sprintf("%s (%s)", k.Path, k.Identity), warnings
+}
+
+// fileDevice is the watchdog device of a simulated host.
+type fileDevice struct{ watchdog.File }
+
+func (f *fileDevice) arm(t watchdog.Timing) error { return watchdogWords(f.Arm(t.Timeout)) }
+
+func (f *fileDevice) words() (what string, warnings []string) { return f.Name + " (simulated)", nil }
+
+// watchdogError is a failure of the watchdog device, for people.
+type watchdogError struct{ *watchdog.DeviceError }
+
+func watchdogWords(err error) error {
+	var device *watchdog.DeviceError
+	if errors.As(err, &device) {
+		return &watchdogError{device}
+	}
+	return err
+}
+
+// Unwrap gives the device's error.
+func (e *watchdogError) Unwrap() error { return e.DeviceError }
+
+func (e *watchdogError) message() message {
+	m := message{text: e.Error(), status: exitNode}
+	switch {
+	case errors.Is(e, watchdog.ErrStillArmed):
+		m.hint = "the kernel restarts this node unless somebody feeds it"
+	case errors.Is(e, watchdog.ErrInUse):
+		m.hint = "another pr_watchdog, systemd (RuntimeWatchdogSec=) or watchdogd has it, and only one can"
+	case errors.Is(e, watchdog.ErrArmed):
+		m.hint = "whoever had it has died, or was killed after a fence; the kernel restarts this node, and this program does not prevent it"
+	case errors.Is(e, watchdog.ErrNotWatchdog), errors.Is(e, fs.ErrNotExist):
+		m.hint = "load the driver of the watchdog, softdog if there is no other, or name its device with -w"
+	case errors.Is(e, watchdog.ErrTimeout):
+		m.hint = "--watchdog-timeout sets it; modinfo of the driver tells what it can do"
+	case errors.Is(e, watchdog.ErrAlarmOnly):
+		m.hint = "name another device with -w"
+	case errors.Is(e, fs.ErrPermission):
+		m.hint, m.status = "run it as root", exitFailed
+	}
+	return m
+}

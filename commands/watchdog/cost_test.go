@@ -1,0 +1,111 @@
+package watchdog
+
+import (
+	"context"
+	"fmt"
+	"runtime"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"lunguard/scsi"
+	"lunguard/scsi/simlun"
+	"lunguard/vg"
+)
+
+// memoryHost has simulated LUNs in memory, with two paths each.
+type memoryHost struct {
+	vg.Host
+	paths map[string]*simlun.Path
+}
+
+func (h *memoryHost) Disk(name string) (*vg.Disk, error) {
+	return &vg.Disk{Device: name, WWID: "naa." + name, Paths: []string{name + "/1", name + "/2"}}, nil
+}
+
+func (h *memoryHost) Open(name string) (vg.Path, error) { return memoryPath{h.paths[name]}, nil }
+
+type memoryPath struct{ *simlun.Path }
+
+func (memoryPath) Close() error { return nil }
+
+// newMemoryHost makes LUNs on which this node is registered on all paths.
+func newMemoryHost(tb testing.TB, luns int) (*memoryHost, []*LUN) {
+	tb.Helper()
+	h := &memoryHost{paths: map[string]*simlun.Path{}}
+	var list []*LUN
+	for i := range luns {
+		unit, err := simlun.NewMemory(simlun.Config{Blocks: 16})
+		if err != nil {
+			tb.Fatal(err)
+		}
+		name := fmt.Sprintf("/dev/lun%d", i)
+		for port := 1; port <= 2; port++ {
+			id := scsi.ISCSIPortTransportID("iqn.2026-01.sim:jack3", uint64(0x800000000000+port))
+			path := unit.Nexus(id, uint16(port))
+			h.paths[fmt.Sprintf("%s/%d", name, port)] = path
+			u := scsi.NewUnit(name, &scsi.Retry{Transport: path})
+			if err := u.RegisterAndIgnore(context.Background(), ownKey, false); err != nil {
+				tb.Fatal(err)
+			}
+		}
+		d, err := h.Disk(name)
+		if err != nil {
+			tb.Fatal(err)
+		}
+		list = append(list, NewLUN(h, d, "pkg", Boottime, func(Event) {}))
+	}
+	return h, list
+}
+
+// cpu is the processor time that this process has taken.
+func cpu(tb testing.TB) time.Duration {
+	tb.Helper()
+	var u unix.Rusage
+	if err := unix.Getrusage(unix.RUSAGE_SELF, &u); err != nil {
+		tb.Fatal(err)
+	}
+	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
+}
+
+// 64 LUNs, once a second, take less than a thousandth of a processor, and no
+// thread stays behind.
+func TestCost(t *testing.T) {
+	const luns, passes = 64, 100
+	_, list := newMemoryHost(t, luns)
+	device := &fakeDevice{clock: Boottime}
+	w := &Watch{Timing: times(), Key: ownKey, Clock: Boottime, Device: device, Log: func(Event) {}, Alive: func() {}, Alarm: func() { t.Error("an alarm") }}
+	w.Watch(list)
+	tick := func() {
+		_, now, ok := w.pass(t.Context(), list)
+		if !ok || w.decide(now) {
+			t.Fatal("not healthy")
+		}
+		w.feed()
+	}
+	tick()
+	goroutines := runtime.NumGoroutine()
+	each := time.Hour
+	for range 5 {
+		// The least of several: what else runs here costs caches, too.
+		before := cpu(t)
+		for range passes {
+			tick()
+		}
+		each = min(each, (cpu(t)-before)/passes)
+	}
+	t.Logf("%v of processor time a pass over %d LUNs", each, luns)
+	if limit := time.Millisecond; each > limit && !raceEnabled {
+		t.Errorf("%v of processor time a pass over %d LUNs, %v at the most", each, luns, limit)
+	}
+	if n := runtime.NumGoroutine(); n > goroutines+2 {
+		t.Errorf("%d goroutines, %d before", n, goroutines)
+	}
+	for i := range w.watched {
+		if w.watched[i].state != StatePresent {
+			t.Errorf("LUN %d is %s", i, w.watched[i].state)
+		}
+	}
+	w.Watch(nil)
+}

@@ -1,0 +1,363 @@
+package watchdog
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"lunguard/scsi"
+	"lunguard/vg"
+)
+
+// Reasons why a LUN is unknown.
+var (
+	// ErrNoAnswer says that a read is still under way, or was too slow.
+	ErrNoAnswer = errors.New("no answer in time")
+	// ErrOtherLUN says that the device's name now means another LUN.
+	ErrOtherLUN = errors.New("another LUN has this name now")
+	// ErrNoPath says that the LUN has no path that could be asked.
+	ErrNoPath = errors.New("no path")
+)
+
+// findPause is the least time between two searches for the paths of a LUN.
+const findPause = 5 * time.Second
+
+// LUN is a logical unit that is watched, with all its paths on this host. It
+// is safe for concurrent use, and none of its methods waits for a device.
+type LUN struct {
+	// Name is the device by which it was found, Package whose it is.
+	Name, Package string
+	// WWID tells it from another LUN that gets its device's name; without one
+	// its paths are looked for only once.
+	WWID string
+
+	host  vg.Host
+	clock Clock
+	log   func(Event)
+
+	ctx    context.Context
+	cancel context.CancelFunc
+
+	mu    sync.Mutex
+	paths []*path
+	// current is the path that answered last; nil if it failed since.
+	current *path
+	// latest is the newest answer.
+	latest answer
+	// round counts the rounds of asking, pass waits for the one under way.
+	round uint64
+	pass  *pass
+
+	// found says that the paths were found once, findErr why not the last time.
+	finding, found bool
+	lastFind       time.Duration
+	findErr        error
+}
+
+// answer is what a path said. at is when it was asked, so that the answer is
+// at least that old.
+type answer struct {
+	at   time.Duration
+	keys []scsi.Key
+	ok   bool
+}
+
+// pass waits for several LUNs. done is closed when all have settled.
+type pass struct {
+	mu   sync.Mutex
+	left int
+	done chan struct{}
+}
+
+func newPass(n int) *pass {
+	p := &pass{left: n, done: make(chan struct{})}
+	if n == 0 {
+		close(p.done)
+	}
+	return p
+}
+
+func (p *pass) settle() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.left--; p.left == 0 {
+		close(p.done)
+	}
+}
+
+// NewLUN prepares a LUN; its paths are looked for when it is first asked. log
+// takes what happens to its paths, from several goroutines; it must not block.
+func NewLUN(host vg.Host, d *vg.Disk, pkg string, clock Clock, log func(Event)) *LUN {
+	ctx, cancel := context.WithCancel(context.Background())
+	return &LUN{Name: d.Device, WWID: d.WWID, Package: pkg, host: host, clock: clock, log: log, ctx: ctx, cancel: cancel}
+}
+
+// Close lets the LUN go. A read that hangs keeps its path open until the
+// kernel returns.
+func (l *LUN) Close() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.ctx.Err() != nil {
+		return
+	}
+	l.cancel()
+	for _, p := range l.paths {
+		p.retire()
+	}
+	l.paths = nil
+	l.settle()
+}
+
+// ask begins a round: the path that answered last is asked, all others if it
+// has not answered since.
+func (l *LUN) ask(p *pass) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	// Who waited for the round before has given it up.
+	l.round++
+	l.pass = p
+	if l.current != nil && l.current.ready() {
+		l.wake(l.current)
+		return
+	}
+	if l.current != nil {
+		l.current.fail(fmt.Errorf("%s: %w", l.current.name, ErrNoAnswer))
+	}
+	if !l.wakeOthers() {
+		l.fail()
+	}
+}
+
+// wakeOthers asks all paths that have not been asked in this round and are
+// free, and reports whether there was one.
+func (l *LUN) wakeOthers() bool {
+	woken := false
+	for _, p := range l.paths {
+		if p.round != l.round && p.ready() {
+			l.wake(p)
+			woken = true
+		}
+	}
+	return woken
+}
+
+func (l *LUN) wake(p *path) {
+	p.round, p.asked, p.busy = l.round, l.clock(), true
+	p.wake <- struct{}{} // never blocks: the worker is idle
+}
+
+// settle ends the round for those who wait.
+func (l *LUN) settle() {
+	if l.pass != nil {
+		l.pass.settle()
+		l.pass = nil
+	}
+}
+
+// answered takes what a path's read has come to.
+func (l *LUN) answered(p *path, keys []scsi.Key, err error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	p.busy = false
+	if l.ctx.Err() != nil || p.retired {
+		p.retire()
+		return
+	}
+	switch {
+	case err != nil:
+		p.fail(err)
+	case !p.gone:
+		l.heard(p, keys)
+	}
+	heard := err == nil && !p.gone && p.round == l.round
+	if p.gone {
+		l.drop(p)
+	}
+	switch {
+	case l.pass == nil:
+	case heard:
+		l.settle()
+	case !l.wakeOthers():
+		l.fail()
+	}
+}
+
+// drop lets a path go that is none of the LUN's any more.
+func (l *LUN) drop(p *path) {
+	l.paths = slices.DeleteFunc(l.paths, func(q *path) bool { return q == p })
+	if l.current == p {
+		l.current = nil
+	}
+	p.retire()
+}
+
+// heard takes an answer, which may be one of a round before: then it is too old
+// to settle this one, and the path is asked again.
+func (l *LUN) heard(p *path, keys []scsi.Key) {
+	if p.err != nil {
+		p.err = nil
+		l.log(Event{Kind: PathBack, LUN: l.Name, Path: p.name})
+	}
+	if !l.latest.ok || p.asked >= l.latest.at {
+		l.latest = answer{at: p.asked, keys: keys, ok: true}
+		l.current = p
+	}
+}
+
+// fail is for a round in which no further path can be asked. It looks for
+// others, and ends the round unless a read may still return.
+func (l *LUN) fail() {
+	now := l.clock()
+	// Without a name of the LUN nobody can tell that a path still leads to it.
+	again := l.WWID != "" && now-l.lastFind >= findPause
+	if !l.finding && (!l.found || again) {
+		l.finding, l.lastFind = true, now
+		go l.find(l.names())
+	}
+	if l.found {
+		l.giveUp()
+	}
+}
+
+// giveUp ends the round, unless a read may still return.
+func (l *LUN) giveUp() {
+	if !slices.ContainsFunc(l.paths, func(p *path) bool { return p.busy }) {
+		l.settle()
+	}
+}
+
+// reasons says of each path why it gives no answer.
+func (l *LUN) reasons(now time.Duration) error {
+	var errs []error
+	for _, p := range l.paths {
+		switch {
+		case p.busy || !p.ready():
+			errs = append(errs, fmt.Errorf("%s: %w, asked %v ago", p.name, ErrNoAnswer, (now-p.asked).Round(100*time.Millisecond)))
+		case p.err != nil:
+			errs = append(errs, p.err)
+		}
+	}
+	if l.findErr != nil {
+		errs = append(errs, l.findErr)
+	}
+	if len(errs) == 0 && len(l.paths) > 0 {
+		return ErrNoAnswer
+	}
+	if len(errs) == 0 {
+		return ErrNoPath
+	}
+	return &reasonError{errs}
+}
+
+// reasonError joins the reasons of several paths in one line.
+type reasonError struct{ errs []error }
+
+func (e *reasonError) Error() string {
+	texts := make([]string, len(e.errs))
+	for i, err := range e.errs {
+		texts[i] = err.Error()
+	}
+	return strings.Join(texts, "; ")
+}
+
+func (e *reasonError) Unwrap() []error { return e.errs }
+
+// names lists the paths that must not be opened again: a read on them hangs.
+func (l *LUN) names() []string {
+	var held []string
+	for _, p := range l.paths {
+		if !p.ready() {
+			held = append(held, p.name)
+		}
+	}
+	return held
+}
+
+// find looks the LUN's paths up and opens those that are not held. It may
+// block, and then it is not begun again.
+func (l *LUN) find(held []string) {
+	opened, gone, err := l.open(held)
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.finding = false
+	if l.ctx.Err() != nil {
+		for _, p := range opened {
+			p.close(p.t)
+		}
+		return
+	}
+	if l.findErr = err; err == nil {
+		l.found = true
+		l.replace(opened, gone)
+	}
+	if !l.wakeOthers() {
+		l.giveUp()
+	}
+}
+
+// open finds the paths and opens them. gone reports whether a path is none of
+// the LUN's any more.
+func (l *LUN) open(held []string) (opened []*path, gone func(name string) bool, err error) {
+	d, err := l.host.Disk(l.Name)
+	switch {
+	case err != nil:
+		return nil, nil, err
+	case d.WWID != l.WWID:
+		return nil, nil, fmt.Errorf("%s: %w: %s instead of %s", l.Name, ErrOtherLUN, cmp.Or(d.WWID, "one without a name"), l.WWID)
+	}
+	var errs []error
+	for _, name := range d.Paths {
+		if slices.Contains(held, name) {
+			continue
+		}
+		t, err := l.host.Open(name)
+		if err != nil {
+			errs = append(errs, err)
+			continue
+		}
+		opened = append(opened, newPath(l, name, t))
+	}
+	if len(opened) == 0 && len(errs) > 0 {
+		return nil, nil, &reasonError{errs}
+	}
+	return opened, func(name string) bool { return !slices.Contains(d.Paths, name) }, nil
+}
+
+// replace puts newly opened paths in the place of those of the same name, and
+// drops those that are gone. A path on which a read hangs stays until that
+// returns.
+func (l *LUN) replace(opened []*path, gone func(string) bool) {
+	renewed := func(p *path) bool {
+		return slices.ContainsFunc(opened, func(o *path) bool { return o.name == p.name })
+	}
+	for _, p := range slices.Clone(l.paths) {
+		if p.gone = gone(p.name); p.ready() && (p.gone || renewed(p)) {
+			l.drop(p)
+		}
+	}
+	for _, p := range opened {
+		if slices.ContainsFunc(l.paths, func(q *path) bool { return q.name == p.name }) {
+			// Asked meanwhile, and it hangs: one read at a time.
+			p.close(p.t)
+			continue
+		}
+		l.paths = append(l.paths, p)
+		go p.work()
+	}
+}
+
+// look returns the keys that were read, no longer than maxAge before now, and
+// when. Without them, why they are unknown.
+func (l *LUN) look(now, maxAge time.Duration) (keys []scsi.Key, at time.Duration, err error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.latest.ok && now-l.latest.at <= maxAge {
+		return l.latest.keys, l.latest.at, nil
+	}
+	return nil, 0, l.reasons(now)
+}

@@ -1,0 +1,264 @@
+package watchdog
+
+import (
+	"context"
+	"slices"
+	"time"
+
+	"lunguard/scsi"
+)
+
+// Device restarts the node unless it is fed.
+type Device interface {
+	// Feed puts the restart off by the device's timeout.
+	Feed() error
+	// Close disarms the device in order. Without it the device stays armed.
+	Close() error
+}
+
+// Watch feeds a device while this node's key is on all LUNs.
+type Watch struct {
+	Timing Timing
+	// Key is this node's.
+	Key scsi.Key
+	// ExpireUnknown makes an unknown LUN count like one whose key is gone.
+	ExpireUnknown bool
+	Clock         Clock
+	Device        Device
+	// Log takes what happens; it must not block.
+	Log func(Event)
+	// Alive is called after each feed, and instead of it when the feeding has
+	// ended for good; it must not block.
+	Alive func()
+	// Alarm is called once, when the feeding has ended for good; it must not
+	// block.
+	Alarm func()
+	// Life ends Run after the feeding has ended for good; only tests set it.
+	Life <-chan struct{}
+
+	watched []watched
+	notFed  bool
+}
+
+// watched is a LUN with what is remembered of it.
+type watched struct {
+	lun *LUN
+	record
+}
+
+// Outcome is how a watch has ended.
+type Outcome string
+
+// Outcomes of a watch.
+const (
+	// Ended: somebody wanted it to end, and nothing was wrong.
+	Ended Outcome = "ended"
+	// Dead: the feeding had ended for good before. Only a test sees this.
+	Dead Outcome = "dead"
+)
+
+// Survey reads LUNs until all are known, in three passes at the most, and
+// returns what was found of each. The LUNs must not be watched meanwhile.
+func (w *Watch) Survey(ctx context.Context, luns []*LUN) []Finding {
+	const passes = 3
+	found := make([]Finding, len(luns))
+	for i := range found {
+		found[i] = Finding{State: StateUnknown, Err: context.Canceled}
+	}
+	for range passes {
+		start, now, ok := w.pass(ctx, luns)
+		if !ok {
+			break
+		}
+		for i, l := range luns {
+			found[i] = w.judge(l, now)
+		}
+		unknown := func(f Finding) bool { return f.State == StateUnknown }
+		if !slices.ContainsFunc(found, unknown) || !w.rest(ctx, start, nil) {
+			break
+		}
+	}
+	return found
+}
+
+// Watch takes these LUNs instead of those before, which it closes. What is
+// remembered of one that was there before stays; a new one counts as present.
+func (w *Watch) Watch(luns []*LUN) {
+	var list []watched
+	for _, l := range luns {
+		i := slices.IndexFunc(w.watched, func(o watched) bool { return o.lun == l })
+		if i >= 0 {
+			list = append(list, w.watched[i])
+			continue
+		}
+		list = append(list, watched{lun: l, record: record{state: StatePresent, since: w.Clock()}})
+	}
+	for _, o := range w.watched {
+		if !slices.Contains(luns, o.lun) {
+			o.lun.Close()
+		}
+	}
+	w.watched = list
+}
+
+// luns lists what is watched.
+func (w *Watch) luns() []*LUN {
+	list := make([]*LUN, len(w.watched))
+	for i := range w.watched {
+		list[i] = w.watched[i].lun
+	}
+	return list
+}
+
+// Run watches until ctx ends. The device is fed for the first time after the
+// first pass. On change come other LUNs to watch.
+//
+// Once a key has been gone for longer than the grace, Run never feeds again
+// and never returns, whatever comes: the device is to restart the node.
+func (w *Watch) Run(ctx context.Context, change <-chan []*LUN) Outcome {
+	for {
+		start, now, ok := w.pass(ctx, w.luns())
+		if !ok {
+			return Ended
+		}
+		if w.decide(now) {
+			return w.die()
+		}
+		if late := w.Clock() - start; late > w.Timing.maxAge() {
+			// Stopped since: what was decided is too old to feed on.
+			w.Log(Event{Kind: Late, For: late})
+			continue
+		}
+		w.feed()
+		if !w.rest(ctx, start, change) {
+			return Ended
+		}
+	}
+}
+
+// rest waits for the next pass; false if ctx ended. Other LUNs begin one at
+// once.
+func (w *Watch) rest(ctx context.Context, start time.Duration, change <-chan []*LUN) bool {
+	timer := time.NewTimer(w.until(start))
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
+		return false
+	case luns := <-change:
+		w.Watch(luns)
+	case <-timer.C:
+	}
+	return ctx.Err() == nil
+}
+
+// until is how long the pass after the one that began at start is away.
+func (w *Watch) until(start time.Duration) time.Duration {
+	return max(0, start+w.Timing.Interval-w.Clock())
+}
+
+// pass asks all LUNs and waits for their answers, for no longer than patience.
+// It tells when it began and when it ended; false if ctx ended.
+//
+// A pass during which the process was stopped is done again: what has answered
+// may be wrong by now, and what has not may not have had the time to.
+func (w *Watch) pass(ctx context.Context, luns []*LUN) (start, now time.Duration, ok bool) {
+	for again := false; ; again = true {
+		start = w.Clock()
+		all := w.ask(ctx, luns)
+		now = w.Clock()
+		if ctx.Err() != nil {
+			return start, now, false
+		}
+		limit := w.Timing.Answer
+		if all || again {
+			// A machine that is always late must not be restarted for that.
+			limit = w.Timing.maxAge()
+		}
+		if now-start <= limit {
+			return start, now, true
+		}
+		w.Log(Event{Kind: Late, For: now - start})
+	}
+}
+
+// ask asks all LUNs. It reports whether all have answered in time, or have no
+// path that could.
+func (w *Watch) ask(ctx context.Context, luns []*LUN) bool {
+	p := newPass(len(luns))
+	for _, l := range luns {
+		l.ask(p)
+	}
+	timer := time.NewTimer(w.Timing.patience())
+	defer timer.Stop()
+	select {
+	case <-p.done:
+		return true
+	case <-ctx.Done():
+	case <-timer.C:
+	}
+	return false
+}
+
+// decide judges all LUNs, tells what has changed, and reports whether the
+// feeding has to end.
+func (w *Watch) decide(now time.Duration) bool {
+	var dead []Event
+	for i := range w.watched {
+		r := &w.watched[i]
+		f := w.judge(r.lun, now)
+		if e, changed := r.take(f, w, r.lun.Name); changed {
+			w.Log(e)
+		}
+		if r.expired(now, w.Timing.Grace) {
+			dead = append(dead, Event{Kind: Expired, LUN: r.lun.Name, For: now - r.from, Err: f.Err})
+		}
+	}
+	if len(dead) == 0 {
+		return false
+	}
+	w.Alarm()
+	for _, e := range dead {
+		w.Log(e)
+	}
+	return true
+}
+
+// feed feeds the device. A feed that fails is tried again in the next pass.
+func (w *Watch) feed() {
+	err := w.Device.Feed()
+	switch {
+	case err != nil && !w.notFed:
+		w.Log(Event{Kind: NotFed, Err: err})
+	case err == nil && w.notFed:
+		w.Log(Event{Kind: Fed})
+	}
+	if w.notFed = err != nil; err == nil {
+		w.Alive()
+	}
+}
+
+// die waits for the restart and tells meanwhile who has the LUNs.
+func (w *Watch) die() Outcome {
+	shown := map[*LUN][]scsi.Key{}
+	for {
+		luns := w.luns()
+		start, now, _ := w.pass(context.Background(), luns)
+		for i := range w.watched {
+			r := &w.watched[i]
+			f := w.judge(r.lun, now)
+			if f.State == StateUnknown || f.State == StatePresent && !r.counting {
+				continue
+			}
+			if before, ok := shown[r.lun]; !ok || !slices.Equal(before, f.Keys) {
+				shown[r.lun] = f.Keys
+				w.Log(Event{Kind: Holders, LUN: r.lun.Name, Keys: f.Keys})
+			}
+		}
+		w.Alive()
+		select {
+		case <-w.Life:
+			return Dead
+		case <-time.After(w.until(start)):
+		}
+	}
+}
