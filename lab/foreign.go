@@ -2,14 +2,12 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
 )
-
-// defaultMirror is asked for another release if the host is not a Debian.
-const defaultMirror = "http://deb.debian.org/debian"
 
 // debianKeyring is what all releases are signed with, as Debian and Ubuntu ship it.
 const debianKeyring = "/usr/share/keyrings/debian-archive-keyring.gpg"
@@ -38,6 +36,10 @@ func fetchForeign(ctx context.Context, f foreign, work, dest string) ([]deb, err
 	return debs, a.download(ctx, debs, dest)
 }
 
+// errNoMirror says that the host's package sources name no Debian, so that nobody can be
+// asked for another release of it.
+var errNoMirror = errors.New("the host's package sources have no Debian main archive")
+
 // mirror is where the host gets its Debian packages from.
 func (a apt) mirror(ctx context.Context) (string, error) {
 	out, err := a.run(ctx, "", "indextargets", "--format", "$(ORIGIN) $(COMPONENT) $(REPO_URI)", "Created-By: Packages")
@@ -51,7 +53,7 @@ func (a apt) mirror(ctx context.Context) (string, error) {
 			return strings.TrimSuffix(words[2], "/"), nil
 		}
 	}
-	return defaultMirror, nil
+	return "", errNoMirror
 }
 
 // unpackForeign puts what is wanted of the downloaded packages into the guest's root.
