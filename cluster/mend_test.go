@@ -102,6 +102,28 @@ func TestRepairKilled(t *testing.T) {
 	}
 }
 
+// A path that answers reads and nothing else is not registered, and that is no
+// success.
+func TestReadmitFails(t *testing.T) {
+	for _, what := range []string{"host=1", "host=3", "after:host=3", "sense=4/44/00", "busy"} {
+		w := newWorld(t, 1, 2, simlun.Quirks{}).multi()
+		w.start("A")
+		w.drop(0, "A", 1)
+		r := w.run("A")
+		r.LUNs[0].Paths = r.LUNs[0].Paths[1:]
+		w.faults(0, "prout@every:"+what)
+		paths, err := r.Readmit(context.Background())
+		var lun *LUNError
+		if len(paths) > 0 || !errors.As(err, &lun) {
+			t.Errorf("%s: %v, error %v", what, paths, err)
+		}
+		w.faults(0, "")
+		if _, err := w.run("A").Readmit(context.Background()); err != nil || w.status(0).Keys[0] != keyA || len(w.status(0).Keys) != 2 {
+			t.Errorf("%s, afterwards: %+v, error %v", what, w.status(0), err)
+		}
+	}
+}
+
 // A copy that meets a mishap for ever says so.
 func TestCopyNeverEnds(t *testing.T) {
 	for _, what := range []string{"busy", "sense=6/29/00", "conflict", "host=3", "sense=4/44/00"} {

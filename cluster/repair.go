@@ -150,8 +150,14 @@ func (t *target) readmitOnce(ctx context.Context) ([]string, error) {
 		return nil, nil
 	}
 	missing, err := t.readmit(ctx)
-	if err != nil || len(missing) == 0 {
+	switch {
+	case err != nil:
 		return nil, err
+	case len(t.usable) == 0:
+		// It answered the read and not the command: it is not registered.
+		return nil, &LUNError{LUN: t.Name, Err: ErrNoPath}
+	case len(missing) == 0:
+		return nil, nil
 	}
 	if err := t.stillMember(ctx, had+len(missing), nil); err != nil {
 		return nil, errors.Join(err, t.expel(ctx, missing))
