@@ -8,6 +8,8 @@ import (
 	"os"
 	"slices"
 	"strings"
+
+	"lunguard/cluster/ownfile"
 )
 
 // Merge is the config that comes of applying files to the one that there is.
@@ -192,7 +194,7 @@ func packageSegment(file string) (segment, error) {
 }
 
 func linesOf(path string) ([]fileLine, error) {
-	f, err := openTrusted(path)
+	f, err := ownfile.Open(path)
 	if err != nil {
 		return nil, err
 	}

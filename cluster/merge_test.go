@@ -2,14 +2,14 @@ package cluster
 
 import (
 	"errors"
-	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
-	"golang.org/x/sys/unix"
+
+	"lunguard/cluster/ownfile"
 )
 
 // desk is a folder with a config and files to apply to it.
@@ -51,7 +51,7 @@ func (d *desk) apply(clusterFile string, packages ...string) string {
 	if err != nil {
 		d.t.Fatal(err)
 	}
-	if err := WriteConfig(d.conf, m.Text, m.Old); err != nil {
+	if err := ownfile.Replace(d.conf, m.Text, m.Old); err != nil {
 		d.t.Fatal(err)
 	}
 	if _, err := LoadConfig(d.conf); err != nil {
@@ -156,56 +156,6 @@ func TestMergeErrors(t *testing.T) {
 	}
 }
 
-// The file is written as a whole, where it belongs, and only over what was
-// read.
-func TestWriteConfig(t *testing.T) {
-	d := newDesk(t, "old\n")
-	if err := WriteConfig(d.conf, []byte("new\n"), []byte("older\n")); !errors.Is(err, ErrChanged) {
-		t.Errorf("changed meanwhile: %v", err)
-	}
-	dir, err := os.Open(d.dir)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := unix.Flock(int(dir.Fd()), unix.LOCK_EX); err != nil {
-		t.Fatal(err)
-	}
-	if err := WriteConfig(d.conf, []byte("new\n"), []byte("old\n")); !errors.Is(err, ErrBeingWritten) {
-		t.Errorf("locked: %v", err)
-	}
-	dir.Close()
-
-	// Links that somebody laid are not followed.
-	victim := d.write("victim", "precious")
-	for _, name := range []string{"cluster.conf.new", "cluster.conf.bak"} {
-		if err := os.Symlink(victim, filepath.Join(d.dir, name)); err != nil {
-			t.Fatal(err)
-		}
-	}
-	if err := WriteConfig(d.conf, []byte("new\n"), []byte("old\n")); err != nil {
-		t.Error(err)
-	}
-	for name, want := range map[string]string{"victim": "precious", "cluster.conf": "new\n", "cluster.conf.bak": "old\n"} {
-		if got, err := os.ReadFile(filepath.Join(d.dir, name)); string(got) != want {
-			t.Errorf("%s: %q, %v", name, got, err)
-		}
-	}
-	link := filepath.Join(d.dir, "link.conf")
-	if err := os.Symlink(victim, link); err != nil {
-		t.Fatal(err)
-	}
-	if err := WriteConfig(link, []byte("new\n"), []byte("precious")); !errors.Is(err, ErrSymlink) {
-		t.Errorf("over a link: %v", err)
-	}
-	if err := WriteConfig(filepath.Join(d.dir, "no", "where"), []byte("x"), nil); !errors.Is(err, fs.ErrNotExist) {
-		t.Errorf("no folder: %v", err)
-	}
-	entries, err := os.ReadDir(d.dir)
-	if err != nil || len(entries) != 4 {
-		t.Errorf("left behind: %v, %v", entries, err)
-	}
-}
-
 // Root does not take a config that others can change.
 func TestTrust(t *testing.T) {
 	if os.Geteuid() != 0 {
@@ -223,10 +173,10 @@ func TestTrust(t *testing.T) {
 		if err := c.change(d.conf); err != nil {
 			t.Fatal(err)
 		}
-		if conf, err := LoadConfig(d.conf); conf != nil || !errors.Is(err, ErrNotTrusted) {
+		if conf, err := LoadConfig(d.conf); conf != nil || !errors.Is(err, ownfile.ErrNotTrusted) {
 			t.Errorf("%s: %v, %v", name, conf, err)
 		}
-		if _, err := MergeFiles(filepath.Join(d.dir, "absent"), d.conf, nil); !errors.Is(err, ErrNotTrusted) {
+		if _, err := MergeFiles(filepath.Join(d.dir, "absent"), d.conf, nil); !errors.Is(err, ownfile.ErrNotTrusted) {
 			t.Errorf("%s, as a cluster file: %v", name, err)
 		}
 		if err := c.back(d.conf); err != nil {
@@ -237,13 +187,13 @@ func TestTrust(t *testing.T) {
 		t.Fatal(err)
 	}
 	text, _ := os.ReadFile(d.conf)
-	if err := WriteConfig(d.conf, nil, text); !errors.Is(err, ErrNotTrusted) {
+	if err := ownfile.Replace(d.conf, nil, text); !errors.Is(err, ownfile.ErrNotTrusted) {
 		t.Errorf("folder that all can write to: %v", err)
 	}
 	if err := os.Chmod(d.dir, 0o777|os.ModeSticky); err != nil {
 		t.Fatal(err)
 	}
-	if err := WriteConfig(d.conf, text, text); err != nil {
+	if err := ownfile.Replace(d.conf, text, text); err != nil {
 		t.Errorf("folder with the sticky bit: %v", err)
 	}
 }

@@ -7,6 +7,8 @@ import (
 	"io"
 	"os"
 	"strings"
+
+	"lunguard/cluster/ownfile"
 )
 
 // Limits of the vendor's files.
@@ -21,10 +23,10 @@ const (
 )
 
 // LoadConfig reads and checks a config file. Errors: *os.PathError (for root
-// with ErrNotTrusted if others can change the file), or a join of
+// with ownfile.ErrNotTrusted if others can change the file), or a join of
 // *ConfigError, one for each fault in the file.
 func LoadConfig(path string) (*Config, error) {
-	f, err := openTrusted(path)
+	f, err := ownfile.Open(path)
 	if err != nil {
 		return nil, err
 	}

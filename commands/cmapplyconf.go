@@ -11,6 +11,7 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"lunguard/cluster"
+	"lunguard/cluster/ownfile"
 	"lunguard/vg"
 )
 
@@ -107,7 +108,7 @@ func runApplyConf(c *call) error {
 		if !c.flags.Bool("force") && !c.confirmed(a.merge) {
 			return &unconfirmedError{path}
 		}
-		if err := cluster.WriteConfig(path, a.merge.Text, a.merge.Old); err != nil {
+		if err := ownfile.Replace(path, a.merge.Text, a.merge.Old); err != nil {
 			return &configFileError{err}
 		}
 	}

@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"lunguard/cluster"
+	"lunguard/cluster/ownfile"
 	"lunguard/commands/runpkg"
 	"lunguard/vg"
 )
@@ -335,7 +336,7 @@ func (e *stateError) Unwrap() error { return e.err }
 
 func (e *stateError) message() message {
 	m := message{text: e.Error(), status: exitFailed}
-	for _, reason := range []error{runpkg.ErrNotTrusted, runpkg.ErrSymlink, runpkg.ErrNotFile, runpkg.ErrNotFolder} {
+	for _, reason := range []error{ownfile.ErrNotTrusted, ownfile.ErrSymlink, ownfile.ErrNotFile, ownfile.ErrNotFolder} {
 		if errors.Is(e, reason) {
 			m.hint = "nobody but the user who runs it may be able to change it; " + runVariable + " or script_log_file names another"
 		}

@@ -1,17 +1,15 @@
 package runpkg
 
 import (
-	"errors"
 	"fmt"
 	"io"
 	"os"
 	"path/filepath"
 	"strings"
 	"sync"
-	"syscall"
 	"time"
 
-	"golang.org/x/sys/unix"
+	"lunguard/cluster/ownfile"
 )
 
 // Log is the log of a package: a file that scripts and services write to
@@ -31,40 +29,18 @@ func OpenLog(path, node string, makeDir bool) (*Log, error) {
 	dir := filepath.Dir(path)
 	var err error
 	if makeDir {
-		err = makeFolder(dir, 0o755)
+		err = ownfile.MakeFolder(dir, 0o755)
 	} else {
-		err = trustFolders(dir)
+		err = ownfile.TrustFolders(dir)
 	}
 	if err != nil {
 		return nil, err
 	}
-	// A fifo in the place of the file must not hold us.
-	f, err := os.OpenFile(path, os.O_RDWR|os.O_APPEND|os.O_CREATE|unix.O_NOFOLLOW|unix.O_NONBLOCK, 0o640)
-	if errors.Is(err, unix.ELOOP) {
-		return nil, &os.PathError{Op: "open", Path: path, Err: ErrSymlink}
-	}
+	f, err := ownfile.Append(path)
 	if err != nil {
-		return nil, err
-	}
-	if err := plain(f); err != nil {
-		f.Close()
 		return nil, err
 	}
 	return &Log{file: f, node: node, now: time.Now}, nil
-}
-
-// plain refuses what is not a regular file, or one that has another name: it
-// may be a file that somebody wants to be overwritten.
-func plain(f *os.File) error {
-	st, err := f.Stat()
-	if err != nil {
-		return err
-	}
-	sys, ok := st.Sys().(*syscall.Stat_t)
-	if !ok || !st.Mode().IsRegular() || sys.Nlink != 1 {
-		return &os.PathError{Op: "open", Path: f.Name(), Err: ErrNotFile}
-	}
-	return nil
 }
 
 // Write writes what is no line of a step.

@@ -11,6 +11,8 @@ import (
 	"strings"
 
 	"golang.org/x/sys/unix"
+
+	"lunguard/cluster/ownfile"
 )
 
 // Phase is how far a package is on this host, by what was written down.
@@ -64,17 +66,17 @@ func child(dir, name string) (string, error) {
 }
 
 // OpenState opens, below the folder root, what is remembered of a package.
-// Errors: *BusyError, *os.PathError with ErrNotTrusted, ErrSymlink and the
+// Errors: *BusyError, *os.PathError with ownfile.ErrNotTrusted, ownfile.ErrSymlink and the
 // like.
 func OpenState(root, pkg string) (*State, error) {
 	dir, err := child(root, pkg)
 	if err != nil {
 		return nil, err
 	}
-	if err := makeFolder(root, 0o755); err != nil {
+	if err := ownfile.MakeFolder(root, 0o755); err != nil {
 		return nil, err
 	}
-	if err := makeFolder(dir, 0o700); err != nil {
+	if err := ownfile.MakeFolder(dir, 0o700); err != nil {
 		return nil, err
 	}
 	s := &State{dir: dir}
@@ -110,7 +112,7 @@ func Peek(root, pkg string) (Phase, error) {
 		return "", err
 	}
 	for _, d := range []string{root, dir} {
-		if err := checkFolder(d); errors.Is(err, fs.ErrNotExist) {
+		if err := ownfile.CheckFolder(d); errors.Is(err, fs.ErrNotExist) {
 			return Down, nil
 		} else if err != nil {
 			return "", err
@@ -156,7 +158,7 @@ func (s *State) set(p Phase) error {
 // its own: no service can have the name of another file.
 func (s *State) servicePath(service string) (string, error) {
 	dir := filepath.Join(s.dir, "services")
-	if err := makeFolder(dir, 0o700); err != nil {
+	if err := ownfile.MakeFolder(dir, 0o700); err != nil {
 		return "", err
 	}
 	return child(dir, service)

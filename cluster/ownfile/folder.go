@@ -1,4 +1,4 @@
-package runpkg
+package ownfile
 
 import (
 	"errors"
@@ -8,44 +8,29 @@ import (
 	"syscall"
 )
 
-// Reasons of a *os.PathError, to be tested with errors.Is.
-var (
-	// ErrNotTrusted says that a folder can be changed by others, who could
-	// lead what is written there somewhere else.
-	ErrNotTrusted = errors.New("others can change it")
-	// ErrSymlink says that a symbolic link stands where a file or folder
-	// belongs.
-	ErrSymlink = errors.New("it is a symbolic link")
-	// ErrNotFile says that something else than a plain file with one name is
-	// there.
-	ErrNotFile = errors.New("it is not a plain file, or has several names")
-	// ErrNotFolder says that something else than a folder is there.
-	ErrNotFolder = errors.New("it is not a folder")
-)
-
 // Permissions that others have.
 const (
 	byGroup fs.FileMode = 0o020
 	byAll   fs.FileMode = 0o002
 )
 
-// makeFolder makes a folder of our own, unless it is there, and refuses one
+// MakeFolder makes a folder of our own, unless it is there, and refuses one
 // that others can change, or lead elsewhere.
-func makeFolder(path string, mode fs.FileMode) error {
+func MakeFolder(path string, mode fs.FileMode) error {
 	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
 		return err
 	}
-	if err := trustFolders(filepath.Dir(path)); err != nil {
+	if err := TrustFolders(filepath.Dir(path)); err != nil {
 		return err
 	}
 	if err := os.Mkdir(path, mode); err != nil && !errors.Is(err, fs.ErrExist) {
 		return err
 	}
-	return checkFolder(path)
+	return CheckFolder(path)
 }
 
-// checkFolder refuses a folder that is not ours alone.
-func checkFolder(path string) error {
+// CheckFolder refuses a folder that is not ours alone.
+func CheckFolder(path string) error {
 	st, err := os.Lstat(path)
 	switch {
 	case err != nil:
@@ -58,9 +43,9 @@ func checkFolder(path string) error {
 	return trust(path, st, byGroup|byAll)
 }
 
-// trustFolders refuses a folder if it, or one above it, could be replaced by
+// TrustFolders refuses a folder if it, or one above it, could be replaced by
 // somebody who should not: then a link in a folder that is ours is theirs.
-func trustFolders(path string) error {
+func TrustFolders(path string) error {
 	real, err := filepath.EvalSymlinks(path)
 	if err == nil {
 		real, err = filepath.Abs(real)
