@@ -282,6 +282,9 @@ func (c *call) checkLUNs(a *application, pkg *cluster.Package) (mode cluster.PRM
 				errs = append(errs, &cluster.ForeignKeyError{LUN: s.LUN, Keys: foreign})
 			}
 		}
+		if mode == cluster.PRUnknown && len(errs) == 0 {
+			errs = append(errs, &unknownModeError{pkg})
+		}
 		if up && len(errs) == 0 {
 			a.up = append(a.up, pkg)
 		}

@@ -175,6 +175,10 @@ func groupWords(e *vg.GroupError) message {
 		m.hint = "attach the missing LUN: a group is protected whole or not at all"
 	case errors.Is(e, vg.ErrSameName):
 		m.hint = "rename one of them with vgrename UUID NAME"
+	case errors.Is(e, vg.ErrDuplicateVolume):
+		m.hint = "paths of one LUN need multipath above them; a clone or snapshot must not be attached beside its origin"
+	case errors.Is(e, vg.ErrContradiction):
+		m.hint = "the group was changed on two hosts, or a LUN is an old copy; see vgck"
 	}
 	return m
 }
@@ -183,9 +187,9 @@ func deviceWords(e *vg.DeviceError) message {
 	m := message{text: e.Error(), status: exitNode}
 	switch {
 	case errors.Is(e, vg.ErrNotSCSIDisk), errors.Is(e, simlun.ErrNotSimulated):
-		m.hint, m.status = "a SCSI disk, or a partition of one, was expected", exitFailed
+		m.hint, m.status = "a SCSI disk, or what lies on one LUN, was expected", exitFailed
 	case errors.Is(e, vg.ErrStacked):
-		m.hint, m.status = "name the disk that it lies on", exitFailed
+		m.hint, m.status = "name each LUN that it lies on with a pv line", exitFailed
 	case errors.Is(e, fs.ErrNotExist), errors.Is(e, syscall.ENXIO), errors.Is(e, syscall.ENODEV):
 		m.text = e.Device + ": no such device"
 		m.hint = "is the LUN attached to this host?"

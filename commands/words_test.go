@@ -78,6 +78,8 @@ func everyError() map[string]said {
 		"no lvm2":                 {group(vg.ErrNoLVM), exitNode, []string{"vg1"}, true},
 		"group incomplete":        {group(fmt.Errorf("%w: [unknown]", vg.ErrMissingVolume)), exitNode, []string{"vg1"}, true},
 		"groups of one name":      {group(fmt.Errorf("%w: A, B", vg.ErrSameName)), exitNode, []string{"vg1"}, true},
+		"volume twice":            {group(fmt.Errorf("%w: U: /dev/sda, /dev/sdb", vg.ErrDuplicateVolume)), exitNode, []string{"vg1", "/dev/sdb"}, true},
+		"metadata at odds":        {group(vg.ErrContradiction), exitNode, []string{"vg1"}, true},
 		"not a SCSI disk":         {device(vg.ErrNotSCSIDisk), exitFailed, onA, true},
 		"not simulated":           {device(simlun.ErrNotSimulated), exitFailed, onA, true},
 		"stacked":                 {device(fmt.Errorf("%w: dm-0 over sdc", vg.ErrStacked)), exitFailed, append(onA, "sdc"), true},
