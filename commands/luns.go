@@ -79,7 +79,7 @@ func (o *opened) openDisk(ctx context.Context, host vg.Host, d *vg.Disk, warn fu
 		if o.rehearse {
 			t = shadow.path(t)
 		}
-		unit := scsi.NewUnit(name, t)
+		unit := scsi.NewUnit(name, t).WithIdentity(func() scsi.Identity { return host.Identity(name) })
 		if lun.WWID == "" {
 			// The kernel does not know it; the device does, or nobody.
 			lun.WWID, _ = unit.WWID(ctx)

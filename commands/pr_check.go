@@ -121,7 +121,7 @@ func (c *call) readmit(conf *cluster.Config, host vg.Host, node cluster.Node, de
 		// udev names devices without the folder.
 		device = "/dev/" + device
 	}
-	disk, err := host.Disk(device)
+	disk, err := host.Paths(device)
 	if err != nil {
 		return err
 	}

@@ -188,6 +188,8 @@ func deviceWords(e *vg.DeviceError) message {
 	switch {
 	case errors.Is(e, vg.ErrNotSCSIDisk), errors.Is(e, simlun.ErrNotSimulated):
 		m.hint, m.status = "a SCSI disk, or what lies on one LUN, was expected", exitFailed
+	case errors.Is(e, vg.ErrUnjoined):
+		m.hint = "a LUN with several paths needs multipath above it: multipath -ll shows the maps, and the package names one of them"
 	case errors.Is(e, vg.ErrStacked):
 		m.hint, m.status = "name each LUN that it lies on with a pv line", exitFailed
 	case errors.Is(e, fs.ErrNotExist), errors.Is(e, syscall.ENXIO), errors.Is(e, syscall.ENODEV):

@@ -9,12 +9,28 @@ import (
 // clusters use persistent reservations. Every error is an *OpError that
 // carries the path's name.
 type Unit struct {
-	name string
-	t    Transport
+	name     string
+	t        Transport
+	identity func() Identity
 }
 
 // NewUnit names the path behind t, which usually is a [Retry].
 func NewUnit(name string, t Transport) *Unit { return &Unit{name: name, t: t} }
+
+// WithIdentity makes the unit tell, through f, what its host knows of the
+// nexus, and returns it. f is called each time that it matters.
+func (u *Unit) WithIdentity(f func() Identity) *Unit {
+	u.identity = f
+	return u
+}
+
+// Identity tells what the host knows of the nexus; nothing, if nobody told.
+func (u *Unit) Identity() Identity {
+	if u.identity == nil {
+		return Identity{}
+	}
+	return u.identity()
+}
 
 // Name returns the name of the path, as people know it: /dev/sda.
 func (u *Unit) Name() string { return u.name }

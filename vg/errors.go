@@ -67,6 +67,21 @@ func (e *DuplicateError) Error() string {
 // Unwrap gives the class.
 func (e *DuplicateError) Unwrap() error { return ErrDuplicateVolume }
 
+// UnjoinedError says that several disks are paths to one LUN, and that no
+// multipath map joins them. It is an ErrUnjoined.
+type UnjoinedError struct {
+	WWID string
+	// Disks are the kernel's names.
+	Disks []string
+}
+
+func (e *UnjoinedError) Error() string {
+	return fmt.Sprintf("%v: %s (%s)", ErrUnjoined, strings.Join(e.Disks, ", "), e.WWID)
+}
+
+// Unwrap gives the class.
+func (e *UnjoinedError) Unwrap() error { return ErrUnjoined }
+
 // UnreadError says that a group was not found, or not all of it, while some
 // devices could not be read.
 type UnreadError struct {

@@ -1,6 +1,7 @@
 package vg
 
 import (
+	"bytes"
 	"cmp"
 	"context"
 	"errors"
@@ -229,19 +230,26 @@ func (s *scanner) name(c candidate, found string) string {
 
 // attribute is the text of a file in sysfs, empty if there is none.
 func attribute(dir, name string) string {
+	return strings.TrimSpace(string(attributeBytes(dir, name)))
+}
+
+// attributeBytes is a file in sysfs, no longer than a page; nil if there is none.
+func attributeBytes(dir, name string) []byte {
 	// There are many of these files: what package os does beside would take
 	// longer than this.
-	fd, err := unix.Open(filepath.Join(dir, name), unix.O_RDONLY|unix.O_CLOEXEC, 0)
+	fd, err := retryInterrupted(func() (int, error) {
+		return unix.Open(filepath.Join(dir, name), unix.O_RDONLY|unix.O_CLOEXEC, 0)
+	})
 	if err != nil {
-		return ""
+		return nil
 	}
 	defer unix.Close(fd)
-	var b [1024]byte
-	n, err := unix.Read(fd, b[:])
+	var b [4096]byte
+	n, err := retryInterrupted(func() (int, error) { return unix.Read(fd, b[:]) })
 	if err != nil {
-		return ""
+		return nil
 	}
-	return strings.TrimSpace(string(b[:n]))
+	return bytes.Clone(b[:n])
 }
 
 // readAll reads the candidates, all at once as far as that is reasonable. It

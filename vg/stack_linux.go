@@ -30,24 +30,31 @@ func (s *System) lunsUnder(dir string, depth int) ([]lun, error) {
 	if depth > maxDepth {
 		return nil, errDepth
 	}
+	if disk, ok := s.scsi.find(s.sysfs, dir); ok {
+		return disk.lun(dir)
+	}
 	if exists(filepath.Join(dir, "partition")) {
 		dir = filepath.Dir(dir)
 	}
 	if !exists(filepath.Join(dir, "dm")) && !exists(filepath.Join(dir, "md")) {
-		disk, err := scsiDisk(dir)
+		disk, err := s.unlisted(dir)
 		if err != nil {
 			return nil, err
 		}
-		return []lun{disk}, nil
+		return disk.lun(dir)
 	}
-	below, err := os.ReadDir(filepath.Join(dir, "slaves"))
+	slaves := filepath.Join(dir, "slaves")
+	below, err := os.ReadDir(slaves)
 	if err != nil || len(below) == 0 {
 		return nil, fmt.Errorf("%w: %s lies on nothing", ErrStacked, filepath.Base(dir))
 	}
 	var all []lun
 	for _, entry := range below {
-		under, err := filepath.EvalSymlinks(filepath.Join(dir, "slaves", entry.Name()))
-		if err != nil {
+		under, err := os.Readlink(filepath.Join(slaves, entry.Name()))
+		if err == nil {
+			under = absolute(slaves, under)
+		}
+		if err != nil || !exists(under) {
 			return nil, fmt.Errorf("%w: %s lies on %s, which is gone", ErrStacked, filepath.Base(dir), entry.Name())
 		}
 		luns, err := s.lunsUnder(under, depth+1)
@@ -65,8 +72,7 @@ func (s *System) lunsUnder(dir string, depth int) ([]lun, error) {
 // isMultipath reports whether a device is a dm-multipath map. Its UUID says
 // so, which multipathd and the kernel's own tools rely on.
 func isMultipath(dir string) bool {
-	uuid, err := os.ReadFile(filepath.Join(dir, "dm", "uuid"))
-	return err == nil && strings.HasPrefix(string(uuid), "mpath-")
+	return strings.HasPrefix(attribute(dir, "dm/uuid"), "mpath-")
 }
 
 // merge adds what is new.
@@ -95,29 +101,48 @@ func joinPaths(dir string, disks []lun) ([]lun, error) {
 	return []lun{joined}, nil
 }
 
-// scsiDisk is the LUN of a SCSI disk or sg device.
-func scsiDisk(dir string) (lun, error) {
+// unlisted is the SCSI disk or sg device whose folder is dir.
+func (s *System) unlisted(dir string) (scsiDisk, error) {
 	scsiDir := filepath.Join(dir, "device")
-	kind, err := os.ReadFile(filepath.Join(scsiDir, "type"))
-	if err != nil || !exists(filepath.Join(scsiDir, "scsi_level")) {
-		return lun{}, ErrNotSCSIDisk
+	if !exists(filepath.Join(scsiDir, "scsi_level")) {
+		return scsiDisk{}, ErrNotSCSIDisk
 	}
+	if to, err := os.Readlink(scsiDir); err == nil {
+		scsiDir = absolute(dir, to)
+	}
+	if disk, ok := s.scsi.find(s.sysfs, scsiDir); ok {
+		return disk, nil
+	}
+	return scsiDisk{wwid(scsiDir), scsiDir}, nil
+}
+
+// lun is the LUN that the disk or sg device whose folder is dir is a path to.
+func (d scsiDisk) lun(dir string) ([]lun, error) {
 	// 0 is a disk, 14h a zoned one. SPC-4 table 142.
-	if t := strings.TrimSpace(string(kind)); t != "0" && t != "20" {
-		return lun{}, fmt.Errorf("%w: SCSI device of type %s", ErrNotSCSIDisk, t)
+	switch kind := attribute(d.scsiDir, "type"); kind {
+	case "0", "20":
+		return []lun{{wwid: d.wwid, paths: []string{dir}}}, nil
+	case "":
+		return nil, ErrNotSCSIDisk
+	default:
+		return nil, fmt.Errorf("%w: SCSI device of type %s", ErrNotSCSIDisk, kind)
 	}
-	return lun{wwid: wwid(scsiDir), paths: []string{dir}}, nil
 }
 
 // names lists the disks of LUNs, the paths of one joined by a plus sign.
 func names(luns []lun) string {
 	list := make([]string, len(luns))
 	for i, l := range luns {
-		paths := make([]string, len(l.paths))
-		for j, p := range l.paths {
-			paths[j] = filepath.Base(p)
-		}
-		list[i] = strings.Join(paths, "+")
+		list[i] = strings.Join(bases(l.paths), "+")
 	}
 	return strings.Join(list, ", ")
+}
+
+// bases are the last elements of paths.
+func bases(paths []string) []string {
+	list := make([]string, len(paths))
+	for i, p := range paths {
+		list[i] = filepath.Base(p)
+	}
+	return list
 }

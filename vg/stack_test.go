@@ -12,7 +12,7 @@ import (
 
 // stack is a made-up sysfs of disks and what lies on them.
 type stack struct {
-	t    *testing.T
+	t    testing.TB
 	root string
 }
 
@@ -104,7 +104,7 @@ func TestStacks(t *testing.T) {
 		"dm-13":       {nil, errDepth, ""},
 	} {
 		t.Run(name, func(t *testing.T) {
-			got, err := (&System{sysfs: s.root}).diskIn("/dev/x", filepath.Join(s.root, name))
+			got, err := (&System{sysfs: s.root}).diskIn("/dev/x", filepath.Join(s.root, name), false)
 			if !errors.Is(err, c.err) || (err == nil) != (c.err == nil) {
 				t.Fatalf("error %v, %v expected", err, c.err)
 			}

@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"golang.org/x/sys/unix"
@@ -22,6 +23,9 @@ type System struct {
 	// disks are read if lvm2 is not installed, or, with noLVM, in any case.
 	disks inventories
 	noLVM bool
+	scsi  scsiDisks
+	// number replaces deviceNumber in tests.
+	number func(device string) (kind, number string, err error)
 }
 
 // NewSystem returns the machine that this process runs on.
@@ -81,32 +85,68 @@ func deviceError(device string, err error) error {
 	return &DeviceError{Device: device, Err: err}
 }
 
-// Disk finds the LUN under a disk, a partition or an sg device by sysfs alone:
-// names mean nothing.
-func (s *System) Disk(device string) (*Disk, error) {
+// folder is the sysfs folder of a device file, which its number leads to.
+func (s *System) folder(device string) (string, error) {
+	number := s.number
+	if number == nil {
+		number = deviceNumber
+	}
+	kind, of, err := number(device)
+	if err != nil {
+		return "", deviceError(device, err)
+	}
+	at := filepath.Join(s.sysfs, "dev", kind)
+	to, err := os.Readlink(filepath.Join(at, of))
+	if err != nil {
+		return "", &DeviceError{Device: device, Err: ErrNotSCSIDisk}
+	}
+	return absolute(at, to), nil
+}
+
+// deviceNumber is the kind (block or char) and the major:minor number of a
+// device file.
+func deviceNumber(device string) (kind, number string, err error) {
 	var st unix.Stat_t
 	if err := unix.Stat(device, &st); err != nil {
-		return nil, deviceError(device, err)
+		return "", "", err
 	}
-	var kind string
 	switch st.Mode & unix.S_IFMT {
 	case unix.S_IFBLK:
 		kind = "block"
 	case unix.S_IFCHR:
 		kind = "char"
 	default:
-		return nil, &DeviceError{Device: device, Err: ErrNotSCSIDisk}
+		return "", "", ErrNotSCSIDisk
 	}
-	link := filepath.Join(s.sysfs, "dev", kind, fmt.Sprintf("%d:%d", unix.Major(st.Rdev), unix.Minor(st.Rdev)))
-	dir, err := filepath.EvalSymlinks(link)
-	if err != nil {
-		return nil, &DeviceError{Device: device, Err: ErrNotSCSIDisk}
-	}
-	return s.diskIn(device, dir)
+	return kind, fmt.Sprintf("%d:%d", unix.Major(st.Rdev), unix.Minor(st.Rdev)), nil
 }
 
-// diskIn finds the LUN of the device whose sysfs folder is dir.
-func (s *System) diskIn(device, dir string) (*Disk, error) {
+// Disk finds the LUN under a disk, a partition or an sg device, or under what
+// lies on one, by sysfs alone: names mean nothing.
+//
+// The paths are all that this machine has to the LUN: those of a multipath map,
+// and disks that the map does not have yet. Several disks that no map joins are
+// refused, since what is written to one of them knows nothing of the others.
+func (s *System) Disk(device string) (*Disk, error) {
+	dir, err := s.folder(device)
+	if err != nil {
+		return nil, err
+	}
+	return s.diskIn(device, dir, false)
+}
+
+// Paths is Disk without that refusal.
+func (s *System) Paths(device string) (*Disk, error) {
+	dir, err := s.folder(device)
+	if err != nil {
+		return nil, err
+	}
+	return s.diskIn(device, dir, true)
+}
+
+// diskIn finds the LUN of the device whose sysfs folder is dir. loose says that
+// no multipath map is needed to join its paths.
+func (s *System) diskIn(device, dir string, loose bool) (*Disk, error) {
 	luns, err := s.lunsUnder(dir, 0)
 	if err != nil {
 		return nil, &DeviceError{Device: device, Err: err}
@@ -114,8 +154,15 @@ func (s *System) diskIn(device, dir string) (*Disk, error) {
 	if len(luns) > 1 {
 		return nil, &DeviceError{Device: device, Err: fmt.Errorf("%w: %s over %s", ErrStacked, filepath.Base(dir), names(luns))}
 	}
+	paths := luns[0].paths
+	if more := s.scsi.others(s.sysfs, luns[0]); len(more) > 0 {
+		paths = slices.Concat(paths, more)
+		if !loose && !isJoined(paths) {
+			return nil, &DeviceError{Device: device, Err: &UnjoinedError{WWID: luns[0].wwid, Disks: bases(paths)}}
+		}
+	}
 	d := &Disk{Device: device, WWID: luns[0].wwid}
-	for _, path := range luns[0].paths {
+	for _, path := range paths {
 		d.Paths = append(d.Paths, s.node(device, path))
 	}
 	return d, nil
@@ -133,10 +180,7 @@ func (s *System) node(device, dir string) string {
 // wwid reads the kernel's copy of the device identification page, so that no
 // command is needed. It is empty if the kernel has none.
 func wwid(scsiDir string) string {
-	page, err := os.ReadFile(filepath.Join(scsiDir, "vpd_pg83"))
-	if err != nil {
-		return ""
-	}
+	page := attributeBytes(scsiDir, "vpd_pg83")
 	names, err := scsi.DecodeDesignators(page)
 	if err != nil {
 		return ""
@@ -144,7 +188,4 @@ func wwid(scsiDir string) string {
 	return names.WWID()
 }
 
-func exists(path string) bool {
-	_, err := os.Stat(path)
-	return err == nil
-}
+func exists(path string) bool { return unix.Access(path, unix.F_OK) == nil }

@@ -96,7 +96,7 @@ func TestDiskIn(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			root := sysTree(t, c.files)
 			s := &System{sysfs: root}
-			got, err := s.diskIn("/dev/x", filepath.Join(root, c.dir))
+			got, err := s.diskIn("/dev/x", filepath.Join(root, c.dir), false)
 			if !errors.Is(err, c.err) || (err == nil) != (c.err == nil) {
 				t.Fatalf("error %v, %v expected", err, c.err)
 			}

@@ -25,6 +25,12 @@ type Host interface {
 	// Disk finds the LUN under a device. It sends no SCSI command. Errors:
 	// *DeviceError.
 	Disk(device string) (*Disk, error)
+	// Paths is Disk for a path that has come back: it does not mind if no
+	// multipath map joins the paths of the LUN (yet).
+	Paths(device string) (*Disk, error)
+	// Identity tells what is known of the I_T nexus of one of a Disk's paths
+	// without asking the device.
+	Identity(path string) scsi.Identity
 	// Open opens one of a Disk's paths. It sends no SCSI command. Errors:
 	// *DeviceError.
 	Open(path string) (Path, error)
@@ -77,6 +83,8 @@ var (
 	// ErrStacked says that a device lies on others in a way that is not
 	// followed.
 	ErrStacked = errors.New("a stacked device, not a LUN")
+	// ErrUnjoined says that a LUN has several paths and no multipath map.
+	ErrUnjoined = errors.New("several disks are one LUN, and no multipath map joins them")
 )
 
 // GroupError is a failure to find the physical volumes of a group.

@@ -20,7 +20,7 @@ type memoryHost struct {
 	paths map[string]*simlun.Path
 }
 
-func (h *memoryHost) Disk(name string) (*vg.Disk, error) {
+func (h *memoryHost) Paths(name string) (*vg.Disk, error) {
 	return &vg.Disk{Device: name, WWID: "naa." + name, Paths: []string{name + "/1", name + "/2"}}, nil
 }
 
@@ -50,7 +50,7 @@ func newMemoryHost(tb testing.TB, luns int) (*memoryHost, []*LUN) {
 				tb.Fatal(err)
 			}
 		}
-		d, err := h.Disk(name)
+		d, err := h.Paths(name)
 		if err != nil {
 			tb.Fatal(err)
 		}

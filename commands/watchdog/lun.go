@@ -303,7 +303,7 @@ func (l *LUN) find(held []string) {
 // open finds the paths and opens them. gone reports whether a path is none of
 // the LUN's any more.
 func (l *LUN) open(held []string) (opened []*path, gone func(name string) bool, err error) {
-	d, err := l.host.Disk(l.Name)
+	d, err := l.host.Paths(l.Name)
 	switch {
 	case err != nil:
 		return nil, nil, err

@@ -141,7 +141,7 @@ type fakeHost struct {
 	disks map[string]*disk
 }
 
-func (h *fakeHost) Disk(name string) (*vg.Disk, error) {
+func (h *fakeHost) Paths(name string) (*vg.Disk, error) {
 	d := h.disks[name]
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -374,8 +374,8 @@ type slowHost struct {
 	searches atomic.Int32
 }
 
-func (h *slowHost) Disk(name string) (*vg.Disk, error) {
+func (h *slowHost) Paths(name string) (*vg.Disk, error) {
 	h.searches.Add(1)
 	<-h.gate
-	return h.fakeHost.Disk(name)
+	return h.fakeHost.Paths(name)
 }

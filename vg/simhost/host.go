@@ -23,6 +23,7 @@ import (
 	"path/filepath"
 	"strings"
 
+	"lunguard/scsi"
 	"lunguard/scsi/simlun"
 	"lunguard/vg"
 )
@@ -145,6 +146,19 @@ func (h *Host) Disk(device string) (*vg.Disk, error) {
 		return nil, err
 	}
 	return d, nil
+}
+
+// Paths is Disk: disks of a simulated host belong together only if a multipath
+// device says so.
+func (h *Host) Paths(device string) (*vg.Disk, error) { return h.Disk(device) }
+
+// Identity is the nexus of a disk's device file.
+func (h *Host) Identity(path string) scsi.Identity {
+	_, nexus, err := h.Nexus(path)
+	if err != nil {
+		return scsi.Identity{}
+	}
+	return scsi.Identity{Initiator: nexus.Port(), RelativePort: nexus.RelativePort()}
 }
 
 // deepest is how many device files may lie on each other.

@@ -1,0 +1,110 @@
+package vg
+
+import (
+	"cmp"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+)
+
+// scsiDisks are the SCSI disks of this machine, by the LUN that they lead to.
+// What is known is used again for as long as lvm2's reports are, so that a
+// command that asks for hundreds of LUNs looks once.
+type scsiDisks struct {
+	mu sync.Mutex
+	// disks are by their own folder and by that of the SCSI device, folders by
+	// WWID.
+	disks   map[string]scsiDisk
+	folders map[string][]string
+	at      time.Time
+}
+
+// scsiDisk is one path to a LUN.
+type scsiDisk struct{ wwid, scsiDir string }
+
+// read brings the list up to date, unless that has been done just now, and
+// holds the lock when it returns.
+func (d *scsiDisks) read(sysfs string) {
+	d.mu.Lock()
+	if d.disks != nil && time.Since(d.at) < reportAge {
+		return
+	}
+	d.disks, d.folders, d.at = map[string]scsiDisk{}, map[string][]string{}, time.Now()
+	class := filepath.Join(sysfs, "class", "scsi_disk")
+	entries, _ := os.ReadDir(class) // a machine without SCSI disks has no such folder
+	for _, e := range entries {
+		to, err := os.Readlink(filepath.Join(class, e.Name()))
+		if err != nil {
+			continue
+		}
+		// .../H:C:T:L/scsi_disk/H:C:T:L
+		scsiDir := filepath.Dir(filepath.Dir(absolute(class, to)))
+		disk := scsiDisk{wwid(scsiDir), scsiDir}
+		d.disks[scsiDir] = disk
+		blocks, _ := os.ReadDir(filepath.Join(scsiDir, "block")) // gone meanwhile: it is none
+		for _, b := range blocks {
+			dir := filepath.Join(scsiDir, "block", b.Name())
+			d.disks[dir] = disk
+			if disk.wwid != "" {
+				d.folders[disk.wwid] = append(d.folders[disk.wwid], dir)
+			}
+		}
+	}
+}
+
+// find finds the disk with that folder, or of the SCSI device with that folder.
+func (d *scsiDisks) find(sysfs, dir string) (scsiDisk, bool) {
+	d.read(sysfs)
+	defer d.mu.Unlock()
+	found, ok := d.disks[dir]
+	return found, ok
+}
+
+// others are the folders of the disks that lead to a LUN beside the paths that
+// are known, for the same initiator.
+func (d *scsiDisks) others(sysfs string, l lun) []string {
+	if l.wwid == "" {
+		return nil
+	}
+	d.read(sysfs)
+	defer d.mu.Unlock()
+	known := make([]string, len(l.paths))
+	for i, p := range l.paths {
+		known[i] = scsiFolder(p)
+	}
+	var more []string
+	for _, dir := range d.folders[l.wwid] {
+		if !slices.Contains(known, scsiFolder(dir)) && sameInitiator(dir, l.paths[0]) {
+			more = append(more, dir)
+		}
+	}
+	slices.SortFunc(more, func(a, b string) int {
+		x, y := filepath.Base(a), filepath.Base(b)
+		return cmp.Or(cmp.Compare(len(x), len(y)), cmp.Compare(x, y))
+	})
+	return more
+}
+
+// scsiFolder is the folder of the SCSI device of a disk or sg device, which is
+// two levels up: .../H:C:T:L/block/sda.
+func scsiFolder(dir string) string { return filepath.Dir(filepath.Dir(dir)) }
+
+// sameInitiator reports whether nothing says that two disks are those of two
+// initiators. One machine has one iSCSI name as a rule; where it has more, they
+// are as foreign to each other as two machines, and registrations of one are
+// nothing to the other.
+func sameInitiator(a, b string) bool {
+	x, y := sessionOf(a).initiatorName(), sessionOf(b).initiatorName()
+	return x == "" || y == "" || strings.EqualFold(x, y)
+}
+
+// isJoined reports whether one of the disks is a path of a multipath map.
+func isJoined(disks []string) bool {
+	return slices.ContainsFunc(disks, func(dir string) bool {
+		holders, _ := os.ReadDir(filepath.Join(dir, "holders"))
+		return slices.ContainsFunc(holders, func(h os.DirEntry) bool { return isMultipath(filepath.Join(dir, "holders", h.Name())) })
+	})
+}

@@ -1,0 +1,5 @@
+//go:build !race
+
+package vg
+
+const raceEnabled = false
