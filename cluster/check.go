@@ -26,10 +26,12 @@ const (
 	WrongType FindingKind = "wrong-type"
 	// Leaving: a node's halt is under way, or was killed.
 	LeavingKeys FindingKind = "leaving"
-	// PathsUnregistered: this node has fewer registrations than paths.
+	// PathsUnregistered: a path is not registered, or, if the path is empty,
+	// this node has fewer registrations than paths.
 	PathsUnregistered FindingKind = "paths-unregistered"
-	// StaleNexus: this node has more registrations than paths; some belong to
-	// nexuses of the past.
+	// StaleNexus: a nexus that is no path of this host, named by the path, is
+	// registered with this node's key; or, if the path is empty, this node has
+	// more registrations than paths.
 	StaleNexus FindingKind = "stale-nexus"
 	// KeysMissing: other LUNs of the package have keys that this one lacks.
 	KeysMissing FindingKind = "keys-missing"
@@ -119,7 +121,7 @@ func (t *target) findings(caps *scsi.Capabilities) []Finding {
 	if keys := t.foreign(); len(keys) > 0 {
 		add(ForeignKeys, keys...)
 	}
-	s, key := t.state, t.run.Node.Key
+	s := t.state
 	held := s.Reservation
 	switch {
 	case held == nil && len(s.Registrations) > 0:
@@ -138,13 +140,7 @@ func (t *target) findings(caps *scsi.Capabilities) []Finding {
 	if len(leaving) > 0 {
 		add(LeavingKeys, leaving...)
 	}
-	perHost := slices.ContainsFunc(s.Registrations, func(r scsi.FullStatus) bool { return r.Key == key && r.AllTgtPort })
-	switch n := s.Count(key); {
-	case n > 0 && n < len(t.Paths) && !perHost:
-		add(PathsUnregistered, key)
-	case n > len(t.Paths):
-		add(StaleNexus, key)
-	}
+	list = append(list, t.pathFindings()...)
 	if t.run.Package.Type == Failover {
 		if nodes := t.nodes(); len(nodes) > 1 {
 			add(SeveralOwners, nodes...)
@@ -154,6 +150,42 @@ func (t *target) findings(caps *scsi.Capabilities) []Finding {
 		add(NotKept)
 	}
 	return list
+}
+
+// pathFindings compares this node's registrations with its paths: one by one if
+// enough is known of each, else their numbers.
+func (t *target) pathFindings() []Finding {
+	key := t.run.Node.Key
+	own := t.own()
+	if len(own) == 0 {
+		return nil
+	}
+	keys := []scsi.Key{key}
+	var list []Finding
+	for _, p := range t.usable {
+		switch t.likeness(p, own) {
+		case scsi.Perhaps:
+			return t.countFindings(len(own), keys)
+		case scsi.Unlike:
+			list = append(list, Finding{Kind: PathsUnregistered, Path: p.Name(), Keys: keys})
+		}
+	}
+	for _, r := range t.past() {
+		list = append(list, Finding{Kind: StaleNexus, Path: r.TransportID.String(), Keys: keys})
+	}
+	return list
+}
+
+// countFindings compares numbers only.
+func (t *target) countFindings(n int, keys []scsi.Key) []Finding {
+	perHost := slices.ContainsFunc(t.own(), func(r scsi.FullStatus) bool { return r.AllTgtPort })
+	switch {
+	case n < len(t.Paths) && !perHost:
+		return []Finding{{Kind: PathsUnregistered, Keys: keys}}
+	case n > len(t.Paths):
+		return []Finding{{Kind: StaleNexus, Keys: keys}}
+	}
+	return nil
 }
 
 // nodes are the keys of the cluster's nodes that are registered, unmarked.

@@ -15,6 +15,9 @@ var (
 	ErrNoReservationType = errors.New("the device has no Write Exclusive - Registrants Only reservations")
 	// ErrNoPath says that no path to the LUN is left.
 	ErrNoPath = errors.New("no usable path")
+	// ErrPathLost says that a path failed, where every path is wanted
+	// (Run.Strict).
+	ErrPathLost = errors.New("a path failed")
 	// ErrUnsettled says that the state kept changing, or that the device does
 	// not do what it says.
 	ErrUnsettled = errors.New("the reservation state does not come to rest")

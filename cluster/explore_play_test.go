@@ -366,7 +366,8 @@ func (p *player) newRun(v verb) *Run {
 		l := &LUN{Name: fmt.Sprint("LUN ", i), WWID: fmt.Sprintf("naa.%d", i)}
 		for path := range p.paths {
 			t := &scsi.Retry{Transport: wire{p, i, path}, Sleep: noSleep, Timeout: time.Hour}
-			l.Paths = append(l.Paths, actorPath{scsi.NewUnit(fmt.Sprint("path ", path), whole{p, t}), p})
+			u := scsi.NewUnit(fmt.Sprint("path ", path), whole{p, t})
+			l.Paths = append(l.Paths, actorPath{u.WithIdentity(func() scsi.Identity { return identityOf(v.node, path) }), p})
 		}
 		r.LUNs = append(r.LUNs, l)
 	}

@@ -28,6 +28,7 @@ func TestExploreWithoutRules(t *testing.T) {
 			found{"owned by B, A left over", []string{"B"}, func(w *world) { w.start("B"); w.put(0, "A", 0, keyA, 0) }}, [][]verb{one(halts("A"))}},
 
 		// Packages that several nodes share.
+		{MultiNode, "sweep only what is held", ruleSweepHeld, "end", 1, 1, relogged(shared("B"), 0), [][]verb{one(starts("A"))}},
 		{MultiNode, "leaving mark", ruleMark, "4", 1, 1, shared(), [][]verb{one(starts("A")), {starts("B"), halts("B")}}},
 		{MultiNode, "leaving mark, halts only", ruleMark, "4", 1, 1, abc, [][]verb{one(halts("A")), one(halts("B"))}},
 		{MultiNode, "leaving mark, fence", ruleMark, "3", 1, 1, abc, [][]verb{one(halts("A")), one(fences("C", "B"))}},

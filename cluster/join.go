@@ -78,7 +78,7 @@ func (t *target) join(ctx context.Context) error {
 			return &LUNError{LUN: t.Name, Err: ErrRemoved}
 		}
 		register = last != nil || !t.state.Has(key)
-		if !t.enrolled || !t.member() {
+		if !t.enrolled || !t.member() || t.haunted() {
 			continue
 		}
 		if t.state.Count(key) >= len(t.sure) || quoted || !t.run.keeps(ruleQuoteOwn) {
@@ -111,9 +111,11 @@ func (t *target) secure(ctx context.Context) error {
 		return t.reserve(ctx)
 	case held.Key&LeavingBit != 0 && !held.Type.AllRegistrants():
 		return t.preempt(ctx, held.Key)
-	case held.Key == key && held.Type != reservationType:
-		// A holder preempts itself to change the type. Its other paths'
-		// registrations go with that and are made again.
+	case held.Key == key && held.Type != reservationType, t.haunted():
+		// A holder preempts itself to change the type, or to be rid of nexuses
+		// of the past. Its other paths' registrations go with that and are made
+		// again.
+		t.swept = true
 		if err := t.preempt(ctx, key); err != nil {
 			return err
 		}

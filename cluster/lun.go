@@ -26,6 +26,8 @@ type Nexus interface {
 	Move(ctx context.Context, m *scsi.RegisterMove) error
 	Introduce(ctx context.Context, key scsi.Key, others []scsi.TransportID, aptpl bool) error
 	TargetPort(ctx context.Context) (scsi.TargetPort, error)
+	// Identity is what the host knows of the nexus without a command.
+	Identity() scsi.Identity
 }
 
 // LUN is a logical unit that a package owns, with this host's paths to it.
@@ -87,6 +89,10 @@ type target struct {
 	// reserved says that if we hold the reservation, this run made it, on a
 	// LUN that had none.
 	reserved bool
+	// identities are what the host knows of its paths; swept says that this run
+	// has tried to remove registrations of the past.
+	identities map[Nexus]scsi.Identity
+	swept      bool
 	// entered says that the registration stands, as far as is known; looked
 	// that it has stood since before the last look at the arbiter, and that
 	// nothing was sent since.
@@ -181,6 +187,7 @@ func (t *target) stale() bool { return t.run.now().Sub(t.readAt) > maxAge }
 func (t *target) dropPaths(n int, errs []error) {
 	for i, p := range t.usable[:n] {
 		t.run.log(Event{Action: PathFailed, LUN: t.Name, Path: p.Name(), Err: errs[i]})
+		t.failure = errs[i]
 	}
 	t.usable = t.usable[n:]
 }

@@ -79,7 +79,7 @@ func (t *target) repairOnce(ctx context.Context, witness *target) error {
 		// Fenced meanwhile.
 		return nil
 	}
-	if had < len(t.Paths) {
+	if had < len(t.Paths) || slices.ContainsFunc(t.usable, func(p Nexus) bool { return t.likeness(p, t.own()) != scsi.Alike }) {
 		missing, err := t.readmit(ctx)
 		if err != nil {
 			return err

@@ -26,6 +26,8 @@ type Run struct {
 	// Parallel bounds how many LUNs are worked on at once; 0 means
 	// DefaultParallel, 1 makes the run deterministic.
 	Parallel int
+	// Strict makes a start fail if any path does.
+	Strict bool
 	// Log takes every change and every warning as it happens, from several
 	// goroutines at once. It may be nil.
 	Log func(Event)
@@ -63,6 +65,9 @@ const (
 	// NotPersistent: the device can keep registrations through power loss but
 	// refuses to.
 	NotPersistent Action = "not-persistent"
+	// PastLeft: nexuses of the past are registered with this node's key, and
+	// could not be removed or must not be while the package may be up.
+	PastLeft Action = "past-left"
 	// PathsMissing: fewer registrations are listed than paths were registered.
 	PathsMissing Action = "paths-missing"
 	// PerHost: the device registers all paths of a host at once.
@@ -225,6 +230,10 @@ const (
 	ruleLookTwice
 	// ruleStayOut: a start that finds itself removed does not register again.
 	ruleStayOut
+
+	// ruleSweepHeld: a start removes nexuses of its node's past only where it
+	// holds the reservation: elsewhere it would remove itself.
+	ruleSweepHeld
 )
 
 // keeps reports whether the rule is in force.

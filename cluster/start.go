@@ -3,6 +3,7 @@ package cluster
 import (
 	"context"
 	"errors"
+	"fmt"
 	"slices"
 	"time"
 
@@ -35,17 +36,45 @@ func (r *Run) Start(ctx context.Context) error {
 	if err != nil || len(targets) == 0 {
 		return err
 	}
+	if r.Strict {
+		if err := r.each(targets, func(t *target) error { return t.answersOnAll(ctx) }); err != nil {
+			return err
+		}
+	}
 	begin, undo := r.takeAll, r.giveUp
 	if r.Package.Type != Failover {
 		begin, undo = r.joinAll, r.backOut
 	}
-	if err := begin(ctx, targets); err != nil {
+	err = begin(ctx, targets)
+	if err == nil && r.Strict {
+		err = r.each(targets, (*target).hasAll)
+	}
+	if err != nil {
 		// What was begun is brought to an end even if the run was cancelled.
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), undoTime)
 		defer cancel()
 		return errors.Join(err, undo(ctx, targets, err))
 	}
 	return nil
+}
+
+// answersOnAll asks on each path, before anything is changed.
+func (t *target) answersOnAll(ctx context.Context) error {
+	var errs []error
+	for _, p := range t.Paths {
+		if _, err := p.State(ctx); err != nil {
+			errs = append(errs, &LUNError{LUN: t.Name, Err: err})
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// hasAll fails if a path was given up.
+func (t *target) hasAll() error {
+	if len(t.usable) == len(t.Paths) {
+		return nil
+	}
+	return &LUNError{LUN: t.Name, Err: fmt.Errorf("%w: %w", ErrPathLost, t.failure)}
 }
 
 // takeAll wins the arbiter, then the other LUNs.
@@ -171,7 +200,7 @@ func (t *target) take(ctx context.Context, arbiter *target) error {
 		if keys := t.foreign(); len(keys) > 0 {
 			return &ForeignKeyError{LUN: t.Name, Keys: keys}
 		}
-		if t.enrolled && t.exclusive() {
+		if t.enrolled && t.exclusive() && !t.haunted() {
 			t.checkPaths()
 			return nil
 		}
@@ -184,10 +213,13 @@ func (t *target) take(ctx context.Context, arbiter *target) error {
 }
 
 // checkPaths warns if the device lists fewer registrations of ours than paths
-// were registered.
+// were registered, or some of the past.
 func (t *target) checkPaths() {
-	if n := t.state.Count(t.run.Node.Key); n < len(t.usable) {
+	switch n := t.state.Count(t.run.Node.Key); {
+	case n < len(t.usable):
 		t.run.log(Event{Action: PathsMissing, LUN: t.Name, Key: t.run.Node.Key})
+	case n > len(t.usable) && len(t.past()) > 0:
+		t.run.log(Event{Action: PastLeft, LUN: t.Name, Key: t.run.Node.Key})
 	}
 }
 
@@ -210,10 +242,11 @@ func (t *target) seize(ctx context.Context, arbiter *target) error {
 		// reservation to us, in one step.
 		t.reserved = false
 		return t.preempt(ctx, 0)
-	case held.Key == key && held.Type == reservationType && held.Scope == scsi.LUScope:
+	case held.Key == key && held.Type == reservationType && held.Scope == scsi.LUScope && !t.haunted():
 	case held.Key == key:
-		// A holder preempts itself to change the type; that takes its other
-		// paths' registrations away.
+		// A holder preempts itself to change the type, or to be rid of nexuses
+		// of the past; that takes its other paths' registrations away.
+		t.swept = true
 		if err := t.preempt(ctx, key); err != nil {
 			return err
 		}

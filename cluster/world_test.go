@@ -65,6 +65,11 @@ func (w *world) transport(node string, lun, path int) *simlun.Path {
 	return w.luns[lun].Nexus(port(node, path), uint16(path+1))
 }
 
+// identityOf is what a node knows of its path.
+func identityOf(node string, path int) scsi.Identity {
+	return scsi.Identity{Initiator: port(node, path), RelativePort: uint16(path + 1)}
+}
+
 // tally counts the commands of a LUN.
 type tally struct {
 	scsi.Transport
@@ -94,7 +99,8 @@ func (w *world) run(node string) *Run {
 			if w.wrap != nil {
 				t = w.wrap(node, i, p, t)
 			}
-			l.Paths = append(l.Paths, scsi.NewUnit(fmt.Sprintf("%s%d", l.Name, p), &scsi.Retry{Transport: t, Sleep: noSleep, Timeout: 2 * time.Second}))
+			u := scsi.NewUnit(fmt.Sprintf("%s%d", l.Name, p), &scsi.Retry{Transport: t, Sleep: noSleep, Timeout: 2 * time.Second})
+			l.Paths = append(l.Paths, u.WithIdentity(func() scsi.Identity { return identityOf(node, p) }))
 		}
 		r.LUNs = append(r.LUNs, l)
 	}

@@ -157,6 +157,14 @@ func timeoutFlag() cli.Flag { return &cli.StringFlag{Name: "timeout"} }
 
 func simFlag() cli.Flag { return &cli.StringFlag{Name: "sim"} }
 
+func noLVMFlag() cli.Flag { return &cli.BoolFlag{Name: "no-lvm"} }
+
+func scanFlag() cli.Flag { return &cli.StringSliceFlag{Name: "scan"} }
+
+func serialFlag() cli.Flag { return &cli.BoolFlag{Name: "serial"} }
+
+func strictFlag() cli.Flag { return &cli.BoolFlag{Name: "strict"} }
+
 // timeout is how long one command to a device may take with its retries:
 // seconds, or a number with a unit.
 func (c *call) timeout() (time.Duration, error) {

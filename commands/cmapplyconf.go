@@ -23,7 +23,7 @@ func applyFlags(more ...cli.Flag) []cli.Flag {
 		&cli.StringFlag{Name: "reference", Aliases: []string{"p"}},
 		// The vendor's way with volume group locks, of which there are none.
 		&cli.BoolFlag{Name: "skip-groups", Aliases: []string{"k"}}, &cli.BoolFlag{Name: "skip-volumes", Aliases: []string{"K"}},
-		&cli.StringFlag{Name: "conf"}, nodeFlag(), timeoutFlag(), simFlag(),
+		&cli.StringFlag{Name: "conf"}, nodeFlag(), timeoutFlag(), simFlag(), noLVMFlag(), scanFlag(),
 	}, more...)
 }
 
@@ -41,6 +41,8 @@ const applyOptions = `
                  /etc/lunguard/cluster.conf)
   -n NODE        which node this is (else $SG_NODE, the short host name)
   --timeout S    time for one command to a device, retries included (60)
+  --no-lvm       find volume groups by what lvm2 wrote on the disks, without it
+  --scan GLOB    the same, on these device files only; may be given again
   --sim DIR      work on a simulated host (else $LUNGUARD_SIM)`
 
 func cmApplyConf() *applet {

@@ -31,11 +31,13 @@ Without PACKAGE it is SG_PACKAGE.
   -C FILE        the cluster config
   -n NODE        act as this node (SG_NODE, else the host name)
   --timeout S    seconds for one command to a device with all its retries (60)
+  --no-lvm       find volume groups by what lvm2 wrote on the disks, without it
+  --scan GLOB    the same, on these device files only; may be given again
   --sim DIR      work on a simulated host, see lunguard sim
 
 exit status: 0 printed; 1 error in the command line or config; 2 printed, but
 whether the LUNs can be reserved is unknown (pr_unknown)`,
-		flags: []cli.Flag{configFlag(), nodeFlag(), timeoutFlag(), simFlag()},
+		flags: []cli.Flag{configFlag(), nodeFlag(), timeoutFlag(), simFlag(), noLVMFlag(), scanFlag()},
 		run:   runPkgEnv,
 	}
 }

@@ -19,6 +19,9 @@ const jobOptions = `
   --dry-run      list the steps and each SCSI command that would be sent, and do
                  nothing
   --timeout S    time for one command to a device, retries included (60)
+  --serial       one LUN after the other, for arrays that stall on many at once
+  --no-lvm       find volume groups by what lvm2 wrote on the disks, without it
+  --scan GLOB    the same, on these device files only; may be given again
   --sim DIR      work on the LUNs of a simulated host (else $LUNGUARD_SIM)`
 
 func cmRunPkg() *applet {
@@ -35,12 +38,13 @@ run_script of a legacy package. A step that fails undoes those before it.
 
   --takeover     start a package although another node has its LUNs: that node
                  must be dead, it is cut off from them
+  --strict       fail if any path to a LUN does not work
 ` + jobOptions + `
   --supervise F  what cmrunpkg starts for each service; not for people
 
 exit status: 0 all run here; 1 failed, do not retry elsewhere; 2 failed, and
 another node may try; 128 + N ended by signal N`,
-		flags: append(jobFlags(), &cli.BoolFlag{Name: "takeover"}, &cli.StringFlag{Name: "supervise"}),
+		flags: append(jobFlags(), strictFlag(), &cli.BoolFlag{Name: "takeover"}, &cli.StringFlag{Name: "supervise"}),
 		run: func(c *call) error {
 			if record := c.flags.String("supervise"); record != "" {
 				return runpkg.Supervise(record)
@@ -52,7 +56,7 @@ another node may try; 128 + N ended by signal N`,
 
 func jobFlags() []cli.Flag {
 	node := &cli.StringSliceFlag{Name: "node", Aliases: []string{"n"}}
-	return []cli.Flag{verboseFlag(), configFlag(), node, dryRunFlag(), timeoutFlag(), simFlag()}
+	return []cli.Flag{verboseFlag(), configFlag(), node, dryRunFlag(), timeoutFlag(), simFlag(), noLVMFlag(), scanFlag(), serialFlag()}
 }
 
 // eachJob works on the packages of the command line, one after the other. One

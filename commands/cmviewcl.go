@@ -37,6 +37,8 @@ Nothing is changed.
   -r RELEASE, -S SITE   accepted; there is one release, and there are no sites
   -C FILE        the cluster config
   --timeout S    seconds for one command to a device with all its retries (60)
+  --no-lvm       find volume groups by what lvm2 wrote on the disks, without it
+  --scan GLOB    the same, on these device files only; may be given again
   --sim DIR      work on a simulated host, see lunguard sim
 With -f line, what is named by one -p or one -n is left out of the prefix.
 
@@ -53,7 +55,7 @@ exit status: 0 shown, whatever it is; 1 error in the command line or config;
 			&cli.StringSliceFlag{Name: "package", Aliases: []string{"p"}},
 			&cli.StringSliceFlag{Name: "site", Aliases: []string{"S"}},
 			&cli.BoolFlag{Name: "json"},
-			configFlag(), timeoutFlag(), simFlag(),
+			configFlag(), timeoutFlag(), simFlag(), noLVMFlag(), scanFlag(),
 		},
 		run: runView,
 	}

@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"io"
+	"path/filepath"
+	"strings"
 	"sync/atomic"
 
 	"lunguard/cluster"
@@ -21,10 +23,19 @@ func (c *call) host() (vg.Host, error) {
 	if dir == "" {
 		dir = c.getenv(simVariable)
 	}
-	if dir == "" {
+	if dir != "" {
+		return simhost.Open(dir)
+	}
+	scan := c.flags.StringSlice("scan")
+	if !c.flags.Bool("no-lvm") && len(scan) == 0 {
 		return vg.NewSystem(), nil
 	}
-	return simhost.Open(dir)
+	for _, glob := range scan {
+		if _, err := filepath.Match(glob, ""); err != nil || !filepath.IsAbs(glob) {
+			return nil, usagef("--scan %s: a pattern of device files was expected, such as '/dev/mapper/mpath*'", glob)
+		}
+	}
+	return vg.NewSystem().WithoutLVM(strings.Join(scan, " ")), nil
 }
 
 // opened holds the LUNs that a command works on, with their paths open.
@@ -35,6 +46,10 @@ type opened struct {
 	closers []io.Closer
 	// rehearse turns every path into one that changes nothing.
 	rehearse bool
+	// serial works on one LUN after the other.
+	serial bool
+	// strict makes one path that cannot be opened an error.
+	strict bool
 	// own is the key of this node, for the rehearsal.
 	own   scsi.Key
 	retry scsi.Retry
@@ -86,7 +101,7 @@ func (o *opened) openDisk(ctx context.Context, host vg.Host, d *vg.Disk, warn fu
 		}
 		lun.Paths = append(lun.Paths, unit)
 	}
-	if len(lun.Paths) == 0 {
+	if len(lun.Paths) == 0 || o.strict && len(errs) > 0 {
 		return nil, errors.Join(errs...)
 	}
 	for _, err := range errs {
@@ -149,5 +164,6 @@ func (c *call) openOptions() (*opened, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &opened{retry: scsi.Retry{Timeout: timeout}, rehearse: c.flags.Bool("dry-run")}, nil
+	return &opened{retry: scsi.Retry{Timeout: timeout}, rehearse: c.flags.Bool("dry-run"), strict: c.flags.Bool("strict"),
+		serial: c.flags.Bool("serial")}, nil
 }

@@ -64,7 +64,7 @@ func (c *call) withPackage(conf *cluster.Config, host vg.Host, node cluster.Node
 	if err := c.openPackage(host, pkg, o); err != nil {
 		return errors.Join(err, o.Close())
 	}
-	run := &cluster.Run{Config: conf, Package: pkg, Node: node, LUNs: o.luns}
+	run := &cluster.Run{Config: conf, Package: pkg, Node: node, LUNs: o.luns, Strict: o.strict}
 	c.follow(run, o)
 	return errors.Join(f(run, o), o.Close())
 }

@@ -29,6 +29,9 @@ usage: pr_cleanup [-v] [-k KEY] [lun] [-f FILE | DSF...]
   --dry-run      print each command that would be sent, send none but reads
   -C FILE        cluster config (else $LUNGUARD_CONF, /etc/lunguard/cluster.conf)
   --timeout S    time for one command to a device, retries included (60)
+  --serial       one LUN after the other, for arrays that stall on many at once
+  --no-lvm       find volume groups by what lvm2 wrote on the disks, without it
+  --scan GLOB    the same, on these device files only; may be given again
   --sim DIR      work on a simulated host (else $LUNGUARD_SIM)
 
 A package that runs on the LUNs loses its protection until it is restarted.
@@ -38,7 +41,7 @@ could not be cleared`,
 		flags: []cli.Flag{
 			&cli.StringFlag{Name: "key", Aliases: []string{"k"}},
 			&cli.StringFlag{Name: "file", Aliases: []string{"f"}},
-			verboseFlag(), configFlag(), dryRunFlag(), timeoutFlag(), simFlag(),
+			verboseFlag(), configFlag(), dryRunFlag(), timeoutFlag(), simFlag(), noLVMFlag(), scanFlag(), serialFlag(),
 		},
 		run: runPrCleanup,
 	}

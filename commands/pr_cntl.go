@@ -29,14 +29,15 @@ func prCntl() *applet {
 		name:    "pr_cntl",
 		summary: "reservations of a package, as an external script",
 		usage: `
-usage: pr_cntl [-v] [--dry-run] [-C FILE] [-n NODE] [--timeout SECONDS]
+usage: pr_cntl [-v] [--strict] [--dry-run] [-C FILE] [-n NODE] [--timeout SECONDS]
                start|stop|validate [PACKAGE]
 
 What pr_start and pr_halt do, by the contract of external scripts of packages.
 PACKAGE is $SG_PACKAGE, or $SG_PACKAGE_NAME, or else the operand. Messages are
 appended to $SG_SCRIPT_LOG_FILE if it is set.
 
-  start          reserve the LUNs of the package for this node
+  start          reserve the LUNs of the package for this node; with --strict,
+                 only if every path works
   stop           give them up
   validate       is the config good, and can each LUN be found, read and
                  reserved, and has it no foreign key? Changes nothing
@@ -44,7 +45,7 @@ appended to $SG_SCRIPT_LOG_FILE if it is set.
 
 exit status: 0 done; 1 failed, do not retry elsewhere; 2 failed on this node;
 for validate, 1 and 2 are the same`,
-		flags: packageFlags(),
+		flags: append(packageFlags(), strictFlag()),
 		run:   runCntl,
 	}
 }

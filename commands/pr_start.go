@@ -11,7 +11,7 @@ import (
 )
 
 func packageFlags() []cli.Flag {
-	return []cli.Flag{verboseFlag(), configFlag(), nodeFlag(), dryRunFlag(), timeoutFlag(), simFlag()}
+	return []cli.Flag{verboseFlag(), configFlag(), nodeFlag(), dryRunFlag(), timeoutFlag(), simFlag(), noLVMFlag(), scanFlag(), serialFlag()}
 }
 
 const packageOptions = `
@@ -20,6 +20,9 @@ const packageOptions = `
   -C FILE        cluster config (else $LUNGUARD_CONF, /etc/lunguard/cluster.conf)
   -n NODE        which node this is (else $SG_NODE, the short host name)
   --timeout S    time for one command to a device, retries included (60)
+  --serial       one LUN after the other, for arrays that stall on many at once
+  --no-lvm       find volume groups by what lvm2 wrote on the disks, without it
+  --scan GLOB    the same, on these device files only; may be given again
   --sim DIR      work on a simulated host (else $LUNGUARD_SIM)`
 
 func prStart() *applet {
@@ -27,16 +30,18 @@ func prStart() *applet {
 		name:    "pr_start",
 		summary: "reserve the LUNs of a package for this node",
 		usage: `
-usage: pr_start [-v] [--dry-run] [-C FILE] [-n NODE] [--timeout SECONDS] [PACKAGE]
+usage: pr_start [-v] [--strict] [--dry-run] [-C FILE] [-n NODE] [PACKAGE]
 
 Registers this node's key on every LUN of the package and reserves them Write
 Exclusive - Registrants Only. A node that holds them is removed in one step.
+A path that does not work is warned of, as long as each LUN has another.
 PACKAGE is $SG_PACKAGE if not given.
 ` + packageOptions + `
+  --strict       fail if any path does not work, and undo what was done
 
 exit status: 0 this node alone can write; 1 failed, do not retry elsewhere
 (usage, config, foreign key, lost to another node); 2 failed on this node`,
-		flags: packageFlags(),
+		flags: append(packageFlags(), strictFlag()),
 		run: func(c *call) error {
 			return runPackage(c, func(run *cluster.Run, ctx context.Context) error {
 				if run.Config.PRDisabled {
@@ -91,6 +96,9 @@ func runPackage(c *call, protocol func(*cluster.Run, context.Context) error) err
 
 // follow makes the run tell what it does, as far as the flags want it.
 func (c *call) follow(run *cluster.Run, o *opened) {
+	if o.serial {
+		run.Parallel = 1
+	}
 	if o.rehearse {
 		// One LUN after the other, so that the list can be read.
 		run.Parallel = 1

@@ -42,6 +42,8 @@ Stop it before pr_halt: keys that pr_halt takes away are gone, too.
   -C FILE        cluster config (else $LUNGUARD_CONF, /etc/lunguard/cluster.conf)
   -n NODE        which node this is (else $SG_NODE, the short host name)
   --timeout S    seconds that a look waits for answers (half the interval)
+  --no-lvm       find volume groups by what lvm2 wrote on the disks, without it
+  --scan GLOB    the same, on these device files only; may be given again
   --sim DIR      work on a simulated host (else $LUNGUARD_SIM)
 
 SIGTERM and SIGINT disarm the device and end it, SIGHUP reads the config again.
@@ -50,7 +52,7 @@ After the grace no signal helps.
 exit status: 0 ended in order; 1 usage or config; 2 trouble with a LUN or the
 device on this node`,
 		flags: []cli.Flag{
-			verboseFlag(), configFlag(), nodeFlag(), timeoutFlag(), simFlag(),
+			verboseFlag(), configFlag(), nodeFlag(), timeoutFlag(), simFlag(), noLVMFlag(), scanFlag(),
 			&cli.StringFlag{Name: "device", Aliases: []string{"w"}, Value: "/dev/watchdog"},
 			&cli.StringFlag{Name: "interval"}, &cli.StringFlag{Name: "grace"},
 			&cli.StringFlag{Name: "watchdog-timeout"},

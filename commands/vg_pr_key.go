@@ -29,6 +29,9 @@ usage: vg_pr_key -g [-v] [-C FILE] [--timeout SECONDS] VG...
   -n NODE        with -s, which node this is (else $SG_NODE, the short host name)
   -C FILE        cluster config (else $LUNGUARD_CONF, /etc/lunguard/cluster.conf)
   --timeout S    time for one command to a device, retries included (60)
+  --serial       one LUN after the other, for arrays that stall on many at once
+  --no-lvm       find volume groups by what lvm2 wrote on the disks, without it
+  --scan GLOB    the same, on these device files only; may be given again
   --sim DIR      work on a simulated host (else $LUNGUARD_SIM)
 
 VG is a volume group, as VG or /dev/VG. A volume that cannot be read shows
@@ -39,7 +42,7 @@ that disagree; 2 a volume or group cannot be read, or -s must be run on other
 nodes, too`,
 		flags: []cli.Flag{
 			&cli.BoolFlag{Name: "get", Aliases: []string{"g"}}, &cli.BoolFlag{Name: "set", Aliases: []string{"s"}},
-			verboseFlag(), configFlag(), nodeFlag(), dryRunFlag(), timeoutFlag(), simFlag(),
+			verboseFlag(), configFlag(), nodeFlag(), dryRunFlag(), timeoutFlag(), simFlag(), noLVMFlag(), scanFlag(), serialFlag(),
 		},
 		run: runVgPrKey,
 	}

@@ -209,6 +209,8 @@ func lunWords(e *cluster.LUNError) message {
 	case errors.Is(e, cluster.ErrOtherKeys):
 		m.text, m.status = e.LUN+": left alone, the key is not registered there", exitFailed
 		m.hint = "without -k everything is cleared, whoever registered it"
+	case errors.Is(e, cluster.ErrPathLost):
+		m.hint = "without --strict one working path to each LUN is enough"
 	case errors.Is(e, cluster.ErrNoReservationType):
 		m.hint, m.status = "let the array have them, or take the LUN out of the package", exitFailed
 	case errors.Is(e, cluster.ErrUnsettled) && scsi.ASCOf(e) != scsi.CommunicationFailure:
@@ -317,6 +319,8 @@ func eventWords(conf *cluster.Config, e cluster.Event) string {
 		return where + ": the path fails and is left out: " + strings.TrimPrefix(e.Err.Error(), e.Path+": ")
 	case cluster.NotPersistent:
 		return where + ": the device does not keep registrations through power loss: " + strings.TrimPrefix(e.Err.Error(), e.Path+": ")
+	case cluster.PastLeft:
+		return where + ": nexuses of the past are registered with " + key + " too, and are left; pr_halt removes them"
 	case cluster.PathsMissing:
 		return where + ": the device lists fewer registrations than paths were registered"
 	case cluster.PerHost:

@@ -29,8 +29,14 @@ func findingWords(conf *cluster.Config, rep cluster.Report, f cluster.Finding) s
 	case cluster.LeavingKeys:
 		return "halt under way or killed: " + list + "; run pr_halt there again, or pr_fence"
 	case cluster.PathsUnregistered:
+		if f.Path != "" {
+			return "path " + f.Path + " is not registered; run pr_check --repair"
+		}
 		return fmt.Sprintf("%d of %d paths are registered; run pr_check --repair", rep.State.Count(f.Keys[0]), rep.Paths)
 	case cluster.StaleNexus:
+		if f.Path != "" {
+			return f.Path + " has this node's key and is no path of this host: a nexus of the past, or another host's; pr_start removes it if the package is down"
+		}
 		return fmt.Sprintf("%d registrations of this node for %s: a nexus of the past, or another node's with this key", rep.State.Count(f.Keys[0]), plural(rep.Paths, "path"))
 	case cluster.KeysMissing:
 		return "key " + list + " is on other LUNs of the package, not here"
