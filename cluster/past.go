@@ -41,12 +41,15 @@ func (t *target) own() []scsi.FullStatus {
 	return list
 }
 
-// past are those of them that belong to none of the paths that this host has
-// now. If too little is known of any path there are none.
-func (t *target) past() []scsi.FullStatus {
-	return slices.DeleteFunc(t.own(), func(r scsi.FullStatus) bool {
-		return slices.ContainsFunc(t.Paths, func(p Nexus) bool { return t.identity(p).Likens(r) != scsi.Unlike })
-	})
+// past are those of them that were made through none of the initiator ports
+// that this host reaches the LUN by now. If too little is known of any path
+// there are none.
+func (t *target) past() []scsi.FullStatus { return slices.DeleteFunc(t.own(), t.isPresent) }
+
+// isPresent reports whether a registration is, or may be, that of one of this
+// host's initiator ports.
+func (t *target) isPresent(r scsi.FullStatus) bool {
+	return slices.ContainsFunc(t.Paths, func(p Nexus) bool { return t.identity(p).LikensInitiator(r) != scsi.Unlike })
 }
 
 // haunted reports whether registrations of the past are to be removed: this
@@ -58,10 +61,5 @@ func (t *target) haunted() bool {
 	if t.swept || !held || t.state.Count(t.run.Node.Key) <= len(t.usable) || len(t.past()) == 0 {
 		return false
 	}
-	if len(t.usable) == 1 {
-		return true
-	}
-	return !slices.ContainsFunc(t.before.Registrations, func(r scsi.FullStatus) bool {
-		return r.Key == t.run.Node.Key && slices.ContainsFunc(t.Paths, func(p Nexus) bool { return t.identity(p).Likens(r) != scsi.Unlike })
-	})
+	return !slices.ContainsFunc(t.before.Registrations, func(r scsi.FullStatus) bool { return r.Key == t.run.Node.Key && t.isPresent(r) })
 }

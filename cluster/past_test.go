@@ -59,8 +59,8 @@ func TestStartAfterRelogin(t *testing.T) {
 			status{[]scsi.Key{keyA, keyA}, keyA, reservationType}},
 		"failover, up": {Failover, 2, func(w *world) { w.start("A"); w.pastPut(0, "A", 0) }, true,
 			status{[]scsi.Key{keyA, keyA, keyA}, keyA, reservationType}},
-		"failover, up on one path": {Failover, 1, func(w *world) { w.start("A"); w.pastPut(0, "A", 0) }, false,
-			status{[]scsi.Key{keyA}, keyA, reservationType}},
+		"failover, up on one path": {Failover, 1, func(w *world) { w.start("A"); w.pastPut(0, "A", 0) }, true,
+			status{[]scsi.Key{keyA, keyA}, keyA, reservationType}},
 		"multi-node, holds": {MultiNode, 2, func(w *world) { w.pastPut(0, "A", reservationType) }, false,
 			status{[]scsi.Key{keyA, keyA}, keyA, reservationType}},
 		"multi-node, beside another": {MultiNode, 1, func(w *world) { w.pastPut(0, "A", reservationType); w.start("B") }, false,
@@ -123,6 +123,21 @@ func TestPastHidesMissingPath(t *testing.T) {
 	}
 	if got := w.status(0).Keys; len(got) != 3 {
 		t.Errorf("keys %v", got)
+	}
+}
+
+// A device that registers all of its ports for a host, or a path that is away at
+// the moment, is nothing of the past.
+func TestOtherPortsAreNoPast(t *testing.T) {
+	w := newWorld(t, 1, 2, simlun.Quirks{})
+	u := scsi.NewUnit("away", &scsi.Retry{Transport: w.luns[0].Nexus(port("A", 0), 7), AfterStateChange: true, Sleep: noSleep})
+	w.must(u.RegisterAndIgnore(context.Background(), keyA, true))
+	w.start("A")
+	if got := len(w.status(0).Keys); got != 3 || w.logged(PastLeft) {
+		t.Errorf("%d registrations, warned of: %v", got, w.logged(PastLeft))
+	}
+	if found := w.run("A").Check(context.Background())[0].Findings; len(found) != 0 {
+		t.Errorf("%+v", found)
 	}
 }
 

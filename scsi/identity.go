@@ -37,19 +37,20 @@ func (id Identity) Likens(r FullStatus) Likeness {
 	if !r.AllTgtPort && id.RelativePort != 0 && r.RelativePort != 0 && id.RelativePort != r.RelativePort {
 		return Unlike
 	}
-	if id.Initiator.IsZero() || r.TransportID.IsZero() {
-		return Perhaps
-	}
-	like := id.likensPort(r.TransportID)
+	like := id.LikensInitiator(r)
 	if like == Alike && !r.AllTgtPort && (id.RelativePort == 0 || r.RelativePort == 0) {
 		return Perhaps
 	}
 	return like
 }
 
-// likensPort compares the initiator ports.
-func (id Identity) likensPort(other TransportID) Likeness {
-	own, theirs := id.Initiator.Canonical(), other.Canonical()
+// LikensInitiator compares the initiator ports alone: a device may register all
+// of its target ports for one, and a path to a port may be away.
+func (id Identity) LikensInitiator(r FullStatus) Likeness {
+	if id.Initiator.IsZero() || r.TransportID.IsZero() {
+		return Perhaps
+	}
+	own, theirs := id.Initiator.Canonical(), r.TransportID.Canonical()
 	name, isid, ok := own.ISCSIName()
 	name2, isid2, ok2 := theirs.ISCSIName()
 	switch {
