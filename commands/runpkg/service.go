@@ -2,7 +2,7 @@ package runpkg
 
 import (
 	"context"
-	"crypto/rand"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"io"
@@ -46,7 +46,11 @@ type record struct {
 // newRecord begins a record.
 func newRecord(boot, command string) (*record, error) {
 	self, err := readProcess(os.Getpid())
-	return &record{Boot: boot, Command: command, Token: rand.Text(), Since: self.Start}, err
+	var token [16]byte
+	if _, randErr := unix.Getrandom(token[:], 0); err == nil {
+		err = randErr
+	}
+	return &record{Boot: boot, Command: command, Token: hex.EncodeToString(token[:]), Since: self.Start}, err
 }
 
 // processes lists those of the service that still run. They are told by what

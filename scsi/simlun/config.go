@@ -1,7 +1,6 @@
 package simlun
 
 import (
-	"crypto/sha256"
 	"encoding/hex"
 	"errors"
 	"fmt"
@@ -83,7 +82,7 @@ func ascii(s string, limit int) bool {
 
 // wwidOf makes an NAA 6h name that differs wherever the serial number does.
 func wwidOf(serial string) string {
-	sum := sha256.Sum256([]byte(serial))
+	sum := digest([]byte(serial))
 	return "naa.6" + hex.EncodeToString(sum[:])[:31]
 }
 

@@ -1,7 +1,6 @@
 package simlun
 
 import (
-	"crypto/sha256"
 	"maps"
 )
 
@@ -47,8 +46,7 @@ func (m *memoryMedium) WriteAt(b []byte, offset int64) error {
 	}
 	for ; len(b) > 0; b, offset = b[m.size:], offset+m.size {
 		data := b[:m.size]
-		sum := sha256.Sum256(data)
-		m.blocks[offset] = block{string(data), [16]byte(sum[:])}
+		m.blocks[offset] = block{string(data), digest(data)}
 	}
 	return nil
 }
