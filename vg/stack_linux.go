@@ -45,17 +45,23 @@ func (s *System) lunsUnder(dir string, depth int) ([]lun, error) {
 	}
 	slaves := filepath.Join(dir, "slaves")
 	below, err := os.ReadDir(slaves)
-	if err != nil || len(below) == 0 {
+	multipath := isMultipath(dir)
+	switch {
+	case err == nil && len(below) == 0 && multipath:
+		return nil, fmt.Errorf("%w in %s", ErrNoPath, filepath.Base(dir))
+	case err != nil || len(below) == 0:
 		return nil, fmt.Errorf("%w: %s lies on nothing", ErrStacked, filepath.Base(dir))
 	}
 	var all []lun
+	var gone []string
 	for _, entry := range below {
 		under, err := os.Readlink(filepath.Join(slaves, entry.Name()))
 		if err == nil {
 			under = absolute(slaves, under)
 		}
 		if err != nil || !exists(under) {
-			return nil, fmt.Errorf("%w: %s lies on %s, which is gone", ErrStacked, filepath.Base(dir), entry.Name())
+			gone = append(gone, filepath.Join(slaves, entry.Name()))
+			continue
 		}
 		luns, err := s.lunsUnder(under, depth+1)
 		if err != nil {
@@ -63,10 +69,19 @@ func (s *System) lunsUnder(dir string, depth int) ([]lun, error) {
 		}
 		all = merge(all, luns)
 	}
-	if isMultipath(dir) {
-		return joinPaths(dir, all)
+	switch {
+	case len(gone) > 0 && (len(all) == 0 || !multipath):
+		return nil, fmt.Errorf("%w: %s lies on %s, which is gone", ErrNoPath, filepath.Base(dir), strings.Join(bases(gone), ", "))
+	case !multipath:
+		return all, nil
 	}
-	return all, nil
+	joined, err := joinPaths(dir, all)
+	if err == nil {
+		// A disk that the kernel has removed stays in a map until that is
+		// reloaded: a dead path.
+		joined[0].paths = append(joined[0].paths, gone...)
+	}
+	return joined, err
 }
 
 // isMultipath reports whether a device is a dm-multipath map. Its UUID says

@@ -77,6 +77,10 @@ func TestStacks(t *testing.T) {
 	s.over("dm-13", "dm", "LVM-t", "dm-13")
 	s.over("md0", "md", "", "sda/sda1")
 	s.over("md1", "md", "", "dm-0", "dm-1")
+	s.over("dm-14", "dm", "mpath-36006", "sdy", "sda", "sdb", "sdz")
+	s.over("dm-15", "dm", "part1-mpath-36006", "dm-14")
+	s.over("dm-16", "dm", "mpath-36007", "sdy", "sdz")
+	s.over("dm-17", "dm", "LVM-s", "sda", "sdz")
 	s.write("dm-0/dm-0p1/partition", "1\n")
 	const one, two = "naa.60014050000000000000000000000001", "naa.60014050000000000000000000000002"
 	both := []string{"/dev/sda", "/dev/sdb"}
@@ -100,7 +104,11 @@ func TestStacks(t *testing.T) {
 		"dm-7":        {nil, ErrStacked, "dm-7 has paths to " + one + " and " + two},
 		"dm-8":        {nil, ErrStacked, "dm-8 over sda, sdb"},
 		"dm-9":        {nil, ErrNotSCSIDisk, "dm-9 lies on loop0"},
-		"dm-10":       {nil, ErrStacked, "dm-10 lies on nothing"},
+		"dm-10":       {nil, ErrNoPath, "no path is left in dm-10"},
+		"dm-14":       {&Disk{"/dev/x", one, []string{"/dev/sda", "/dev/sdb", "/dev/sdy", "/dev/sdz"}}, nil, ""},
+		"dm-15":       {&Disk{"/dev/x", one, []string{"/dev/sda", "/dev/sdb", "/dev/sdy", "/dev/sdz"}}, nil, ""},
+		"dm-16":       {nil, ErrNoPath, "dm-16 lies on sdy, sdz, which is gone"},
+		"dm-17":       {nil, ErrNoPath, "dm-17 lies on sdz, which is gone"},
 		"dm-13":       {nil, errDepth, ""},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -83,6 +83,8 @@ var (
 	// ErrStacked says that a device lies on others in a way that is not
 	// followed.
 	ErrStacked = errors.New("a stacked device, not a LUN")
+	// ErrNoPath says that the disks under a device are gone.
+	ErrNoPath = errors.New("no path is left")
 	// ErrUnjoined says that a LUN has several paths and no multipath map.
 	ErrUnjoined = errors.New("several disks are one LUN, and no multipath map joins them")
 )
