@@ -82,9 +82,12 @@ func (r *Run) Check(ctx context.Context) []Report {
 
 // look reads one LUN through each of its paths.
 func (t *target) look(ctx context.Context) Report {
-	rep := Report{LUN: t.Name, Paths: len(t.Paths)}
+	rep := Report{LUN: t.Name, Paths: len(t.Paths) + len(t.Shut)}
 	var failures []Finding
 	var errs []error
+	for _, p := range t.Shut {
+		failures = append(failures, Finding{Kind: DeadPath, Path: p.Name, Err: p.Err})
+	}
 	for _, p := range t.Paths {
 		s, err := p.State(ctx)
 		if err != nil {
@@ -182,7 +185,7 @@ func (t *target) countFindings(n int, keys []scsi.Key) []Finding {
 	switch {
 	case n < len(t.Paths) && !perHost:
 		return []Finding{{Kind: PathsUnregistered, Keys: keys}}
-	case n > len(t.Paths):
+	case n > len(t.Paths)+len(t.Shut):
 		return []Finding{{Kind: StaleNexus, Keys: keys}}
 	}
 	return nil

@@ -37,6 +37,17 @@ type LUN struct {
 	// WWID is the same on every node.
 	WWID  string
 	Paths []Nexus
+	// Shut are paths that could not be opened. No command goes through them, but
+	// they are there, may be registered, and may come back.
+	Shut []ShutPath
+}
+
+// ShutPath is a path that could not be opened.
+type ShutPath struct {
+	Name     string
+	Identity scsi.Identity
+	// Err tells why.
+	Err error
 }
 
 const (

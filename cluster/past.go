@@ -49,7 +49,8 @@ func (t *target) past() []scsi.FullStatus { return slices.DeleteFunc(t.own(), t.
 // isPresent reports whether a registration is, or may be, that of one of this
 // host's initiator ports.
 func (t *target) isPresent(r scsi.FullStatus) bool {
-	return slices.ContainsFunc(t.Paths, func(p Nexus) bool { return t.identity(p).LikensInitiator(r) != scsi.Unlike })
+	return slices.ContainsFunc(t.Paths, func(p Nexus) bool { return t.identity(p).LikensInitiator(r) != scsi.Unlike }) ||
+		slices.ContainsFunc(t.Shut, func(p ShutPath) bool { return p.Identity.LikensInitiator(r) != scsi.Unlike })
 }
 
 // haunted reports whether registrations of the past are to be removed: this

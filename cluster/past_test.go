@@ -87,6 +87,29 @@ func TestStartAfterRelogin(t *testing.T) {
 	}
 }
 
+// A path that cannot be opened is told of, and its registration is not taken for
+// one of the past: a start leaves it.
+func TestShutPath(t *testing.T) {
+	w := newWorld(t, 1, 2, simlun.Quirks{})
+	w.start("A")
+	shut := func() *Run {
+		run := w.run("A")
+		lun := *run.LUNs[0]
+		p := lun.Paths[1]
+		lun.Paths, lun.Shut = lun.Paths[:1], []ShutPath{{Name: p.Name(), Identity: p.Identity(), Err: scsi.ErrTransport}}
+		run.LUNs[0] = &lun
+		return run
+	}
+	rep := shut().Check(context.Background())[0]
+	if len(rep.Findings) != 1 || rep.Findings[0].Kind != DeadPath || rep.Findings[0].Path != "sda1" || rep.Paths != 2 || rep.Working != 1 {
+		t.Errorf("%+v", rep)
+	}
+	w.must(shut().Start(context.Background()))
+	if diff := cmp.Diff(status{[]scsi.Key{keyA, keyA}, keyA, reservationType}, w.status(0)); diff != "" || w.logged(PastLeft) {
+		t.Errorf("warned of: %v (-want +got):\n%s", w.logged(PastLeft), diff)
+	}
+}
+
 // A device may refuse to remove a nexus of the past: the start has what it needs
 // nevertheless, and says what is left.
 func TestPastThatStays(t *testing.T) {

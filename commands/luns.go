@@ -85,6 +85,7 @@ func (o *opened) openDisk(ctx context.Context, host vg.Host, d *vg.Disk, warn fu
 		p, err := host.Open(name)
 		if err != nil {
 			errs = append(errs, err)
+			lun.Shut = append(lun.Shut, cluster.ShutPath{Name: name, Identity: host.Identity(name), Err: err})
 			continue
 		}
 		o.closers = append(o.closers, p)
