@@ -81,6 +81,11 @@ func (o *opened) openDisk(ctx context.Context, host vg.Host, d *vg.Disk, warn fu
 	lun := &cluster.LUN{Name: d.Device, WWID: d.WWID}
 	var errs []error
 	shadow := shadow{own: o.own}
+	for _, name := range d.Gone {
+		err := &vg.DeviceError{Device: name, Err: vg.ErrGone}
+		errs = append(errs, err)
+		lun.Shut = append(lun.Shut, cluster.ShutPath{Name: name, Err: err})
+	}
 	for _, name := range d.Paths {
 		p, err := host.Open(name)
 		if err != nil {

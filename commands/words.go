@@ -188,6 +188,8 @@ func deviceWords(e *vg.DeviceError) message {
 	switch {
 	case errors.Is(e, vg.ErrNotSCSIDisk), errors.Is(e, simlun.ErrNotSimulated):
 		m.hint, m.status = "a SCSI disk, or what lies on one LUN, was expected", exitFailed
+	case errors.Is(e, vg.ErrNoPath), errors.Is(e, vg.ErrGone):
+		m.hint = "look at the paths: multipath -ll, and the kernel log"
 	case errors.Is(e, vg.ErrUnjoined):
 		m.hint = "a LUN with several paths needs multipath above it: multipath -ll shows the maps, and the package names one of them"
 	case errors.Is(e, vg.ErrStacked):

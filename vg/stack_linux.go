@@ -14,6 +14,9 @@ import (
 type lun struct {
 	wwid  string
 	paths []string
+	// gone are the names of disks that the kernel has removed and a map still
+	// has. By now another disk may have that name.
+	gone []string
 }
 
 // errDepth says that devices lie on one another without end, which sysfs
@@ -60,7 +63,7 @@ func (s *System) lunsUnder(dir string, depth int) ([]lun, error) {
 			under = absolute(slaves, under)
 		}
 		if err != nil || !exists(under) {
-			gone = append(gone, filepath.Join(slaves, entry.Name()))
+			gone = append(gone, entry.Name())
 			continue
 		}
 		luns, err := s.lunsUnder(under, depth+1)
@@ -71,7 +74,7 @@ func (s *System) lunsUnder(dir string, depth int) ([]lun, error) {
 	}
 	switch {
 	case len(gone) > 0 && (len(all) == 0 || !multipath):
-		return nil, fmt.Errorf("%w: %s lies on %s, which is gone", ErrNoPath, filepath.Base(dir), strings.Join(bases(gone), ", "))
+		return nil, fmt.Errorf("%w: %s lies on %s, which is gone", ErrNoPath, filepath.Base(dir), strings.Join(gone, ", "))
 	case !multipath:
 		return all, nil
 	}
@@ -79,7 +82,7 @@ func (s *System) lunsUnder(dir string, depth int) ([]lun, error) {
 	if err == nil {
 		// A disk that the kernel has removed stays in a map until that is
 		// reloaded: a dead path.
-		joined[0].paths = append(joined[0].paths, gone...)
+		joined[0].gone = append(joined[0].gone, gone...)
 	}
 	return joined, err
 }
@@ -112,6 +115,7 @@ func joinPaths(dir string, disks []lun) ([]lun, error) {
 			joined.wwid = d.wwid
 		}
 		joined.paths = append(joined.paths, d.paths...)
+		joined.gone = append(joined.gone, d.gone...)
 	}
 	return []lun{joined}, nil
 }

@@ -165,6 +165,9 @@ func (s *System) diskIn(device, dir string, loose bool) (*Disk, error) {
 	for _, path := range paths {
 		d.Paths = append(d.Paths, s.node(device, path))
 	}
+	for _, name := range luns[0].gone {
+		d.Gone = append(d.Gone, s.node(device, name))
+	}
 	return d, nil
 }
 

@@ -70,17 +70,17 @@ func TestDiskIn(t *testing.T) {
 		err   error
 		says  string
 	}{
-		"disk":           {disk("sda", "0\n", page83(naa)), "sda", &Disk{"/dev/x", "naa.60014050000000000000000000000001", []string{"/dev/sda"}}, nil, ""},
-		"zoned disk":     {disk("sdb", "20\n", page83(naa)), "sdb", &Disk{"/dev/x", "naa.60014050000000000000000000000001", []string{"/dev/sdb"}}, nil, ""},
-		"partition":      {with(disk("sdc", "0\n", page83(naa)), "sdc/sdc1/partition"), "sdc/sdc1", &Disk{"/dev/x", "naa.60014050000000000000000000000001", []string{"/dev/sdc"}}, nil, ""},
-		"sg node":        {disk("sg3", "0\n", page83(naa)), "sg3", &Disk{"/dev/x", "naa.60014050000000000000000000000001", []string{"/dev/x"}}, nil, ""},
-		"name with !":    {disk("cciss!c0d0", "0\n", page83(naa)), "cciss!c0d0", &Disk{"/dev/x", "naa.60014050000000000000000000000001", []string{"/dev/cciss/c0d0"}}, nil, ""},
-		"best name wins": {disk("sda", "0\n", page83(port, t10, eui, naa)), "sda", &Disk{"/dev/x", "naa.60014050000000000000000000000001", []string{"/dev/sda"}}, nil, ""},
-		"second best":    {disk("sda", "0\n", page83(port, t10, eui)), "sda", &Disk{"/dev/x", "eui.0011223344556677", []string{"/dev/sda"}}, nil, ""},
-		"no page 83h":    {disk("sda", "0\n", ""), "sda", &Disk{"/dev/x", "", []string{"/dev/sda"}}, nil, ""},
-		"broken page":    {disk("sda", "0\n", page83(naa)[:12]), "sda", &Disk{"/dev/x", "", []string{"/dev/sda"}}, nil, ""},
-		"empty page":     {disk("sda", "0\n", page83()), "sda", &Disk{"/dev/x", "", []string{"/dev/sda"}}, nil, ""},
-		"a port's name":  {disk("sda", "0\n", page83(port)), "sda", &Disk{"/dev/x", "", []string{"/dev/sda"}}, nil, ""},
+		"disk":           {disk("sda", "0\n", page83(naa)), "sda", &Disk{Device: "/dev/x", WWID: "naa.60014050000000000000000000000001", Paths: []string{"/dev/sda"}}, nil, ""},
+		"zoned disk":     {disk("sdb", "20\n", page83(naa)), "sdb", &Disk{Device: "/dev/x", WWID: "naa.60014050000000000000000000000001", Paths: []string{"/dev/sdb"}}, nil, ""},
+		"partition":      {with(disk("sdc", "0\n", page83(naa)), "sdc/sdc1/partition"), "sdc/sdc1", &Disk{Device: "/dev/x", WWID: "naa.60014050000000000000000000000001", Paths: []string{"/dev/sdc"}}, nil, ""},
+		"sg node":        {disk("sg3", "0\n", page83(naa)), "sg3", &Disk{Device: "/dev/x", WWID: "naa.60014050000000000000000000000001", Paths: []string{"/dev/x"}}, nil, ""},
+		"name with !":    {disk("cciss!c0d0", "0\n", page83(naa)), "cciss!c0d0", &Disk{Device: "/dev/x", WWID: "naa.60014050000000000000000000000001", Paths: []string{"/dev/cciss/c0d0"}}, nil, ""},
+		"best name wins": {disk("sda", "0\n", page83(port, t10, eui, naa)), "sda", &Disk{Device: "/dev/x", WWID: "naa.60014050000000000000000000000001", Paths: []string{"/dev/sda"}}, nil, ""},
+		"second best":    {disk("sda", "0\n", page83(port, t10, eui)), "sda", &Disk{Device: "/dev/x", WWID: "eui.0011223344556677", Paths: []string{"/dev/sda"}}, nil, ""},
+		"no page 83h":    {disk("sda", "0\n", ""), "sda", &Disk{Device: "/dev/x", WWID: "", Paths: []string{"/dev/sda"}}, nil, ""},
+		"broken page":    {disk("sda", "0\n", page83(naa)[:12]), "sda", &Disk{Device: "/dev/x", WWID: "", Paths: []string{"/dev/sda"}}, nil, ""},
+		"empty page":     {disk("sda", "0\n", page83()), "sda", &Disk{Device: "/dev/x", WWID: "", Paths: []string{"/dev/sda"}}, nil, ""},
+		"a port's name":  {disk("sda", "0\n", page83(port)), "sda", &Disk{Device: "/dev/x", WWID: "", Paths: []string{"/dev/sda"}}, nil, ""},
 
 		"CD-ROM":           {disk("sr0", "5\n", ""), "sr0", nil, ErrNotSCSIDisk, "type 5"},
 		"tape":             {disk("st0", "1\n", ""), "st0", nil, ErrNotSCSIDisk, "type 1"},

@@ -60,6 +60,9 @@ type Disk struct {
 	// Paths are the devices of its paths, at least one, each a single I_T
 	// nexus.
 	Paths []string
+	// Gone are those that the kernel has removed, by the names that they had:
+	// nothing must be opened by these.
+	Gone []string
 }
 
 // Reasons of a *GroupError or *DeviceError, to be tested with errors.Is.
@@ -85,6 +88,8 @@ var (
 	ErrStacked = errors.New("a stacked device, not a LUN")
 	// ErrNoPath says that the disks under a device are gone.
 	ErrNoPath = errors.New("no path is left")
+	// ErrGone says that the kernel has removed a disk.
+	ErrGone = errors.New("the kernel has removed this disk")
 	// ErrUnjoined says that a LUN has several paths and no multipath map.
 	ErrUnjoined = errors.New("several disks are one LUN, and no multipath map joins them")
 )
