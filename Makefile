@@ -2,7 +2,7 @@
 # make demo     the main job on a simulated array, checked
 # make test     everything: vet, lint, unit and script tests, demo, laboratory
 # make lab      the laboratory alone: a real kernel's SCSI stack in QEMU
-# make install  DESTDIR= PREFIX=/usr/local
+# make install  DESTDIR= PREFIX=/usr/local; make uninstall takes it away again
 # make clean
 
 GO      ?= go
@@ -11,7 +11,7 @@ DESTDIR ?=
 
 BUILD = CGO_ENABLED=0 $(GO) build -trimpath -buildvcs=auto -ldflags '-s -w' -tags urfave_cli_no_docs
 
-.PHONY: all demo test check unit explore lab lint install clean bench FORCE
+.PHONY: all demo test check unit explore lab lint install uninstall clean bench FORCE
 
 all: bin/lunguard
 
@@ -33,11 +33,14 @@ check: bin/lunguard
 
 # The race detector needs a C compiler; testdata/need.sh gets one if it can. What
 # cmgetpkgenv prints is read by the shells that package scripts are written for,
-# and cmviewcl's lines by awk.
+# cmviewcl's lines by awk; completions are typed into the shells they are for.
 unit:
 	@sh testdata/need.sh gcc libc6-dev
 	@sh testdata/need.sh ksh ksh
 	@sh testdata/need.sh gawk gawk
+	@sh testdata/need.sh zsh zsh
+	@sh testdata/need.sh fish fish
+	@sh testdata/need.sh dh_bash-completion bash-completion
 	@if command -v gcc >/dev/null; then set -x; $(GO) test -race ./...; else set -x; $(GO) test ./...; fi
 
 # Every interleaving of the protocols. One goroutine, by its own schedule: there
@@ -62,9 +65,10 @@ bench:
 	$(GO) test -run xxx -bench . ./cluster ./scsi/...
 
 install: bin/lunguard
-	mkdir -p '$(DESTDIR)$(PREFIX)/bin'
-	install -m 755 bin/lunguard '$(DESTDIR)$(PREFIX)/bin/lunguard'
-	'$(DESTDIR)$(PREFIX)/bin/lunguard' --install '$(DESTDIR)$(PREFIX)/bin'
+	@DESTDIR='$(DESTDIR)' PREFIX='$(PREFIX)' sh dist/install.sh install
+
+uninstall:
+	@DESTDIR='$(DESTDIR)' PREFIX='$(PREFIX)' sh dist/install.sh uninstall
 
 clean:
 	rm -rf bin .cache
