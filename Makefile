@@ -2,6 +2,7 @@
 # make demo     the main job on a simulated array, checked
 # make test     everything: vet, lint, unit and script tests, demo, laboratory
 # make lab      the laboratory alone: a real kernel's SCSI stack in QEMU
+# make deb, make rpm  packages in bin/
 # make install  DESTDIR= PREFIX=/usr/local; make uninstall takes it away again
 # make clean
 
@@ -11,7 +12,7 @@ DESTDIR ?=
 
 BUILD = CGO_ENABLED=0 $(GO) build -trimpath -buildvcs=auto -ldflags '-s -w' -tags urfave_cli_no_docs
 
-.PHONY: all demo test check unit explore lab lint install uninstall clean bench FORCE
+.PHONY: all demo test check unit explore lab lint deb rpm packages-check install uninstall clean bench FORCE
 
 all: bin/lunguard
 
@@ -23,7 +24,7 @@ demo: bin/lunguard
 
 test: check lint unit explore
 	sh testdata/demo/demo.sh --check README.md
-	$(MAKE) lab
+	$(MAKE) packages-check lab
 
 check: bin/lunguard
 	@unformatted=$$(gofmt -l $$(git ls-files -co --exclude-standard '*.go')); \
@@ -57,6 +58,17 @@ lint: .cache/staticcheck
 
 .cache/staticcheck: tools/go.mod
 	$(GO) build -C tools -o $(CURDIR)/$@ honnef.co/go/tools/cmd/staticcheck
+
+deb: bin/lunguard
+	@sh testdata/need.sh dpkg-deb dpkg
+	@sh dist/package/build.sh deb
+
+rpm: bin/lunguard
+	@sh testdata/need.sh rpmbuild rpm
+	@sh dist/package/build.sh rpm
+
+packages-check: bin/lunguard
+	@sh dist/package/check.sh
 
 lab: bin/lunguard
 	$(GO) run ./lab
