@@ -39,6 +39,8 @@ func (l *completion) valuesOf(option, word string) []suggestion {
 		return wordList(shellFiles)
 	case "sim", "install":
 		return wordList(shellDirs)
+	case "only":
+		return l.applets()
 	case "node":
 		return l.nodes()
 	case "device":
@@ -94,7 +96,10 @@ func (l *completion) applets() []suggestion {
 	if len(l.operands) > 0 {
 		return nil
 	}
-	list := []suggestion{{simWord, sim().summary}}
+	var list []suggestion
+	if l.waiting == "" {
+		list = append(list, suggestion{simWord, sim().summary})
+	}
 	for _, a := range applets() {
 		if a.name != self {
 			list = append(list, suggestion{a.name, a.summary})
