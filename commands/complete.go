@@ -13,6 +13,9 @@ import (
 // completeWord is the word behind lunguard that the completions of shells use.
 const completeWord = "complete"
 
+// pageWord is the word behind lunguard that shows manual pages.
+const pageWord = "man"
+
 const completeUsage = `
 usage: lunguard complete -- APPLET [WORD...]
 
@@ -63,8 +66,11 @@ func (c *call) complete(name string, words []string) {
 		}
 	}
 	a := findApplet(name)
-	if name == simWord {
+	switch name {
+	case simWord:
 		a = sim()
+	case pageWord:
+		a = &applet{name: pageWord}
 	}
 	if a == nil {
 		return

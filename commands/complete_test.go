@@ -150,6 +150,8 @@ func TestComplete(t *testing.T) {
 		{"lunguard pr_start ", "pkg1 other"},
 		{"lunguard-1.0 pr_start ", "pkg1 other"},
 		{"lunguard nosuch ", ""},
+		{"lunguard man pr_s", "pr_start"},
+		{"lunguard man l", "lunguard"},
 		{"lunguard sim p", "power-cycle"},
 		{"lunguard sim read ", "/dev/sda /dev/sdb /dev/mapper/mpatha"},
 		{"lunguard sim show ", ":dirs"},
@@ -162,7 +164,7 @@ func TestComplete(t *testing.T) {
 		}
 	}
 	// The list of applets is complete.
-	if got := completed(t, getenv, "lunguard", ""); len(got) != len(applets()) {
+	if got := completed(t, getenv, "lunguard", ""); len(got) != len(applets())+1 {
 		t.Errorf("applets: %q", got)
 	}
 	for _, args := range [][]string{{}, {"--"}, {"pr_start"}} {

@@ -40,7 +40,7 @@ func (l *completion) valuesOf(option, word string) []suggestion {
 	case "sim", "install":
 		return wordList(shellDirs)
 	case "only":
-		return l.applets()
+		return l.links()
 	case "node":
 		return l.nodes()
 	case "device":
@@ -65,6 +65,8 @@ func (l *completion) operandsAt(word string) []suggestion {
 		return l.applets()
 	case simWord:
 		return l.simOperands(word)
+	case pageWord:
+		return append(l.links(), suggestion{word: self})
 	case "vg_pr_key":
 		return l.groups(word)
 	case "pr_cleanup":
@@ -92,14 +94,17 @@ func (l *completion) operandsAt(word string) []suggestion {
 	return nil
 }
 
+// applets are what can stand behind lunguard.
 func (l *completion) applets() []suggestion {
 	if len(l.operands) > 0 {
 		return nil
 	}
+	return append(l.links(), suggestion{simWord, sim().summary}, suggestion{pageWord, "show a manual page"})
+}
+
+// links are the applets but lunguard itself.
+func (l *completion) links() []suggestion {
 	var list []suggestion
-	if l.waiting == "" {
-		list = append(list, suggestion{simWord, sim().summary})
-	}
 	for _, a := range applets() {
 		if a.name != self {
 			list = append(list, suggestion{a.name, a.summary})

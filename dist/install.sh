@@ -102,8 +102,9 @@ everything() {
 		esac
 	done
 	manual
-	for unit in lunguard@.service lunguard-watchdog.service; do
-		made "$PREFIX/lib/systemd/system/$unit" substituted "dist/systemd/$unit.in"
+	for unit in dist/systemd/*; do
+		file=${unit##*/}
+		made "$PREFIX/lib/systemd/system/${file%.in}" substituted "$unit"
 	done
 	made "$PREFIX/lib/udev/rules.d/62-lunguard.rules" substituted dist/udev/62-lunguard.rules.in
 	completion
@@ -112,7 +113,9 @@ everything() {
 	done
 	made "$doc/changelog.gz" gzip -9nc CHANGELOG.md
 	put 644 dist/copyright "$doc/copyright"
-	put 644 dist/examples/cluster.conf "$doc/examples/cluster.conf"
+	for file in dist/examples/* dist/prometheus/*.rules.yml; do
+		[ ! -e "$file" ] || put 644 "$file" "$doc/examples/${file##*/}"
+	done
 	folder "$SYSCONFDIR/lunguard"
 }
 

@@ -55,10 +55,13 @@ unpacked() {
 		[ -x "$1" ] || shift
 		"$1" --help 2>&1 | grep -qi "^usage: $name" || bad "$name --help does not show its usage"
 	done
-	for exec in $(sed -n 's/^Exec[A-Za-z]*=-\{0,1\}\(\/usr\/sbin[^ ]*\).*/\1/p; s/.*RUN+="\(\/[^ ]*\).*/\1/p' \
-		"$tree"/usr/lib/systemd/system/* "$tree"/usr/lib/udev/rules.d/*); do
+	for exec in $(sed -n 's/^[A-Z][A-Za-z]*=-\{0,1\}\(\/[^ ]*\).*/\1/p; s/.*RUN+="\(\/[^ ]*\).*/\1/p' \
+		"$tree"/usr/lib/systemd/system/* "$tree"/usr/lib/udev/rules.d/* | grep -v -e ^/bin/ -e ^/usr/bin/systemctl$ -e ^/etc/lunguard$); do
 		[ -x "$tree$exec" ] || bad "a unit or rule calls $exec, which is not there"
 	done
+	if grep -rn /usr/local "$tree/usr/lib"; then
+		bad "a unit or rule has a path of make install"
+	fi
 	if grep -r @ "$tree/usr/lib/systemd/system" "$tree/usr/lib/udev" | grep -q '@[A-Z]*@'; then
 		bad "a unit or rule has a variable left"
 	fi
