@@ -234,10 +234,16 @@ func typesAll(t *testing.T, term *terminal, in installed, prompt string) {
 
 const prompt = "READY>"
 
-// bash finds the file by itself if bash-completion is there, and else is told.
-func TestBash(t *testing.T) {
-	bash := program(t, "bash")
+func TestShells(t *testing.T) {
 	in := install(t)
+	t.Run("bash", func(t *testing.T) { testBash(t, in) })
+	t.Run("zsh", func(t *testing.T) { testZsh(t, in) })
+	t.Run("fish", func(t *testing.T) { testFish(t, in) })
+}
+
+// bash finds the file by itself if bash-completion is there, and else is told.
+func testBash(t *testing.T, in installed) {
+	bash := program(t, "bash")
 	for name, source := range map[string]string{
 		"bash-completion": "/usr/share/bash-completion/bash_completion",
 		"alone":           in.prefix + "/share/bash-completion/completions/lunguard",
@@ -254,9 +260,8 @@ func TestBash(t *testing.T) {
 	}
 }
 
-func TestZsh(t *testing.T) {
+func testZsh(t *testing.T, in installed) {
 	zsh := program(t, "zsh")
-	in := install(t)
 	term := start(t, in, zsh, "-f", "-i")
 	term.say("PS1=READY'>'; unsetopt zle_bracketed_paste prompt_sp prompt_cr list_beep; unset zle_bracketed_paste; " +
 		"fpath=(" + in.prefix + "/share/zsh/site-functions $fpath); autoload -Uz compinit; compinit -u -D; " +
@@ -268,9 +273,8 @@ func TestZsh(t *testing.T) {
 }
 
 // fish tells what it would complete without a terminal.
-func TestFish(t *testing.T) {
+func testFish(t *testing.T, in installed) {
 	fish := program(t, "fish")
-	in := install(t)
 	for _, c := range typing {
 		t.Run(c.name, func(t *testing.T) {
 			// As far as the last key; what was completed before it stands there.
