@@ -77,6 +77,12 @@ unpacked() {
 	for words in vg_pr_key '8 vg_pr_key' '1m vg_pr_key' sg_persist '8 sg_persist' '8lunguard sg_persist'; do
 		MANPATH=$tree/usr/share/man man -w $words >/dev/null || bad "man $words finds nothing"
 	done
+	# With sg3_utils beside it, theirs is theirs.
+	echo '.TH SG_PERSIST 8' | gzip -n >"$tree/usr/share/man/man8/sg_persist.8.gz"
+	for words in '8 sg_persist' '8lunguard sg_persist'; do
+		found=$(MANPATH=$tree/usr/share/man man -w $words) || found=nothing
+		[ "${found##*/sg_persist.}" = "${words% *}.gz" ] || bad "beside sg3_utils, man $words finds $found"
+	done
 }
 
 # installed: make install by hand, and away again.
