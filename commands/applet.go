@@ -98,22 +98,13 @@ func worse(a, b int) int {
 	return max(a, b)
 }
 
-// allFlags are the applet's own and --help, which only a command with a parser
-// of its own has already.
-func (a *applet) allFlags() []cli.Flag {
-	if a.main != nil {
-		return a.flags
-	}
-	return append([]cli.Flag{&cli.BoolFlag{Name: "help", Aliases: []string{"h"}}}, a.flags...)
-}
-
 // invoke parses the arguments and runs the applet.
 func (a *applet) invoke(ctx context.Context, s Streams, getenv func(string) string, args []string) int {
 	c := &call{Streams: s, ctx: ctx, applet: a, getenv: getenv, hinted: map[string]bool{}}
 	if a.main != nil {
 		return a.main(c, args)
 	}
-	flags := a.allFlags()
+	flags := append([]cli.Flag{&cli.BoolFlag{Name: "help", Aliases: []string{"h"}}}, a.flags...)
 	canon, err := canonical(args, options(flags))
 	switch {
 	case err != nil:

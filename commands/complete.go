@@ -13,7 +13,8 @@ import (
 // completeWord is the word behind lunguard that the completions of shells use.
 const completeWord = "complete"
 
-// pageWord is the word behind lunguard that shows manual pages.
+// pageWord is the word behind lunguard, and the option of every applet, that
+// shows manual pages.
 const pageWord = "man"
 
 const completeUsage = `
@@ -76,10 +77,20 @@ func (c *call) complete(name string, words []string) {
 		return
 	}
 	last := len(words) - 1
-	line := completion{c: c, applet: a, opts: options(a.allFlags())}
+	line := completion{c: c, applet: a, opts: withCommon(options(a.flags))}
 	line.walk(words[:last])
 	prefix, list := line.suggestions(words[last])
 	line.print(prefix, words[last], list)
+}
+
+// withCommon adds the options that every applet has, but for those that it has
+// itself.
+func withCommon(opts []option) []option {
+	common := []option{{names: []string{"help", "h"}}, {names: []string{pageWord}}}
+	for _, o := range opts {
+		common = slices.DeleteFunc(common, func(c option) bool { return c.names[0] == o.names[0] })
+	}
+	return append(common, opts...)
 }
 
 // completion is a command line whose last word is looked for.
