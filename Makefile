@@ -2,7 +2,8 @@
 # make demo     the main job on a simulated array, checked
 # make test     everything: vet, lint, unit and script tests, demo, laboratory
 # make lab      the laboratory alone: a real kernel's SCSI stack in QEMU
-# make install  DESTDIR= PREFIX=/usr/local
+# make deb, make rpm  packages in bin/
+# make install  DESTDIR= PREFIX=/usr/local; make uninstall takes it away again
 # make clean
 
 GO      ?= go
@@ -11,7 +12,7 @@ DESTDIR ?=
 
 BUILD = CGO_ENABLED=0 $(GO) build -trimpath -buildvcs=auto -ldflags '-s -w' -tags urfave_cli_no_docs
 
-.PHONY: all demo test check unit explore lab lint install clean bench FORCE
+.PHONY: all demo test check unit explore lab lint deb rpm packages-check install uninstall clean bench FORCE
 
 all: bin/lunguard
 
@@ -23,7 +24,7 @@ demo: bin/lunguard
 
 test: check lint unit explore
 	sh testdata/demo/demo.sh --check README.md
-	$(MAKE) lab
+	$(MAKE) packages-check lab
 
 check: bin/lunguard
 	@unformatted=$$(gofmt -l $$(git ls-files -co --exclude-standard '*.go')); \
@@ -33,11 +34,14 @@ check: bin/lunguard
 
 # The race detector needs a C compiler; testdata/need.sh gets one if it can. What
 # cmgetpkgenv prints is read by the shells that package scripts are written for,
-# and cmviewcl's lines by awk.
+# cmviewcl's lines by awk; completions are typed into the shells they are for.
 unit:
 	@sh testdata/need.sh gcc libc6-dev
 	@sh testdata/need.sh ksh ksh
 	@sh testdata/need.sh gawk gawk
+	@sh testdata/need.sh zsh zsh
+	@sh testdata/need.sh fish fish
+	@sh testdata/need.sh dh_bash-completion bash-completion
 	@if command -v gcc >/dev/null; then set -x; $(GO) test -race ./...; else set -x; $(GO) test ./...; fi
 
 # Every interleaving of the protocols. One goroutine, by its own schedule: there
@@ -55,6 +59,17 @@ lint: .cache/staticcheck
 .cache/staticcheck: tools/go.mod
 	$(GO) build -C tools -o $(CURDIR)/$@ honnef.co/go/tools/cmd/staticcheck
 
+deb: bin/lunguard
+	@sh testdata/need.sh dpkg-deb dpkg
+	@sh dist/package/build.sh deb
+
+rpm: bin/lunguard
+	@sh testdata/need.sh rpmbuild rpm
+	@sh dist/package/build.sh rpm
+
+packages-check: bin/lunguard
+	@sh dist/package/check.sh
+
 lab: bin/lunguard
 	$(GO) run ./lab
 
@@ -62,9 +77,10 @@ bench:
 	$(GO) test -run xxx -bench . ./cluster ./scsi/...
 
 install: bin/lunguard
-	mkdir -p '$(DESTDIR)$(PREFIX)/bin'
-	install -m 755 bin/lunguard '$(DESTDIR)$(PREFIX)/bin/lunguard'
-	'$(DESTDIR)$(PREFIX)/bin/lunguard' --install '$(DESTDIR)$(PREFIX)/bin'
+	@DESTDIR='$(DESTDIR)' PREFIX='$(PREFIX)' sh dist/install.sh install
+
+uninstall:
+	@DESTDIR='$(DESTDIR)' PREFIX='$(PREFIX)' sh dist/install.sh uninstall
 
 clean:
 	rm -rf bin .cache

@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime/debug"
+	"strings"
 
 	"github.com/urfave/cli/v2"
 )
@@ -27,17 +28,19 @@ func lunguard() *applet {
 		usage: `
 usage: lunguard APPLET [ARGUMENTS]
        lunguard --list
-       lunguard --install DIR
+       lunguard --install DIR [--only APPLET,...]
        lunguard --version
        lunguard sim WORD [ARGUMENTS]
 
   --list         list the applets
-  --install DIR  make a symbolic link in DIR for each applet
+  --install DIR  make a symbolic link in DIR for each applet; what is there and
+                 is no such link is left alone, and exit status 1 says so
+  --only A,...   make links for these alone
   --version      print the version
 
 exit status: 0 done; 1 failed`,
 		flags: []cli.Flag{
-			&cli.BoolFlag{Name: "list"}, &cli.StringFlag{Name: "install"}, &cli.BoolFlag{Name: "version"},
+			&cli.BoolFlag{Name: "list"}, &cli.StringFlag{Name: "install"}, &cli.StringFlag{Name: "only"}, &cli.BoolFlag{Name: "version"},
 		},
 		run: runLunguard,
 	}
@@ -47,13 +50,16 @@ func runLunguard(c *call) error {
 	if ops := c.operands(); len(ops) > 0 {
 		return usagef("%q was not expected", ops[0])
 	}
+	if c.flags.IsSet("only") && !c.flags.IsSet("install") {
+		return usagef("--only goes with --install")
+	}
 	switch {
 	case c.flags.Bool("version"):
 		c.printf("lunguard %s\n", version())
 	case c.flags.Bool("list"):
 		listApplets(c.Out)
 	case c.flags.IsSet("install"):
-		return installLinks(c.flags.String("install"))
+		return installLinks(c.flags.String("install"), c.flags.String("only"))
 	default:
 		fmt.Fprintln(c.Err, "usage: lunguard APPLET [ARGUMENTS]; the applets are:")
 		listApplets(c.Err)
@@ -68,33 +74,100 @@ func listApplets(w io.Writer) {
 	}
 }
 
-// installLinks makes a link to this binary for every applet. A link that is
-// there already is replaced; anything else of that name is an error.
-func installLinks(dir string) error {
+// notOursError says that a name in the folder for links is taken.
+type notOursError struct{ path string }
+
+func (e *notOursError) Error() string {
+	return e.path + ": left alone, it is there and is no link to " + self
+}
+
+func (e *notOursError) message() message {
+	return message{text: e.Error(), hint: "move it away, or name the links that you want with --only", status: exitFailed}
+}
+
+// linkNames are the applets that get links: all, or those of a list with commas.
+func linkNames(only string) ([]string, error) {
+	var names []string
+	if only != "" {
+		names = strings.Split(only, ",")
+	}
+	for _, name := range names {
+		if name == self || findApplet(name) == nil {
+			return nil, usagef("--only: %q is no applet that a link could be made for", name)
+		}
+	}
+	if only == "" {
+		for _, a := range applets() {
+			if a.name != self {
+				names = append(names, a.name)
+			}
+		}
+	}
+	return names, nil
+}
+
+// installLinks makes a link to this binary for every applet, or some. A link
+// of its own that is there already is replaced; anything else of that name is
+// left alone, and an error.
+func installLinks(dir, only string) error {
 	if dir == "" {
 		return usagef("--install: a folder is missing")
+	}
+	names, err := linkNames(only)
+	if err != nil {
+		return err
 	}
 	exe, err := os.Executable()
 	if err != nil {
 		return err
 	}
 	var errs []error
-	for _, a := range applets() {
-		if a.name == self {
+	for _, name := range names {
+		link := filepath.Join(dir, name)
+		if _, err := os.Lstat(link); err == nil && !isOurLink(link, exe) {
+			errs = append(errs, &notOursError{link})
 			continue
 		}
-		link := filepath.Join(dir, a.name)
-		if st, err := os.Lstat(link); err == nil && st.Mode()&os.ModeSymlink != 0 {
-			if err := os.Remove(link); err != nil {
-				errs = append(errs, err)
-				continue
-			}
-		}
-		if err := os.Symlink(linkTarget(exe, dir), link); err != nil {
-			errs = append(errs, err)
-		}
+		errs = append(errs, putLink(linkTarget(exe, dir), link))
 	}
 	return errors.Join(errs...)
+}
+
+// isOurLink reports whether a file is a link to this binary, or to one of that
+// name, which may be gone.
+func isOurLink(link, exe string) bool {
+	target, err := os.Readlink(link)
+	if err != nil {
+		return false
+	}
+	if strings.HasPrefix(filepath.Base(target), self) {
+		return true
+	}
+	there, err := os.Stat(link)
+	if err != nil {
+		return false
+	}
+	here, err := os.Stat(exe)
+	return err == nil && os.SameFile(there, here)
+}
+
+// putLink makes a link or replaces it at one stroke, for the command may be
+// called at any moment.
+func putLink(target, link string) error {
+	aside := link + ".new"
+	if left, err := os.Readlink(aside); err == nil && left == target {
+		// By one that was killed.
+		if err := os.Remove(aside); err != nil {
+			return err
+		}
+	}
+	if err := os.Symlink(target, aside); err != nil {
+		return err
+	}
+	if err := os.Rename(aside, link); err != nil {
+		return errors.Join(err, os.Remove(aside))
+	}
+	return nil
 }
 
 // linkTarget is the bare name if the link lies beside the binary, so that a

@@ -16,7 +16,7 @@ type unit map[string][]string
 
 func readUnit(t *testing.T, name string) unit {
 	t.Helper()
-	text, err := os.ReadFile(filepath.Join(unitFolder, name))
+	text, err := os.ReadFile(filepath.Join(unitFolder, name+".in"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -51,8 +51,8 @@ func TestUnits(t *testing.T) {
 	pkg := readUnit(t, "lunguard@.service")
 	pkg.want(t, "Service/Type", "oneshot")
 	pkg.want(t, "Service/RemainAfterExit", "yes")
-	pkg.want(t, "Service/ExecStart", "/usr/local/bin/pr_start %i")
-	pkg.want(t, "Service/ExecStop", "/usr/bin/systemctl stop lunguard-watchdog.service", "/usr/local/bin/pr_halt %i")
+	pkg.want(t, "Service/ExecStart", "@SBINDIR@/pr_start %i")
+	pkg.want(t, "Service/ExecStop", "/usr/bin/systemctl stop lunguard-watchdog.service", "@SBINDIR@/pr_halt %i")
 	pkg.want(t, "Unit/Before", "remote-fs-pre.target", "lunguard-watchdog.service")
 	for _, job := range append(slices.Clone(pkg["Service/ExecStartPost"]), pkg["Service/ExecStopPost"]...) {
 		if !strings.HasPrefix(job, "-") || !strings.Contains(job, "--no-block") {
@@ -65,7 +65,7 @@ func TestUnits(t *testing.T) {
 	dog := readUnit(t, "lunguard-watchdog.service")
 	dog.want(t, "Service/Type", "notify")
 	dog.want(t, "Service/Restart", "no")
-	dog.want(t, "Service/ExecStart", "/usr/local/bin/pr_watchdog")
+	dog.want(t, "Service/ExecStart", "@SBINDIR@/pr_watchdog")
 	dog.want(t, "Service/ExecReload", "/bin/kill -HUP $MAINPID")
 	dog.want(t, "Service/OOMScoreAdjust", "-1000")
 	for _, key := range []string{"Service/WatchdogSec", "Service/KillSignal", "Service/FinalKillSignal", "Unit/OnFailure", "Install/WantedBy"} {
@@ -82,12 +82,12 @@ func TestUnitsVerify(t *testing.T) {
 	dir := t.TempDir()
 	var files []string
 	for name, as := range map[string]string{"lunguard-watchdog.service": "lunguard-watchdog.service", "lunguard@.service": "lunguard@pkg1.service"} {
-		text, err := os.ReadFile(filepath.Join(unitFolder, name))
+		text, err := os.ReadFile(filepath.Join(unitFolder, name+".in"))
 		if err != nil {
 			t.Fatal(err)
 		}
 		file := filepath.Join(dir, as)
-		if err := os.WriteFile(file, []byte(strings.ReplaceAll(string(text), "/usr/local/bin", dir)), 0o600); err != nil {
+		if err := os.WriteFile(file, []byte(strings.ReplaceAll(string(text), "@SBINDIR@", dir)), 0o600); err != nil {
 			t.Fatal(err)
 		}
 		files = append(files, file)

@@ -13,6 +13,7 @@ import (
 type binaries struct {
 	init     string // the guest's test binary
 	lunguard string // the product, or nothing if it was not wanted
+	deb      string // its Debian package, likewise
 }
 
 // buildBinaries compiles the guest's tests and the product as it is shipped.
@@ -62,6 +63,9 @@ func writeInitrd(dest string, cache cacheEntry, b binaries, args []string) error
 			c.file("lab/bin/lunguard", b.lunguard, 0o755)
 		} else {
 			c.bytes("lab/no-binary", 0o644, nil)
+		}
+		if b.deb != "" {
+			c.file("lab/lunguard.deb", b.deb, 0o644)
 		}
 		c.bytes("lab/args", 0o644, []byte(strings.Join(args, "\n")))
 		return c.close()

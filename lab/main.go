@@ -157,6 +157,15 @@ func runLab(ctx context.Context, o options, stdout, stderr io.Writer) error {
 	if err != nil {
 		return err
 	}
+	packageToo, err := wantPackage(o)
+	if err != nil {
+		return err
+	}
+	if packageToo {
+		if bins.deb, err = buildPackage(ctx, root, runDir, bins.lunguard); err != nil {
+			return err
+		}
+	}
 	initrd := filepath.Join(runDir, "initrd")
 	if err := writeInitrd(initrd, cache, bins, guestArgs(o)); err != nil {
 		return fmt.Errorf("writing the initramfs: %w", err)

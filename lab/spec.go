@@ -50,7 +50,7 @@ func guestSpec() spec {
 			"sed", "sg3-utils", "util-linux",
 		},
 		// What fence_scsi does not use of its dependencies is a hundred times its size.
-		bare: []string{"fence-agents", "python3-pexpect", "python3-ptyprocess"},
+		bare: []string{"dpkg", "fence-agents", "libmd0", "python3-pexpect", "python3-ptyprocess", "tar"},
 		skip: []string{
 			"*-microcode", "*perl*", "adduser", "cpio", "debconf", "dpkg",
 			"gcc-*-base", "init-system-helpers", "initramfs-tools*", "klibc-utils", "libdb5*",
@@ -79,8 +79,8 @@ func guestSpec() spec {
 			dir:      "opt/sg3_utils-1.48",
 		}},
 		programs: []string{
-			"bash", "busybox", "dd", "dmsetup", "fence_scsi", "iscsistart", "lvm", "mke2fs",
-			"mount", "multipath", "ps", "python3", "sg_persist", "sg_turs", "sh",
+			"bash", "busybox", "dd", "dmsetup", "dpkg", "dpkg-deb", "fence_scsi", "iscsistart", "lvm", "mke2fs",
+			"mount", "multipath", "ps", "python3", "sg_persist", "sg_turs", "sh", "tar",
 		},
 		modules: []string{
 			"configfs", "crc32c_generic", "dm-mod", "ipv6", "iscsi_target_mod", "iscsi_tcp",
