@@ -174,6 +174,9 @@ func (t *target) noPath() error {
 	return fmt.Errorf("%w: %w", ErrNoPath, t.failure)
 }
 
+// notBegun is the error of a LUN that was left as it was.
+func (t *target) notBegun() error { return &LUNError{LUN: t.Name, Err: ErrNotBegun} }
+
 // stale reports whether the state was read too long ago to act on.
 func (t *target) stale() bool { return t.run.now().Sub(t.readAt) > maxAge }
 

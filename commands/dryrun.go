@@ -14,10 +14,22 @@ import (
 // send, while the real LUN is only read.
 type shadow struct {
 	// own is the key of this node, 0 if it acts as nobody.
-	own   scsi.Key
-	mu    sync.Mutex
-	lun   *simlun.LUN
-	paths int
+	own scsi.Key
+	mu  sync.Mutex
+	lun *simlun.LUN
+	// before is the state of the real LUN, nil until it was read.
+	before *scsi.State
+	paths  int
+}
+
+// now is the state that the rehearsal has led to, nil if it cannot be told.
+func (s *shadow) now() *scsi.State {
+	reader := &scsi.Retry{Transport: s.nexus(s.lun, s.paths)}
+	state, err := scsi.ReadState(context.Background(), reader)
+	if err != nil {
+		return nil
+	}
+	return state
 }
 
 // rehearsal is a Transport that sends PERSISTENT RESERVE commands to a shadow
@@ -68,6 +80,9 @@ func (s *shadow) seed(ctx context.Context, real scsi.Transport) (*simlun.LUN, er
 		return nil, err
 	}
 	s.lun, err = simlun.SeedFrom(simlun.Config{}, state, caps)
+	if err == nil {
+		s.before = state
+	}
 	return s.lun, err
 }
 

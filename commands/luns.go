@@ -38,10 +38,23 @@ type opened struct {
 	// own is the key of this node, for the rehearsal.
 	own   scsi.Key
 	retry scsi.Retry
+	// shadows are the copies that a rehearsal works on.
+	shadows map[*cluster.LUN]*shadow
+	// say tells people of a change or a warning.
+	say   func(cluster.Event)
+	meter *meter
+	// changes are those that were sent to a LUN, for who has to tell what is
+	// left there.
+	changes map[string][]string
+	closing []func()
 }
 
 // Close closes every path.
 func (o *opened) Close() error {
+	for _, f := range o.closing {
+		f()
+	}
+	o.closing = nil
 	var errs []error
 	for _, c := range o.closers {
 		errs = append(errs, c.Close())
@@ -49,14 +62,27 @@ func (o *opened) Close() error {
 	return errors.Join(errs...)
 }
 
-// counted counts what goes through a transport.
+// counted counts what goes through a transport to a LUN.
 type counted struct {
 	scsi.Transport
-	n *atomic.Int64
+	*opened
+	lun string
 }
 
+// Do sends the command, unless ctx has ended. One that is on its way is waited
+// for, whoever wants the end meanwhile: what it did would be unknown else.
 func (c counted) Do(ctx context.Context, req *scsi.Request) (scsi.Reply, error) {
-	c.n.Add(1)
+	c.sent.Add(1)
+	c.meter.sends(c.lun, req)
+	if ctx.Err() == nil {
+		whole := context.WithoutCancel(ctx)
+		if deadline, ok := ctx.Deadline(); ok {
+			var cancel context.CancelFunc
+			whole, cancel = context.WithDeadline(whole, deadline)
+			defer cancel()
+		}
+		ctx = whole
+	}
 	return c.Transport.Do(ctx, req)
 }
 
@@ -65,7 +91,9 @@ func (c counted) Do(ctx context.Context, req *scsi.Request) (scsi.Reply, error) 
 func (o *opened) openDisk(ctx context.Context, host vg.Host, d *vg.Disk, warn func(error)) (*cluster.LUN, error) {
 	lun := &cluster.LUN{Name: d.Device, WWID: d.WWID}
 	var errs []error
-	shadow := shadow{own: o.own}
+	shadow := &shadow{own: o.own}
+	o.meter.step(cluster.Step{LUN: d.Device})
+	defer o.meter.step(cluster.Step{LUN: d.Device, Done: true})
 	for _, name := range d.Paths {
 		p, err := host.Open(name)
 		if err != nil {
@@ -74,7 +102,10 @@ func (o *opened) openDisk(ctx context.Context, host vg.Host, d *vg.Disk, warn fu
 		}
 		o.closers = append(o.closers, p)
 		retry := o.retry
-		retry.Transport = counted{p, &o.sent}
+		retry.Transport = counted{p, o, d.Device}
+		if o.meter != nil {
+			retry.Retried = func(e *scsi.OpError) { o.meter.retries(d.Device, e) }
+		}
 		var t scsi.Transport = &retry
 		if o.rehearse {
 			t = shadow.path(t)
@@ -92,6 +123,7 @@ func (o *opened) openDisk(ctx context.Context, host vg.Host, d *vg.Disk, warn fu
 	for _, err := range errs {
 		warn(err)
 	}
+	o.shadows[lun] = shadow
 	return lun, nil
 }
 
@@ -149,5 +181,15 @@ func (c *call) openOptions() (*opened, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &opened{retry: scsi.Retry{Timeout: timeout}, rehearse: c.flags.Bool("dry-run")}, nil
+	o := &opened{retry: scsi.Retry{Timeout: timeout}, rehearse: c.flags.Bool("dry-run"), meter: c.meter(), changes: map[string][]string{},
+		shadows: map[*cluster.LUN]*shadow{}}
+	if o.meter != nil {
+		out, errs := c.Out, c.Err
+		c.Out, c.Err = o.meter.over(out), o.meter.over(errs)
+		o.closing = append(o.closing, func() {
+			o.meter.stop()
+			c.Out, c.Err = out, errs
+		})
+	}
+	return o, nil
 }

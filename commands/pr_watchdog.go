@@ -43,6 +43,7 @@ Stop it before pr_halt: keys that pr_halt takes away are gone, too.
   -n NODE        which node this is (else $SG_NODE, the short host name)
   --timeout S    seconds that a look waits for answers (half the interval)
   --sim DIR      work on a simulated host (else $LUNGUARD_SIM)
+  --log WHERE    log what happens to syslog (the default), stderr or none
 
 SIGTERM and SIGINT disarm the device and end it, SIGHUP reads the config again.
 After the grace no signal helps.
@@ -50,13 +51,13 @@ After the grace no signal helps.
 exit status: 0 ended in order; 1 usage or config; 2 trouble with a LUN or the
 device on this node`,
 		flags: []cli.Flag{
-			verboseFlag(), configFlag(), nodeFlag(), timeoutFlag(), simFlag(),
+			verboseFlag(), configFlag(), nodeFlag(), timeoutFlag(), simFlag(), logFlag(),
 			&cli.StringFlag{Name: "device", Aliases: []string{"w"}, Value: "/dev/watchdog"},
 			&cli.StringFlag{Name: "interval"}, &cli.StringFlag{Name: "grace"},
 			&cli.StringFlag{Name: "watchdog-timeout"},
 			&cli.StringFlag{Name: "on-unknown", Value: onUnknownKeep},
 		},
-		run: runWatchdog,
+		ownSignals: true, run: runWatchdog,
 	}
 }
 
@@ -199,7 +200,9 @@ func (d *deadman) run(hangup <-chan os.Signal) error {
 	}
 	w := d.watch()
 	w.Watch(d.luns)
-	if err := d.device.arm(d.timing); err != nil {
+	err := d.device.arm(d.timing)
+	d.record(deedArm, nil, err)
+	if err != nil {
 		return err
 	}
 	d.sayBegin()
@@ -207,7 +210,9 @@ func (d *deadman) run(hangup <-chan os.Signal) error {
 	go d.reloads(hangup, changes)
 	w.Run(d.ctx, changes)
 	d.notifier.Tell("STOPPING=1")
-	if err := d.device.Close(); err != nil {
+	err = d.device.Close()
+	d.record(deedDisarm, nil, err)
+	if err != nil {
 		return err
 	}
 	d.lines.say(d.Out, "%s: disarmed, ended in order", d.flags.String("device"))

@@ -1,0 +1,112 @@
+package commands
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"os/signal"
+	"syscall"
+)
+
+// signalError says that a signal has come.
+type signalError struct{ sig syscall.Signal }
+
+func (e *signalError) Error() string { return "ended by " + signalName(e.sig) }
+
+// status is the exit status that a shell would see.
+func (e *signalError) status() int { return 128 + int(e.sig) }
+
+func (e *signalError) message() message { return message{text: e.Error(), status: exitFailed} }
+
+func signalName(sig syscall.Signal) string {
+	switch sig {
+	case syscall.SIGINT:
+		return "SIGINT"
+	case syscall.SIGTERM:
+		return "SIGTERM"
+	case syscall.SIGHUP:
+		return "SIGHUP"
+	}
+	return "signal " + sig.String()
+}
+
+// signalOf is the signal that has ended a context, nil if none has.
+func signalOf(ctx context.Context) *signalError {
+	sig, _ := context.Cause(ctx).(*signalError)
+	return sig
+}
+
+// interrupts are the signals that ask for the end.
+type interrupts struct {
+	signals chan os.Signal
+	// hurry is closed at the second one.
+	hurry chan struct{}
+}
+
+// interruptsKey finds the interrupts of a context.
+type interruptsKey struct{}
+
+// interruptible ends a context at the first signal that asks for the end, and
+// hurries at the second.
+func interruptible(parent context.Context) (context.Context, func()) {
+	i := &interrupts{signals: make(chan os.Signal, 2), hurry: make(chan struct{})}
+	ctx, cancel := context.WithCancelCause(context.WithValue(parent, interruptsKey{}, i))
+	i.heed(syscall.SIGINT, syscall.SIGTERM)
+	done := make(chan struct{})
+	go func() {
+		select {
+		case sig := <-i.signals:
+			cancel(&signalError{sig.(syscall.Signal)})
+		case <-done:
+			return
+		}
+		select {
+		case <-i.signals:
+			close(i.hurry)
+		case <-done:
+		}
+	}()
+	return ctx, func() {
+		signal.Stop(i.signals)
+		close(done)
+		cancel(nil)
+	}
+}
+
+// heed takes signals, unless whoever started this process wants them ignored.
+func (i *interrupts) heed(list ...syscall.Signal) {
+	for _, sig := range list {
+		if !signal.Ignored(sig) {
+			signal.Notify(i.signals, sig)
+		}
+	}
+}
+
+// whileChanging sees to it that a change is not cut short: not by a terminal
+// that is closed, which counts as a request for the end, nor by a reader of
+// the output that has gone away. hurry is closed when all is to end at once.
+func whileChanging(ctx context.Context) (hurry <-chan struct{}) {
+	i, _ := ctx.Value(interruptsKey{}).(*interrupts)
+	if i == nil {
+		return nil
+	}
+	i.heed(syscall.SIGHUP)
+	// Ignored, it would be ignored by what we start as well.
+	signal.Notify(make(chan os.Signal, 1), syscall.SIGPIPE)
+	return i.hurry
+}
+
+// unhurried is a context whose work goes on after a second signal, too.
+func unhurried(ctx context.Context) context.Context {
+	return context.WithValue(ctx, interruptsKey{}, (*interrupts)(nil))
+}
+
+// sayInterrupted says at once that a signal has been seen: what is at hand may
+// take long. stop ends that.
+func (c *call) sayInterrupted(what string) (stop func() bool) {
+	return context.AfterFunc(c.ctx, func() {
+		if sig := signalOf(c.ctx); sig != nil {
+			fmt.Fprintf(c.Err, "%s: %s: %s; once more, and that is cut short, too\n", c.prog(), signalName(sig.sig), what)
+		}
+	})
+}
