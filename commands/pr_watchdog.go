@@ -122,6 +122,10 @@ func runWatchdog(c *call) error {
 	d.notifier = watchdog.NewNotifier(d.getenv, watchdog.Boottime)
 	d.lines = newLineQueue()
 	defer d.lines.close()
+	if rec := c.shared.rec; rec != nil {
+		// Nobody who reads, or does not read, may hold the watch up.
+		rec.print = func(format string, args ...any) { d.lines.say(d.Err, format, args...) }
+	}
 	if d.luns, err = d.plan(conf, nil); err != nil || d.ctx.Err() != nil {
 		return err
 	}

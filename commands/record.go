@@ -101,8 +101,10 @@ const (
 // writes nothing.
 type recorder struct {
 	call *call
-	// stderr says that the log is the error stream.
+	// stderr says that the log is the error stream, to which print writes;
+	// nil writes to it here and now.
 	stderr bool
+	print  func(format string, args ...any)
 	once   sync.Once
 	log    *syslog.Log
 }
@@ -198,6 +200,8 @@ func inOneLine(err error) string {
 func (r *recorder) write(e *entry) {
 	switch {
 	case r == nil:
+	case r.stderr && r.print != nil:
+		r.print("%s: %s", r.call.prog(), &e.Line)
 	case r.stderr:
 		fmt.Fprintf(r.call.Err, "%s: %s\n", r.call.prog(), &e.Line)
 	default:

@@ -6,6 +6,7 @@ import (
 	"os"
 	"os/signal"
 	"syscall"
+	"time"
 )
 
 // signalError says that a signal has come.
@@ -43,6 +44,10 @@ type interrupts struct {
 	hurry chan struct{}
 }
 
+// sameSignal is for how long after the first signal another one is the same
+// once more: timeout(1) sends it to the process and then to its group.
+const sameSignal = 250 * time.Millisecond
+
 // interruptsKey finds the interrupts of a context.
 type interruptsKey struct{}
 
@@ -60,10 +65,16 @@ func interruptible(parent context.Context) (context.Context, func()) {
 		case <-done:
 			return
 		}
-		select {
-		case <-i.signals:
-			close(i.hurry)
-		case <-done:
+		for first := time.Now(); ; {
+			select {
+			case <-i.signals:
+				if time.Since(first) > sameSignal {
+					close(i.hurry)
+					return
+				}
+			case <-done:
+				return
+			}
 		}
 	}()
 	return ctx, func() {
