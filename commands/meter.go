@@ -47,6 +47,8 @@ type lunProgress struct {
 
 func newMeter(w io.Writer, prog string, width int, now func() time.Time) *meter {
 	m := &meter{w: w, prog: prog, width: width, now: now, luns: map[string]*lunProgress{}}
+	m.mu.Lock()
+	defer m.mu.Unlock()
 	m.timer = time.AfterFunc(meterDelay, m.tick)
 	return m
 }
@@ -197,12 +199,17 @@ func commandName(req *scsi.Request) string {
 	return op.String()
 }
 
+// watch shows how far a run is.
+func (m *meter) watch(run *cluster.Run) {
+	if m != nil {
+		m.begin(len(run.LUNs))
+		run.Progress = m.step
+	}
+}
+
 // begin says how many LUNs there are; what was counted before was their
 // opening.
 func (m *meter) begin(total int) {
-	if m == nil {
-		return
-	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.total, m.luns = total, map[string]*lunProgress{}

@@ -102,10 +102,7 @@ func (c *call) follow(run *cluster.Run, o *opened) {
 		// One LUN after the other: a rehearsal is the same each time.
 		run.Parallel = 1
 	}
-	if o.meter != nil {
-		o.meter.begin(len(run.LUNs))
-		run.Progress = o.meter.step
-	}
+	o.meter.watch(run)
 	o.say = func(e cluster.Event) { c.sayEvent(run.Config, e) }
 	run.Log = func(e cluster.Event) {
 		c.shared.mu.Lock()

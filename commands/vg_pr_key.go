@@ -112,6 +112,7 @@ func showGroup(c *call, conf *cluster.Config, host vg.Host, name string) error {
 		o.luns, at = append(o.luns, lun), append(at, i)
 	}
 	run := &cluster.Run{Config: conf, LUNs: o.luns}
+	o.meter.watch(run)
 	for i, s := range run.Show(c.ctx) {
 		shown[at[i]] = s
 	}
