@@ -87,6 +87,9 @@ type target struct {
 	// reserved says that if we hold the reservation, this run made it, on a
 	// LUN that had none.
 	reserved bool
+	// open says that it is not known what a command of this run did, or may
+	// still do.
+	open bool
 	// entered says that the registration stands, as far as is known; looked
 	// that it has stood since before the last look at the arbiter, and that
 	// nothing was sent since.
@@ -190,6 +193,10 @@ func (t *target) dropPaths(n int, errs []error) {
 
 // pathFailed reports whether err speaks of the path rather than of the LUN.
 func pathFailed(err error) bool {
+	if errors.Is(err, context.Canceled) {
+		// It was not sent, which says nothing of the path.
+		return false
+	}
 	if errors.Is(err, scsi.ErrTransport) {
 		return true
 	}
@@ -201,13 +208,19 @@ func pathFailed(err error) bool {
 }
 
 // out sends one command that changes something, as the event describes it,
-// unless the decision for it is too old.
+// unless the decision for it is too old or all is to end at once.
 func (t *target) out(p Nexus, e Event, send func() error) error {
 	if t.stale() {
 		return errStale
 	}
+	select {
+	case <-t.run.Hurry:
+		return &LUNError{LUN: t.Name, Err: context.Canceled}
+	default:
+	}
 	e.LUN, e.Path, e.Generation = t.Name, p.Name(), t.state.Generation
 	e.Err = send()
+	t.open = t.open || scsi.OutcomeUnknown(e.Err)
 	t.run.log(e)
 	return e.Err
 }

@@ -432,12 +432,14 @@ func (r *Run) giveUp(ctx context.Context, targets []*target, why error) error {
 
 // keep leaves a LUN reserved that was taken from another node. If it was not
 // taken yet, this node has no business there: registered under the reservation
-// of another node it could write.
+// of another node it could write. But if a command may still be on its way that
+// takes the LUN, that one would find nobody registered, or, worse, be followed
+// by what unregisters.
 func (t *target) keep(ctx context.Context) error {
 	if err := t.read(ctx); err != nil {
 		return err
 	}
-	if held := t.state.Reservation; held != nil && held.Key != t.run.Node.Key && t.state.Has(t.run.Node.Key) {
+	if held := t.state.Reservation; !t.open && held != nil && held.Key != t.run.Node.Key && t.state.Has(t.run.Node.Key) {
 		return t.leave(ctx)
 	}
 	if t.state.Has(t.run.Node.Key) {
