@@ -112,6 +112,9 @@ func (a *applet) invoke(ctx context.Context, s Streams, getenv func(string) stri
 		c.status = a.main(c, args)
 		return c.ended()
 	}
+	if s.In != nil {
+		c.In = untilEnded{ctx, s.In}
+	}
 	flags := append([]cli.Flag{&cli.BoolFlag{Name: "help", Aliases: []string{"h"}}}, a.flags...)
 	canon, err := canonical(args, options(flags))
 	switch {

@@ -69,20 +69,9 @@ type counted struct {
 	lun string
 }
 
-// Do sends the command, unless ctx has ended. One that is on its way is waited
-// for, whoever wants the end meanwhile: what it did would be unknown else.
 func (c counted) Do(ctx context.Context, req *scsi.Request) (scsi.Reply, error) {
 	c.sent.Add(1)
 	c.meter.sends(c.lun, req)
-	if ctx.Err() == nil {
-		whole := context.WithoutCancel(ctx)
-		if deadline, ok := ctx.Deadline(); ok {
-			var cancel context.CancelFunc
-			whole, cancel = context.WithDeadline(whole, deadline)
-			defer cancel()
-		}
-		ctx = whole
-	}
 	return c.Transport.Do(ctx, req)
 }
 

@@ -3,6 +3,7 @@ package commands
 import (
 	"context"
 	"fmt"
+	"io"
 	"os"
 	"os/signal"
 	"syscall"
@@ -114,10 +115,46 @@ func unhurried(ctx context.Context) context.Context {
 
 // sayInterrupted says at once that a signal has been seen: what is at hand may
 // take long. stop ends that.
-func (c *call) sayInterrupted(what string) (stop func() bool) {
-	return context.AfterFunc(c.ctx, func() {
+func (c *call) sayInterrupted(what string) (stop func()) {
+	said := make(chan struct{})
+	never := context.AfterFunc(c.ctx, func() {
+		defer close(said)
 		if sig := signalOf(c.ctx); sig != nil {
+			c.shared.mu.Lock()
+			defer c.shared.mu.Unlock()
 			fmt.Fprintf(c.Err, "%s: %s: %s; once more, and that is cut short, too\n", c.prog(), signalName(sig.sig), what)
 		}
 	})
+	return func() {
+		if !never() {
+			<-said
+		}
+	}
+}
+
+// untilEnded is an input that ends with a context: who waits for an answer must
+// not wait for it after a signal.
+type untilEnded struct {
+	ctx context.Context
+	r   io.Reader
+}
+
+// Read gives up waiting when the context ends; what is read then is lost.
+func (u untilEnded) Read(text []byte) (int, error) {
+	type answer struct {
+		n   int
+		err error
+	}
+	came := make(chan answer, 1)
+	buf := make([]byte, len(text))
+	go func() {
+		n, err := u.r.Read(buf)
+		came <- answer{n, err}
+	}()
+	select {
+	case a := <-came:
+		return copy(text, buf[:a.n]), a.err
+	case <-u.ctx.Done():
+		return 0, context.Cause(u.ctx)
+	}
 }

@@ -1,6 +1,7 @@
 package commands
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -29,8 +30,20 @@ type message struct {
 func (c *call) report(err error) int {
 	status := exitOK
 	for _, leaf := range leaves(err) {
+		sig := signalOf(c.ctx)
+		if sig != nil && errors.Is(leaf, context.Canceled) {
+			// Nothing else is wrong.
+			leaf = sig
+		}
 		m := words(leaf)
 		status = worse(status, m.status)
+		if leaf == error(sig) && sig != nil {
+			// Once is enough.
+			if c.hinted[m.text] {
+				continue
+			}
+			c.hinted[m.text] = true
+		}
 		// Joined errors have a line each; one error is one line.
 		line := strings.ReplaceAll(m.text, "\n", "; ")
 		if !m.whole {
