@@ -3,9 +3,12 @@ package commands
 import (
 	"fmt"
 	"io"
+	"os"
 	"strings"
 	"sync"
 	"time"
+
+	"golang.org/x/sys/unix"
 
 	"lunguard/cluster"
 	"lunguard/scsi"
@@ -22,17 +25,24 @@ const (
 // drawn over itself, and erased before anything else is written. It is safe
 // for concurrent use; nil shows nothing.
 type meter struct {
-	mu     sync.Mutex
-	w      io.Writer
-	prog   string
-	width  int
-	now    func() time.Time
-	total  int
-	luns   map[string]*lunProgress
-	retry  int
+	w     io.Writer
+	prog  string
+	width int
+	now   func() time.Time
+	// away reports that the terminal is another job's; nil is never.
+	away func() bool
+
+	// out is held while the terminal is written to, which may take as long as
+	// somebody has stopped it. The work never waits for that.
+	out    sync.Mutex
 	drawn  bool
-	timer  *time.Timer
 	closed bool
+	timer  *time.Timer
+
+	mu    sync.Mutex
+	total int
+	luns  map[string]*lunProgress
+	retry int
 }
 
 // lunProgress is how far the work on one LUN is.
@@ -45,10 +55,10 @@ type lunProgress struct {
 	waits string
 }
 
-func newMeter(w io.Writer, prog string, width int, now func() time.Time) *meter {
-	m := &meter{w: w, prog: prog, width: width, now: now, luns: map[string]*lunProgress{}}
-	m.mu.Lock()
-	defer m.mu.Unlock()
+func newMeter(w io.Writer, prog string, width int, now func() time.Time, away func() bool) *meter {
+	m := &meter{w: w, prog: prog, width: width, now: now, away: away, luns: map[string]*lunProgress{}}
+	m.out.Lock()
+	defer m.out.Unlock()
 	m.timer = time.AfterFunc(meterDelay, m.tick)
 	return m
 }
@@ -60,16 +70,19 @@ func (c *call) meter() *meter {
 	if !ok || c.verbose() || c.flags.IsSet("watch") || c.getenv("TERM") == "dumb" {
 		return nil
 	}
-	return newMeter(c.Err, c.prog(), width, time.Now)
+	terminal := c.Err
+	return newMeter(terminal, c.prog(), width, time.Now, func() bool { return inBackground(terminal) })
 }
 
 func (m *meter) tick() {
-	m.mu.Lock()
-	defer m.mu.Unlock()
+	m.out.Lock()
+	defer m.out.Unlock()
 	if m.closed {
 		return
 	}
-	m.draw()
+	if m.away == nil || !m.away() {
+		m.draw()
+	}
 	m.timer.Reset(meterTick)
 }
 
@@ -85,6 +98,8 @@ func (m *meter) draw() {
 
 // text is what is drawn.
 func (m *meter) text() string {
+	m.mu.Lock()
+	defer m.mu.Unlock()
 	pass := 1
 	for _, l := range m.luns {
 		pass = max(pass, l.begun)
@@ -220,8 +235,8 @@ func (m *meter) stop() {
 	if m == nil {
 		return
 	}
-	m.mu.Lock()
-	defer m.mu.Unlock()
+	m.out.Lock()
+	defer m.out.Unlock()
 	m.closed = true
 	m.timer.Stop()
 	m.erase()
@@ -249,8 +264,35 @@ type overMeter struct {
 
 // Write erases the line first.
 func (o overMeter) Write(text []byte) (int, error) {
-	o.mu.Lock()
-	defer o.mu.Unlock()
+	o.out.Lock()
+	defer o.out.Unlock()
 	o.erase()
 	return o.to.Write(text)
+}
+
+// inBackground reports whether w is the terminal of a shell that has another
+// job in the foreground: who writes there may be stopped for it.
+func inBackground(w any) bool {
+	f, ok := w.(*os.File)
+	if !ok {
+		return false
+	}
+	group, err := unix.IoctlGetInt(int(f.Fd()), unix.TIOCGPGRP)
+	return err == nil && group != unix.Getpgrp()
+}
+
+// isTerminal reports whether w is a terminal, and how wide.
+func isTerminal(w any) (width int, ok bool) {
+	f, ok := w.(*os.File)
+	if !ok {
+		return 0, false
+	}
+	if _, err := unix.IoctlGetTermios(int(f.Fd()), unix.TCGETS); err != nil {
+		return 0, false
+	}
+	size, err := unix.IoctlGetWinsize(int(f.Fd()), unix.TIOCGWINSZ)
+	if err != nil || size.Col == 0 {
+		return 80, true
+	}
+	return int(size.Col), true
 }

@@ -26,8 +26,8 @@ func frames(out string) []string {
 
 // shown reports whether a line is drawn.
 func (m *meter) shown() bool {
-	m.mu.Lock()
-	defer m.mu.Unlock()
+	m.out.Lock()
+	defer m.out.Unlock()
 	return m.drawn
 }
 
@@ -38,7 +38,7 @@ func ends(lun string) cluster.Step   { return cluster.Step{LUN: lun, Done: true}
 func TestMeter(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var out bytes.Buffer
-		m := newMeter(&out, "pr_start", 200, time.Now)
+		m := newMeter(&out, "pr_start", 200, time.Now, nil)
 		m.begin(3)
 		m.step(begins("/dev/sda"))
 		m.step(begins("/dev/sdb"))
@@ -88,7 +88,7 @@ func equal(a, b []string) bool { return strings.Join(a, "\r") == strings.Join(b,
 func TestMeterCost(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var out bytes.Buffer
-		m := newMeter(&out, "x", 80, time.Now)
+		m := newMeter(&out, "x", 80, time.Now, nil)
 		m.begin(1)
 		time.Sleep(meterDelay - time.Millisecond)
 		m.stop()
@@ -96,13 +96,50 @@ func TestMeterCost(t *testing.T) {
 		if out.Len() > 0 {
 			t.Errorf("drawn: %q", out.String())
 		}
-		m = newMeter(&out, "x", 80, time.Now)
+		m = newMeter(&out, "x", 80, time.Now, nil)
 		m.begin(1)
 		m.step(begins("/dev/sda"))
 		time.Sleep(11*time.Second + time.Millisecond)
 		m.stop()
 		if n := len(frames(out.String())) - 1; n > 51 || n < 40 {
 			t.Errorf("drawn %d times in 10 seconds", n)
+		}
+	})
+}
+
+// stopped is a terminal that somebody has stopped: it takes nothing until it
+// goes on.
+type stopped struct{ on chan struct{} }
+
+func (s stopped) Write(text []byte) (int, error) {
+	<-s.on
+	return len(text), nil
+}
+
+// A terminal that is stopped does not hold the work up, and one that belongs to
+// another job gets nothing.
+func TestMeterStopped(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := stopped{make(chan struct{})}
+		m := newMeter(w, "x", 80, time.Now, nil)
+		m.begin(1)
+		time.Sleep(2 * meterDelay)
+		synctest.Wait()
+		begin := time.Now()
+		m.step(begins("/dev/sda"))
+		m.sends("/dev/sda", &scsi.Request{CDB: []byte{byte(scsi.OpInquiry), 0}})
+		m.retries("/dev/sda", &scsi.OpError{Reply: scsi.Reply{Status: scsi.Busy}})
+		m.step(ends("/dev/sda"))
+		if time.Since(begin) > 0 {
+			t.Error("the work has waited for the terminal")
+		}
+		close(w.on)
+		m.stop()
+		var out bytes.Buffer
+		m = newMeter(&out, "x", 80, time.Now, func() bool { return true })
+		time.Sleep(time.Minute)
+		if m.stop(); out.Len() > 0 {
+			t.Errorf("drawn over another job: %q", out.String())
 		}
 	})
 }

@@ -43,13 +43,7 @@ exit status: 0 this node alone can write; 1 failed, do not retry elsewhere
 128 + N ended by signal N, and what is left is said`,
 		flags: packageFlags(), planJSON: true,
 		run: func(c *call) error {
-			return runPackage(c, deedStart, func(run *cluster.Run, ctx context.Context) error {
-				if run.Config.PRDisabled {
-					c.warn("FORCED_PR_DISABLE is set in %s: nothing is protected", run.Config.Path)
-					return nil
-				}
-				return run.Start(ctx)
-			})
+			return runPackage(c, deedStart, (*cluster.Run).Start)
 		},
 	}
 }
@@ -90,6 +84,10 @@ func runPackage(c *call, d deed, protocol func(*cluster.Run, context.Context) er
 	return c.onPackage(conf, host, node, pkg, func(run *cluster.Run, o *opened) error {
 		if len(run.LUNs) == 0 {
 			c.warn("package %s has no vg and no pv line in %s: nothing is protected", pkg.Name, conf.Path)
+		}
+		if d == deedStart && conf.PRDisabled {
+			c.warn("FORCED_PR_DISABLE is set in %s: nothing is protected", conf.Path)
+			return nil
 		}
 		return c.perform(run, o, task{deed: d}, func(ctx context.Context) error { return protocol(run, ctx) })
 	})

@@ -9,8 +9,6 @@ import (
 	"sync"
 	"time"
 
-	"golang.org/x/sys/unix"
-
 	"github.com/urfave/cli/v2"
 
 	"lunguard/cluster"
@@ -299,20 +297,4 @@ func (r *recorder) end(e *entry, err error, sig *signalError) {
 // took adds how long something took.
 func (e *entry) took(since time.Time) {
 	e.add(fieldMillis, strconv.FormatInt(time.Since(since).Milliseconds(), 10))
-}
-
-// isTerminal reports whether w is a terminal, and how wide.
-func isTerminal(w any) (width int, ok bool) {
-	f, ok := w.(*os.File)
-	if !ok {
-		return 0, false
-	}
-	if _, err := unix.IoctlGetTermios(int(f.Fd()), unix.TCGETS); err != nil {
-		return 0, false
-	}
-	size, err := unix.IoctlGetWinsize(int(f.Fd()), unix.TIOCGWINSZ)
-	if err != nil || size.Col == 0 {
-		return 80, true
-	}
-	return int(size.Col), true
 }
