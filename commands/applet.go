@@ -168,7 +168,8 @@ func (c *call) prepared(run func(*call) error) (err error) {
 	if c.shared.rec, err = c.openRecorder(); err != nil {
 		return err
 	}
-	return errors.Join(run(c), c.printPlans())
+	err = run(c)
+	return errors.Join(err, c.printPlans(err))
 }
 
 // Flags that several applets have.

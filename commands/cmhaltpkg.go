@@ -56,7 +56,7 @@ func (j *job) halt(ctx context.Context) (halted bool, err error) {
 	case err != nil:
 		return false, err
 	case down:
-		j.c.printf("Package %s is not running on node %s\n", j.pkg.Name, j.node.Name)
+		j.idle(deedHaltPkg, "Package %s is not running on node %s")
 		return false, nil
 	case rehearsal:
 		return false, j.rehearse(ctx, runpkg.Stop)

@@ -158,7 +158,7 @@ func (j *job) rehearseStart(ctx context.Context) error {
 	case err != nil:
 		return err
 	case up:
-		j.c.printf("Package %s is already running on node %s\n", j.pkg.Name, j.node.Name)
+		j.idle(deedRun, "Package %s is already running on node %s")
 		return nil
 	}
 	return j.rehearse(ctx, runpkg.Start)

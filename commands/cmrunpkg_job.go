@@ -171,6 +171,16 @@ func (j *job) carryOut(ctx context.Context, d deed, work func(context.Context) e
 	return err
 }
 
+// idle says why there is nothing to do, by a text about package and node.
+func (j *job) idle(d deed, format string) {
+	text := fmt.Sprintf(format, j.pkg.Name, j.node.Name)
+	if j.c.flags.Bool("json") {
+		j.c.shared.plans = append(j.c.shared.plans, &plan{Action: d, Package: j.pkg.Name, Node: j.node.Name, Why: text})
+		return
+	}
+	j.c.printf("%s\n", text)
+}
+
 // peek is the state for who only wants to look.
 func (j *job) peek() phaser { return peeked{j} }
 

@@ -73,7 +73,7 @@ func (c *call) withPackage(conf *cluster.Config, host vg.Host, node cluster.Node
 func (c *call) onPackage(conf *cluster.Config, host vg.Host, node cluster.Node, pkg *cluster.Package, protocol func(*cluster.Run, *opened) error) error {
 	return c.withPackage(conf, host, node, pkg, func(run *cluster.Run, o *opened) error {
 		err := protocol(run, o)
-		if c.verbose() {
+		if c.verbose() && !c.flags.Bool("json") {
 			fmt.Fprintf(c.Out, "%s: %s, %s\n", pkg.Name, plural(len(o.luns), "LUN"), plural(int(o.sent.Load()), "SCSI command"))
 		}
 		return err

@@ -25,6 +25,8 @@ type plan struct {
 	LUNs  []plannedLUN `json:"luns,omitempty"`
 	// Commands is how many would be sent.
 	Commands int `json:"commands"`
+	// Why tells why nothing at all would be done.
+	Why string `json:"nothing_to_do,omitempty"`
 }
 
 // plannedLUN is what would be done to one LUN.
@@ -83,7 +85,9 @@ func (c *call) rehearse(run *cluster.Run, o *opened, t task, protocol func(conte
 			p.Commands += len(lun.Commands)
 		}
 	}
-	c.show(run, p)
+	if err == nil || p.Commands > 0 {
+		c.show(run, p)
+	}
 	return err
 }
 
@@ -254,11 +258,15 @@ func (c *call) takePlans() []*plan {
 	return list
 }
 
-// printPlans ends a call whose plans are for programs.
-func (c *call) printPlans() error {
+// printPlans ends a call whose plans are for programs. There is a document even
+// if nothing would be done, but none after an error that came before any plan.
+func (c *call) printPlans(err error) error {
 	list := c.takePlans()
-	if len(list) == 0 {
-		return nil
+	if list == nil {
+		if err != nil || c.status != exitOK || !c.applet.planJSON || !c.flags.Bool("json") {
+			return nil
+		}
+		list = []*plan{}
 	}
 	enc := json.NewEncoder(c.Out)
 	enc.SetIndent("", "  ")

@@ -180,7 +180,7 @@ func (c *call) printCleanup(conf *cluster.Config, res cluster.CleanupResult) {
 		// It is among the errors of the run.
 		return
 	case !res.Cleared:
-		if c.verbose() {
+		if c.verbose() && !dry {
 			c.printf("%s: nothing to clear\n", res.LUN)
 		}
 		return

@@ -79,6 +79,7 @@ func TestSystemLog(t *testing.T) {
 			"<29> action=nothing-left pkg=pkg1 node=jack3 dev=/dev/sda" + wwid + " key=0xbcb00001 heir=0xbcb00002 prgen=3",
 			"<29> action=halt pkg=pkg1 node=jack3 luns=1 commands=2 ms=N result=ok",
 		}},
+		{"jack4", []string{"pr_check", "--log", "syslog", "--repair", "pkg1"}, nil},
 		{"jack3", []string{"pr_start", "--log", "none", "pkg1"}, nil},
 		{"jack3", []string{"pr_halt", "pkg1"}, nil},
 		{"jack3", []string{"pr_start", "--log", "syslog", "--dry-run", "pkg1"}, nil},
@@ -289,7 +290,6 @@ func TestLogOfALife(t *testing.T) {
 	run(r, exitOK, "jack4", "pr_fence", "jack3", "pkg1")
 	run(r, exitOK, "jack4", "pr_check", "--repair", "pkg1")
 	run(r, exitOK, "jack3", "pr_halt", "pkg1")
-	run(r, exitOK, "jack4", "pr_check", "--repair", "--device", "sda")
 	if err := registerByHand(filepath.Join(r.dir, "jack3"), "/dev/sda", 0xdead, 0); err != nil {
 		t.Fatal(err)
 	}
@@ -299,6 +299,11 @@ func TestLogOfALife(t *testing.T) {
 	run(two, exitOK, "jack3", "pr_start", "pkg1")
 	two.faults(0, "")
 	run(two, exitOK, "jack3", "pr_check", "--repair", "pkg1")
+	if err := registerByHand(filepath.Join(two.dir, "jack3"), "/dev/sdb", 0, 0); err != nil {
+		t.Fatal(err)
+	}
+	run(two, exitOK, "jack3", "pr_check", "--repair", "--device", "sdb")
+	run(two, exitOK, "jack3", "pr_check", "--repair", "--device", "sdb")
 	run(two, exitOK, "jack3", "pr_halt", "pkg1")
 	two.config("package_name pkg2\npv /dev/mapper/mpatha\n")
 	run(two, exitOK, "jack3", "cmrunpkg", "pkg2")
@@ -310,7 +315,7 @@ func TestLogOfALife(t *testing.T) {
 		"clear": "dev wwid key prgen result", "introduce": "pkg node dev wwid key prgen result",
 		"start": "pkg node luns commands ms result", "halt": "pkg node luns commands ms result",
 		"fence": "pkg node victim luns commands ms result", "repair": "pkg node luns commands ms result",
-		"readmit-paths": "node luns commands ms result", "cleanup": "luns commands ms result",
+		"readmit-paths": "node luns commands ms result", "readmit": "node dev path wwid key prgen result", "path-failed": "pkg node dev path wwid err", "cleanup": "luns commands ms result",
 		"copy": "pkg node vg luns commands ms result", "foreign-key": "pkg node dev wwid foreign",
 		"nothing-left": "pkg node dev wwid key heir prgen", "run-package": "pkg node ms result", "halt-package": "pkg node ms result",
 	} {

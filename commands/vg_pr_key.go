@@ -56,6 +56,9 @@ func runVgPrKey(c *call) error {
 	if len(groups) == 0 {
 		return usagef("a volume group is missing")
 	}
+	if err := c.planOnly(); err != nil {
+		return err
+	}
 	if set {
 		return copyGroups(c, groups)
 	}

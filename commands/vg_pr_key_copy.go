@@ -10,9 +10,6 @@ import (
 
 // copyGroups copies keys within each of the groups.
 func copyGroups(c *call, groups []string) error {
-	if err := c.planOnly(); err != nil {
-		return err
-	}
 	conf, host, node, err := c.surroundings()
 	if err != nil {
 		return err
