@@ -354,3 +354,85 @@ func TestStatusAfterSignal(t *testing.T) {
 		}
 	}
 }
+
+// Who waits for input that nobody types ends with the signal.
+func TestInputInterrupted(t *testing.T) {
+	r := newRig(t, 1, 1)
+	in, typist, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer typist.Close()
+	defer in.Close()
+	ctx, cancel := context.WithCancelCause(context.Background())
+	env := map[string]string{simVariable: r.dir + "/jack3", configVariable: r.conf}
+	var out bytes.Buffer
+	reads := make(chan struct{})
+	ended := make(chan int)
+	go func() {
+		ended <- Run(ctx, Streams{In: told{in, reads}, Out: &out, Err: &out}, func(name string) string { return env[name] }, []string{"pr_cleanup", "-f", "-"})
+	}()
+	<-reads
+	cancel(&signalError{syscall.SIGINT})
+	if status := <-ended; status != 130 {
+		t.Errorf("exit status %d\n%s", status, &out)
+	}
+}
+
+// told tells when somebody begins to read.
+type told struct {
+	r     *os.File
+	reads chan struct{}
+}
+
+func (t told) Read(text []byte) (int, error) {
+	close(t.reads)
+	return t.r.Read(text)
+}
+
+// sg_persist brings a command that is on its way to its end, and sends none
+// after the signal.
+func TestPersistInterrupted(t *testing.T) {
+	for n, c := range map[int]struct {
+		status int
+		keys   string
+	}{1: {143, none}, 2: {exitOK, "0xabc"}} {
+		for try := 0; ; try++ {
+			r := newRig(t, 1, 1)
+			cmd, text := r.process("jack3", "sg_persist", "-o", "-G", "-S", "abc", "/dev/sda")
+			status, caught, _ := r.interrupted(cmd, 0, n, syscall.SIGTERM)
+			if !caught && try < 20 {
+				continue
+			}
+			if got := r.state(0); status != c.status || got != c.keys+" "+none {
+				t.Errorf("at command %d: exit status %d, %s\n%s", n, status, got, text)
+			}
+			break
+		}
+	}
+}
+
+// A fence of several packages begins no further one after a signal, and names
+// those that it has not begun.
+func TestFenceOfSeveralInterrupted(t *testing.T) {
+	r := newRig(t, 2, 1)
+	conf := strings.Replace(scriptConfig, "vg             iscsi_vg3", "package_type multi_node\npv /dev/sda", 1) + "package_name pkg2\npackage_type multi_node\npv /dev/sdb\n"
+	if err := os.WriteFile(r.conf, []byte(conf), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for try := range 20 {
+		for _, host := range []string{"jack3", "jack4"} {
+			r.mustHere(host, "pr_start", "pkg1")
+			r.mustHere(host, "pr_start", "pkg2")
+		}
+		cmd, text := r.process("jack3", "pr_fence", "jack4", "pkg1", "pkg2")
+		status, caught, _ := r.interrupted(cmd, 0, 2, syscall.SIGTERM)
+		if !caught && try < 19 {
+			continue
+		}
+		if status != 143 || !strings.Contains(text.String(), "error: not begun: pkg2") || !strings.Contains(r.state(1), keyJack4) || strings.Contains(r.state(0), keyJack4) {
+			t.Errorf("exit status %d, %s, %s\n%s", status, r.state(0), r.state(1), text)
+		}
+		return
+	}
+}
