@@ -20,8 +20,8 @@ afterwards. Without PACKAGE, all packages that this node has up are fenced.
 ` + packageOptions + planJSON + `
 
 exit status: 0 NODE can no longer write, whoever removed it; 1 usage, config or
-foreign key; 2 the state of a LUN is unknown, or this node is not registered; 128 + N
-ended by signal N`,
+foreign key; 2 the state of a LUN is unknown, or this node is not registered;
+128 + N ended by signal N`,
 		flags: packageFlags(), planJSON: true,
 		run: runFence,
 	}

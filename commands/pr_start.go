@@ -2,11 +2,13 @@ package commands
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	"github.com/urfave/cli/v2"
 
 	"lunguard/cluster"
+	"lunguard/scsi"
 )
 
 func packageFlags() []cli.Flag {
@@ -31,7 +33,8 @@ func prStart() *applet {
 		name:    "pr_start",
 		summary: "reserve the LUNs of a package for this node",
 		usage: `
-usage: pr_start [-v] [--dry-run [--json]] [-C FILE] [-n NODE] [--timeout SECONDS] [PACKAGE]
+usage: pr_start [-v] [--dry-run [--json]] [-C FILE] [-n NODE]
+                [--timeout SECONDS] [PACKAGE]
 
 Registers this node's key on every LUN of the package and reserves them Write
 Exclusive - Registrants Only. A node that holds them is removed in one step.
@@ -53,7 +56,8 @@ func prHalt() *applet {
 		name:    "pr_halt",
 		summary: "give the LUNs of a package up",
 		usage: `
-usage: pr_halt [-v] [--dry-run [--json]] [-C FILE] [-n NODE] [--timeout SECONDS] [PACKAGE]
+usage: pr_halt [-v] [--dry-run [--json]] [-C FILE] [-n NODE]
+               [--timeout SECONDS] [PACKAGE]
 
 Clears reservation and registrations of the package's LUNs. What another node
 has taken over meanwhile is left alone. PACKAGE is $SG_PACKAGE if not given.
@@ -105,12 +109,20 @@ func (c *call) follow(run *cluster.Run, o *opened) {
 	run.Log = func(e cluster.Event) {
 		c.shared.mu.Lock()
 		defer c.shared.mu.Unlock()
-		if e.Change() {
+		if e.Change() && !isRegistered(e) {
 			o.changes[e.LUN] = append(o.changes[e.LUN], changeWords(run.Config, e)+outcomeWords(e))
 		}
-		c.shared.rec.event(run, e)
+		if !isRegistered(e) {
+			c.shared.rec.event(run, e)
+		}
 		o.say(e)
 	}
+}
+
+// isRegistered reports whether the event is a repair that was told that the path
+// is registered already, which is how it finds out.
+func isRegistered(e cluster.Event) bool {
+	return e.Action == cluster.Readmitted && errors.Is(e.Err, scsi.ErrReservationConflict)
 }
 
 // sayEvent says a change or a warning.

@@ -303,7 +303,9 @@ func TestLogOfALife(t *testing.T) {
 		t.Fatal(err)
 	}
 	run(two, exitOK, "jack3", "pr_check", "--repair", "--device", "sdb")
-	run(two, exitOK, "jack3", "pr_check", "--repair", "--device", "sdb")
+	if _, _, lines := two.logged(context.Background(), "jack3", "pr_check", "--log", "syslog", "--repair", "--device", "sdb"); len(lines) > 0 {
+		t.Errorf("nothing was missing, and this is logged: %q", lines)
+	}
 	run(two, exitOK, "jack3", "pr_halt", "pkg1")
 	two.config("package_name pkg2\npv /dev/mapper/mpatha\n")
 	run(two, exitOK, "jack3", "cmrunpkg", "pkg2")
@@ -315,7 +317,7 @@ func TestLogOfALife(t *testing.T) {
 		"clear": "dev wwid key prgen result", "introduce": "pkg node dev wwid key prgen result",
 		"start": "pkg node luns commands ms result", "halt": "pkg node luns commands ms result",
 		"fence": "pkg node victim luns commands ms result", "repair": "pkg node luns commands ms result",
-		"readmit-paths": "node luns commands ms result", "readmit": "node dev path wwid key prgen result", "path-failed": "pkg node dev path wwid err", "cleanup": "luns commands ms result",
+		"readmit-paths": "node luns commands ms result", "readmit": "node dev wwid key prgen result", "path-failed": "pkg node dev path wwid err", "cleanup": "luns commands ms result",
 		"copy": "pkg node vg luns commands ms result", "foreign-key": "pkg node dev wwid foreign",
 		"nothing-left": "pkg node dev wwid key heir prgen", "run-package": "pkg node ms result", "halt-package": "pkg node ms result",
 	} {
