@@ -75,7 +75,7 @@ func (r *Report) Unknown() bool { return r.State == nil }
 // order of the LUNs.
 func (r *Run) Check(ctx context.Context) []Report {
 	reports := make([]Report, len(r.LUNs))
-	r.parallel(len(r.LUNs), func(i int) { reports[i] = r.target(r.LUNs[i]).look(ctx) })
+	r.eachLUN(func(i int) { reports[i] = r.target(r.LUNs[i]).look(ctx) })
 	r.compare(reports)
 	return reports
 }

@@ -15,7 +15,14 @@ import (
 // the LUNs; each is final, whatever happened on the others.
 func (r *Run) Cleanup(ctx context.Context, key scsi.Key) []CleanupResult {
 	results := make([]CleanupResult, len(r.LUNs))
-	r.parallel(len(r.LUNs), func(i int) { results[i] = r.target(r.LUNs[i]).cleanup(ctx, key) })
+	whole, cancel := r.whole(ctx)
+	defer cancel()
+	r.eachLUN(func(i int) {
+		t := r.target(r.LUNs[i])
+		if results[i] = (CleanupResult{LUN: t.Name, Err: t.notBegun()}); ctx.Err() == nil {
+			results[i] = t.cleanup(whole, key)
+		}
+	})
 	return results
 }
 

@@ -76,7 +76,7 @@ func (r *Run) Copy(ctx context.Context) ([]Copied, error) {
 	}
 	c := &copier{run: r, model: model}
 	done := make([]*Copied, len(lacking))
-	err = r.each(lacking, func(t *target) error {
+	err = r.eachWhole(ctx, lacking, func(ctx context.Context, t *target) error {
 		res, err := c.copy(ctx, t)
 		done[slices.Index(lacking, t)] = res
 		return err
@@ -225,7 +225,7 @@ func (c *copier) carryOut(ctx context.Context, t *target, plan *copyPlan) error 
 // goes as by a halt, because others may rely on a reservation that it holds.
 // What stands for other nodes stays; the next copy goes on from there.
 func (c *copier) withdraw(ctx context.Context, t *target, plan *copyPlan) error {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), undoTime)
+	ctx, cancel := c.run.undoing(ctx)
 	defer cancel()
 	var errs []error
 	for _, s := range plan.steps {

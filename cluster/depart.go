@@ -26,10 +26,14 @@ type departure struct {
 // meanwhile may have registered this node on one after that was done with. It
 // looks at its model at the end, so one of the two sees the other.
 func (r *Run) departAll(ctx context.Context, targets []*target) error {
+	end, cancel := r.whole(ctx)
+	defer cancel()
 	for range maxRounds {
-		if err := r.each(targets, func(t *target) error { return t.depart(ctx) }); err != nil || len(targets) <= 1 || !r.keeps(ruleLookTwice) {
+		if err := r.eachWhole(ctx, targets, func(ctx context.Context, t *target) error { return t.depart(ctx) }); err != nil || len(targets) <= 1 || !r.keeps(ruleLookTwice) {
 			return err
 		}
+		// All of them were begun, so all are brought to an end.
+		ctx = end
 		if err := r.each(targets, func(t *target) error { return t.read(ctx) }); err != nil {
 			return err
 		}

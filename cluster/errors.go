@@ -35,6 +35,9 @@ var (
 	// ErrNoWWID says that a LUN has no worldwide name, so that nodes cannot
 	// agree on which one is the arbiter.
 	ErrNoWWID = errors.New("the LUN has no worldwide name, which a package of several LUNs needs")
+	// ErrNotBegun says that nothing was done on the LUN, because the run was
+	// ended before.
+	ErrNotBegun = errors.New("ended before anything was done there")
 	// ErrKeysLeft says that keys were there after they had been cleared.
 	ErrKeysLeft = errors.New("keys are left")
 )

@@ -40,10 +40,14 @@ func (r *Run) Fence(ctx context.Context, victim Node) error {
 	if r.Package.Type == Failover && len(targets) > 1 {
 		arbiter = targets[0]
 	}
+	end, cancel := r.whole(ctx)
+	defer cancel()
 	for range maxRounds {
-		if err := r.each(targets, func(t *target) error { return t.fence(ctx, victim, arbiter) }); err != nil {
+		if err := r.eachWhole(ctx, targets, func(ctx context.Context, t *target) error { return t.fence(ctx, victim, arbiter) }); err != nil {
 			return err
 		}
+		// All of them were begun, so all are brought to an end.
+		ctx = end
 		if back, err := r.reappears(ctx, targets, victim); err != nil || !back {
 			return err
 		}

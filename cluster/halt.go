@@ -37,7 +37,7 @@ func (r *Run) Halt(ctx context.Context) error {
 	if r.Package.Type != Failover {
 		return r.departAll(ctx, targets)
 	}
-	return r.each(targets, func(t *target) error { return t.release(ctx) })
+	return r.eachWhole(ctx, targets, func(ctx context.Context, t *target) error { return t.release(ctx) })
 }
 
 // release takes our key off the LUN and reads back that it is gone.

@@ -104,6 +104,9 @@ type target struct {
 	// has tried to remove registrations of the past.
 	identities map[Nexus]scsi.Identity
 	swept      bool
+	// open says that it is not known what a command of this run did, or may
+	// still do.
+	open bool
 	// entered says that the registration stands, as far as is known; looked
 	// that it has stood since before the last look at the arbiter, and that
 	// nothing was sent since.
@@ -191,6 +194,9 @@ func (t *target) noPath() error {
 	return fmt.Errorf("%w: %w", ErrNoPath, t.failure)
 }
 
+// notBegun is the error of a LUN that was left as it was.
+func (t *target) notBegun() error { return &LUNError{LUN: t.Name, Err: ErrNotBegun} }
+
 // stale reports whether the state was read too long ago to act on.
 func (t *target) stale() bool { return t.run.now().Sub(t.readAt) > maxAge }
 
@@ -205,6 +211,10 @@ func (t *target) dropPaths(n int, errs []error) {
 
 // pathFailed reports whether err speaks of the path rather than of the LUN.
 func pathFailed(err error) bool {
+	if errors.Is(err, context.Canceled) {
+		// It was not sent, which says nothing of the path.
+		return false
+	}
 	if errors.Is(err, scsi.ErrTransport) {
 		return true
 	}
@@ -216,13 +226,19 @@ func pathFailed(err error) bool {
 }
 
 // out sends one command that changes something, as the event describes it,
-// unless the decision for it is too old.
+// unless the decision for it is too old or all is to end at once.
 func (t *target) out(p Nexus, e Event, send func() error) error {
 	if t.stale() {
 		return errStale
 	}
+	select {
+	case <-t.run.Hurry:
+		return &LUNError{LUN: t.Name, Err: context.Canceled}
+	default:
+	}
 	e.LUN, e.Path, e.Generation = t.Name, p.Name(), t.state.Generation
 	e.Err = send()
+	t.open = t.open || scsi.OutcomeUnknown(e.Err)
 	t.run.log(e)
 	return e.Err
 }

@@ -27,7 +27,7 @@ func (r *Run) PRMode(ctx context.Context) PRMode {
 		return PRDisabled
 	}
 	modes := make([]PRMode, len(r.LUNs))
-	r.parallel(len(r.LUNs), func(i int) { modes[i] = r.target(r.LUNs[i]).prMode(ctx) })
+	r.eachLUN(func(i int) { modes[i] = r.target(r.LUNs[i]).prMode(ctx) })
 	return packageMode(modes)
 }
 

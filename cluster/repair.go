@@ -38,10 +38,10 @@ func (r *Run) Repair(ctx context.Context) error {
 	}
 	// First where there are registrations; only then elsewhere, so that what
 	// is taken for proof is not being made at that moment.
-	if err := r.each(member, func(t *target) error { return t.repair(ctx, nil) }); err != nil {
+	if err := r.eachWhole(ctx, member, func(ctx context.Context, t *target) error { return t.repair(ctx, nil) }); err != nil {
 		return err
 	}
-	return r.each(absent, func(t *target) error { return t.repair(ctx, member[0]) })
+	return r.eachWhole(ctx, absent, func(ctx context.Context, t *target) error { return t.repair(ctx, member[0]) })
 }
 
 // repair mends one LUN. witness is another LUN on which our key is registered,
@@ -116,6 +116,8 @@ func (r *Run) Readmit(ctx context.Context) ([]string, error) {
 	if err != nil {
 		return nil, err
 	}
+	ctx, cancel := r.whole(ctx)
+	defer cancel()
 	var admitted []string
 	for _, t := range targets {
 		var last error
@@ -176,6 +178,9 @@ func (t *target) readmit(ctx context.Context) ([]Nexus, error) {
 	key := t.run.Node.Key
 	var missing []Nexus
 	for _, p := range slices.Clone(t.usable) {
+		if t.likeness(p, t.own()) == scsi.Alike {
+			continue
+		}
 		err := t.outFrom(p, Event{Action: Readmitted, Key: key}, func() error { return p.Register(ctx, 0, key, t.aptpl) })
 		switch {
 		case err == nil:

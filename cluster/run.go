@@ -31,6 +31,13 @@ type Run struct {
 	// Log takes every change and every warning as it happens, from several
 	// goroutines at once. It may be nil.
 	Log func(Event)
+	// Progress takes the begin and the end of the work on each LUN, from
+	// several goroutines at once. It may be nil.
+	Progress func(Step)
+	// Hurry, once closed, cuts short what goes on after the end of the run's
+	// context: undoing, and bringing to an end what was begun on a LUN. nil
+	// never does.
+	Hurry <-chan struct{}
 	// Now replaces the clock in tests; nil is the clock.
 	Now func() time.Time
 
@@ -39,6 +46,13 @@ type Run struct {
 	// without takes rules out of the protocols. Only tests set it, to show
 	// that the explorer finds what each rule prevents.
 	without rule
+}
+
+// Step is the begin or the end of work on one LUN. A protocol works on each of
+// them several times: it reads, acts, and looks again.
+type Step struct {
+	LUN  string
+	Done bool
 }
 
 // Action is what an Event tells.
@@ -122,6 +136,22 @@ func (r *Run) now() time.Time {
 	return time.Now()
 }
 
+// step tells that f works on a LUN.
+func (r *Run) step(l *LUN, f func() error) error {
+	if r.Progress != nil {
+		r.Progress(Step{LUN: l.Name})
+		defer r.Progress(Step{LUN: l.Name, Done: true})
+	}
+	return f()
+}
+
+// eachLUN calls f for the LUNs of the run by their number, several at once.
+func (r *Run) eachLUN(f func(i int)) {
+	r.parallel(len(r.LUNs), func(i int) {
+		_ = r.step(r.LUNs[i], func() error { f(i); return nil }) // f has no error
+	})
+}
+
 // parallel calls f for 0 to n-1, several at once.
 func (r *Run) parallel(n int, f func(i int)) {
 	limit := r.Parallel
@@ -149,8 +179,50 @@ func (r *Run) parallel(n int, f func(i int)) {
 // targets. One that fails does not stop the others.
 func (r *Run) each(targets []*target, f func(*target) error) error {
 	errs := make([]error, len(targets))
-	r.parallel(len(targets), func(i int) { errs[i] = f(targets[i]) })
+	r.parallel(len(targets), func(i int) {
+		errs[i] = r.step(targets[i].LUN, func() error { return f(targets[i]) })
+	})
 	return errors.Join(errs...)
+}
+
+// eachWhole is each for what must not stop half-way on a LUN: once ctx has
+// ended no further LUN is begun, and those at hand are brought to an end. The
+// error of one that was not begun is ErrNotBegun.
+func (r *Run) eachWhole(ctx context.Context, targets []*target, f func(context.Context, *target) error) error {
+	whole, cancel := r.whole(ctx)
+	defer cancel()
+	return r.each(targets, func(t *target) error {
+		if ctx.Err() != nil {
+			return t.notBegun()
+		}
+		return f(whole, t)
+	})
+}
+
+// whole is a context that outlives ctx until somebody is in a hurry.
+func (r *Run) whole(ctx context.Context) (context.Context, context.CancelFunc) {
+	ctx, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	if r.Hurry == nil {
+		return ctx, cancel
+	}
+	go func() {
+		select {
+		case <-r.Hurry:
+			cancel()
+		case <-ctx.Done():
+		}
+	}()
+	return ctx, cancel
+}
+
+// undoing is a context for what has to be undone after ctx may have ended.
+func (r *Run) undoing(ctx context.Context) (context.Context, context.CancelFunc) {
+	ctx, cancel := r.whole(ctx)
+	ctx, stop := context.WithTimeout(ctx, undoTime)
+	return ctx, func() {
+		stop()
+		cancel()
+	}
 }
 
 // survey reads all LUNs and judges them: errors if one cannot be read, if two

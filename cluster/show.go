@@ -17,7 +17,7 @@ type Status struct {
 // order of the LUNs. Package and Node of the run are not looked at.
 func (r *Run) Show(ctx context.Context) []Status {
 	list := make([]Status, len(r.LUNs))
-	r.parallel(len(r.LUNs), func(i int) {
+	r.eachLUN(func(i int) {
 		t := r.target(r.LUNs[i])
 		list[i] = Status{LUN: t.Name, Err: t.read(ctx)}
 		list[i].State = t.state

@@ -51,7 +51,7 @@ func (r *Run) Start(ctx context.Context) error {
 	}
 	if err != nil {
 		// What was begun is brought to an end even if the run was cancelled.
-		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), undoTime)
+		ctx, cancel := r.undoing(ctx)
 		defer cancel()
 		return errors.Join(err, undo(ctx, targets, err))
 	}
@@ -91,7 +91,7 @@ func (r *Run) takeAll(ctx context.Context, targets []*target) error {
 	if !r.keeps(ruleArbiter) {
 		return r.each(targets, func(t *target) error { return t.take(ctx, nil) })
 	}
-	if err := arbiter.take(ctx, nil); err != nil {
+	if err := r.step(arbiter.LUN, func() error { return arbiter.take(ctx, nil) }); err != nil {
 		return err
 	}
 	if len(others) == 0 {
@@ -102,7 +102,7 @@ func (r *Run) takeAll(ctx context.Context, targets []*target) error {
 		if err := r.takeOthers(ctx, arbiter, others); err != nil {
 			return err
 		}
-		if err := arbiter.confirm(ctx); err != nil {
+		if err := r.step(arbiter.LUN, func() error { return arbiter.confirm(ctx) }); err != nil {
 			return err
 		}
 		if !arbiter.lapsed || !r.keeps(ruleAfresh) {
@@ -457,10 +457,28 @@ func (r *Run) giveUp(ctx context.Context, targets []*target, why error) error {
 		case leaveAll, len(allKeys(t.before)) == 0:
 			return t.leave(ctx)
 		case !t.before.Has(r.Node.Key):
-			r.log(Event{Action: Kept, LUN: t.Name, Key: r.Node.Key})
+			return t.keep(ctx)
 		}
 		return nil
 	})
+}
+
+// keep leaves a LUN reserved that was taken from another node. If it was not
+// taken yet, this node has no business there: registered under the reservation
+// of another node it could write. But if a command may still be on its way that
+// takes the LUN, that one would find nobody registered, or, worse, be followed
+// by what unregisters.
+func (t *target) keep(ctx context.Context) error {
+	if err := t.read(ctx); err != nil {
+		return err
+	}
+	if held := t.state.Reservation; !t.open && held != nil && held.Key != t.run.Node.Key && t.state.Has(t.run.Node.Key) {
+		return t.leave(ctx)
+	}
+	if t.state.Has(t.run.Node.Key) {
+		t.run.log(Event{Action: Kept, LUN: t.Name, Key: t.run.Node.Key})
+	}
+	return nil
 }
 
 // leave unregisters our paths, unless we hold the reservation: it may be one

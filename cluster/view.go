@@ -87,7 +87,7 @@ func NewGate(n int) Gate { return make(Gate, n) }
 // LUN, some more if the device is old. A nil gate bounds nothing.
 func (r *Run) View(ctx context.Context, gate Gate) *PackageView {
 	luns := make([]LUNView, len(r.LUNs))
-	r.parallel(len(r.LUNs), func(i int) {
+	r.eachLUN(func(i int) {
 		if gate != nil {
 			gate <- struct{}{}
 			defer func() { <-gate }()

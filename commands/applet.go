@@ -22,6 +22,8 @@ import (
 type Streams struct {
 	In       io.Reader
 	Out, Err io.Writer
+	// Syslog is the socket of the system log; /dev/log if empty.
+	Syslog string
 }
 
 // Exit statuses, by the contract of package scripts.
@@ -44,6 +46,10 @@ type applet struct {
 	// main replaces the parsing, messages and exit statuses that the others
 	// have, for a command whose own are an interface.
 	main func(c *call, args []string) int
+	// planJSON says that --json is for the plan of --dry-run alone.
+	planJSON bool
+	// ownSignals says that signals do not change the exit status.
+	ownSignals bool
 	// as is argv[0], empty if it was not looked at.
 	as string
 }
@@ -67,6 +73,7 @@ type call struct {
 	status int
 	// hinted are the hints that have been given.
 	hinted map[string]bool
+	shared *shared
 }
 
 // prog is the name that stands before messages.
@@ -100,9 +107,13 @@ func worse(a, b int) int {
 
 // invoke parses the arguments and runs the applet.
 func (a *applet) invoke(ctx context.Context, s Streams, getenv func(string) string, args []string) int {
-	c := &call{Streams: s, ctx: ctx, applet: a, getenv: getenv, hinted: map[string]bool{}}
+	c := &call{Streams: s, ctx: ctx, applet: a, getenv: getenv, hinted: map[string]bool{}, shared: &shared{}}
 	if a.main != nil {
-		return a.main(c, args)
+		c.status = a.main(c, args)
+		return c.ended()
+	}
+	if s.In != nil {
+		c.In = untilEnded{ctx, s.In}
 	}
 	flags := append([]cli.Flag{&cli.BoolFlag{Name: "help", Aliases: []string{"h"}}}, a.flags...)
 	canon, err := canonical(args, options(flags))
@@ -116,6 +127,16 @@ func (a *applet) invoke(ctx context.Context, s Streams, getenv func(string) stri
 	}
 	if err != nil {
 		c.fail(err)
+	}
+	c.shared.rec.close()
+	return c.ended()
+}
+
+// ended is the exit status. Work that is done is done, whatever signal came
+// meanwhile; if it is not, the signal has ended it.
+func (c *call) ended() int {
+	if sig := signalOf(c.ctx); sig != nil && c.status != exitOK && !c.applet.ownSignals {
+		return sig.status()
 	}
 	return c.status
 }
@@ -131,10 +152,24 @@ func (c *call) parse(flags []cli.Flag, canon []string, run func(*call) error) er
 		OnUsageError:   func(_ *cli.Context, err error, _ bool) error { return &usageError{err.Error()} },
 		Action: func(flags *cli.Context) error {
 			c.flags = flags
-			return run(c)
+			return c.prepared(run)
 		},
 	}
 	return app.RunContext(c.ctx, append([]string{c.applet.name}, canon...))
+}
+
+// prepared runs the applet with what its flags ask for in general.
+func (c *call) prepared(run func(*call) error) (err error) {
+	if c.applet.planJSON {
+		if err := c.planOnly(); err != nil {
+			return err
+		}
+	}
+	if c.shared.rec, err = c.openRecorder(); err != nil {
+		return err
+	}
+	err = run(c)
+	return errors.Join(err, c.printPlans(err))
 }
 
 // Flags that several applets have.

@@ -2,11 +2,13 @@ package commands
 
 import (
 	"bufio"
+	"context"
 	"errors"
 	"fmt"
 	"io"
 	"os"
 	"strings"
+	"time"
 
 	"github.com/urfave/cli/v2"
 
@@ -57,10 +59,11 @@ on this node, copies the keys to physical volumes that are new. What was there
 is kept as FILE.bak. Keys and ids of nodes do not change.
 ` + applyOptions + `
   -f, --force    do not ask
+  --log WHERE    log changes to syslog (the default), stderr or none
 
 exit status: 0 applied; 1 faults, foreign keys, not confirmed; 2 a device
-cannot be read, or keys could not be copied`,
-		flags: applyFlags(&cli.BoolFlag{Name: "force", Aliases: []string{"f"}}),
+cannot be read, or keys could not be copied; 128 + N ended by signal N`,
+		flags: applyFlags(&cli.BoolFlag{Name: "force", Aliases: []string{"f"}}, logFlag()),
 		run:   runApplyConf,
 	}
 }
@@ -110,11 +113,21 @@ func runApplyConf(c *call) error {
 		if !c.flags.Bool("force") && !c.confirmed(a.merge) {
 			return &unconfirmedError{path}
 		}
-		if err := ownfile.Replace(path, a.merge.Text, a.merge.Old); err != nil {
+		begin := time.Now()
+		err := ownfile.Replace(path, a.merge.Text, a.merge.Old)
+		e := newEntry(deedApply)
+		e.add(fieldFile, path)
+		e.add(fieldNode, a.node.Name)
+		e.took(begin)
+		if c.shared.rec.end(e, err, nil); err != nil {
 			return &configFileError{err}
 		}
 	}
-	for _, pkg := range a.up {
+	for i, pkg := range a.up {
+		if c.ctx.Err() != nil {
+			c.fail(&notBegunError{a.up[i:]})
+			break
+		}
 		if err := c.copyToNew(a, pkg); err != nil {
 			c.fail(err)
 		}
@@ -305,14 +318,18 @@ func whyDisabled(conf *cluster.Config) string {
 // copyToNew copies the keys of a package that is up to those of its LUNs that
 // have none.
 func (c *call) copyToNew(a *application, pkg *cluster.Package) error {
-	return c.withPackage(a.merge.Config, a.host, a.node, pkg, func(run *cluster.Run, _ *opened) error {
-		follow := run.Log
-		run.Log = func(e cluster.Event) {
+	return c.withPackage(a.merge.Config, a.host, a.node, pkg, func(run *cluster.Run, o *opened) error {
+		say := o.say
+		o.say = func(e cluster.Event) {
 			if !e.Change() {
-				follow(e)
+				say(e)
 			}
 		}
-		copied, err := run.Copy(c.ctx)
+		var copied []cluster.Copied
+		err := c.perform(run, o, task{deed: deedCopy}, func(ctx context.Context) (err error) {
+			copied, err = run.Copy(ctx)
+			return err
+		})
 		if len(copied) > 0 || err != nil {
 			printCopiedKeys(c, copied)
 		}

@@ -12,7 +12,7 @@ func cmHaltPkg() *applet {
 		name:    "cmhaltpkg",
 		summary: "halt packages on this node",
 		usage: `
-usage: cmhaltpkg [-v] [-n NODE] [-C FILE] [--dry-run] [--timeout SECONDS]
+usage: cmhaltpkg [-v] [-n NODE] [-C FILE] [--dry-run [--json]] [--timeout SECONDS]
                  PACKAGE...
 
 Halts each package on this node: services, external_scripts, file systems,
@@ -23,7 +23,7 @@ gives the reservations up only if nothing of the package can write any more.
 
 exit status: 0 nothing of them is left here; 1 a step failed; 128 + N ended by
 signal N`,
-		flags: jobFlags(),
+		flags: jobFlags(), planJSON: true,
 		run: func(c *call) error {
 			halted := false
 			return c.eachJob(func(j *job, ctx context.Context) error {
@@ -56,13 +56,13 @@ func (j *job) halt(ctx context.Context) (halted bool, err error) {
 	case err != nil:
 		return false, err
 	case down:
-		j.c.printf("Package %s is not running on node %s\n", j.pkg.Name, j.node.Name)
+		j.idle(deedHaltPkg, "Package %s is not running on node %s")
 		return false, nil
 	case rehearsal:
 		return false, j.rehearse(ctx, runpkg.Stop)
 	}
 	j.c.printf("Halting package %s on node %s\n", j.pkg.Name, j.node.Name)
-	if err := j.followed(func() error { return j.runner.Halt(ctx) }); err != nil {
+	if err := j.carryOut(ctx, deedHaltPkg, j.runner.Halt); err != nil {
 		return false, err
 	}
 	j.c.printf("Successfully halted package %s on node %s\n", j.pkg.Name, j.node.Name)
@@ -95,7 +95,7 @@ func (j *job) isDown(ctx context.Context, state phaser) (bool, error) {
 // the start are given up, too, where that can be done: left, they would keep
 // every node out that makes none.
 func (j *job) release(ctx context.Context) error {
-	err := j.onLUNs(ctx, func(run *cluster.Run) error { return run.Halt(ctx) })
+	err := j.onLUNs(ctx, deedHalt, func(ctx context.Context, run *cluster.Run) error { return run.Halt(ctx) })
 	if err != nil && j.conf.PRDisabled {
 		j.c.warnErr(err)
 		return nil

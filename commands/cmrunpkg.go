@@ -18,18 +18,20 @@ const jobOptions = `
   -C FILE        cluster config (else $LUNGUARD_CONF, /etc/lunguard/cluster.conf)
   --dry-run      list the steps and each SCSI command that would be sent, and do
                  nothing
+  --json         with --dry-run: the plan for a program
   --timeout S    time for one command to a device, retries included (60)
   --serial       one LUN after the other, for arrays that stall on many at once
   --no-lvm       find volume groups by what lvm2 wrote on the disks, without it
   --scan GLOB    the same, on these device files only; may be given again
-  --sim DIR      work on the LUNs of a simulated host (else $LUNGUARD_SIM)`
+  --sim DIR      work on the LUNs of a simulated host (else $LUNGUARD_SIM)
+  --log WHERE    log changes to syslog (the default), stderr or none`
 
 func cmRunPkg() *applet {
 	return &applet{
 		name:    "cmrunpkg",
 		summary: "start packages on this node",
 		usage: `
-usage: cmrunpkg [-v] [-n NODE] [-C FILE] [--takeover] [--dry-run]
+usage: cmrunpkg [-v] [-n NODE] [-C FILE] [--takeover] [--dry-run [--json]]
                 [--timeout SECONDS] PACKAGE...
 
 Starts each package on this node: external_pre_scripts, reservations, volume
@@ -44,7 +46,7 @@ run_script of a legacy package. A step that fails undoes those before it.
 
 exit status: 0 all run here; 1 failed, do not retry elsewhere; 2 failed, and
 another node may try; 128 + N ended by signal N`,
-		flags: append(jobFlags(), strictFlag(), &cli.BoolFlag{Name: "takeover"}, &cli.StringFlag{Name: "supervise"}),
+		flags: append(jobFlags(), strictFlag(), &cli.BoolFlag{Name: "takeover"}, &cli.StringFlag{Name: "supervise"}), planJSON: true,
 		run: func(c *call) error {
 			if record := c.flags.String("supervise"); record != "" {
 				return runpkg.Supervise(record)
@@ -56,7 +58,7 @@ another node may try; 128 + N ended by signal N`,
 
 func jobFlags() []cli.Flag {
 	node := &cli.StringSliceFlag{Name: "node", Aliases: []string{"n"}}
-	return []cli.Flag{verboseFlag(), configFlag(), node, dryRunFlag(), timeoutFlag(), simFlag(), noLVMFlag(), scanFlag(), serialFlag()}
+	return []cli.Flag{verboseFlag(), configFlag(), node, dryRunFlag(), jsonFlag(), timeoutFlag(), simFlag(), noLVMFlag(), scanFlag(), serialFlag(), logFlag()}
 }
 
 // eachJob works on the packages of the command line, one after the other. One
@@ -93,7 +95,7 @@ func (c *call) eachJob(work func(*job, context.Context) error, end func()) error
 		}
 		j.fail(work(j, ctx))
 	}
-	if sig, ok := context.Cause(ctx).(*signalError); ok {
+	if sig := signalOf(ctx); sig != nil && c.status != exitOK {
 		c.status = sig.status()
 		return nil
 	}
@@ -146,7 +148,7 @@ func (j *job) start(ctx context.Context) error {
 		return nil
 	}
 	j.c.printf("Running package %s on node %s\n", j.pkg.Name, j.node.Name)
-	if err := j.followed(func() error { return j.runner.Start(ctx) }); err != nil {
+	if err := j.carryOut(ctx, deedRun, j.runner.Start); err != nil {
 		return err
 	}
 	j.c.printf("Successfully started package %s on node %s\n", j.pkg.Name, j.node.Name)
@@ -160,7 +162,7 @@ func (j *job) rehearseStart(ctx context.Context) error {
 	case err != nil:
 		return err
 	case up:
-		j.c.printf("Package %s is already running on node %s\n", j.pkg.Name, j.node.Name)
+		j.idle(deedRun, "Package %s is already running on node %s")
 		return nil
 	}
 	return j.rehearse(ctx, runpkg.Start)
@@ -221,7 +223,7 @@ func (j *job) keptWords(who standing) string {
 // reserve makes the reservations. Who has the LUNs is looked at once more: the
 // scripts that come before may have taken long.
 func (j *job) reserve(ctx context.Context) error {
-	return j.onLUNs(ctx, func(run *cluster.Run) error {
+	return j.onLUNs(ctx, deedStart, func(ctx context.Context, run *cluster.Run) error {
 		who, err := standingOf(run, run.Show(ctx))
 		if err == nil {
 			err = j.free(who)

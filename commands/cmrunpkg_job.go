@@ -10,7 +10,6 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
-	"sync"
 	"syscall"
 	"time"
 
@@ -154,13 +153,32 @@ func (j *job) close() {
 	j.runner.State.Close()
 }
 
-// followed shows the log while f works, if that was asked for.
-func (j *job) followed(f func() error) error {
+// carryOut starts or halts the package, and shows its log meanwhile, if that
+// was asked for.
+func (j *job) carryOut(ctx context.Context, d deed, work func(context.Context) error) error {
+	stop := func() {}
 	if j.c.verbose() {
-		stop := j.runner.Log.Follow(j.c.Out)
-		defer stop()
+		stop = j.runner.Log.Follow(j.c.Out)
 	}
-	return f()
+	begin := time.Now()
+	err := work(ctx)
+	stop()
+	e := newEntry(d)
+	e.add(fieldPackage, j.pkg.Name)
+	e.add(fieldNode, j.node.Name)
+	e.took(begin)
+	j.c.shared.rec.end(e, err, signalOf(ctx))
+	return err
+}
+
+// idle says why there is nothing to do, by a text about package and node.
+func (j *job) idle(d deed, format string) {
+	text := fmt.Sprintf(format, j.pkg.Name, j.node.Name)
+	if j.c.flags.Bool("json") {
+		j.c.shared.plans = append(j.c.shared.plans, &plan{Action: d, Package: j.pkg.Name, Node: j.node.Name, Why: text})
+		return
+	}
+	j.c.printf("%s\n", text)
 }
 
 // peek is the state for who only wants to look.
@@ -180,8 +198,22 @@ func (j *job) rehearse(ctx context.Context, a runpkg.Action) error {
 	if a == runpkg.Stop {
 		protocol = j.release
 	}
+	asJSON := j.c.flags.Bool("json")
+	if asJSON {
+		d := deedRun
+		if a == runpkg.Stop {
+			d = deedHaltPkg
+		}
+		p := &plan{Action: d, Package: j.pkg.Name, Node: j.node.Name}
+		for _, s := range steps {
+			p.Steps = append(p.Steps, s.Text)
+		}
+		j.c.shared.plans = append(j.c.shared.plans, p)
+	}
 	for i, s := range steps {
-		j.c.printf("%d. %s\n", i+1, s.Text)
+		if !asJSON {
+			j.c.printf("%d. %s\n", i+1, s.Text)
+		}
 		if !s.Reservations || j.conf.PRDisabled && a == runpkg.Start {
 			continue
 		}
@@ -251,25 +283,26 @@ func (j *job) look(ctx context.Context) (who standing, err error) {
 	return who, err
 }
 
-// onLUNs runs a protocol on the package. What it changes goes into the log,
-// warnings to the terminal as well.
-func (j *job) onLUNs(ctx context.Context, protocol func(*cluster.Run) error) error {
+// onLUNs runs a protocol on the package. What it changes goes into the log of
+// the package, warnings to the terminal as well. It ends by itself, whatever
+// signals come.
+func (j *job) onLUNs(ctx context.Context, d deed, protocol func(context.Context, *cluster.Run) error) error {
 	c := *j.c
-	c.ctx = ctx
+	c.ctx = unhurried(ctx)
 	return c.withPackage(j.conf, j.host, j.node, j.pkg, func(run *cluster.Run, o *opened) error {
-		if !o.rehearse {
-			c.logTo(run, j.runner.Log.Say)
+		if o.rehearse {
+			// It is part of a list of steps.
+			c.Out = indented{j.c, "   "}
+		} else {
+			c.logTo(run, o, j.runner.Log.Say)
 		}
-		return protocol(run)
+		return c.perform(run, o, task{deed: d}, func(ctx context.Context) error { return protocol(ctx, run) })
 	})
 }
 
 // logTo makes the run tell each change and each warning in a log.
-func (c *call) logTo(run *cluster.Run, say func(format string, args ...any)) {
-	var mu sync.Mutex
-	run.Log = func(e cluster.Event) {
-		mu.Lock()
-		defer mu.Unlock()
+func (c *call) logTo(run *cluster.Run, o *opened, say func(format string, args ...any)) {
+	o.say = func(e cluster.Event) {
 		text := eventWords(run.Config, e)
 		if e.Change() {
 			text += outcomeWords(e)
@@ -368,14 +401,6 @@ func (e *notBegunError) Error() string {
 	}
 	return "not begun: " + strings.Join(names, ", ")
 }
-
-// signalError says that a signal has come.
-type signalError struct{ sig syscall.Signal }
-
-func (e *signalError) Error() string { return "ended by signal " + e.sig.String() }
-
-// status is the exit status that a shell would see.
-func (e *signalError) status() int { return 128 + int(e.sig) }
 
 // untilSignal ends a context at the first signal that asks for the end. Those
 // that come later change nothing: then all is being undone.

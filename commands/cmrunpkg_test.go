@@ -117,7 +117,7 @@ func TestRunSignal(t *testing.T) {
 		if p := r.phase("jack3"); p != runpkg.Down {
 			t.Errorf("%v: %s", sig, p)
 		}
-		if got := text.String(); !strings.Contains(got, "killed: ended by signal "+sig.String()) || !strings.Contains(got, "not begun: pkg2\n") {
+		if got := text.String(); !strings.Contains(got, "killed: ended by "+signalName(sig)) || !strings.Contains(got, "not begun: pkg2\n") {
 			t.Errorf("%v:\n%s", sig, got)
 		}
 	}

@@ -3,6 +3,7 @@ package commands
 import (
 	"context"
 	"errors"
+	"slices"
 	"sync"
 
 	"lunguard/scsi"
@@ -14,10 +15,22 @@ import (
 // send, while the real LUN is only read.
 type shadow struct {
 	// own is the key of this node, 0 if it acts as nobody.
-	own   scsi.Key
-	mu    sync.Mutex
-	lun   *simlun.LUN
-	paths int
+	own scsi.Key
+	mu  sync.Mutex
+	lun *simlun.LUN
+	// before is the state of the real LUN, nil until it was read.
+	before *scsi.State
+	paths  int
+}
+
+// now is the state that the rehearsal has led to, nil if it cannot be told.
+func (s *shadow) now() *scsi.State {
+	reader, _ := s.nexus(s.lun, s.paths, scsi.Identity{})
+	state, err := scsi.ReadState(context.Background(), &scsi.Retry{Transport: reader})
+	if err != nil {
+		return nil
+	}
+	return state
 }
 
 // rehearsal is a Transport that sends PERSISTENT RESERVE commands to a shadow
@@ -27,13 +40,31 @@ type rehearsal struct {
 	real   scsi.Transport
 	// index counts the paths of this host to the LUN.
 	index int
-	path  scsi.Transport
+	// identity tells what is known of the path.
+	identity func() scsi.Identity
+	path     scsi.Transport
+	// played is the identity of the nexus that stands for the path.
+	played scsi.Identity
 }
 
 // path makes a rehearsal of one more path to the LUN.
-func (s *shadow) path(real scsi.Transport) scsi.Transport {
+func (s *shadow) path(real scsi.Transport, identity func() scsi.Identity) *rehearsal {
 	s.paths++
-	return &rehearsal{shadow: s, real: real, index: s.paths - 1}
+	return &rehearsal{shadow: s, real: real, index: s.paths - 1, identity: identity}
+}
+
+// Identity is that of the nexus that stands for the path. It is known once the
+// LUN has been read.
+func (r *rehearsal) Identity() scsi.Identity {
+	if r.path == nil && r.shadow.lun != nil {
+		r.cast(r.shadow.lun)
+	}
+	return r.played
+}
+
+// cast chooses the nexus that stands for the path.
+func (r *rehearsal) cast(lun *simlun.LUN) {
+	r.path, r.played = r.shadow.nexus(lun, r.index, r.identity())
 }
 
 func (r *rehearsal) Do(ctx context.Context, req *scsi.Request) (scsi.Reply, error) {
@@ -47,7 +78,7 @@ func (r *rehearsal) Do(ctx context.Context, req *scsi.Request) (scsi.Reply, erro
 		if err != nil {
 			return scsi.Reply{}, err
 		}
-		r.path = r.shadow.nexus(lun, r.index)
+		r.cast(lun)
 	}
 	return r.path.Do(ctx, req)
 }
@@ -68,20 +99,30 @@ func (s *shadow) seed(ctx context.Context, real scsi.Transport) (*simlun.LUN, er
 		return nil, err
 	}
 	s.lun, err = simlun.SeedFrom(simlun.Config{}, state, caps)
+	if err == nil {
+		s.before = state
+	}
 	return s.lun, err
 }
 
-// nexus picks what stands for one path of this host: the registrations with
-// this node's key are taken to be those of its paths, in order; a further path
-// is a nexus that was never registered.
-func (s *shadow) nexus(lun *simlun.LUN, index int) scsi.Transport {
+// nexus picks what stands for one path of this host: its own nexus, if that is
+// known for sure. Else the registrations with this node's key are taken to be
+// those of its paths, in order; a further path is a nexus that was never
+// registered.
+func (s *shadow) nexus(lun *simlun.LUN, index int, id scsi.Identity) (scsi.Transport, scsi.Identity) {
+	var registrations []scsi.FullStatus
+	lun.With(func(m *simlun.Machine) { registrations = m.State().Registrations })
+	known := !id.Initiator.IsZero() && !id.GuessedISID && id.RelativePort != 0
+	if known || slices.ContainsFunc(registrations, func(r scsi.FullStatus) bool { return id.Likens(r) == scsi.Alike }) {
+		return lun.Nexus(id.Initiator, id.RelativePort), id
+	}
 	var own []simlun.NexusID
 	if s.own != 0 {
 		lun.With(func(m *simlun.Machine) { own = m.NexusesWith(s.own) })
 	}
 	if index < len(own) {
-		return lun.Path(own[index])
+		return lun.Path(own[index]), scsi.Identity{}
 	}
 	// A locally assigned NAA 3h name: no real port has it.
-	return lun.Nexus(scsi.SASTransportID(0x3fff_0000_0000_0000+uint64(index)), 1)
+	return lun.Nexus(scsi.SASTransportID(0x3fff_0000_0000_0000+uint64(index)), 1), scsi.Identity{}
 }

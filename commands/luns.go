@@ -53,10 +53,23 @@ type opened struct {
 	// own is the key of this node, for the rehearsal.
 	own   scsi.Key
 	retry scsi.Retry
+	// shadows are the copies that a rehearsal works on.
+	shadows map[*cluster.LUN]*shadow
+	// say tells people of a change or a warning.
+	say   func(cluster.Event)
+	meter *meter
+	// changes are those that were sent to a LUN, for who has to tell what is
+	// left there.
+	changes map[string][]string
+	closing []func()
 }
 
 // Close closes every path.
 func (o *opened) Close() error {
+	for _, f := range o.closing {
+		f()
+	}
+	o.closing = nil
 	var errs []error
 	for _, c := range o.closers {
 		errs = append(errs, c.Close())
@@ -64,14 +77,16 @@ func (o *opened) Close() error {
 	return errors.Join(errs...)
 }
 
-// counted counts what goes through a transport.
+// counted counts what goes through a transport to a LUN.
 type counted struct {
 	scsi.Transport
-	n *atomic.Int64
+	*opened
+	lun string
 }
 
 func (c counted) Do(ctx context.Context, req *scsi.Request) (scsi.Reply, error) {
-	c.n.Add(1)
+	c.sent.Add(1)
+	c.meter.sends(c.lun, req)
 	return c.Transport.Do(ctx, req)
 }
 
@@ -80,7 +95,9 @@ func (c counted) Do(ctx context.Context, req *scsi.Request) (scsi.Reply, error) 
 func (o *opened) openDisk(ctx context.Context, host vg.Host, d *vg.Disk, warn func(error)) (*cluster.LUN, error) {
 	lun := &cluster.LUN{Name: d.Device, WWID: d.WWID}
 	var errs []error
-	shadow := shadow{own: o.own}
+	shadow := &shadow{own: o.own}
+	o.meter.step(cluster.Step{LUN: d.Device})
+	defer o.meter.step(cluster.Step{LUN: d.Device, Done: true})
 	for _, name := range d.Gone {
 		err := &vg.DeviceError{Device: name, Err: vg.ErrGone}
 		errs = append(errs, err)
@@ -95,12 +112,17 @@ func (o *opened) openDisk(ctx context.Context, host vg.Host, d *vg.Disk, warn fu
 		}
 		o.closers = append(o.closers, p)
 		retry := o.retry
-		retry.Transport = counted{p, &o.sent}
-		var t scsi.Transport = &retry
-		if o.rehearse {
-			t = shadow.path(t)
+		retry.Transport = counted{p, o, d.Device}
+		if o.meter != nil {
+			retry.Retried = func(e *scsi.OpError) { o.meter.retries(d.Device, e) }
 		}
-		unit := scsi.NewUnit(name, t).WithIdentity(func() scsi.Identity { return host.Identity(name) })
+		var t scsi.Transport = &retry
+		identity := func() scsi.Identity { return host.Identity(name) }
+		if o.rehearse {
+			r := shadow.path(t, identity)
+			t, identity = r, r.Identity
+		}
+		unit := scsi.NewUnit(name, t).WithIdentity(identity)
 		if lun.WWID == "" {
 			// The kernel does not know it; the device does, or nobody.
 			lun.WWID, _ = unit.WWID(ctx)
@@ -113,6 +135,7 @@ func (o *opened) openDisk(ctx context.Context, host vg.Host, d *vg.Disk, warn fu
 	for _, err := range errs {
 		warn(err)
 	}
+	o.shadows[lun] = shadow
 	return lun, nil
 }
 
@@ -170,6 +193,16 @@ func (c *call) openOptions() (*opened, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &opened{retry: scsi.Retry{Timeout: timeout}, rehearse: c.flags.Bool("dry-run"), strict: c.flags.Bool("strict"),
-		serial: c.flags.Bool("serial")}, nil
+	o := &opened{retry: scsi.Retry{Timeout: timeout}, rehearse: c.flags.Bool("dry-run"), strict: c.flags.Bool("strict"), serial: c.flags.Bool("serial"),
+		meter: c.meter(), changes: map[string][]string{},
+		shadows: map[*cluster.LUN]*shadow{}}
+	if o.meter != nil {
+		out, errs := c.Out, c.Err
+		c.Out, c.Err = o.meter.over(out), o.meter.over(errs)
+		o.closing = append(o.closing, func() {
+			o.meter.stop()
+			c.Out, c.Err = out, errs
+		})
+	}
+	return o, nil
 }

@@ -7,9 +7,7 @@ import (
 	"context"
 	"fmt"
 	"os"
-	"os/signal"
 	"strings"
-	"syscall"
 )
 
 // self is the name of the binary, which is an applet, too.
@@ -36,7 +34,7 @@ func findApplet(name string) *applet {
 // Main runs the applet that argv[0] names, or, called as lunguard, the one
 // that the first argument names, and returns the exit status.
 func Main(s Streams, argv []string) int {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	ctx, stop := interruptible(context.Background())
 	defer stop()
 	return Run(ctx, s, os.Getenv, argv)
 }

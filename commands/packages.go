@@ -70,10 +70,10 @@ func (c *call) withPackage(conf *cluster.Config, host vg.Host, node cluster.Node
 }
 
 // onPackage runs a protocol on a package and tells, if asked, what it took.
-func (c *call) onPackage(conf *cluster.Config, host vg.Host, node cluster.Node, pkg *cluster.Package, protocol func(*cluster.Run) error) error {
+func (c *call) onPackage(conf *cluster.Config, host vg.Host, node cluster.Node, pkg *cluster.Package, protocol func(*cluster.Run, *opened) error) error {
 	return c.withPackage(conf, host, node, pkg, func(run *cluster.Run, o *opened) error {
-		err := protocol(run)
-		if c.verbose() {
+		err := protocol(run, o)
+		if c.verbose() && !c.flags.Bool("json") {
 			fmt.Fprintf(c.Out, "%s: %s, %s\n", pkg.Name, plural(len(o.luns), "LUN"), plural(int(o.sent.Load()), "SCSI command"))
 		}
 		return err

@@ -1,6 +1,7 @@
 package commands
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"strconv"
@@ -33,7 +34,7 @@ other. Without PACKAGE, all packages of the config that this node may run.
 ` + packageOptions + `
 
 exit status: 0 all is well; 1 something is wrong; 2 the state of a LUN is unknown`,
-		flags: append(packageFlags(), &cli.BoolFlag{Name: "json"}, &cli.BoolFlag{Name: "repair"}, &cli.StringFlag{Name: "device"}),
+		flags: append(packageFlags(), &cli.BoolFlag{Name: "repair"}, &cli.StringFlag{Name: "device"}),
 		run:   runCheck,
 	}
 }
@@ -89,9 +90,9 @@ func runCheck(c *call) error {
 	}
 	all := []checkedLUN{}
 	for _, pkg := range packages {
-		err := c.onPackage(conf, host, node, pkg, func(run *cluster.Run) error {
+		err := c.onPackage(conf, host, node, pkg, func(run *cluster.Run, o *opened) error {
 			if c.flags.Bool("repair") {
-				if err := run.Repair(c.ctx); err != nil {
+				if err := c.perform(run, o, task{deed: deedRepair}, run.Repair); err != nil {
 					c.fail(err)
 				}
 			}
@@ -107,7 +108,11 @@ func runCheck(c *call) error {
 	if c.flags.Bool("json") {
 		enc := json.NewEncoder(c.Out)
 		enc.SetIndent("", "  ")
-		return enc.Encode(map[string]any{"luns": all})
+		doc := map[string]any{"luns": all}
+		if plans := c.takePlans(); len(plans) > 0 {
+			doc["plans"] = plans
+		}
+		return enc.Encode(doc)
 	}
 	c.printChecked(all)
 	return nil
@@ -136,7 +141,11 @@ func (c *call) readmit(conf *cluster.Config, host vg.Host, node cluster.Node, de
 	}
 	run := &cluster.Run{Config: conf, Package: &cluster.Package{Type: cluster.MultiNode}, Node: node, LUNs: []*cluster.LUN{lun}}
 	c.follow(run, o)
-	paths, err := run.Readmit(c.ctx)
+	var paths []string
+	err = c.perform(run, o, task{deed: deedReadmit}, func(ctx context.Context) (err error) {
+		paths, err = run.Readmit(ctx)
+		return err
+	})
 	for _, p := range paths {
 		if !o.rehearse {
 			c.printf("%s: registered again\n", p)

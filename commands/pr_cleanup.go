@@ -2,6 +2,8 @@ package commands
 
 import (
 	"bufio"
+	"context"
+	"errors"
 	"io"
 	"os"
 	"slices"
@@ -26,24 +28,27 @@ usage: pr_cleanup [-v] [-k KEY] [lun] [-f FILE | DSF...]
   -k KEY         clear only LUNs on which KEY (hexadecimal) is registered
   -f FILE        device special files, one a line; - is standard input
   -v             say each step
-  --dry-run      print each command that would be sent, send none but reads
+  --dry-run      list the commands that would be sent, send none but reads
+  --json         with --dry-run: the plan for a program
   -C FILE        cluster config (else $LUNGUARD_CONF, /etc/lunguard/cluster.conf)
   --timeout S    time for one command to a device, retries included (60)
   --serial       one LUN after the other, for arrays that stall on many at once
   --no-lvm       find volume groups by what lvm2 wrote on the disks, without it
   --scan GLOB    the same, on these device files only; may be given again
   --sim DIR      work on a simulated host (else $LUNGUARD_SIM)
+  --log WHERE    log changes to syslog (the default), stderr or none
 
 A package that runs on the LUNs loses its protection until it is restarted.
 
 exit status: 0 all are clear; 1 usage, or KEY is not on every LUN; 2 a LUN
-could not be cleared`,
+could not be cleared; 128 + N ended by signal N, and what is left is said`,
 		flags: []cli.Flag{
 			&cli.StringFlag{Name: "key", Aliases: []string{"k"}},
 			&cli.StringFlag{Name: "file", Aliases: []string{"f"}},
-			verboseFlag(), configFlag(), dryRunFlag(), timeoutFlag(), simFlag(), noLVMFlag(), scanFlag(), serialFlag(),
+			verboseFlag(), configFlag(), dryRunFlag(), jsonFlag(), timeoutFlag(), simFlag(), noLVMFlag(), scanFlag(), serialFlag(), logFlag(),
 		},
-		run: runPrCleanup,
+		planJSON: true,
+		run:      runPrCleanup,
 	}
 }
 
@@ -79,10 +84,19 @@ func runPrCleanup(c *call) error {
 	}
 	run := &cluster.Run{Config: conf, LUNs: o.luns}
 	c.follow(run, o)
-	for _, res := range run.Cleanup(c.ctx, key) {
+	var results []cluster.CleanupResult
+	err = c.perform(run, o, task{deed: deedCleanup, only: key}, func(ctx context.Context) error {
+		results = run.Cleanup(ctx, key)
+		var errs []error
+		for _, res := range results {
+			errs = append(errs, res.Err)
+		}
+		return errors.Join(errs...)
+	})
+	for _, res := range results {
 		c.printCleanup(conf, res)
 	}
-	return nil
+	return err
 }
 
 // cleanupOperands sorts the operands: what to clear, and whether they are
@@ -166,10 +180,10 @@ func (c *call) printCleanup(conf *cluster.Config, res cluster.CleanupResult) {
 	dry := c.flags.Bool("dry-run")
 	switch {
 	case res.Err != nil:
-		c.fail(res.Err)
+		// It is among the errors of the run.
 		return
 	case !res.Cleared:
-		if c.verbose() {
+		if c.verbose() && !dry {
 			c.printf("%s: nothing to clear\n", res.LUN)
 		}
 		return

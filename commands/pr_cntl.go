@@ -41,12 +41,12 @@ appended to $SG_SCRIPT_LOG_FILE if it is set.
   stop           give them up
   validate       is the config good, and can each LUN be found, read and
                  reserved, and has it no foreign key? Changes nothing
-` + packageOptions + `
+` + packageOptions + planJSON + `
 
 exit status: 0 done; 1 failed, do not retry elsewhere; 2 failed on this node;
 for validate, 1 and 2 are the same`,
-		flags: append(packageFlags(), strictFlag()),
-		run:   runCntl,
+		flags: append(packageFlags(), strictFlag()), planJSON: true,
+		run: runCntl,
 	}
 }
 
@@ -109,15 +109,15 @@ func (c *call) cntl(action cntlAction, name string) error {
 	if action == cntlValidate && !pkg.RunsOn(node.Name) {
 		return &cluster.NotMemberError{Node: node.Name, Package: pkg}
 	}
-	return c.onPackage(conf, host, node, pkg, func(run *cluster.Run) error {
+	return c.onPackage(conf, host, node, pkg, func(run *cluster.Run, o *opened) error {
 		if len(run.LUNs) == 0 {
 			c.warn("package %s has no vg and no pv line in %s: nothing is protected", pkg.Name, conf.Path)
 		}
 		switch action {
 		case cntlStart:
-			return run.Start(c.ctx)
+			return c.perform(run, o, task{deed: deedStart}, run.Start)
 		case cntlStop:
-			return run.Halt(c.ctx)
+			return c.perform(run, o, task{deed: deedHalt}, run.Halt)
 		}
 		return c.validateLUNs(run)
 	})

@@ -1,23 +1,29 @@
 package commands
 
-import "lunguard/cluster"
+import (
+	"context"
+
+	"lunguard/cluster"
+)
 
 func prFence() *applet {
 	return &applet{
 		name:    "pr_fence",
 		summary: "a node has failed: take its registrations off every LUN",
 		usage: `
-usage: pr_fence [-v] [--dry-run] [-C FILE] [-n NODE] [--timeout SECONDS] NODE [PACKAGE...]
+usage: pr_fence [-v] [--dry-run [--json]] [-C FILE] [-n NODE] [--timeout SECONDS]
+                NODE [PACKAGE...]
 
 Removes the registrations of NODE by PREEMPT AND ABORT, and with them those of
 nodes that are just halting. A reservation that NODE held is this node's
 afterwards. Without PACKAGE, all packages that this node has up are fenced.
-` + packageOptions + `
+` + packageOptions + planJSON + `
 
 exit status: 0 NODE can no longer write, whoever removed it; 1 usage, config or
-foreign key; 2 the state of a LUN is unknown, or this node is not registered`,
-		flags: packageFlags(),
-		run:   runFence,
+foreign key; 2 the state of a LUN is unknown, or this node is not registered;
+128 + N ended by signal N`,
+		flags: packageFlags(), planJSON: true,
+		run: runFence,
 	}
 }
 
@@ -44,8 +50,15 @@ func runFence(c *call) error {
 	if len(packages) == 0 {
 		return usagef("this node has no package up; name the packages to fence")
 	}
-	for _, pkg := range packages {
-		if err := c.onPackage(conf, host, node, pkg, func(run *cluster.Run) error { return run.Fence(c.ctx, victim) }); err != nil {
+	for i, pkg := range packages {
+		if c.ctx.Err() != nil {
+			c.fail(&notBegunError{packages[i:]})
+			break
+		}
+		err := c.onPackage(conf, host, node, pkg, func(run *cluster.Run, o *opened) error {
+			return c.perform(run, o, task{deed: deedFence, victim: victim}, func(ctx context.Context) error { return run.Fence(ctx, victim) })
+		})
+		if err != nil {
 			c.fail(err)
 		}
 	}

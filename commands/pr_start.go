@@ -2,54 +2,56 @@ package commands
 
 import (
 	"context"
+	"errors"
 	"fmt"
-	"sync"
 
 	"github.com/urfave/cli/v2"
 
 	"lunguard/cluster"
+	"lunguard/scsi"
 )
 
 func packageFlags() []cli.Flag {
-	return []cli.Flag{verboseFlag(), configFlag(), nodeFlag(), dryRunFlag(), timeoutFlag(), simFlag(), noLVMFlag(), scanFlag(), serialFlag()}
+	return []cli.Flag{verboseFlag(), configFlag(), nodeFlag(), dryRunFlag(), jsonFlag(), timeoutFlag(), simFlag(), noLVMFlag(), scanFlag(), serialFlag(), logFlag()}
 }
 
 const packageOptions = `
   -v             say each step and the number of SCSI commands
-  --dry-run      print each command that would be sent, send none but reads
+  --dry-run      list the commands that would be sent, send none but reads
   -C FILE        cluster config (else $LUNGUARD_CONF, /etc/lunguard/cluster.conf)
   -n NODE        which node this is (else $SG_NODE, the short host name)
   --timeout S    time for one command to a device, retries included (60)
   --serial       one LUN after the other, for arrays that stall on many at once
   --no-lvm       find volume groups by what lvm2 wrote on the disks, without it
   --scan GLOB    the same, on these device files only; may be given again
-  --sim DIR      work on a simulated host (else $LUNGUARD_SIM)`
+  --sim DIR      work on a simulated host (else $LUNGUARD_SIM)
+  --log WHERE    log changes to syslog (the default), stderr or none`
+
+// planJSON is the line about --json of those commands that show nothing else.
+const planJSON = `
+  --json         with --dry-run: the plan for a program`
 
 func prStart() *applet {
 	return &applet{
 		name:    "pr_start",
 		summary: "reserve the LUNs of a package for this node",
 		usage: `
-usage: pr_start [-v] [--strict] [--dry-run] [-C FILE] [-n NODE] [PACKAGE]
+usage: pr_start [-v] [--strict] [--dry-run [--json]] [-C FILE] [-n NODE]
+                [--timeout SECONDS] [PACKAGE]
 
 Registers this node's key on every LUN of the package and reserves them Write
 Exclusive - Registrants Only. A node that holds them is removed in one step.
 A path that does not work is warned of, as long as each LUN has another.
 PACKAGE is $SG_PACKAGE if not given.
-` + packageOptions + `
+` + packageOptions + planJSON + `
   --strict       fail if any path does not work, and undo what was done
 
 exit status: 0 this node alone can write; 1 failed, do not retry elsewhere
-(usage, config, foreign key, lost to another node); 2 failed on this node`,
-		flags: append(packageFlags(), strictFlag()),
+(usage, config, foreign key, lost to another node); 2 failed on this node;
+128 + N ended by signal N, and what is left is said`,
+		flags: append(packageFlags(), strictFlag()), planJSON: true,
 		run: func(c *call) error {
-			return runPackage(c, func(run *cluster.Run, ctx context.Context) error {
-				if run.Config.PRDisabled {
-					c.warn("FORCED_PR_DISABLE is set in %s: nothing is protected", run.Config.Path)
-					return nil
-				}
-				return run.Start(ctx)
-			})
+			return runPackage(c, deedStart, (*cluster.Run).Start)
 		},
 	}
 }
@@ -59,21 +61,23 @@ func prHalt() *applet {
 		name:    "pr_halt",
 		summary: "give the LUNs of a package up",
 		usage: `
-usage: pr_halt [-v] [--dry-run] [-C FILE] [-n NODE] [--timeout SECONDS] [PACKAGE]
+usage: pr_halt [-v] [--dry-run [--json]] [-C FILE] [-n NODE]
+               [--timeout SECONDS] [PACKAGE]
 
 Clears reservation and registrations of the package's LUNs. What another node
 has taken over meanwhile is left alone. PACKAGE is $SG_PACKAGE if not given.
-` + packageOptions + `
+` + packageOptions + planJSON + `
 
 exit status: 0 nothing of this node is left; 1 failed, do not retry elsewhere
-(usage, config, foreign key); 2 failed on this node`,
-		flags: packageFlags(),
-		run:   func(c *call) error { return runPackage(c, (*cluster.Run).Halt) },
+(usage, config, foreign key); 2 failed on this node;
+128 + N ended by signal N, and what is left is said`,
+		flags: packageFlags(), planJSON: true,
+		run: func(c *call) error { return runPackage(c, deedHalt, (*cluster.Run).Halt) },
 	}
 }
 
 // runPackage runs a protocol for the package that the command line names.
-func runPackage(c *call, protocol func(*cluster.Run, context.Context) error) error {
+func runPackage(c *call, d deed, protocol func(*cluster.Run, context.Context) error) error {
 	name, err := c.packageName()
 	if err != nil {
 		return err
@@ -86,39 +90,60 @@ func runPackage(c *call, protocol func(*cluster.Run, context.Context) error) err
 	if err != nil {
 		return err
 	}
-	return c.onPackage(conf, host, node, pkg, func(run *cluster.Run) error {
+	return c.onPackage(conf, host, node, pkg, func(run *cluster.Run, o *opened) error {
 		if len(run.LUNs) == 0 {
 			c.warn("package %s has no vg and no pv line in %s: nothing is protected", pkg.Name, conf.Path)
 		}
-		return protocol(run, c.ctx)
+		if d == deedStart && conf.PRDisabled {
+			c.warn("FORCED_PR_DISABLE is set in %s: nothing is protected", conf.Path)
+			return nil
+		}
+		return c.perform(run, o, task{deed: d}, func(ctx context.Context) error { return protocol(run, ctx) })
 	})
 }
 
-// follow makes the run tell what it does, as far as the flags want it.
+// follow makes the run tell what it does: the log, the terminal, and, as far as
+// the flags want it, people.
 func (c *call) follow(run *cluster.Run, o *opened) {
 	if o.serial {
 		run.Parallel = 1
 	}
 	if o.rehearse {
-		// One LUN after the other, so that the list can be read.
+		// One LUN after the other: a rehearsal is the same each time.
 		run.Parallel = 1
 	}
-	var mu sync.Mutex
+	o.meter.watch(run)
+	o.say = func(e cluster.Event) { c.sayEvent(run.Config, e) }
 	run.Log = func(e cluster.Event) {
-		mu.Lock()
-		defer mu.Unlock()
-		switch {
-		case e.Action == cluster.NothingLeft:
-			if c.verbose() {
-				fmt.Fprintln(c.Out, eventWords(run.Config, e))
-			}
-		case !e.Change():
-			c.warn("%s", eventWords(run.Config, e))
-		case o.rehearse:
-			c.printf("would send: %s\n", eventWords(run.Config, e))
-		case c.verbose():
-			fmt.Fprintln(c.Out, eventWords(run.Config, e)+outcomeWords(e))
+		c.shared.mu.Lock()
+		defer c.shared.mu.Unlock()
+		if e.Change() && !isRegistered(e) {
+			o.changes[e.LUN] = append(o.changes[e.LUN], changeWords(run.Config, e)+outcomeWords(e))
 		}
+		if !isRegistered(e) {
+			c.shared.rec.event(run, e)
+		}
+		o.say(e)
+	}
+}
+
+// isRegistered reports whether the event is a repair that was told that the path
+// is registered already, which is how it finds out.
+func isRegistered(e cluster.Event) bool {
+	return e.Action == cluster.Readmitted && errors.Is(e.Err, scsi.ErrReservationConflict)
+}
+
+// sayEvent says a change or a warning.
+func (c *call) sayEvent(conf *cluster.Config, e cluster.Event) {
+	switch {
+	case e.Action == cluster.NothingLeft:
+		if c.verbose() {
+			fmt.Fprintln(c.Out, eventWords(conf, e))
+		}
+	case !e.Change():
+		c.warn("%s", eventWords(conf, e))
+	case c.verbose():
+		fmt.Fprintln(c.Out, eventWords(conf, e)+outcomeWords(e))
 	}
 }
 

@@ -45,6 +45,7 @@ Stop it before pr_halt: keys that pr_halt takes away are gone, too.
   --no-lvm       find volume groups by what lvm2 wrote on the disks, without it
   --scan GLOB    the same, on these device files only; may be given again
   --sim DIR      work on a simulated host (else $LUNGUARD_SIM)
+  --log WHERE    log what happens to syslog (the default), stderr or none
 
 SIGTERM and SIGINT disarm the device and end it, SIGHUP reads the config again.
 After the grace no signal helps.
@@ -52,13 +53,13 @@ After the grace no signal helps.
 exit status: 0 ended in order; 1 usage or config; 2 trouble with a LUN or the
 device on this node`,
 		flags: []cli.Flag{
-			verboseFlag(), configFlag(), nodeFlag(), timeoutFlag(), simFlag(), noLVMFlag(), scanFlag(),
+			verboseFlag(), configFlag(), nodeFlag(), timeoutFlag(), simFlag(), noLVMFlag(), scanFlag(), logFlag(),
 			&cli.StringFlag{Name: "device", Aliases: []string{"w"}, Value: "/dev/watchdog"},
 			&cli.StringFlag{Name: "interval"}, &cli.StringFlag{Name: "grace"},
 			&cli.StringFlag{Name: "watchdog-timeout"},
 			&cli.StringFlag{Name: "on-unknown", Value: onUnknownKeep},
 		},
-		run: runWatchdog,
+		ownSignals: true, run: runWatchdog,
 	}
 }
 
@@ -123,6 +124,10 @@ func runWatchdog(c *call) error {
 	d.notifier = watchdog.NewNotifier(d.getenv, watchdog.Boottime)
 	d.lines = newLineQueue()
 	defer d.lines.close()
+	if rec := c.shared.rec; rec != nil {
+		// Nobody who reads, or does not read, may hold the watch up.
+		rec.print = func(format string, args ...any) { d.lines.say(d.Err, format, args...) }
+	}
 	if d.luns, err = d.plan(conf, nil); err != nil || d.ctx.Err() != nil {
 		return err
 	}
@@ -201,7 +206,9 @@ func (d *deadman) run(hangup <-chan os.Signal) error {
 	}
 	w := d.watch()
 	w.Watch(d.luns)
-	if err := d.device.arm(d.timing); err != nil {
+	err := d.device.arm(d.timing)
+	d.record(deedArm, nil, err)
+	if err != nil {
 		return err
 	}
 	d.sayBegin()
@@ -209,7 +216,9 @@ func (d *deadman) run(hangup <-chan os.Signal) error {
 	go d.reloads(hangup, changes)
 	w.Run(d.ctx, changes)
 	d.notifier.Tell("STOPPING=1")
-	if err := d.device.Close(); err != nil {
+	err = d.device.Close()
+	d.record(deedDisarm, nil, err)
+	if err != nil {
 		return err
 	}
 	d.lines.say(d.Out, "%s: disarmed, ended in order", d.flags.String("device"))

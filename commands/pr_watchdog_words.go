@@ -6,10 +6,12 @@ import (
 	"io"
 	"io/fs"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"time"
 
+	"lunguard/commands/syslog"
 	"lunguard/commands/watchdog"
 	"lunguard/scsi"
 )
@@ -84,6 +86,9 @@ func (q *lineQueue) close() {
 
 // event says what has happened in the watch.
 func (d *deadman) event(e watchdog.Event) {
+	if what, ok := d.logged(e.Kind); ok {
+		d.record(what, &e, e.Err)
+	}
 	switch e.Kind {
 	case watchdog.PathFailed, watchdog.PathBack, watchdog.Late:
 		if d.verbose() {
@@ -100,6 +105,55 @@ func (d *deadman) event(e watchdog.Event) {
 	if e.Kind != watchdog.Expired && e.Kind != watchdog.Holders {
 		d.notifier.Tell("STATUS=" + d.eventWords(e))
 	}
+}
+
+// logged is what the log calls an event, if it is one for the log.
+func (d *deadman) logged(k watchdog.Kind) (deed, bool) {
+	switch k {
+	case watchdog.Gone:
+		return sawGone, true
+	case watchdog.Back:
+		return sawBack, true
+	case watchdog.Unknown:
+		return sawUnknown, true
+	case watchdog.Known:
+		return sawKnown, true
+	case watchdog.Expired:
+		return deedDeadman, true
+	case watchdog.NotFed:
+		return sawNotFed, true
+	case watchdog.Fed:
+		return sawFed, true
+	}
+	return "", false
+}
+
+// record writes an event of the watch into the log, which takes no time.
+func (d *deadman) record(what deed, ev *watchdog.Event, err error) {
+	e := newEntry(what)
+	e.add(fieldNode, d.node.Name)
+	e.key(fieldKey, d.node.Key)
+	if ev == nil {
+		e.add(fieldDevice, d.flags.String("device"))
+		e.add(fieldLUNs, strconv.Itoa(len(d.luns)))
+		e.result(err)
+		d.shared.rec.write(e)
+		return
+	}
+	e.add(fieldDevice, ev.LUN)
+	if len(ev.Keys) > 0 {
+		e.add(fieldHolders, keyList(ev.Keys))
+	}
+	if err != nil {
+		e.add(fieldErr, inOneLine(err))
+	}
+	switch what {
+	case deedDeadman:
+		e.severity = syslog.Err
+	case sawGone, sawUnknown, sawNotFed:
+		e.severity = syslog.Warning
+	}
+	d.shared.rec.write(e)
 }
 
 // eventWords says an event.

@@ -25,7 +25,8 @@ usage: vg_pr_key -g [-v] [-C FILE] [--timeout SECONDS] VG...
                  volumes that have them to those that have none
   -v             with -g the vendor's form, else one line a volume: DEVICE KEYS
                  HOLDER NODE; with -s say what was copied
-  --dry-run      with -s, print each command that would be sent, send none but reads
+  --dry-run      with -s, list the commands that would be sent, send none but reads
+  --json         with -s --dry-run: the plan for a program
   -n NODE        with -s, which node this is (else $SG_NODE, the short host name)
   -C FILE        cluster config (else $LUNGUARD_CONF, /etc/lunguard/cluster.conf)
   --timeout S    time for one command to a device, retries included (60)
@@ -33,16 +34,17 @@ usage: vg_pr_key -g [-v] [-C FILE] [--timeout SECONDS] VG...
   --no-lvm       find volume groups by what lvm2 wrote on the disks, without it
   --scan GLOB    the same, on these device files only; may be given again
   --sim DIR      work on a simulated host (else $LUNGUARD_SIM)
+  --log WHERE    with -s, log changes to syslog (the default), stderr or none
 
 VG is a volume group, as VG or /dev/VG. A volume that cannot be read shows
 UNKNOWN in all places.
 
 exit status: 0 all shown or copied; 1 usage, config, foreign key, or volumes
 that disagree; 2 a volume or group cannot be read, or -s must be run on other
-nodes, too`,
+nodes, too; 128 + N ended by signal N`,
 		flags: []cli.Flag{
 			&cli.BoolFlag{Name: "get", Aliases: []string{"g"}}, &cli.BoolFlag{Name: "set", Aliases: []string{"s"}},
-			verboseFlag(), configFlag(), nodeFlag(), dryRunFlag(), timeoutFlag(), simFlag(), noLVMFlag(), scanFlag(), serialFlag(),
+			verboseFlag(), configFlag(), nodeFlag(), dryRunFlag(), jsonFlag(), timeoutFlag(), simFlag(), noLVMFlag(), scanFlag(), serialFlag(), logFlag(),
 		},
 		run: runVgPrKey,
 	}
@@ -56,6 +58,9 @@ func runVgPrKey(c *call) error {
 	groups := c.operands()
 	if len(groups) == 0 {
 		return usagef("a volume group is missing")
+	}
+	if err := c.planOnly(); err != nil {
+		return err
 	}
 	if set {
 		return copyGroups(c, groups)
@@ -113,6 +118,7 @@ func showGroup(c *call, conf *cluster.Config, host vg.Host, name string) error {
 		o.luns, at = append(o.luns, lun), append(at, i)
 	}
 	run := &cluster.Run{Config: conf, LUNs: o.luns}
+	o.meter.watch(run)
 	for i, s := range run.Show(c.ctx) {
 		shown[at[i]] = s
 	}

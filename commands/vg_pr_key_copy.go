@@ -1,7 +1,9 @@
 package commands
 
 import (
+	"context"
 	"fmt"
+	"strings"
 
 	"lunguard/cluster"
 )
@@ -12,7 +14,11 @@ func copyGroups(c *call, groups []string) error {
 	if err != nil {
 		return err
 	}
-	for _, name := range groups {
+	for i, name := range groups {
+		if c.ctx.Err() != nil {
+			c.fail(fmt.Errorf("not begun: %s", strings.Join(groups[i:], ", ")))
+			break
+		}
 		group, err := host.Group(c.ctx, name)
 		if err != nil {
 			c.fail(err)
@@ -22,13 +28,17 @@ func copyGroups(c *call, groups []string) error {
 		pkg := &cluster.Package{Name: group.Name, Type: cluster.MultiNode, Groups: []string{name}}
 		err = c.withPackage(conf, host, node, pkg, func(run *cluster.Run, o *opened) error {
 			// -v speaks of keys here, not of commands.
-			follow := run.Log
-			run.Log = func(e cluster.Event) {
-				if o.rehearse || !e.Change() {
-					follow(e)
+			say := o.say
+			o.say = func(e cluster.Event) {
+				if !e.Change() {
+					say(e)
 				}
 			}
-			copied, err := run.Copy(c.ctx)
+			var copied []cluster.Copied
+			err := c.perform(run, o, task{deed: deedCopy, group: group.Name}, func(ctx context.Context) (err error) {
+				copied, err = run.Copy(ctx)
+				return err
+			})
 			if c.verbose() && !o.rehearse {
 				printCopied(c, group.Name, copied, err)
 			}

@@ -1,6 +1,7 @@
 package commands
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -29,8 +30,20 @@ type message struct {
 func (c *call) report(err error) int {
 	status := exitOK
 	for _, leaf := range leaves(err) {
+		sig := signalOf(c.ctx)
+		if sig != nil && errors.Is(leaf, context.Canceled) {
+			// Nothing else is wrong.
+			leaf = sig
+		}
 		m := words(leaf)
 		status = worse(status, m.status)
+		if leaf == error(sig) && sig != nil {
+			// Once is enough.
+			if c.hinted[m.text] {
+				continue
+			}
+			c.hinted[m.text] = true
+		}
 		// Joined errors have a line each; one error is one line.
 		line := strings.ReplaceAll(m.text, "\n", "; ")
 		if !m.whole {
@@ -287,29 +300,11 @@ func eventWords(conf *cluster.Config, e cluster.Event) string {
 	if e.Path != "" && e.Path != e.LUN {
 		where += ": path " + e.Path
 	}
+	if e.Change() {
+		return where + ": " + changeWords(conf, e)
+	}
 	key := keyWithNode(conf, e.Key)
 	switch e.Action {
-	case cluster.Registered:
-		return where + ": REGISTER AND IGNORE EXISTING KEY " + key
-	case cluster.Readmitted:
-		return where + ": REGISTER " + key
-	case cluster.Unregistered:
-		return where + ": REGISTER 0 in place of " + key
-	case cluster.Reserved:
-		return where + ": RESERVE, Write Exclusive - Registrants Only, by " + key
-	case cluster.Preempted:
-		if e.Victim == 0 {
-			return where + ": PREEMPT AND ABORT all registrants by " + key
-		}
-		return where + ": PREEMPT AND ABORT " + keyWithNode(conf, e.Victim) + " by " + key
-	case cluster.Cleared:
-		return where + ": CLEAR by " + key
-	case cluster.Introduced:
-		return where + ": REGISTER other nexuses (SPEC_I_PT) with " + key
-	case cluster.Marked:
-		return where + ": REGISTER the mark of leaving in place of " + key
-	case cluster.Moved:
-		return where + ": REGISTER AND MOVE from " + key + " to " + keyWithNode(conf, e.Heir)
 	case cluster.NothingLeft:
 		if e.Heir == 0 {
 			return where + ": nothing of this node is left"
@@ -331,6 +326,35 @@ func eventWords(conf *cluster.Config, e cluster.Event) string {
 		return where + ": stays reserved by " + key + ": given up, it would be open to the node it was taken from; run pr_start or pr_halt again"
 	}
 	return where + ": " + string(e.Action)
+}
+
+// changeWords says a command that changes something.
+func changeWords(conf *cluster.Config, e cluster.Event) string {
+	key := keyWithNode(conf, e.Key)
+	switch e.Action {
+	case cluster.Registered:
+		return "REGISTER AND IGNORE EXISTING KEY " + key
+	case cluster.Readmitted:
+		return "REGISTER " + key
+	case cluster.Unregistered:
+		return "REGISTER 0 in place of " + key
+	case cluster.Reserved:
+		return "RESERVE, Write Exclusive - Registrants Only, by " + key
+	case cluster.Preempted:
+		if e.Victim == 0 {
+			return "PREEMPT AND ABORT all registrants by " + key
+		}
+		return "PREEMPT AND ABORT " + keyWithNode(conf, e.Victim) + " by " + key
+	case cluster.Cleared:
+		return "CLEAR by " + key
+	case cluster.Introduced:
+		return "REGISTER other nexuses (SPEC_I_PT) with " + key
+	case cluster.Marked:
+		return "REGISTER the mark of leaving in place of " + key
+	case cluster.Moved:
+		return "REGISTER AND MOVE from " + key + " to " + keyWithNode(conf, e.Heir)
+	}
+	return string(e.Action)
 }
 
 // keyWithNode names a key and whose it is.

@@ -118,7 +118,7 @@ func everyError() map[string]said {
 func testCall(t *testing.T) (*call, *bytes.Buffer) {
 	t.Helper()
 	var out bytes.Buffer
-	return &call{Streams: Streams{Out: &out, Err: &out}, applet: prStart(), flags: &cli.Context{}, hinted: map[string]bool{}}, &out
+	return &call{Streams: Streams{Out: &out, Err: &out}, ctx: context.Background(), applet: prStart(), flags: &cli.Context{}, hinted: map[string]bool{}, shared: &shared{}}, &out
 }
 
 // Every message is one line that names what it is about, once, with a hint

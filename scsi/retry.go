@@ -45,6 +45,9 @@ type Retry struct {
 	// AfterStateChange repeats commands that decide something after
 	// ErrStateChanged, too.
 	AfterStateChange bool
+	// Retried, if not nil, is told before a command is repeated, with the
+	// answer that is the reason.
+	Retried func(*OpError)
 	// Sleep replaces the clock in tests; nil sleeps. An error ends the retries.
 	Sleep func(context.Context, time.Duration) error
 }
@@ -80,6 +83,7 @@ func (r *Retry) Do(ctx context.Context, req *Request) (Reply, error) {
 			if attentions++; attentions > unitAttentions || errors.Is(e, ErrStateChanged) && req.decides() && !r.AfterStateChange {
 				return reply, nil
 			}
+			r.retried(e)
 			continue
 		case errors.Is(e, ErrBusy):
 		case (errors.Is(e, ErrTransport) && e.Reply.Host.transient() || e.Reply.Status == TaskAborted) && !req.decides():
@@ -91,10 +95,17 @@ func (r *Retry) Do(ctx context.Context, req *Request) (Reply, error) {
 		default:
 			return reply, nil
 		}
+		r.retried(e)
 		if err := r.sleep(ctx, wait); err != nil {
 			return reply, nil
 		}
 		wait = min(2*wait, longestBackoff)
+	}
+}
+
+func (r *Retry) retried(e *OpError) {
+	if r.Retried != nil {
+		r.Retried(e)
 	}
 }
 

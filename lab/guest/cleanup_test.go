@@ -43,7 +43,7 @@ func TestCleanup(t *testing.T) {
 		wantLine(t, r.Stderr, "key01")
 		r = typed(t, jack4, "pr_cleanup -v --dry-run lun "+partition)
 		wantExit(t, r, 0)
-		wantLine(t, r.Stdout, "would send", "CLEAR")
+		wantLine(t, r.Stdout, "2. CLEAR by")
 		c.wantSame(t, before)
 	})
 	t.Run("right key, partition", func(t *testing.T) {

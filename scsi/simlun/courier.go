@@ -62,8 +62,10 @@ func deliver(ctx context.Context, at steps, from NexusID, req *scsi.Request) (sc
 	return reply, err
 }
 
-// wait lets time pass, but no more than the request allows: then the host
-// takes the command back and reports a timeout.
+// wait lets time pass, but no more than the request and the deadline of ctx
+// allow: then the host takes the command back and reports a timeout. As with a
+// real device, a ctx that is cancelled does not end the wait for a command that
+// is on its way.
 func wait(ctx context.Context, at steps, d time.Duration, id TaskID, req *scsi.Request, reply *scsi.Reply) error {
 	if d == 0 {
 		return nil
@@ -72,14 +74,13 @@ func wait(ctx context.Context, at steps, d time.Duration, id TaskID, req *scsi.R
 	if late {
 		d = req.Timeout
 	}
+	var err error
+	if deadline, ok := ctx.Deadline(); ok && time.Until(deadline) < d {
+		d, err = time.Until(deadline), context.DeadlineExceeded
+	}
 	timer := time.NewTimer(d)
 	defer timer.Stop()
-	var err error
-	select {
-	case <-ctx.Done():
-		err = ctx.Err()
-	case <-timer.C:
-	}
+	<-timer.C
 	if err == nil && !late {
 		return nil
 	}

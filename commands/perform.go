@@ -1,0 +1,213 @@
+package commands
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+
+	"lunguard/cluster"
+	"lunguard/scsi"
+)
+
+// shared is what a call shares with its copies.
+type shared struct {
+	// mu is held while something is said of what goes on at the same time.
+	mu    sync.Mutex
+	rec   *recorder
+	plans []*plan
+}
+
+// task is what a protocol is run for.
+type task struct {
+	deed deed
+	// victim is whom a fence is against.
+	victim cluster.Node
+	// only is the key without which a LUN is not cleaned up.
+	only scsi.Key
+	// group is the volume group within which is copied.
+	group string
+}
+
+// perform runs a protocol that changes LUNs, or rehearses it. How it ended goes
+// into the log. If a signal has ended it, the error tells what is left.
+func (c *call) perform(run *cluster.Run, o *opened, t task, protocol func(context.Context) error) error {
+	if o.rehearse {
+		return c.rehearse(run, o, t, protocol)
+	}
+	run.Hurry = whileChanging(c.ctx)
+	seen := c.sayInterrupted(t.finishing())
+	begin := time.Now()
+	err := protocol(c.ctx)
+	seen()
+	sig := signalOf(c.ctx)
+	rec := c.shared.rec
+	rec.foreign(run, err)
+	if err == nil && len(o.changes) == 0 && (t.deed == deedRepair || t.deed == deedReadmit) {
+		// A look that found nothing to mend: udev and cron have many.
+		return nil
+	}
+	e := newEntry(t.deed)
+	e.whose(run)
+	e.add(fieldGroup, t.group)
+	e.key(fieldVictim, t.victim.Key)
+	e.add(fieldLUNs, strconv.Itoa(len(run.LUNs)))
+	e.add(fieldSent, strconv.FormatInt(o.sent.Load(), 10))
+	e.took(begin)
+	rec.end(e, err, sig)
+	if err != nil && sig != nil {
+		return c.account(run, o, t, sig, err)
+	}
+	return err
+}
+
+// finishing says what goes on after the first signal.
+func (t task) finishing() string {
+	if t.deed == deedStart {
+		return "what was begun is undone"
+	}
+	return "the LUNs at hand are brought to an end"
+}
+
+// accountTime is what reading may take that tells what is left.
+const accountTime = 2 * time.Second
+
+// account says what is left on each LUN after a signal has ended a run: first
+// what else went wrong, then the state as it is now.
+func (c *call) account(run *cluster.Run, o *opened, t task, sig *signalError, err error) error {
+	errs := []error{sig}
+	for _, leaf := range leaves(err) {
+		if !byInterruption(leaf) {
+			errs = append(errs, leaf)
+		}
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(c.ctx), accountTime)
+	defer cancel()
+	look := &cluster.Run{Config: run.Config, Package: run.Package, Node: run.Node, LUNs: run.LUNs}
+	clean := 0
+	for _, s := range look.Show(ctx) {
+		if text := t.left(run, s, o.changes[s.LUN]); text != "" {
+			errs = append(errs, &leftError{lun: s.LUN, text: text, hint: t.next(run)})
+		} else {
+			clean++
+		}
+	}
+	if clean == len(run.LUNs) {
+		errs = append(errs, &leftError{lun: "all LUNs", text: t.nothing(), hint: t.next(run)})
+	}
+	return errors.Join(errs...)
+}
+
+// byInterruption reports whether an error says no more than that a signal came.
+func byInterruption(err error) bool {
+	return errors.Is(err, context.Canceled) || errors.Is(err, cluster.ErrNotBegun)
+}
+
+// left says what is left on a LUN that the task was to change, empty if that
+// is as it should be. changes are those that this run has sent there.
+func (t task) left(run *cluster.Run, s cluster.Status, changes []string) string {
+	if s.Err != nil {
+		text := "unknown, it cannot be read: " + reason(s.LUN, s.Err)
+		if len(changes) > 0 {
+			text += "; sent were " + strings.Join(changes, ", ")
+		}
+		return text
+	}
+	own := s.State.Has(run.Node.Key) || s.State.Has(cluster.Leaving(run.Node.Key))
+	switch t.deed {
+	case deedStart, deedHalt:
+		if !own && len(changes) == 0 {
+			return ""
+		}
+		if !own && t.deed == deedHalt {
+			return ""
+		}
+	case deedFence:
+		if !s.State.Has(t.victim.Key) && !s.State.Has(cluster.Leaving(t.victim.Key)) {
+			return ""
+		}
+	case deedCleanup:
+		if len(s.State.Registrations) == 0 && s.State.Reservation == nil || t.only != 0 && !s.State.Has(t.only) {
+			return ""
+		}
+	default:
+		if len(changes) == 0 {
+			return "as it was: " + stateWords(run.Config, run.Node, s.State)
+		}
+	}
+	return stateWords(run.Config, run.Node, s.State)
+}
+
+// nothing says that no LUN is left half-way.
+func (t task) nothing() string {
+	switch t.deed {
+	case deedStart, deedHalt:
+		return "nothing of this node is left"
+	case deedFence:
+		return t.victim.Name + " is registered on none"
+	}
+	return "nothing is left half-way"
+}
+
+// next is what can be done about what is left.
+func (t task) next(run *cluster.Run) string {
+	switch t.deed {
+	case deedStart:
+		return "run pr_start " + run.Package.Name + " again, or pr_halt " + run.Package.Name + " to give up what this node has"
+	case deedHalt:
+		return "run pr_halt " + run.Package.Name + " again"
+	case deedFence:
+		return "run pr_fence " + t.victim.Name + " " + run.Package.Name + " again: only then can it no longer write"
+	case deedCleanup:
+		return "run pr_cleanup again"
+	case deedCopy:
+		return "run it again, it goes on from there"
+	}
+	return "run pr_check --repair again"
+}
+
+// leftError says how a LUN was left when a run was ended.
+type leftError struct{ lun, text, hint string }
+
+func (e *leftError) Error() string { return e.lun + ": " + e.text }
+
+func (e *leftError) message() message {
+	return message{text: e.Error(), hint: e.hint, status: exitFailed}
+}
+
+// stateWords says who is on a LUN, as this node sees it.
+func stateWords(conf *cluster.Config, node cluster.Node, s *scsi.State) string {
+	keys := s.Keys()
+	held := s.Reservation
+	own := s.Has(node.Key) && node.Key != 0
+	others := make([]string, 0, len(keys))
+	for _, k := range keys {
+		if k != node.Key && (held == nil || k != held.Key) {
+			others = append(others, keyWithNode(conf, k))
+		}
+	}
+	var text string
+	switch {
+	case held == nil && len(keys) == 0:
+		return "no registrations, not reserved"
+	case held == nil && own:
+		text = "registered by this node, not reserved"
+	case held == nil:
+		text = "not reserved"
+	case held.Type.AllRegistrants():
+		text = "reserved by all registrants"
+	case own && held.Key == node.Key:
+		text = "registered and reserved by this node"
+	case own:
+		text = "registered by this node, reserved by " + keyWithNode(conf, held.Key)
+	default:
+		text = "reserved by " + keyWithNode(conf, held.Key)
+	}
+	if len(others) > 0 {
+		text += fmt.Sprintf("; also registered: %s", strings.Join(others, ", "))
+	}
+	return text
+}

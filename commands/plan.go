@@ -1,0 +1,297 @@
+package commands
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/urfave/cli/v2"
+
+	"lunguard/cluster"
+	"lunguard/scsi"
+)
+
+// plan is what a command would do, as a rehearsal has shown it.
+type plan struct {
+	Action  deed   `json:"action"`
+	Package string `json:"package,omitempty"`
+	Group   string `json:"vg,omitempty"`
+	Node    string `json:"node,omitempty"`
+	Victim  string `json:"victim,omitempty"`
+	// Steps are those of a package that are no SCSI commands.
+	Steps []string     `json:"steps,omitempty"`
+	LUNs  []plannedLUN `json:"luns,omitempty"`
+	// Commands is how many would be sent.
+	Commands int `json:"commands"`
+	// Why tells why nothing at all would be done.
+	Why string `json:"nothing_to_do,omitempty"`
+}
+
+// plannedLUN is what would be done to one LUN.
+type plannedLUN struct {
+	LUN      string           `json:"lun"`
+	WWID     string           `json:"wwid,omitempty"`
+	Paths    []string         `json:"paths"`
+	Before   plannedState     `json:"before"`
+	Commands []plannedCommand `json:"commands"`
+	After    plannedState     `json:"after"`
+	// Why tells why nothing would be done.
+	Why string `json:"nothing_to_do,omitempty"`
+
+	before, after *scsi.State
+}
+
+// plannedState is who is on a LUN.
+type plannedState struct {
+	Keys   []string `json:"keys"`
+	Holder string   `json:"holder,omitempty"`
+	Node   string   `json:"node,omitempty"`
+	Type   string   `json:"type,omitempty"`
+}
+
+// plannedCommand is one command that would be sent.
+type plannedCommand struct {
+	Action cluster.Action `json:"action"`
+	Path   string         `json:"path"`
+	Key    string         `json:"key"`
+	Victim string         `json:"victim,omitempty"`
+	Heir   string         `json:"heir,omitempty"`
+	Text   string         `json:"text"`
+}
+
+func jsonFlag() cli.Flag { return &cli.BoolFlag{Name: "json"} }
+
+// rehearse runs a protocol on copies of the LUNs and shows what it did to them.
+func (c *call) rehearse(run *cluster.Run, o *opened, t task, protocol func(context.Context) error) error {
+	var events []cluster.Event
+	run.Log = func(e cluster.Event) {
+		switch {
+		case e.Change():
+			events = append(events, e)
+		case e.Action != cluster.NothingLeft:
+			c.warn("%s", eventWords(run.Config, e))
+		}
+	}
+	err := protocol(c.ctx)
+	p := &plan{Action: t.deed, Group: t.group, Node: run.Node.Name, Victim: t.victim.Name}
+	if run.Package != nil {
+		p.Package = run.Package.Name
+	}
+	for _, l := range run.LUNs {
+		if lun, ok := planLUN(run, t, l, o.shadows[l], events); ok && (err == nil || len(lun.Commands) > 0) {
+			p.LUNs = append(p.LUNs, lun)
+			p.Commands += len(lun.Commands)
+		}
+	}
+	if err == nil || p.Commands > 0 {
+		c.show(run, p)
+	}
+	return err
+}
+
+// planLUN puts together what was done to the copy of one LUN; false if it was
+// not even read.
+func planLUN(run *cluster.Run, t task, l *cluster.LUN, s *shadow, events []cluster.Event) (plannedLUN, bool) {
+	p := plannedLUN{LUN: l.Name, WWID: l.WWID, Commands: []plannedCommand{}, before: s.before}
+	if s.before == nil {
+		return p, false
+	}
+	for _, path := range l.Paths {
+		p.Paths = append(p.Paths, path.Name())
+	}
+	for _, e := range events {
+		if e.LUN != l.Name {
+			continue
+		}
+		cmd := plannedCommand{Action: e.Action, Path: e.Path, Key: e.Key.String(), Text: changeWords(run.Config, e)}
+		if e.Victim != 0 {
+			cmd.Victim = e.Victim.String()
+		}
+		if e.Heir != 0 {
+			cmd.Heir = e.Heir.String()
+		}
+		p.Commands = append(p.Commands, cmd)
+	}
+	p.after = s.now()
+	p.Before, p.After = planState(run.Config, p.before), planState(run.Config, p.after)
+	if len(p.Commands) == 0 {
+		p.Why = t.idle(run)
+	}
+	return p, true
+}
+
+func planState(conf *cluster.Config, s *scsi.State) plannedState {
+	p := plannedState{Keys: []string{}}
+	if s == nil {
+		return p
+	}
+	for _, k := range s.Keys() {
+		p.Keys = append(p.Keys, k.String())
+	}
+	if held := s.Reservation; held != nil {
+		w := wordsOf(conf, cluster.Status{State: s})
+		p.Holder, p.Node, p.Type = w.holder, w.node, held.Type.String()
+	}
+	return p
+}
+
+// idle says why a LUN would be left alone.
+func (t task) idle(run *cluster.Run) string {
+	switch t.deed {
+	case deedHalt:
+		return "nothing of this node is registered"
+	case deedFence:
+		return t.victim.Name + " is not registered"
+	case deedCleanup:
+		if t.only != 0 {
+			return "key " + t.only.String() + " is not registered"
+		}
+		return "no registrations"
+	case deedCopy:
+		return "it has its keys already"
+	case deedRepair, deedReadmit:
+		return "nothing is missing that " + run.Node.Name + " may register"
+	}
+	return "it is as it should be"
+}
+
+// show prints a plan, or keeps it for the document that programs get.
+func (c *call) show(run *cluster.Run, p *plan) {
+	if c.flags.Bool("json") {
+		c.shared.plans = append(c.shared.plans, p)
+		return
+	}
+	if len(p.LUNs) == 0 {
+		return
+	}
+	for _, l := range p.LUNs {
+		c.showLUN(run.Config, &l)
+	}
+	c.printf("%s, %s would be sent.\n", plural(len(p.LUNs), "LUN"), plural(p.Commands, "command"))
+}
+
+func (c *call) showLUN(conf *cluster.Config, l *plannedLUN) {
+	name := l.LUN
+	if l.WWID != "" {
+		name += " (" + l.WWID + ")"
+	}
+	c.printf("%s, %s: %s\n", name, plural(len(l.Paths), "path"), holdersWords(conf, l.before))
+	if len(l.Commands) == 0 {
+		c.printf("  nothing to do: %s\n", l.Why)
+		return
+	}
+	several := len(l.Paths) > 1 || l.Paths[0] != l.LUN
+	width := 0
+	for _, cmd := range l.Commands {
+		width = max(width, len(cmd.Text))
+	}
+	for i, cmd := range l.Commands {
+		if several {
+			c.printf("%3d. %-*s   path %s\n", i+1, width, cmd.Text, cmd.Path)
+			continue
+		}
+		c.printf("%3d. %s\n", i+1, cmd.Text)
+	}
+	c.printf("  After that: %s.\n", writersWords(conf, l.after))
+}
+
+// holdersWords says who is on a LUN.
+func holdersWords(conf *cluster.Config, s *scsi.State) string {
+	keys, held := s.Keys(), s.Reservation
+	switch {
+	case len(keys) == 0 && held == nil:
+		return "free, no registrations"
+	case held == nil:
+		return "not reserved, registered: " + keysWords(conf, keys)
+	}
+	text := "held by " + keysWords(conf, []scsi.Key{held.Key})
+	if held.Type.AllRegistrants() {
+		text = "held by all registrants: " + keysWords(conf, keys)
+	} else if others := slices.DeleteFunc(keys, func(k scsi.Key) bool { return k == held.Key }); len(others) > 0 {
+		text += ", also registered: " + keysWords(conf, others)
+	}
+	if held.Type != scsi.WriteExclusiveRegistrantsOnly {
+		text += ", " + held.Type.String()
+	}
+	return text
+}
+
+// writersWords says who can write.
+func writersWords(conf *cluster.Config, s *scsi.State) string {
+	switch {
+	case s == nil:
+		return "unknown"
+	case s.Reservation == nil:
+		return "not reserved, every node can write"
+	}
+	keys := s.Keys()
+	if t := s.Reservation.Type; t == scsi.WriteExclusive || t == scsi.ExclusiveAccess {
+		keys = []scsi.Key{s.Reservation.Key}
+	}
+	text := keysWords(conf, keys)
+	if len(keys) == 1 {
+		return text + " alone can write"
+	}
+	return text + " can write"
+}
+
+func keysWords(conf *cluster.Config, keys []scsi.Key) string {
+	list := make([]string, len(keys))
+	for i, k := range keys {
+		list[i] = k.String()
+		if n, ok := conf.NodeOf(k); ok {
+			list[i] = n.Name + " (" + k.String() + ")"
+			if k&cluster.LeavingBit != 0 {
+				list[i] = n.Name + " (" + k.String() + ", leaving)"
+			}
+		}
+	}
+	return strings.Join(list, ", ")
+}
+
+// takePlans are the plans so far, for the one document of a call.
+func (c *call) takePlans() []*plan {
+	list := c.shared.plans
+	c.shared.plans = nil
+	return list
+}
+
+// printPlans ends a call whose plans are for programs. There is a document even
+// if nothing would be done, but none after an error that came before any plan.
+func (c *call) printPlans(err error) error {
+	list := c.takePlans()
+	if list == nil {
+		if err != nil || c.status != exitOK || !c.applet.planJSON || !c.flags.Bool("json") {
+			return nil
+		}
+		list = []*plan{}
+	}
+	enc := json.NewEncoder(c.Out)
+	enc.SetIndent("", "  ")
+	return enc.Encode(map[string]any{"plans": list})
+}
+
+// planOnly refuses --json where it is about plans and there is none.
+func (c *call) planOnly() error {
+	if c.flags.Bool("json") && !c.flags.Bool("dry-run") {
+		return usagef("--json goes with --dry-run: it is the plan that is for programs")
+	}
+	return nil
+}
+
+// indented writes lines a little to the right.
+type indented struct {
+	c    *call
+	text string
+}
+
+func (i indented) Write(text []byte) (int, error) {
+	for line := range strings.Lines(string(text)) {
+		if _, err := fmt.Fprint(i.c.Out, i.text, line); err != nil {
+			return 0, err
+		}
+	}
+	return len(text), nil
+}

@@ -1,0 +1,160 @@
+package commands
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"syscall"
+	"time"
+)
+
+// signalError says that a signal has come.
+type signalError struct{ sig syscall.Signal }
+
+func (e *signalError) Error() string { return "ended by " + signalName(e.sig) }
+
+// status is the exit status that a shell would see.
+func (e *signalError) status() int { return 128 + int(e.sig) }
+
+func (e *signalError) message() message { return message{text: e.Error(), status: exitFailed} }
+
+func signalName(sig syscall.Signal) string {
+	switch sig {
+	case syscall.SIGINT:
+		return "SIGINT"
+	case syscall.SIGTERM:
+		return "SIGTERM"
+	case syscall.SIGHUP:
+		return "SIGHUP"
+	}
+	return "signal " + sig.String()
+}
+
+// signalOf is the signal that has ended a context, nil if none has.
+func signalOf(ctx context.Context) *signalError {
+	sig, _ := context.Cause(ctx).(*signalError)
+	return sig
+}
+
+// interrupts are the signals that ask for the end.
+type interrupts struct {
+	signals chan os.Signal
+	// hurry is closed at the second one.
+	hurry chan struct{}
+}
+
+// sameSignal is for how long after the first signal another one is the same
+// once more: timeout(1) sends it to the process and then to its group.
+const sameSignal = 250 * time.Millisecond
+
+// interruptsKey finds the interrupts of a context.
+type interruptsKey struct{}
+
+// interruptible ends a context at the first signal that asks for the end, and
+// hurries at the second.
+func interruptible(parent context.Context) (context.Context, func()) {
+	i := &interrupts{signals: make(chan os.Signal, 2), hurry: make(chan struct{})}
+	ctx, cancel := context.WithCancelCause(context.WithValue(parent, interruptsKey{}, i))
+	i.heed(syscall.SIGINT, syscall.SIGTERM)
+	done := make(chan struct{})
+	go func() {
+		select {
+		case sig := <-i.signals:
+			cancel(&signalError{sig.(syscall.Signal)})
+		case <-done:
+			return
+		}
+		for first := time.Now(); ; {
+			select {
+			case <-i.signals:
+				if time.Since(first) > sameSignal {
+					close(i.hurry)
+					return
+				}
+			case <-done:
+				return
+			}
+		}
+	}()
+	return ctx, func() {
+		signal.Stop(i.signals)
+		close(done)
+		cancel(nil)
+	}
+}
+
+// heed takes signals, unless whoever started this process wants them ignored.
+func (i *interrupts) heed(list ...syscall.Signal) {
+	for _, sig := range list {
+		if !signal.Ignored(sig) {
+			signal.Notify(i.signals, sig)
+		}
+	}
+}
+
+// whileChanging sees to it that a change is not cut short: not by a terminal
+// that is closed, which counts as a request for the end, nor by a reader of
+// the output that has gone away. hurry is closed when all is to end at once.
+func whileChanging(ctx context.Context) (hurry <-chan struct{}) {
+	i, _ := ctx.Value(interruptsKey{}).(*interrupts)
+	if i == nil {
+		return nil
+	}
+	i.heed(syscall.SIGHUP)
+	// Ignored, it would be ignored by what we start as well.
+	signal.Notify(make(chan os.Signal, 1), syscall.SIGPIPE)
+	return i.hurry
+}
+
+// unhurried is a context whose work goes on after a second signal, too.
+func unhurried(ctx context.Context) context.Context {
+	return context.WithValue(ctx, interruptsKey{}, (*interrupts)(nil))
+}
+
+// sayInterrupted says at once that a signal has been seen: what is at hand may
+// take long. stop ends that.
+func (c *call) sayInterrupted(what string) (stop func()) {
+	said := make(chan struct{})
+	never := context.AfterFunc(c.ctx, func() {
+		defer close(said)
+		if sig := signalOf(c.ctx); sig != nil {
+			c.shared.mu.Lock()
+			defer c.shared.mu.Unlock()
+			fmt.Fprintf(c.Err, "%s: %s: %s; once more, and that is cut short, too\n", c.prog(), signalName(sig.sig), what)
+		}
+	})
+	return func() {
+		if !never() {
+			<-said
+		}
+	}
+}
+
+// untilEnded is an input that ends with a context: who waits for an answer must
+// not wait for it after a signal.
+type untilEnded struct {
+	ctx context.Context
+	r   io.Reader
+}
+
+// Read gives up waiting when the context ends; what is read then is lost.
+func (u untilEnded) Read(text []byte) (int, error) {
+	type answer struct {
+		n   int
+		err error
+	}
+	came := make(chan answer, 1)
+	buf := make([]byte, len(text))
+	go func() {
+		n, err := u.r.Read(buf)
+		came <- answer{n, err}
+	}()
+	select {
+	case a := <-came:
+		return copy(text, buf[:a.n]), a.err
+	case <-u.ctx.Done():
+		return 0, context.Cause(u.ctx)
+	}
+}
