@@ -3,6 +3,7 @@ package commands
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"go/ast"
 	"go/parser"
@@ -18,6 +19,7 @@ import (
 	"time"
 
 	gocmp "github.com/google/go-cmp/cmp"
+	"golang.org/x/sys/unix"
 
 	"lunguard/cluster"
 	"lunguard/commands/watchdog"
@@ -29,11 +31,14 @@ import (
 func (r *rig) logged(ctx context.Context, host string, argv ...string) (status int, text string, lines []string) {
 	r.t.Helper()
 	socket := filepath.Join(r.t.TempDir(), "log")
-	conn, err := net.ListenUnixgram("unixgram", &net.UnixAddr{Name: socket, Net: "unixgram"})
+	fd, err := unix.Socket(unix.AF_UNIX, unix.SOCK_DGRAM|unix.SOCK_CLOEXEC|unix.SOCK_NONBLOCK, 0)
 	if err != nil {
 		r.t.Fatal(err)
 	}
-	defer conn.Close()
+	defer unix.Close(fd)
+	if err := unix.Bind(fd, &unix.SockaddrUnix{Name: socket}); err != nil {
+		r.t.Fatal(err)
+	}
 	env := map[string]string{simVariable: filepath.Join(r.dir, host), configVariable: r.conf}
 	var out bytes.Buffer
 	status = Run(ctx, Streams{Out: &out, Err: &out, Syslog: socket}, func(name string) string { return env[name] }, argv)
@@ -41,12 +46,12 @@ func (r *rig) logged(ctx context.Context, host string, argv ...string) (status i
 	buf := make([]byte, 1<<16)
 	for {
 		// All was sent before Run returned.
-		if err := conn.SetReadDeadline(time.Now().Add(time.Millisecond)); err != nil {
-			r.t.Fatal(err)
-		}
-		n, err := conn.Read(buf)
-		if err != nil {
+		n, _, err := unix.Recvfrom(fd, buf, 0)
+		if errors.Is(err, unix.EAGAIN) {
 			return status, out.String(), lines
+		}
+		if err != nil {
+			r.t.Fatal(err)
 		}
 		m := form.FindStringSubmatch(string(buf[:n]))
 		if m == nil {
