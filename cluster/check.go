@@ -80,9 +80,13 @@ func (r *Run) Check(ctx context.Context) []Report {
 
 // look reads one LUN through each of its paths.
 func (t *target) look(ctx context.Context) Report {
-	rep := Report{LUN: t.Name, Paths: len(t.Paths)}
+	rep := Report{LUN: t.Name, Paths: t.expected()}
 	var failures []Finding
 	var errs []error
+	for _, p := range t.Unopened {
+		failures = append(failures, Finding{Kind: DeadPath, Path: p.Name, Err: p.Err})
+		errs = append(errs, p.Err)
+	}
 	for _, p := range t.Paths {
 		s, err := p.State(ctx)
 		if err != nil {
@@ -138,11 +142,13 @@ func (t *target) findings(caps *scsi.Capabilities) []Finding {
 	if len(leaving) > 0 {
 		add(LeavingKeys, leaving...)
 	}
-	perHost := slices.ContainsFunc(s.Registrations, func(r scsi.FullStatus) bool { return r.Key == key && r.AllTgtPort })
-	switch n := s.Count(key); {
-	case n > 0 && n < len(t.Paths) && !perHost:
+	perHost := slices.ContainsFunc(s.Registrations, func(r scsi.FullStatus) bool { return r.Key&^LeavingBit == key && r.AllTgtPort })
+	// A path that carries the mark is registered, too.
+	switch n := s.Count(key) + s.Count(Leaving(key)); {
+	case key == 0:
+	case n > 0 && n < t.expected() && !perHost:
 		add(PathsUnregistered, key)
-	case n > len(t.Paths):
+	case n > t.expected():
 		add(StaleNexus, key)
 	}
 	if t.run.Package.Type == Failover {

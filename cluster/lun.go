@@ -35,7 +35,18 @@ type LUN struct {
 	// WWID is the same on every node.
 	WWID  string
 	Paths []Nexus
+	// Unopened are further paths, which could not be opened.
+	Unopened []UnopenedPath
 }
+
+// UnopenedPath is a path that could not be opened, and why.
+type UnopenedPath struct {
+	Name string
+	Err  error
+}
+
+// expected is how many paths this host has.
+func (l *LUN) expected() int { return len(l.Paths) + len(l.Unopened) }
 
 const (
 	// reservationType is the type of every reservation made here: all may

@@ -14,6 +14,7 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"lunguard/cluster"
+	"lunguard/commands/picture"
 	"lunguard/scsi"
 	"lunguard/vg"
 )
@@ -67,6 +68,10 @@ type call struct {
 	status int
 	// hinted are the hints that have been given.
 	hinted map[string]bool
+	// said are the errors that have been reported, for the document, which is
+	// what --json prints at the end.
+	said     []picture.Problem
+	document document
 }
 
 // prog is the name that stands before messages.
@@ -81,7 +86,7 @@ func (c *call) printf(format string, args ...any) { fmt.Fprintf(c.Out, format, a
 
 // warn says something on the error stream that does not change the status.
 func (c *call) warn(format string, args ...any) {
-	fmt.Fprintf(c.Err, "%s: warning: %s\n", c.prog(), fmt.Sprintf(format, args...))
+	fmt.Fprintf(c.Err, "%s: warning: %s\n", c.prog(), picture.Printable(fmt.Sprintf(format, args...)))
 }
 
 // fail reports an error and raises the exit status to what it means.
@@ -99,13 +104,19 @@ func worse(a, b int) int {
 }
 
 // invoke parses the arguments and runs the applet.
-func (a *applet) invoke(ctx context.Context, s Streams, getenv func(string) string, args []string) int {
+func (a *applet) invoke(ctx context.Context, s Streams, getenv func(string) string, args []string) (status int) {
 	c := &call{Streams: s, ctx: ctx, applet: a, getenv: getenv, hinted: map[string]bool{}}
 	if a.main != nil {
 		return a.main(c, args)
 	}
 	flags := append([]cli.Flag{&cli.BoolFlag{Name: "help", Aliases: []string{"h"}}}, a.flags...)
+	begun := time.Now()
 	canon, err := canonical(args, options(flags))
+	if wantsJSON(canon) {
+		// The document alone goes to the standard output.
+		c.Out = s.Err
+		defer func() { status = c.answer(s.Out, begun) }()
+	}
 	switch {
 	case err != nil:
 	case slices.Contains(canon[:slices.Index(canon, "--")], "--help"):

@@ -26,18 +26,18 @@ func lunguard() *applet {
 		summary: "list and install the commands, make simulated arrays",
 		usage: `
 usage: lunguard APPLET [ARGUMENTS]
-       lunguard --list
+       lunguard --list [--json]
        lunguard --install DIR
        lunguard --version
        lunguard sim WORD [ARGUMENTS]
 
-  --list         list the applets
+  --list         list the applets; with --json for a program, see docs/json.md
   --install DIR  make a symbolic link in DIR for each applet
   --version      print the version
 
 exit status: 0 done; 1 failed`,
 		flags: []cli.Flag{
-			&cli.BoolFlag{Name: "list"}, &cli.StringFlag{Name: "install"}, &cli.BoolFlag{Name: "version"},
+			&cli.BoolFlag{Name: "list"}, &cli.StringFlag{Name: "install"}, &cli.BoolFlag{Name: "version"}, jsonFlag(),
 		},
 		run: runLunguard,
 	}
@@ -46,6 +46,13 @@ exit status: 0 done; 1 failed`,
 func runLunguard(c *call) error {
 	if ops := c.operands(); len(ops) > 0 {
 		return usagef("%q was not expected", ops[0])
+	}
+	if c.flags.Bool(jsonOption) {
+		if !c.flags.Bool("list") || c.flags.Bool("version") || c.flags.IsSet("install") {
+			return usagef("--json goes with --list")
+		}
+		c.document = newListDocument()
+		return nil
 	}
 	switch {
 	case c.flags.Bool("version"):
@@ -60,6 +67,26 @@ func runLunguard(c *call) error {
 		c.status = exitFailed
 	}
 	return nil
+}
+
+// listDocument is what lunguard --list --json prints.
+type listDocument struct {
+	envelope
+	Version string         `json:"version"`
+	Applets []listedApplet `json:"applets"`
+}
+
+type listedApplet struct {
+	Name    string `json:"name"`
+	Summary string `json:"summary"`
+}
+
+func newListDocument() *listDocument {
+	d := &listDocument{Version: version()}
+	for _, a := range applets() {
+		d.Applets = append(d.Applets, listedApplet{a.name, a.summary})
+	}
+	return d
 }
 
 func listApplets(w io.Writer) {

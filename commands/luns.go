@@ -70,6 +70,7 @@ func (o *opened) openDisk(ctx context.Context, host vg.Host, d *vg.Disk, warn fu
 		p, err := host.Open(name)
 		if err != nil {
 			errs = append(errs, err)
+			lun.Unopened = append(lun.Unopened, cluster.UnopenedPath{Name: name, Err: err})
 			continue
 		}
 		o.closers = append(o.closers, p)

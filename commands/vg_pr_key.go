@@ -8,6 +8,7 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"lunguard/cluster"
+	"lunguard/commands/picture"
 	"lunguard/scsi"
 	"lunguard/vg"
 )
@@ -17,7 +18,8 @@ func vgPrKey() *applet {
 		name:    "vg_pr_key",
 		summary: "show or copy the keys on the physical volumes of a volume group",
 		usage: `
-usage: vg_pr_key -g [-v] [-C FILE] [--timeout SECONDS] VG...
+usage: vg_pr_key -g [-v | --table | --json] [-C FILE] [--timeout SECONDS] VG...
+       vg_pr_key -g --watch[=SECONDS] [-C FILE] [--timeout SECONDS] VG...
        vg_pr_key -s [-v] [--dry-run] [-C FILE] [-n NODE] [--timeout SECONDS] VG...
 
   -g             show registered keys, reserved key and the node that reserved
@@ -25,6 +27,11 @@ usage: vg_pr_key -g [-v] [-C FILE] [--timeout SECONDS] VG...
                  volumes that have them to those that have none
   -v             with -g the vendor's form, else one line a volume: DEVICE KEYS
                  HOLDER NODE; with -s say what was copied
+  --table        with -g, volumes down, nodes across: how many paths of each node
+                 are registered on each volume, see pr_check; all paths are read
+  --watch[=S]    with -g, the table again and again, every 2 seconds or S
+  --color WHEN   auto (colours on a terminal, unless NO_COLOR is set), always, never
+  --json         with -g, for a program; docs/json.md has the fields
   --dry-run      with -s, print each command that would be sent, send none but reads
   -n NODE        with -s, which node this is (else $SG_NODE, the short host name)
   -C FILE        cluster config (else $LUNGUARD_CONF, /etc/lunguard/cluster.conf)
@@ -40,6 +47,7 @@ nodes, too`,
 		flags: []cli.Flag{
 			&cli.BoolFlag{Name: "get", Aliases: []string{"g"}}, &cli.BoolFlag{Name: "set", Aliases: []string{"s"}},
 			verboseFlag(), configFlag(), nodeFlag(), dryRunFlag(), timeoutFlag(), simFlag(),
+			&cli.BoolFlag{Name: "table"}, newWatchFlag(), colorFlag(), jsonFlag(),
 		},
 		run: runVgPrKey,
 	}
@@ -54,6 +62,10 @@ func runVgPrKey(c *call) error {
 	if len(groups) == 0 {
 		return usagef("a volume group is missing")
 	}
+	drawn, err := c.drawnGroups(set)
+	if err != nil {
+		return err
+	}
 	if set {
 		return copyGroups(c, groups)
 	}
@@ -64,6 +76,10 @@ func runVgPrKey(c *call) error {
 	host, err := c.host()
 	if err != nil {
 		return err
+	}
+	if drawn != nil {
+		drawn.conf, drawn.host, drawn.names = conf, host, groups
+		return drawn.run()
 	}
 	for _, g := range groups {
 		if err := showGroup(c, conf, host, g); err != nil {
@@ -80,21 +96,10 @@ func (c *call) unread(err error) {
 	c.status = worse(c.status, exitNode)
 }
 
-// showGroup prints the keys of every volume of one group. What cannot be read
-// is shown as unknown and reported.
-func showGroup(c *call, conf *cluster.Config, host vg.Host, name string) error {
-	o, err := c.openOptions()
-	if err != nil {
-		return err
-	}
-	defer o.Close()
-	group, err := host.Group(c.ctx, name)
-	if err != nil {
-		c.unread(err)
-		return nil
-	}
-	shown := make([]cluster.Status, len(group.Volumes))
-	var at []int
+// openGroup opens the volumes of a group. shown has one entry a volume, with an
+// error if it could not be opened; at says where each LUN of o belongs.
+func (c *call) openGroup(host vg.Host, group *vg.Group, o *opened) (shown []cluster.Status, at []int) {
+	shown = make([]cluster.Status, len(group.Volumes))
 	for i, dev := range group.Volumes {
 		shown[i].LUN = dev
 		d, err := host.Disk(dev)
@@ -109,6 +114,23 @@ func showGroup(c *call, conf *cluster.Config, host vg.Host, name string) error {
 		}
 		o.luns, at = append(o.luns, lun), append(at, i)
 	}
+	return shown, at
+}
+
+// showGroup prints the keys of every volume of one group. What cannot be read
+// is shown as unknown and reported.
+func showGroup(c *call, conf *cluster.Config, host vg.Host, name string) error {
+	o, err := c.openOptions()
+	if err != nil {
+		return err
+	}
+	defer o.Close()
+	group, err := host.Group(c.ctx, name)
+	if err != nil {
+		c.unread(err)
+		return nil
+	}
+	shown, at := c.openGroup(host, group, o)
 	run := &cluster.Run{Config: conf, LUNs: o.luns}
 	for i, s := range run.Show(c.ctx) {
 		shown[at[i]] = s
@@ -136,9 +158,9 @@ const (
 
 func wordsOf(conf *cluster.Config, s cluster.Status) keyWords {
 	if s.Err != nil || s.State == nil {
-		return keyWords{s.LUN, unknown, unknown, unknown}
+		return keyWords{picture.Printable(s.LUN), unknown, unknown, unknown}
 	}
-	w := keyWords{s.LUN, none, none, none}
+	w := keyWords{picture.Printable(s.LUN), none, none, none}
 	if keys := s.State.Keys(); len(keys) > 0 {
 		w.keys = keyList(keys)
 	}
