@@ -55,7 +55,7 @@ func (c *call) answer(w io.Writer, begun time.Time) int {
 	}
 	doc.seal(envelope{
 		Schema: schema, Command: c.applet.name, Time: begun.Format(time.RFC3339),
-		Status: c.status, Errors: slices.Concat([]picture.Problem{}, c.said),
+		Status: c.status, Errors: append([]picture.Problem{}, c.said...),
 	})
 	enc := json.NewEncoder(w)
 	enc.SetIndent("", "  ")
