@@ -16,7 +16,14 @@ var pageStyle string
 // page writes XHTML-compatible HTML. Package html/template would make the
 // binary larger and every start of every command slower; here all text goes
 // through one method.
-type page struct{ b bytes.Buffer }
+type page struct {
+	b      bytes.Buffer
+	escape *strings.Replacer
+}
+
+func newPage() *page {
+	return &page{escape: strings.NewReplacer("&", "&amp;", "<", "&lt;", ">", "&gt;", `"`, "&#34;", "'", "&#39;")}
+}
 
 // raw writes markup.
 func (p *page) raw(markup string) { p.b.WriteString(markup) }
@@ -24,7 +31,7 @@ func (p *page) raw(markup string) { p.b.WriteString(markup) }
 // text writes a text. Everything that means something to HTML, in text and in
 // quoted attributes, is escaped, and what is not printable becomes readable.
 func (p *page) text(s string) {
-	p.b.WriteString(strings.NewReplacer("&", "&amp;", "<", "&lt;", ">", "&gt;", `"`, "&#34;", "'", "&#39;").Replace(Printable(s)))
+	p.b.WriteString(p.escape.Replace(Printable(s)))
 }
 
 // open begins an element; pairs are names of attributes and their values.
@@ -114,7 +121,7 @@ func statuses() []string {
 // HTML writes the picture as one page that needs nothing else: no network, no
 // scripts.
 func (p *Picture) HTML(w io.Writer) error {
-	var out page
+	out := newPage()
 	out.raw("<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\"/>\n" +
 		"<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\"/>\n" +
 		"<meta name=\"color-scheme\" content=\"light dark\"/>\n" +

@@ -39,12 +39,12 @@ func (m *metric) number(value *int, labels ...string) {
 	}
 }
 
-// labelValue escapes a value of a label.
-func labelValue(s string) string {
-	return strings.NewReplacer(`\`, `\\`, `"`, `\"`, "\n", `\n`).Replace(Printable(s))
+// labelEscapes are those of the values of labels.
+func labelEscapes() *strings.Replacer {
+	return strings.NewReplacer(`\`, `\\`, `"`, `\"`, "\n", `\n`)
 }
 
-func (m *metric) write(b *bytes.Buffer) {
+func (m *metric) write(b *bytes.Buffer, escape *strings.Replacer) {
 	if len(m.samples) == 0 {
 		return
 	}
@@ -52,7 +52,7 @@ func (m *metric) write(b *bytes.Buffer) {
 	for _, s := range m.samples {
 		b.WriteString(m.name)
 		for i := 0; i < len(s.labels); i += 2 {
-			b.WriteString([]string{"{", ","}[min(i, 1)] + s.labels[i] + `="` + labelValue(s.labels[i+1]) + `"`)
+			b.WriteString([]string{"{", ","}[min(i, 1)] + s.labels[i] + `="` + escape.Replace(Printable(s.labels[i+1])) + `"`)
 		}
 		if len(s.labels) > 0 {
 			b.WriteByte('}')
@@ -125,8 +125,9 @@ func (p *Picture) Metrics(w io.Writer) error {
 		}
 	}
 	var b bytes.Buffer
+	escape := labelEscapes()
 	for _, m := range f.all() {
-		m.write(&b)
+		m.write(&b, escape)
 	}
 	_, err := b.WriteTo(w)
 	return err

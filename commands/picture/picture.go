@@ -160,6 +160,9 @@ func (p *Picture) tally() tally {
 	var t tally
 	for i := range p.Sections {
 		s := &p.Sections[i]
+		if s.whole != nil {
+			s = s.whole
+		}
 		if !s.Known {
 			t.lost++
 			t.groups = s.Type == ""

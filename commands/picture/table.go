@@ -23,9 +23,11 @@ type Style struct {
 	Marks  bool
 }
 
-// Widths below which a column is not made narrower.
+// Widths below which a column is not made narrower. The last one is given more
+// at the cost of the names, if that can be.
 const (
 	leastName  = 16
+	goodState  = 40
 	leastState = 24
 )
 
@@ -66,7 +68,7 @@ func (p *Picture) Table(w io.Writer, style Style) error {
 			b.WriteString(style.paint(bold, line) + "\n")
 		}
 		if s.whole != nil && len(s.whole.LUNs) > len(s.LUNs) {
-			style.lines(&b, plural(len(s.whole.LUNs)-len(s.LUNs), "LUN")+" well and unchanged, not shown")
+			style.lines(&b, plural(len(s.whole.LUNs)-len(s.LUNs), "LUN")+" without findings, unchanged, not shown")
 		}
 		if !s.Known {
 			style.trouble(&b, s.Trouble)
@@ -216,14 +218,13 @@ func (g *grid) fit() (room int, ok bool) {
 		}
 	}
 	fixed += between + len(g.margin(false))
-	least := min(state, leastState)
-	if over := fixed + name + least - g.style.Width; over > 0 {
-		if name-over < min(name, leastName) || !g.shortenNames(name-over) {
-			return 0, false
+	for _, least := range []int{min(state, goodState), min(state, leastState)} {
+		over := max(fixed+name+least-g.style.Width, 0)
+		if over == 0 || name-over >= leastName && g.shortenNames(name-over) {
+			return g.style.Width - fixed - name + over, true
 		}
-		name -= over
 	}
-	return g.style.Width - fixed - name, true
+	return 0, false
 }
 
 // shortenNames shortens all names, unless two would become the same.
@@ -343,7 +344,7 @@ func (m marks) legend(s Style) string {
 	return strings.Join(parts, "; ")
 }
 
-// Trim gives the picture without the LUNs that are well and did not change,
+// Trim gives the picture without the LUNs that have no findings and did not change,
 // for a screen that has no room for all. The table says how many there are.
 func (p *Picture) Trim(before *Picture) *Picture {
 	out := *p

@@ -82,13 +82,10 @@ func (t tally) lostWords() string {
 func (s *Section) title() string {
 	var kind string
 	if s.Type != "" {
-		kind = s.Type + ", "
+		kind = Printable(s.Type) + ", "
 	}
 	if !s.Known {
 		return Printable(s.Name) + ": " + kind + Unknown
-	}
-	if s.whole != nil {
-		s = s.whole
 	}
 	t := (&Picture{Sections: []Section{*s}}).tally()
 	return Printable(s.Name) + ": " + kind + t.summary(s.judged())
