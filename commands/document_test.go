@@ -120,6 +120,8 @@ package_name pkg2
 pv /dev/mapper/mpathc
 package_name gone
 pv /dev/nosuch
+package_name lost
+vg nosuch
 package_name down
 pv /dev/mapper/mpathd
 `

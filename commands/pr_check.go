@@ -2,6 +2,7 @@ package commands
 
 import (
 	"errors"
+	"fmt"
 	"slices"
 	"strings"
 	"time"
@@ -145,23 +146,10 @@ func (k *checker) look(c *call) (*picture.Picture, error) {
 		return nil, err
 	}
 	for _, pkg := range packages {
-		s := picture.Section{}
-		err := c.onPackage(k.conf, k.host, k.node, pkg, func(run *cluster.Run) error {
-			if c.flags.Bool("repair") {
-				if err := run.Repair(c.ctx); err != nil {
-					c.fail(err)
-				}
-			}
-			reports := run.Check(c.ctx)
-			s = packageSection(k.conf, pkg, k.node, reports)
-			c.judge(reports)
-			return nil
-		})
+		s, err := k.section(c, pkg)
 		if err != nil {
-			c.fail(err)
-		}
-		if !s.Known {
 			s = unopened(pkg.Name, string(pkg.Type), err)
+			c.fail(err)
 		}
 		p.Sections = append(p.Sections, s)
 	}
@@ -169,11 +157,57 @@ func (k *checker) look(c *call) (*picture.Picture, error) {
 	return p, nil
 }
 
+// section checks one package. LUNs that cannot be opened are unknown, and do
+// not keep the others from being looked at; but then nothing is repaired.
+func (k *checker) section(c *call, pkg *cluster.Package) (picture.Section, error) {
+	o, err := c.openOptions()
+	if err != nil {
+		return picture.Section{}, err
+	}
+	o.own = k.node.Key
+	devices, err := c.devicesOf(k.host, pkg)
+	if err != nil {
+		return picture.Section{}, err
+	}
+	reports, at := c.openEach(k.host, devices, o)
+	run := &cluster.Run{Config: k.conf, Package: pkg, Node: k.node, LUNs: o.luns}
+	c.follow(run, o)
+	if c.flags.Bool("repair") && len(at) == len(reports) {
+		if err := run.Repair(c.ctx); err != nil {
+			c.fail(err)
+		}
+	}
+	for i, rep := range run.Check(c.ctx) {
+		reports[at[i]] = rep
+	}
+	c.judge(reports, at)
+	if c.verbose() {
+		fmt.Fprintf(c.Out, "%s: %s, %s\n", pkg.Name, plural(len(o.luns), "LUN"), plural(int(o.sent.Load()), "SCSI command"))
+	}
+	s := packageSection(k.conf, pkg, k.node, reports)
+	for i := range s.LUNs {
+		if !slices.Contains(at, i) {
+			s.LUNs[i].Paths, s.LUNs[i].Working = nil, nil
+		}
+	}
+	if err := o.Close(); err != nil {
+		c.fail(err)
+	}
+	return s, nil
+}
+
 // judge raises the exit status by what was found: what is unknown outweighs
-// what is wrong.
-func (c *call) judge(reports []cluster.Report) {
-	for _, rep := range reports {
+// what is wrong. at are the LUNs that were opened; the errors of the others are
+// reported, and may mean that no node should try.
+func (c *call) judge(reports []cluster.Report, at []int) {
+	for i, rep := range reports {
 		switch {
+		case !slices.Contains(at, i):
+			if status := c.report(rep.Findings[0].Err); status == exitNode {
+				c.status = exitNode
+			} else {
+				c.status = worse(c.status, status)
+			}
 		case rep.Unknown():
 			c.status = exitNode
 		case len(rep.Findings) > 0 && c.status != exitNode:

@@ -96,10 +96,21 @@ func (c *call) unread(err error) {
 	c.status = worse(c.status, exitNode)
 }
 
-// openGroup opens the volumes of a group. shown has one entry a volume, with an
-// error if it could not be opened; at says where each LUN of o belongs.
-func (c *call) openGroup(host vg.Host, group *vg.Group, o *opened) (shown []cluster.Status, at []int) {
-	shown = make([]cluster.Status, len(group.Volumes))
+// showGroup prints the keys of every volume of one group. What cannot be read
+// is shown as unknown and reported.
+func showGroup(c *call, conf *cluster.Config, host vg.Host, name string) error {
+	o, err := c.openOptions()
+	if err != nil {
+		return err
+	}
+	defer o.Close()
+	group, err := host.Group(c.ctx, name)
+	if err != nil {
+		c.unread(err)
+		return nil
+	}
+	shown := make([]cluster.Status, len(group.Volumes))
+	var at []int
 	for i, dev := range group.Volumes {
 		shown[i].LUN = dev
 		d, err := host.Disk(dev)
@@ -114,23 +125,6 @@ func (c *call) openGroup(host vg.Host, group *vg.Group, o *opened) (shown []clus
 		}
 		o.luns, at = append(o.luns, lun), append(at, i)
 	}
-	return shown, at
-}
-
-// showGroup prints the keys of every volume of one group. What cannot be read
-// is shown as unknown and reported.
-func showGroup(c *call, conf *cluster.Config, host vg.Host, name string) error {
-	o, err := c.openOptions()
-	if err != nil {
-		return err
-	}
-	defer o.Close()
-	group, err := host.Group(c.ctx, name)
-	if err != nil {
-		c.unread(err)
-		return nil
-	}
-	shown, at := c.openGroup(host, group, o)
 	run := &cluster.Run{Config: conf, LUNs: o.luns}
 	for i, s := range run.Show(c.ctx) {
 		shown[at[i]] = s

@@ -94,14 +94,8 @@ func (d *drawnGroups) section(c *call, own cluster.Node, name string) (picture.S
 		c.unread(err)
 		return unopened(name, "", err), nil
 	}
-	shown, at := c.openGroup(d.host, group, o)
+	reports, at := c.openEach(d.host, group.Volumes, o)
 	run := &cluster.Run{Config: d.conf, Package: d.owner(group.Name), Node: own, LUNs: o.luns}
-	reports := make([]cluster.Report, len(shown))
-	for i, s := range shown {
-		if s.Err != nil {
-			reports[i] = cluster.Report{LUN: s.LUN, Findings: []cluster.Finding{{Kind: cluster.Unreadable, Err: s.Err}}}
-		}
-	}
 	for i, rep := range run.Check(c.ctx) {
 		reports[at[i]] = rep
 	}

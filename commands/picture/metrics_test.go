@@ -3,10 +3,14 @@ package picture
 import (
 	"bytes"
 	"fmt"
+	"os"
+	"path/filepath"
 	"regexp"
 	"strconv"
 	"strings"
 	"testing"
+
+	"github.com/google/go-cmp/cmp"
 )
 
 // exposition is a parsed text of metrics: values by name and labels.
@@ -179,5 +183,36 @@ func TestParseExposition(t *testing.T) {
 		if _, err := parseExposition(bad); err == nil {
 			t.Errorf("%q was taken", bad)
 		}
+	}
+}
+
+// The alert rules name metrics that there are, and the manual page has all.
+func TestMetricNames(t *testing.T) {
+	names := map[string]bool{}
+	for _, m := range newFamilies().all() {
+		names[m.name] = true
+	}
+	read := func(path string) string {
+		text, err := os.ReadFile(filepath.Join("../..", path))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return string(text)
+	}
+	word := regexp.MustCompile(`lunguard_[a-z_]+`)
+	for _, name := range word.FindAllString(read("dist/prometheus/lunguard.rules.yml"), -1) {
+		if !names[name] {
+			t.Errorf("the alert rules name %s, which there is not", name)
+		}
+	}
+	page := map[string]bool{}
+	for _, name := range word.FindAllString(read("man/pr_check.8"), -1) {
+		page[name] = true
+	}
+	if diff := cmp.Diff(names, page); diff != "" {
+		t.Errorf("man/pr_check.8 (-there are +described):\n%s", diff)
+	}
+	if unit := read("dist/systemd/lunguard-check.service"); !strings.Contains(unit, "\nExecStart=/usr/local/bin/pr_check --prometheus /var/lib/prometheus/node-exporter/lunguard.prom\n") {
+		t.Error("the unit does not write the metrics")
 	}
 }
