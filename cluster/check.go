@@ -82,11 +82,12 @@ func (r *Run) Check(ctx context.Context) []Report {
 
 // look reads one LUN through each of its paths.
 func (t *target) look(ctx context.Context) Report {
-	rep := Report{LUN: t.Name, Paths: len(t.Paths) + len(t.Shut)}
+	rep := Report{LUN: t.Name, Paths: t.expected()}
 	var failures []Finding
 	var errs []error
-	for _, p := range t.Shut {
+	for _, p := range t.Unopened {
 		failures = append(failures, Finding{Kind: DeadPath, Path: p.Name, Err: p.Err})
+		errs = append(errs, p.Err)
 	}
 	for _, p := range t.Paths {
 		s, err := p.State(ctx)
@@ -159,8 +160,8 @@ func (t *target) findings(caps *scsi.Capabilities) []Finding {
 // enough is known of each, else their numbers.
 func (t *target) pathFindings() []Finding {
 	key := t.run.Node.Key
-	own := t.own()
-	if len(own) == 0 {
+	own := t.present()
+	if len(own) == 0 || key == 0 {
 		return nil
 	}
 	keys := []scsi.Key{key}
@@ -181,11 +182,11 @@ func (t *target) pathFindings() []Finding {
 
 // countFindings compares numbers only.
 func (t *target) countFindings(n int, keys []scsi.Key) []Finding {
-	perHost := slices.ContainsFunc(t.own(), func(r scsi.FullStatus) bool { return r.AllTgtPort })
+	perHost := slices.ContainsFunc(t.present(), func(r scsi.FullStatus) bool { return r.AllTgtPort })
 	switch {
-	case n < len(t.Paths) && !perHost:
+	case n < t.expected() && !perHost:
 		return []Finding{{Kind: PathsUnregistered, Keys: keys}}
-	case n > len(t.Paths)+len(t.Shut):
+	case n > t.expected():
 		return []Finding{{Kind: StaleNexus, Keys: keys}}
 	}
 	return nil

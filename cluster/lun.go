@@ -37,18 +37,20 @@ type LUN struct {
 	// WWID is the same on every node.
 	WWID  string
 	Paths []Nexus
-	// Shut are paths that could not be opened. No command goes through them, but
-	// they are there, may be registered, and may come back.
-	Shut []ShutPath
+	// Unopened are further paths, which could not be opened. No command goes
+	// through them, but they may be registered, and may come back.
+	Unopened []UnopenedPath
 }
 
-// ShutPath is a path that could not be opened.
-type ShutPath struct {
+// UnopenedPath is a path that could not be opened, and why.
+type UnopenedPath struct {
 	Name     string
 	Identity scsi.Identity
-	// Err tells why.
-	Err error
+	Err      error
 }
+
+// expected is how many paths this host has.
+func (l *LUN) expected() int { return len(l.Paths) + len(l.Unopened) }
 
 const (
 	// reservationType is the type of every reservation made here: all may

@@ -41,6 +41,18 @@ func (t *target) own() []scsi.FullStatus {
 	return list
 }
 
+// present are all registrations of this node: a path that carries the mark of a
+// halt is registered, too.
+func (t *target) present() []scsi.FullStatus {
+	var list []scsi.FullStatus
+	for _, r := range t.state.Registrations {
+		if r.Key&^LeavingBit == t.run.Node.Key {
+			list = append(list, r)
+		}
+	}
+	return list
+}
+
 // past are those of them that were made through none of the initiator ports
 // that this host reaches the LUN by now. If too little is known of any path
 // there are none.
@@ -50,7 +62,7 @@ func (t *target) past() []scsi.FullStatus { return slices.DeleteFunc(t.own(), t.
 // host's initiator ports.
 func (t *target) isPresent(r scsi.FullStatus) bool {
 	return slices.ContainsFunc(t.Paths, func(p Nexus) bool { return t.identity(p).LikensInitiator(r) != scsi.Unlike }) ||
-		slices.ContainsFunc(t.Shut, func(p ShutPath) bool { return p.Identity.LikensInitiator(r) != scsi.Unlike })
+		slices.ContainsFunc(t.Unopened, func(p UnopenedPath) bool { return p.Identity.LikensInitiator(r) != scsi.Unlike })
 }
 
 // haunted reports whether registrations of the past are to be removed: this

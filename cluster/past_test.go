@@ -89,14 +89,14 @@ func TestStartAfterRelogin(t *testing.T) {
 
 // A path that cannot be opened is told of, and its registration is not taken for
 // one of the past: a start leaves it.
-func TestShutPath(t *testing.T) {
+func TestUnopenedPath(t *testing.T) {
 	w := newWorld(t, 1, 2, simlun.Quirks{})
 	w.start("A")
 	shut := func() *Run {
 		run := w.run("A")
 		lun := *run.LUNs[0]
 		p := lun.Paths[1]
-		lun.Paths, lun.Shut = lun.Paths[:1], []ShutPath{{Name: p.Name(), Identity: p.Identity(), Err: scsi.ErrTransport}}
+		lun.Paths, lun.Unopened = lun.Paths[:1], []UnopenedPath{{Name: p.Name(), Identity: p.Identity(), Err: scsi.ErrTransport}}
 		run.LUNs[0] = &lun
 		return run
 	}

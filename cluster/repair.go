@@ -178,7 +178,7 @@ func (t *target) readmit(ctx context.Context) ([]Nexus, error) {
 	key := t.run.Node.Key
 	var missing []Nexus
 	for _, p := range slices.Clone(t.usable) {
-		if t.likeness(p, t.own()) == scsi.Alike {
+		if t.likeness(p, t.present()) == scsi.Alike {
 			continue
 		}
 		err := t.outFrom(p, Event{Action: Readmitted, Key: key}, func() error { return p.Register(ctx, 0, key, t.aptpl) })

@@ -14,6 +14,7 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"lunguard/cluster"
+	"lunguard/commands/picture"
 	"lunguard/scsi"
 	"lunguard/vg"
 )
@@ -74,6 +75,10 @@ type call struct {
 	// hinted are the hints that have been given.
 	hinted map[string]bool
 	shared *shared
+	// said are the errors that have been reported, for the document, which is
+	// what --json prints at the end.
+	said     []picture.Problem
+	document document
 }
 
 // prog is the name that stands before messages.
@@ -88,7 +93,7 @@ func (c *call) printf(format string, args ...any) { fmt.Fprintf(c.Out, format, a
 
 // warn says something on the error stream that does not change the status.
 func (c *call) warn(format string, args ...any) {
-	fmt.Fprintf(c.Err, "%s: warning: %s\n", c.prog(), fmt.Sprintf(format, args...))
+	fmt.Fprintf(c.Err, "%s: warning: %s\n", c.prog(), picture.Printable(fmt.Sprintf(format, args...)))
 }
 
 // fail reports an error and raises the exit status to what it means.
@@ -116,7 +121,13 @@ func (a *applet) invoke(ctx context.Context, s Streams, getenv func(string) stri
 		c.In = untilEnded{ctx, s.In}
 	}
 	flags := append([]cli.Flag{&cli.BoolFlag{Name: "help", Aliases: []string{"h"}}}, a.flags...)
+	begun := time.Now()
 	canon, err := canonical(args, options(flags))
+	document := wantsJSON(canon)
+	if document {
+		// The document alone goes to the standard output.
+		c.Out = s.Err
+	}
 	switch {
 	case err != nil:
 	case slices.Contains(canon[:slices.Index(canon, "--")], "--help"):
@@ -129,6 +140,9 @@ func (a *applet) invoke(ctx context.Context, s Streams, getenv func(string) stri
 		c.fail(err)
 	}
 	c.shared.rec.close()
+	if document {
+		c.answer(s.Out, begun)
+	}
 	return c.ended()
 }
 
@@ -168,8 +182,7 @@ func (c *call) prepared(run func(*call) error) (err error) {
 	if c.shared.rec, err = c.openRecorder(); err != nil {
 		return err
 	}
-	err = run(c)
-	return errors.Join(err, c.printPlans(err))
+	return run(c)
 }
 
 // Flags that several applets have.

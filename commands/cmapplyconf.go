@@ -75,6 +75,9 @@ type application struct {
 	node  cluster.Node
 	// up are the packages that this node has up.
 	up []*cluster.Package
+	// mode is that of the cluster, looked has those of the packages.
+	mode   cluster.PRMode
+	looked []lookedAtPackage
 	// sound says that no fault was found.
 	sound bool
 	// drafted is a file that has the new config, for scripts that look at it
@@ -240,8 +243,9 @@ func (c *call) checkConfig() (*application, error) {
 		}
 		modes = append(modes, mode)
 	}
+	a.mode = cluster.ClusterPRMode(m.Config, modes)
 	if c.verbose() {
-		c.printf("cluster_pr_mode=%s\n", cluster.ClusterPRMode(m.Config, modes))
+		c.printf("cluster_pr_mode=%s\n", a.mode)
 	}
 	a.sound = c.status == exitOK
 	return a, nil
@@ -275,7 +279,11 @@ func (c *call) packageFiles() ([]string, error) {
 // they have no foreign keys. It tells the package's PR mode.
 func (c *call) checkLUNs(a *application, pkg *cluster.Package) (mode cluster.PRMode, err error) {
 	mode = cluster.PRUnknown
+	var luns *int
+	defer func() { a.looked = append(a.looked, lookedAtPackage{pkg.Name, mode, luns}) }()
 	err = c.withPackage(a.merge.Config, a.host, a.node, pkg, func(run *cluster.Run, _ *opened) error {
+		n := len(run.LUNs)
+		luns = &n
 		mode = run.PRMode(c.ctx)
 		if c.verbose() {
 			c.printf("Package %s: %s, pkg_pr_mode=%s\n", pkg.Name, plural(len(run.LUNs), "LUN"), mode)

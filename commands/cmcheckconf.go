@@ -20,20 +20,22 @@ func cmCheckConf() *applet {
 		name:    "cmcheckconf",
 		summary: "check cluster and package files",
 		usage: `
-usage: cmcheckconf [-v] [-C FILE] [-P FILE]... [-p FILE] [-n NODE]
+usage: cmcheckconf [-v] [--json] [-C FILE] [-P FILE]... [-p FILE] [-n NODE]
 
 Checks the files together with the config that they would go into, and this
 node's LUNs. Changes nothing.
 ` + applyOptions + `
+  --json         the outcome for a program, see docs/json.md
 
 exit status: 0 no fault; 1 faults, foreign keys; 2 a device cannot be read`,
-		flags: applyFlags(),
+		flags: applyFlags(jsonFlag()),
 		run: func(c *call) error {
 			a, err := c.checkConfig()
 			if err != nil {
 				return err
 			}
-			if !a.sound {
+			c.document = newConfDocument(a)
+			if !a.sound || c.flags.Bool(jsonOption) {
 				return nil
 			}
 			c.printf("Verification completed with no errors found.\n")
@@ -43,6 +45,32 @@ exit status: 0 no fault; 1 faults, foreign keys; 2 a device cannot be read`,
 			return nil
 		},
 	}
+}
+
+// confDocument is what cmcheckconf --json prints.
+type confDocument struct {
+	envelope
+	Config string `json:"config"`
+	Node   string `json:"local_node"`
+	// Sound says that there is no fault, Changed that cmapplyconf would write
+	// something.
+	Sound    bool              `json:"sound"`
+	Changed  bool              `json:"changed"`
+	Mode     cluster.PRMode    `json:"cluster_pr_mode"`
+	Packages []lookedAtPackage `json:"packages"`
+}
+
+// lookedAtPackage is a package of which this node's LUNs were looked at.
+type lookedAtPackage struct {
+	Package string         `json:"package"`
+	Mode    cluster.PRMode `json:"pkg_pr_mode"`
+	// LUNs is nil if they could not be found and opened.
+	LUNs *int `json:"luns"`
+}
+
+func newConfDocument(a *application) *confDocument {
+	return &confDocument{Config: a.merge.Config.Path, Node: a.node.Name, Sound: a.sound, Changed: a.merge.Changed(),
+		Mode: a.mode, Packages: append([]lookedAtPackage{}, a.looked...)}
 }
 
 // unsupportedError says that a package asks for what no command here does.

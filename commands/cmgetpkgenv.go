@@ -16,7 +16,7 @@ func cmGetPkgEnv() *applet {
 		name:    "cmgetpkgenv",
 		summary: "print a package's parameters for a shell",
 		usage: `
-usage: cmgetpkgenv [-C FILE] [-n NODE] [--timeout SECONDS] [--sim DIR] [PACKAGE]
+usage: cmgetpkgenv [--json] [-C FILE] [-n NODE] [--timeout SECONDS] [--sim DIR] [PACKAGE]
 
 Prints PKG_PR_MODE="pr_enabled", whether the package's LUNs can be reserved, and
 every parameter of the package as assignments that a shell can read:
@@ -28,6 +28,7 @@ repeated, such as vg, is SG_VG (the first), SG_VG_COUNT, SG_VG_0, SG_VG_1, ...
 and in a shell that has arrays also the array SG_VG.
 Without PACKAGE it is SG_PACKAGE.
 
+  --json         the same for a program, see docs/json.md
   -C FILE        the cluster config
   -n NODE        act as this node (SG_NODE, else the host name)
   --timeout S    seconds for one command to a device with all its retries (60)
@@ -37,7 +38,7 @@ Without PACKAGE it is SG_PACKAGE.
 
 exit status: 0 printed; 1 error in the command line or config; 2 printed, but
 whether the LUNs can be reserved is unknown (pr_unknown)`,
-		flags: []cli.Flag{configFlag(), nodeFlag(), timeoutFlag(), simFlag(), noLVMFlag(), scanFlag()},
+		flags: []cli.Flag{configFlag(), nodeFlag(), timeoutFlag(), simFlag(), noLVMFlag(), scanFlag(), jsonFlag()},
 		run:   runPkgEnv,
 	}
 }
@@ -72,11 +73,40 @@ func runPkgEnv(c *call) error {
 			c.status = exitNode
 		}
 	}
+	env := packageEnv(node, pkg, mode)
+	if c.flags.Bool(jsonOption) {
+		c.document = newEnvDocument(pkg, node, mode, env)
+		return nil
+	}
 	w := bufio.NewWriter(c.Out)
-	for _, line := range packageEnv(node, pkg, mode).lines() {
+	for _, line := range env.lines() {
 		fmt.Fprintln(w, line)
 	}
 	return w.Flush()
+}
+
+// envDocument is what cmgetpkgenv --json prints.
+type envDocument struct {
+	envelope
+	Package string `json:"package"`
+	Node    string `json:"local_node"`
+	// Known is false for pr_unknown.
+	Known     bool                `json:"known"`
+	Mode      cluster.PRMode      `json:"pkg_pr_mode"`
+	Variables map[string]string   `json:"variables"`
+	Arrays    map[string][]string `json:"arrays"`
+}
+
+func newEnvDocument(pkg *cluster.Package, node cluster.Node, mode cluster.PRMode, env *shellEnv) *envDocument {
+	d := &envDocument{Package: pkg.Name, Node: node.Name, Known: mode != cluster.PRUnknown, Mode: mode,
+		Variables: map[string]string{}, Arrays: map[string][]string{}}
+	for _, v := range env.variables {
+		d.Variables[v.name] = v.value
+	}
+	for _, a := range env.arrays {
+		d.Arrays[a.name] = a.values
+	}
+	return d
 }
 
 // unknownModeError says that the devices do not tell whether they can be

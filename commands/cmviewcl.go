@@ -27,7 +27,7 @@ Nothing is changed.
   -v, --verbose  show the parameters of the config, too
   -f line        one attribute a line, for scripts: [TYPE:NAME|]...ATTRIBUTE=VALUE
   -f table       for people; this is the default
-  --json         the attributes as a tree
+  --json         the attributes as a tree, see docs/json.md
   -l LEVEL       show the cluster, the nodes or the packages alone
   -s config      show what the config says; no device is opened
   -c CLUSTER     the cluster, which must be that of the config
@@ -54,7 +54,7 @@ exit status: 0 shown, whatever it is; 1 error in the command line or config;
 			&cli.StringSliceFlag{Name: "node", Aliases: []string{"n"}},
 			&cli.StringSliceFlag{Name: "package", Aliases: []string{"p"}},
 			&cli.StringSliceFlag{Name: "site", Aliases: []string{"S"}},
-			&cli.BoolFlag{Name: "json"},
+			jsonFlag(),
 			configFlag(), timeoutFlag(), simFlag(), noLVMFlag(), scanFlag(),
 		},
 		run: runView,
@@ -137,9 +137,9 @@ func (c *call) viewRequest() (*viewRequest, error) {
 		r.operand, r.packages = ops[0], append(r.packages, ops[0])
 	}
 	switch {
-	case c.flags.Bool("json") && r.format != "":
+	case c.flags.Bool(jsonOption) && r.format != "":
 		return nil, usagef("--json and -f exclude each other")
-	case c.flags.Bool("json"):
+	case c.flags.Bool(jsonOption):
 		r.format = formatJSON
 	case r.format == "":
 		r.format = formatTable

@@ -2,7 +2,6 @@ package commands
 
 import (
 	"bufio"
-	"encoding/json"
 	"fmt"
 	"io"
 	"slices"
@@ -27,12 +26,7 @@ func (c *call) printView(req *viewRequest, p *portrait) error {
 	case formatLine:
 		shown.lines(w, req)
 	case formatJSON:
-		enc := json.NewEncoder(w)
-		enc.SetIndent("", "  ")
-		enc.SetEscapeHTML(false)
-		if err := enc.Encode(shown.tree()); err != nil {
-			return err
-		}
+		c.document = tree(shown.tree())
 	default:
 		t := viewTable{w: w, verbose: req.verbose}
 		t.print(shown)

@@ -153,6 +153,12 @@ func TestViewTree(t *testing.T) {
 	if err := json.Unmarshal([]byte(mustRun(t, env, "cmviewcl", "-v", "--json")), &tree); err != nil {
 		t.Fatal(err)
 	}
+	for _, name := range []string{"schema", "command", "time", "exit_status", "errors"} {
+		if _, ok := tree[name]; !ok {
+			t.Errorf("the tree has no %s", name)
+		}
+		delete(tree, name)
+	}
 	var lines []string
 	var walk func(prefix string, o map[string]any)
 	walk = func(prefix string, o map[string]any) {

@@ -14,6 +14,9 @@ type option struct {
 	// a long one.
 	names []string
 	value bool
+	// alone is the value of an option that may stand without one, which else
+	// is glued on with =.
+	alone string
 	// extra says that an abbreviation means another option first.
 	extra bool
 }
@@ -26,6 +29,9 @@ func options(flags []cli.Flag) []option {
 		list[i] = option{names: f.Names(), value: ok && doc.TakesValue()}
 		if e, ok := f.(interface{ Extra() bool }); ok {
 			list[i].extra = e.Extra()
+		}
+		if o, ok := f.(interface{ Alone() string }); ok {
+			list[i].alone = o.Alone()
 		}
 	}
 	return list
@@ -111,6 +117,8 @@ func (g *getopt) long(text string) error {
 		return err
 	case glued && !opt.value:
 		return usagef("option '--%s' doesn't allow an argument", name)
+	case opt.alone != "" && !glued:
+		value, glued = opt.alone, true
 	case opt.value && !glued:
 		if value, glued = g.next(); !glued {
 			return usagef("option '--%s' requires an argument", name)

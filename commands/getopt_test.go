@@ -19,6 +19,7 @@ func testOptions() []option {
 		{names: []string{"config", "C"}, value: true},
 		{names: []string{"colour", "color"}, value: true},
 		{names: []string{"dry-run"}},
+		{names: []string{"watch"}, value: true, alone: "2"},
 	}
 }
 
@@ -52,6 +53,10 @@ func TestCanonical(t *testing.T) {
 		"end of options twice":      {"-- -- -v", "-- -- -v"},
 		"end behind operands":       {"a -- -v", "-- a -v"},
 		"one dash is an operand":    {"- -v -", "--verbose -- - -"},
+		"value that may be missing": {"--watch 5", "--watch=2 -- 5"},
+		"value that is not missing": {"--watch=5", "--watch=5 --"},
+		"value that is empty":       {"--watch= a", "--watch= -- a"},
+		"prefix without its value":  {"--wat -v", "--watch=2 --verbose --"},
 		"repeated":                  {"-k1 -k 2", "--key=1 --key=2 --"},
 	}
 	for name, c := range cases {
@@ -77,7 +82,7 @@ func TestCanonicalErrors(t *testing.T) {
 
 		"capital as a name":     {"--C=1", "unrecognized option '--C=1'"},
 		"ambiguous":             {"--ver", "option '--ver' is ambiguous; possibilities: '--verbose' '--version'"},
-		"no name":               {"--=1", "option '--=1' is ambiguous; possibilities: '--help' '--verbose' '--version' '--key' '--config' '--colour' '--color' '--dry-run'"},
+		"no name":               {"--=1", "option '--=1' is ambiguous; possibilities: '--help' '--verbose' '--version' '--key' '--config' '--colour' '--color' '--dry-run' '--watch'"},
 		"value not wanted":      {"--verbose=1", "option '--verbose' doesn't allow an argument"},
 		"value missing, letter": {"a -k", "option requires an argument -- 'k'"},
 		"value missing, name":   {"a --key", "option '--key' requires an argument"},

@@ -27,12 +27,12 @@ func lunguard() *applet {
 		summary: "list and install the commands, make simulated arrays",
 		usage: `
 usage: lunguard APPLET [ARGUMENTS]
-       lunguard --list
+       lunguard --list [--json]
        lunguard --install DIR [--only APPLET,...]
        lunguard --version
        lunguard sim WORD [ARGUMENTS]
 
-  --list         list the applets
+  --list         list the applets; with --json for a program, see docs/json.md
   --install DIR  make a symbolic link in DIR for each applet; what is there and
                  is no such link is left alone, and exit status 1 says so
   --only A,...   make links for these alone
@@ -40,7 +40,7 @@ usage: lunguard APPLET [ARGUMENTS]
 
 exit status: 0 done; 1 failed`,
 		flags: []cli.Flag{
-			&cli.BoolFlag{Name: "list"}, &cli.StringFlag{Name: "install"}, &cli.StringFlag{Name: "only"}, &cli.BoolFlag{Name: "version"},
+			&cli.BoolFlag{Name: "list"}, &cli.StringFlag{Name: "install"}, &cli.StringFlag{Name: "only"}, &cli.BoolFlag{Name: "version"}, jsonFlag(),
 		},
 		run: runLunguard,
 	}
@@ -52,6 +52,13 @@ func runLunguard(c *call) error {
 	}
 	if c.flags.IsSet("only") && !c.flags.IsSet("install") {
 		return usagef("--only goes with --install")
+	}
+	if c.flags.Bool(jsonOption) {
+		if !c.flags.Bool("list") || c.flags.Bool("version") || c.flags.IsSet("install") {
+			return usagef("--json goes with --list")
+		}
+		c.document = newListDocument()
+		return nil
 	}
 	switch {
 	case c.flags.Bool("version"):
@@ -66,6 +73,26 @@ func runLunguard(c *call) error {
 		c.status = exitFailed
 	}
 	return nil
+}
+
+// listDocument is what lunguard --list --json prints.
+type listDocument struct {
+	envelope
+	Version string         `json:"version"`
+	Applets []listedApplet `json:"applets"`
+}
+
+type listedApplet struct {
+	Name    string `json:"name"`
+	Summary string `json:"summary"`
+}
+
+func newListDocument() *listDocument {
+	d := &listDocument{Version: version()}
+	for _, a := range applets() {
+		d.Applets = append(d.Applets, listedApplet{a.name, a.summary})
+	}
+	return d
 }
 
 func listApplets(w io.Writer) {

@@ -101,13 +101,13 @@ func (o *opened) openDisk(ctx context.Context, host vg.Host, d *vg.Disk, warn fu
 	for _, name := range d.Gone {
 		err := &vg.DeviceError{Device: name, Err: vg.ErrGone}
 		errs = append(errs, err)
-		lun.Shut = append(lun.Shut, cluster.ShutPath{Name: name, Err: err})
+		lun.Unopened = append(lun.Unopened, cluster.UnopenedPath{Name: name, Err: err})
 	}
 	for _, name := range d.Paths {
 		p, err := host.Open(name)
 		if err != nil {
 			errs = append(errs, err)
-			lun.Shut = append(lun.Shut, cluster.ShutPath{Name: name, Identity: host.Identity(name), Err: err})
+			lun.Unopened = append(lun.Unopened, cluster.UnopenedPath{Name: name, Identity: host.Identity(name), Err: err})
 			continue
 		}
 		o.closers = append(o.closers, p)
@@ -135,21 +135,33 @@ func (o *opened) openDisk(ctx context.Context, host vg.Host, d *vg.Disk, warn fu
 	for _, err := range errs {
 		warn(err)
 	}
-	o.shadows[lun] = shadow
+	if o.rehearse {
+		o.shadows[lun] = shadow
+	}
 	return lun, nil
+}
+
+// devicesOf are the volumes of a package: those of its groups and those outside
+// any group.
+func (c *call) devicesOf(host vg.Host, pkg *cluster.Package) ([]string, error) {
+	devices := append([]string(nil), pkg.Volumes...)
+	for _, g := range pkg.Groups {
+		group, err := host.Group(c.ctx, g)
+		if err != nil {
+			return nil, err
+		}
+		devices = append(devices, group.Volumes...)
+	}
+	return devices, nil
 }
 
 // openPackage opens the LUNs of a package: those of its groups and those
 // outside any group. Volumes that lie on one disk are one LUN. Nothing stays
 // open after an error.
 func (c *call) openPackage(host vg.Host, pkg *cluster.Package, o *opened) error {
-	devices := append([]string(nil), pkg.Volumes...)
-	for _, g := range pkg.Groups {
-		group, err := host.Group(c.ctx, g)
-		if err != nil {
-			return err
-		}
-		devices = append(devices, group.Volumes...)
+	devices, err := c.devicesOf(host, pkg)
+	if err != nil {
+		return err
 	}
 	disks, err := findDisks(host, devices)
 	if err != nil {
@@ -165,6 +177,35 @@ func (c *call) openPackage(host vg.Host, pkg *cluster.Package, o *opened) error 
 		o.luns = append(o.luns, lun)
 	}
 	return errors.Join(errs...)
+}
+
+// openEach opens those LUNs of the volumes that can be opened, once each. Of
+// the reports, one for each LUN in order, those of the others have the error;
+// at says where each LUN of o belongs.
+func (c *call) openEach(host vg.Host, devices []string, o *opened) (reports []cluster.Report, at []int) {
+	seen := map[string]bool{}
+	lost := func(dev string, err error) {
+		reports = append(reports, cluster.Report{LUN: dev, Findings: []cluster.Finding{{Kind: cluster.Unreadable, Err: err}}})
+	}
+	for _, dev := range devices {
+		d, err := host.Disk(dev)
+		if err != nil {
+			lost(dev, err)
+			continue
+		}
+		if seen[d.Paths[0]] {
+			continue
+		}
+		seen[d.Paths[0]] = true
+		lun, err := o.openDisk(c.ctx, host, d, c.warnErr)
+		if err != nil {
+			lost(d.Device, err)
+			continue
+		}
+		o.luns, at = append(o.luns, lun), append(at, len(reports))
+		reports = append(reports, cluster.Report{LUN: d.Device})
+	}
+	return reports, at
 }
 
 // findDisks finds the disk under each device, once each, named by the first

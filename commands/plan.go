@@ -2,12 +2,9 @@ package commands
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"slices"
 	"strings"
-
-	"github.com/urfave/cli/v2"
 
 	"lunguard/cluster"
 	"lunguard/scsi"
@@ -60,8 +57,6 @@ type plannedCommand struct {
 	Heir   string         `json:"heir,omitempty"`
 	Text   string         `json:"text"`
 }
-
-func jsonFlag() cli.Flag { return &cli.BoolFlag{Name: "json"} }
 
 // rehearse runs a protocol on copies of the LUNs and shows what it did to them.
 func (c *call) rehearse(run *cluster.Run, o *opened, t task, protocol func(context.Context) error) error {
@@ -249,28 +244,6 @@ func keysWords(conf *cluster.Config, keys []scsi.Key) string {
 		}
 	}
 	return strings.Join(list, ", ")
-}
-
-// takePlans are the plans so far, for the one document of a call.
-func (c *call) takePlans() []*plan {
-	list := c.shared.plans
-	c.shared.plans = nil
-	return list
-}
-
-// printPlans ends a call whose plans are for programs. There is a document even
-// if nothing would be done, but none after an error that came before any plan.
-func (c *call) printPlans(err error) error {
-	list := c.takePlans()
-	if list == nil {
-		if err != nil || c.status != exitOK || !c.applet.planJSON || !c.flags.Bool("json") {
-			return nil
-		}
-		list = []*plan{}
-	}
-	enc := json.NewEncoder(c.Out)
-	enc.SetIndent("", "  ")
-	return enc.Encode(map[string]any{"plans": list})
 }
 
 // planOnly refuses --json where it is about plans and there is none.

@@ -2,14 +2,16 @@ package commands
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
-	"strconv"
+	"fmt"
+	"slices"
 	"strings"
+	"time"
 
 	"github.com/urfave/cli/v2"
 
 	"lunguard/cluster"
+	"lunguard/commands/picture"
 	"lunguard/vg"
 )
 
@@ -18,13 +20,27 @@ func prCheck() *applet {
 		name:    "pr_check",
 		summary: "is every LUN, path and key as it should be?",
 		usage: `
-usage: pr_check [-v] [--json] [--repair] [-C FILE] [-n NODE] [--timeout SECONDS] [PACKAGE...]
+usage: pr_check [-v] [--table | --json] [--html FILE] [--prometheus FILE]
+                [--repair] [-C FILE] [-n NODE] [--timeout SECONDS] [PACKAGE...]
+       pr_check --watch[=SECONDS] [-C FILE] [-n NODE] [--timeout SECONDS] [PACKAGE...]
        pr_check --repair --device DEVICE [-v] [-C FILE] [-n NODE] [--timeout SECONDS]
 
 Compares every LUN and path of the packages with the config and with each
 other. Without PACKAGE, all packages of the config that this node may run.
 
-  --json         print the findings for a program
+  --table        LUNs down, nodes across: registered paths of each node on each
+                 LUN, as n/m of this node's m paths, as n of another node's;
+                 * holds the reservation, L is leaving
+  --watch[=S]    the table again and again, every 2 seconds or S, with what
+                 changed marked; Ctrl-C ends it with status 130
+  --color WHEN   auto (colours on a terminal, unless NO_COLOR is set), always, never
+  --json         print the findings for a program; docs/json.md has the fields
+  --html FILE    write a page for a browser; - is the standard output
+  --prometheus FILE
+                 write metrics for node_exporter's textfile collector; - is the
+                 standard output
+                 With either, nothing else is printed unless --table or --json
+                 asks for it
   --repair       register this node's missing paths, where its key is still
                  registered on another path or LUN, and reserve a LUN that has
                  registrations but no reservation; then check again
@@ -34,88 +50,171 @@ other. Without PACKAGE, all packages of the config that this node may run.
 ` + packageOptions + `
 
 exit status: 0 all is well; 1 something is wrong; 2 the state of a LUN is unknown`,
-		flags: append(packageFlags(), &cli.BoolFlag{Name: "repair"}, &cli.StringFlag{Name: "device"}),
-		run:   runCheck,
+		flags: append(packageFlags(), &cli.BoolFlag{Name: "table"}, newWatchFlag(), colorFlag(),
+			&cli.StringFlag{Name: "html"}, &cli.StringFlag{Name: "prometheus"},
+			&cli.BoolFlag{Name: "repair"}, &cli.StringFlag{Name: "device"}),
+		run: runCheck,
 	}
 }
 
-// checkedLUN is one LUN in the output for programs.
-type checkedLUN struct {
-	Package  string    `json:"package"`
-	LUN      string    `json:"lun"`
-	Known    bool      `json:"known"`
-	Paths    int       `json:"paths"`
-	Working  int       `json:"working"`
-	Keys     []string  `json:"keys"`
-	Holder   string    `json:"holder,omitempty"`
-	Node     string    `json:"node,omitempty"`
-	Type     string    `json:"type,omitempty"`
-	Findings []problem `json:"findings"`
-}
-
-// problem is a finding in the output for programs.
-type problem struct {
-	Kind cluster.FindingKind `json:"kind"`
-	Path string              `json:"path,omitempty"`
-	Keys []string            `json:"keys,omitempty"`
-	Text string              `json:"text"`
+// checker is what pr_check works with.
+type checker struct {
+	conf  *cluster.Config
+	host  vg.Host
+	node  cluster.Node
+	names []string
 }
 
 func runCheck(c *call) error {
+	out, err := c.checkOutputs()
+	if err != nil {
+		return err
+	}
+	begun := time.Now()
+	k, err := c.checker()
+	if err != nil {
+		// That nothing could be looked at is seen by those, too, who do not
+		// read the error stream.
+		return errors.Join(err, out.publish(&picture.Picture{Time: begun, Errors: problems(err), Status: statusOf(err)}))
+	}
+	if device := c.flags.String("device"); device != "" {
+		return c.readmit(k.conf, k.host, k.node, device)
+	}
+	if out.every > 0 {
+		w := watcher{call: c, screen: out.screen, every: out.every, look: k.look}
+		return w.run()
+	}
+	stdout := c.Out
+	if out.machine {
+		c.Out = c.Err
+	}
+	p, err := k.look(c)
+	c.Out = stdout
+	if err != nil {
+		return err
+	}
+	return out.print(p)
+}
+
+// checker finds out what is to be checked.
+func (c *call) checker() (*checker, error) {
+	device, names := c.flags.String("device"), c.operands()
+	if device != "" && (!c.flags.Bool("repair") || len(names) > 0) {
+		return nil, usagef("--device goes with --repair, and without packages")
+	}
 	conf, host, node, err := c.surroundings()
 	if err != nil {
-		return err
+		return nil, err
 	}
-	names := c.operands()
-	if device := c.flags.String("device"); device != "" {
-		if !c.flags.Bool("repair") || len(names) > 0 {
-			return usagef("--device goes with --repair, and without packages")
+	k := &checker{conf: conf, host: host, node: node}
+	for _, name := range names {
+		if _, err := conf.Package(name); err != nil {
+			return nil, err
 		}
-		return c.readmit(conf, host, node, device)
-	}
-	if len(names) == 0 {
-		for _, p := range conf.Packages {
-			if p.RunsOn(node.Name) {
-				names = append(names, p.Name)
-			}
+		if !slices.Contains(k.names, name) {
+			k.names = append(k.names, name)
 		}
 	}
-	if len(names) == 0 {
+	if len(names) > 0 || device != "" {
+		return k, nil
+	}
+	for _, p := range conf.Packages {
+		if p.RunsOn(node.Name) {
+			k.names = append(k.names, p.Name)
+		}
+	}
+	if len(k.names) == 0 {
 		// Nothing looked at must not read as all well.
-		return usagef("no package of the config runs on %s; name those to check", node.Name)
+		return nil, usagef("no package of the config runs on %s; name those to check", node.Name)
 	}
-	packages, err := c.packages(conf, host, node, names)
+	return k, nil
+}
+
+// statusOf is the exit status that an error means.
+func statusOf(err error) int {
+	status := exitOK
+	for _, leaf := range leaves(err) {
+		status = worse(status, words(leaf).status)
+	}
+	return status
+}
+
+// look checks the packages once. What is found raises the exit status.
+func (k *checker) look(c *call) (*picture.Picture, error) {
+	p := &picture.Picture{Time: time.Now(), Cluster: k.conf.Name, Node: k.node.Name}
+	packages, err := c.packages(k.conf, k.host, k.node, k.names)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	all := []checkedLUN{}
 	for _, pkg := range packages {
-		err := c.onPackage(conf, host, node, pkg, func(run *cluster.Run, o *opened) error {
-			if c.flags.Bool("repair") {
-				if err := c.perform(run, o, task{deed: deedRepair}, run.Repair); err != nil {
-					c.fail(err)
-				}
-			}
-			for _, rep := range run.Check(c.ctx) {
-				all = append(all, c.judge(conf, pkg, rep))
-			}
-			return nil
-		})
+		s, err := k.section(c, pkg)
 		if err != nil {
+			s = unopened(pkg.Name, string(pkg.Type), err)
+			c.fail(err)
+		}
+		p.Sections = append(p.Sections, s)
+	}
+	p.Took, p.Errors, p.Status = time.Since(p.Time), c.said, c.status
+	return p, nil
+}
+
+// section checks one package. LUNs that cannot be opened are unknown, and do
+// not keep the others from being looked at; but then nothing is repaired.
+func (k *checker) section(c *call, pkg *cluster.Package) (picture.Section, error) {
+	o, err := c.openOptions()
+	if err != nil {
+		return picture.Section{}, err
+	}
+	o.own = k.node.Key
+	devices, err := c.devicesOf(k.host, pkg)
+	if err != nil {
+		return picture.Section{}, err
+	}
+	reports, at := c.openEach(k.host, devices, o)
+	run := &cluster.Run{Config: k.conf, Package: pkg, Node: k.node, LUNs: o.luns}
+	c.follow(run, o)
+	if c.flags.Bool("repair") && len(at) == len(reports) {
+		if err := c.perform(run, o, task{deed: deedRepair}, run.Repair); err != nil {
 			c.fail(err)
 		}
 	}
-	if c.flags.Bool("json") {
-		enc := json.NewEncoder(c.Out)
-		enc.SetIndent("", "  ")
-		doc := map[string]any{"luns": all}
-		if plans := c.takePlans(); len(plans) > 0 {
-			doc["plans"] = plans
-		}
-		return enc.Encode(doc)
+	for i, rep := range run.Check(c.ctx) {
+		reports[at[i]] = rep
 	}
-	c.printChecked(all)
-	return nil
+	c.judge(reports, at)
+	if c.verbose() {
+		fmt.Fprintf(c.Out, "%s: %s, %s\n", pkg.Name, plural(len(o.luns), "LUN"), plural(int(o.sent.Load()), "SCSI command"))
+	}
+	s := packageSection(k.conf, pkg, k.node, reports)
+	for i := range s.LUNs {
+		if !slices.Contains(at, i) {
+			s.LUNs[i].Paths, s.LUNs[i].Working = nil, nil
+		}
+	}
+	if err := o.Close(); err != nil {
+		c.fail(err)
+	}
+	return s, nil
+}
+
+// judge raises the exit status by what was found: what is unknown outweighs
+// what is wrong. at are the LUNs that were opened; the errors of the others are
+// reported, and may mean that no node should try.
+func (c *call) judge(reports []cluster.Report, at []int) {
+	for i, rep := range reports {
+		switch {
+		case !slices.Contains(at, i):
+			if status := c.report(rep.Findings[0].Err); status == exitNode {
+				c.status = exitNode
+			} else {
+				c.status = worse(c.status, status)
+			}
+		case rep.Unknown():
+			c.status = exitNode
+		case len(rep.Findings) > 0 && c.status != exitNode:
+			c.status = exitFailed
+		}
+	}
 }
 
 // readmit registers a path that has come back. Which package the LUN belongs to
@@ -152,58 +251,4 @@ func (c *call) readmit(conf *cluster.Config, host vg.Host, node cluster.Node, de
 		}
 	}
 	return errors.Join(err, o.Close())
-}
-
-// judge turns a report into output and raises the exit status by what it
-// found: what is unknown outweighs what is wrong.
-func (c *call) judge(conf *cluster.Config, pkg *cluster.Package, rep cluster.Report) checkedLUN {
-	out := checkedLUN{Package: pkg.Name, LUN: rep.LUN, Known: !rep.Unknown(), Paths: rep.Paths, Working: rep.Working, Keys: []string{}, Findings: []problem{}}
-	if rep.State != nil {
-		for _, k := range rep.State.Keys() {
-			out.Keys = append(out.Keys, k.String())
-		}
-		if held := rep.State.Reservation; held != nil {
-			w := wordsOf(conf, cluster.Status{LUN: rep.LUN, State: rep.State})
-			out.Holder, out.Node, out.Type = w.holder, w.node, held.Type.String()
-		}
-	}
-	for _, f := range rep.Findings {
-		p := problem{Kind: f.Kind, Path: f.Path, Text: findingWords(conf, rep, f)}
-		for _, k := range f.Keys {
-			p.Keys = append(p.Keys, k.String())
-		}
-		out.Findings = append(out.Findings, p)
-	}
-	switch {
-	case rep.Unknown():
-		c.status = exitNode
-	case len(out.Findings) > 0 && c.status != exitNode:
-		c.status = exitFailed
-	}
-	return out
-}
-
-// printChecked prints the table for people.
-func (c *call) printChecked(all []checkedLUN) {
-	t := newTable(c.Out, "PACKAGE", "LUN", "PATHS", "KEYS", "HOLDER", "STATE")
-	for _, l := range all {
-		holder, keys, state := none, none, "ok"
-		if l.Node != "" {
-			holder = l.Node
-		}
-		if len(l.Keys) > 0 {
-			keys = strings.Join(l.Keys, ",")
-		}
-		if !l.Known {
-			holder, keys = unknown, unknown
-		}
-		if len(l.Findings) > 0 {
-			state = l.Findings[0].Text
-		}
-		t.Append([]string{l.Package, l.LUN, strconv.Itoa(l.Working) + "/" + strconv.Itoa(l.Paths), keys, holder, state})
-		for _, f := range l.Findings[min(1, len(l.Findings)):] {
-			t.Append([]string{"", "", "", "", "", f.Text})
-		}
-	}
-	t.Render()
 }

@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"flag"
 	"fmt"
 	"os"
 	"os/exec"
@@ -23,6 +24,9 @@ import (
 	"lunguard/vg/simhost"
 )
 
+// updating reports whether goldens are written anew: go test ./commands -update.
+func updating() bool { return flag.Lookup("update").Value.String() == "true" }
+
 // nobody is a user without rights.
 const nobody = 65534
 
@@ -30,6 +34,7 @@ const nobody = 65534
 func TestMain(m *testing.M) {
 	// A race-enabled process sleeps for a second before it ends, else.
 	os.Setenv("GORACE", "atexit_sleep_ms=0")
+	flag.Bool("update", false, "write the goldens anew")
 	main := func() {
 		os.Exit(Main(Streams{In: os.Stdin, Out: os.Stdout, Err: os.Stderr}, os.Args))
 	}
@@ -89,7 +94,7 @@ func TestScript(t *testing.T) {
 	}
 	testscript.Run(t, testscript.Params{
 		Dir: "testdata/script", WorkdirRoot: root,
-		RequireUniqueNames: true,
+		RequireUniqueNames: true, UpdateScripts: updating(),
 		Setup: func(env *testscript.Env) error {
 			conf := filepath.Join(env.WorkDir, "cluster.conf")
 			env.Setenv(configVariable, conf)
@@ -117,6 +122,7 @@ func TestScript(t *testing.T) {
 			"register":  scriptRegister,
 			"lun":       scriptLUN,
 			"snap":      scriptSnap,
+			"planned":   scriptPlanned,
 			"unchanged": scriptUnchanged,
 		},
 	})
@@ -146,6 +152,18 @@ func scriptArray(ts *testscript.TestScript, _ bool, args []string) {
 	paths, err := strconv.Atoi(args[1])
 	ts.Check(err)
 	ts.Check(makeArray(ts.MkAbs("A"), luns, paths))
+}
+
+// scriptPlanned compares the plans of the last answer with those in a file.
+func scriptPlanned(ts *testscript.TestScript, _ bool, args []string) {
+	plans := func(file string) any {
+		var doc map[string]any
+		ts.Check(json.Unmarshal([]byte(ts.ReadFile(file)), &doc))
+		return doc["plans"]
+	}
+	if diff := gocmp.Diff(plans(args[0]), plans("stdout")); diff != "" {
+		ts.Fatalf("(-want +got):\n%s", diff)
+	}
 }
 
 // scriptRun runs an applet and checks its exit status.

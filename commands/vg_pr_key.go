@@ -8,6 +8,7 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"lunguard/cluster"
+	"lunguard/commands/picture"
 	"lunguard/scsi"
 	"lunguard/vg"
 )
@@ -17,7 +18,8 @@ func vgPrKey() *applet {
 		name:    "vg_pr_key",
 		summary: "show or copy the keys on the physical volumes of a volume group",
 		usage: `
-usage: vg_pr_key -g [-v] [-C FILE] [--timeout SECONDS] VG...
+usage: vg_pr_key -g [-v | --table | --json] [-C FILE] [--timeout SECONDS] VG...
+       vg_pr_key -g --watch[=SECONDS] [-C FILE] [--timeout SECONDS] VG...
        vg_pr_key -s [-v] [--dry-run] [-C FILE] [-n NODE] [--timeout SECONDS] VG...
 
   -g             show registered keys, reserved key and the node that reserved
@@ -25,8 +27,12 @@ usage: vg_pr_key -g [-v] [-C FILE] [--timeout SECONDS] VG...
                  volumes that have them to those that have none
   -v             with -g the vendor's form, else one line a volume: DEVICE KEYS
                  HOLDER NODE; with -s say what was copied
+  --table        with -g, volumes down, nodes across: how many paths of each node
+                 are registered on each volume, see pr_check; all paths are read
+  --watch[=S]    with -g, the table again and again, every 2 seconds or S
+  --color WHEN   auto (colours on a terminal, unless NO_COLOR is set), always, never
+  --json         with -g, or with -s --dry-run, for a program; see docs/json.md
   --dry-run      with -s, list the commands that would be sent, send none but reads
-  --json         with -s --dry-run: the plan for a program
   -n NODE        with -s, which node this is (else $SG_NODE, the short host name)
   -C FILE        cluster config (else $LUNGUARD_CONF, /etc/lunguard/cluster.conf)
   --timeout S    time for one command to a device, retries included (60)
@@ -45,6 +51,7 @@ nodes, too; 128 + N ended by signal N`,
 		flags: []cli.Flag{
 			&cli.BoolFlag{Name: "get", Aliases: []string{"g"}}, &cli.BoolFlag{Name: "set", Aliases: []string{"s"}},
 			verboseFlag(), configFlag(), nodeFlag(), dryRunFlag(), jsonFlag(), timeoutFlag(), simFlag(), noLVMFlag(), scanFlag(), serialFlag(), logFlag(),
+			&cli.BoolFlag{Name: "table"}, newWatchFlag(), colorFlag(),
 		},
 		run: runVgPrKey,
 	}
@@ -59,7 +66,8 @@ func runVgPrKey(c *call) error {
 	if len(groups) == 0 {
 		return usagef("a volume group is missing")
 	}
-	if err := c.planOnly(); err != nil {
+	drawn, err := c.drawnGroups(set)
+	if err != nil {
 		return err
 	}
 	if set {
@@ -72,6 +80,10 @@ func runVgPrKey(c *call) error {
 	host, err := c.host()
 	if err != nil {
 		return err
+	}
+	if drawn != nil {
+		drawn.conf, drawn.host, drawn.names = conf, host, groups
+		return drawn.run()
 	}
 	for _, g := range groups {
 		if err := showGroup(c, conf, host, g); err != nil {
@@ -145,9 +157,9 @@ const (
 
 func wordsOf(conf *cluster.Config, s cluster.Status) keyWords {
 	if s.Err != nil || s.State == nil {
-		return keyWords{s.LUN, unknown, unknown, unknown}
+		return keyWords{picture.Printable(s.LUN), unknown, unknown, unknown}
 	}
-	w := keyWords{s.LUN, none, none, none}
+	w := keyWords{picture.Printable(s.LUN), none, none, none}
 	if keys := s.State.Keys(); len(keys) > 0 {
 		w.keys = keyList(keys)
 	}

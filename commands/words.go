@@ -9,6 +9,7 @@ import (
 	"syscall"
 
 	"lunguard/cluster"
+	"lunguard/commands/picture"
 	"lunguard/scsi"
 	"lunguard/scsi/simlun"
 	"lunguard/vg"
@@ -45,7 +46,8 @@ func (c *call) report(err error) int {
 			c.hinted[m.text] = true
 		}
 		// Joined errors have a line each; one error is one line.
-		line := strings.ReplaceAll(m.text, "\n", "; ")
+		line := picture.Printable(strings.ReplaceAll(m.text, "\n", "; "))
+		c.said = append(c.said, picture.Problem{Text: line, Hint: m.hint})
 		if !m.whole {
 			line = fmt.Sprintf("%s: error: %s", c.prog(), line)
 		}

@@ -6,10 +6,20 @@ import (
 	"strings"
 
 	"lunguard/cluster"
+	"lunguard/scsi"
 )
 
 // findingWords says what a check found, and what to do about it.
 func findingWords(conf *cluster.Config, rep cluster.Report, f cluster.Finding) string {
+	m := findingMessage(conf, rep, f)
+	if m.hint == "" || f.Kind == cluster.Unreadable || f.Kind == cluster.DeadPath {
+		return m.text
+	}
+	return m.text + "; " + m.hint
+}
+
+// findingMessage says what a check found and, apart from it, what to do.
+func findingMessage(conf *cluster.Config, rep cluster.Report, f cluster.Finding) message {
 	keys := make([]string, len(f.Keys))
 	for i, k := range f.Keys {
 		keys[i] = keyWithNode(conf, k)
@@ -17,37 +27,45 @@ func findingWords(conf *cluster.Config, rep cluster.Report, f cluster.Finding) s
 	list := strings.Join(keys, ", ")
 	switch f.Kind {
 	case cluster.Unreadable:
-		return "unknown: " + words(f.Err).text
+		m := words(f.Err)
+		// The LUN is named beside it, and one finding is one line.
+		text := strings.ReplaceAll(strings.TrimPrefix(m.text, rep.LUN+": "), "\n", "; ")
+		return message{text: "unknown: " + text, hint: m.hint}
 	case cluster.DeadPath:
-		return "path " + f.Path + " does not answer"
+		return message{text: "path " + f.Path + " does not answer", hint: "look at the path: cable, switch, session, kernel log"}
 	case cluster.ForeignKeys:
-		return "foreign key " + list + "; find its owner, or clear it with pr_cleanup"
+		return message{text: "foreign key " + list, hint: "find its owner, or clear it with pr_cleanup"}
 	case cluster.Unreserved:
-		return "not reserved, every node can write; run pr_check --repair on a node that has it up"
+		return message{text: "not reserved, every node can write", hint: "run pr_check --repair on a node that has it up"}
 	case cluster.WrongType:
-		return "the reservation is " + rep.State.Reservation.Type.String() + ", by " + list + "; run pr_start on its node"
+		return message{text: "the reservation is " + rep.State.Reservation.Type.String() + ", by " + list, hint: "run pr_start on its node"}
 	case cluster.LeavingKeys:
-		return "halt under way or killed: " + list + "; run pr_halt there again, or pr_fence"
+		return message{text: "halt under way or killed: " + list, hint: "run pr_halt there again, or pr_fence"}
 	case cluster.PathsUnregistered:
 		if f.Path != "" {
-			return "path " + f.Path + " is not registered; run pr_check --repair"
+			return message{text: "path " + f.Path + " is not registered", hint: "run pr_check --repair"}
 		}
-		return fmt.Sprintf("%d of %d paths are registered; run pr_check --repair", rep.State.Count(f.Keys[0]), rep.Paths)
+		return message{text: fmt.Sprintf("%d of %d paths are registered", registrations(rep, f.Keys[0]), rep.Paths), hint: "run pr_check --repair"}
 	case cluster.StaleNexus:
 		if f.Path != "" {
-			return f.Path + " has this node's key and is no path of this host: a nexus of the past, or another host's; pr_start removes it if the package is down"
+			return message{text: f.Path + " has this node's key and is no path of this host: a nexus of the past, or another host's", hint: "pr_start removes it if the package is down"}
 		}
-		return fmt.Sprintf("%d registrations of this node for %s: a nexus of the past, or another node's with this key", rep.State.Count(f.Keys[0]), plural(rep.Paths, "path"))
+		return message{text: fmt.Sprintf("%d registrations of this node for %s: a nexus of the past, or another node's with this key", registrations(rep, f.Keys[0]), plural(rep.Paths, "path"))}
 	case cluster.KeysMissing:
-		return "key " + list + " is on other LUNs of the package, not here"
+		return message{text: "key " + list + " is on other LUNs of the package, not here"}
 	case cluster.SeveralOwners:
-		return "several nodes on a failover package: " + list + "; run pr_start on the one that runs it"
+		return message{text: "several nodes on a failover package: " + list, hint: "run pr_start on the one that runs it"}
 	case cluster.WrongKey:
-		return "nexus " + f.Path + " has different keys on different LUNs: " + list
+		return message{text: "nexus " + f.Path + " has different keys on different LUNs: " + list}
 	case cluster.NotKept:
-		return "the device would forget it at power loss; run pr_start again"
+		return message{text: "the device would forget it at power loss", hint: "run pr_start again"}
 	}
-	return string(f.Kind)
+	return message{text: string(f.Kind)}
+}
+
+// registrations counts those of a node, marked leaving or not.
+func registrations(rep cluster.Report, key scsi.Key) int {
+	return rep.State.Count(key) + rep.State.Count(cluster.Leaving(key))
 }
 
 // copyWords says what kept a copy from being made, nil if err is none of it.

@@ -57,15 +57,16 @@ type registration struct {
 }
 
 type capabilityReport struct {
-	ReplaceLost    bool    `json:"rlr_c"`
-	Compatible     bool    `json:"crh"`
-	SpecIPT        bool    `json:"sip_c"`
-	AllTargetPorts bool    `json:"atp_c"`
-	PersistCapable bool    `json:"ptpl_c"`
-	TypesValid     bool    `json:"tmv"`
-	AllowCommands  uint8   `json:"allow_commands"`
-	PersistActive  bool    `json:"ptpl_a"`
-	Types          []uint8 `json:"types,omitempty"`
+	ReplaceLost    bool  `json:"rlr_c"`
+	Compatible     bool  `json:"crh"`
+	SpecIPT        bool  `json:"sip_c"`
+	AllTargetPorts bool  `json:"atp_c"`
+	PersistCapable bool  `json:"ptpl_c"`
+	TypesValid     bool  `json:"tmv"`
+	AllowCommands  uint8 `json:"allow_commands"`
+	PersistActive  bool  `json:"ptpl_a"`
+	// Types are not of uint8, which would be printed as one text in base64.
+	Types []int `json:"types,omitempty"`
 }
 
 func (r *report) add(device, action string) *entry {
@@ -153,7 +154,7 @@ func (e *entry) capabilities(data []byte, raw bool) {
 	}
 	for t := scsi.Type(0); t < 16; t++ {
 		if c.TypesValid && c.Types.Has(t) {
-			e.Capabilities.Types = append(e.Capabilities.Types, uint8(t))
+			e.Capabilities.Types = append(e.Capabilities.Types, int(t))
 		}
 	}
 }

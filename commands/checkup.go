@@ -1,0 +1,166 @@
+package commands
+
+import (
+	"slices"
+
+	"lunguard/cluster"
+	"lunguard/commands/picture"
+	"lunguard/scsi"
+)
+
+// packageSection draws what a check found on the LUNs of a package.
+func packageSection(conf *cluster.Config, pkg *cluster.Package, own cluster.Node, reports []cluster.Report) picture.Section {
+	s := picture.Section{Name: pkg.Name, Type: string(pkg.Type), Known: true, Nodes: columnsOf(conf, pkg.Nodes, reports)}
+	for _, rep := range reports {
+		s.LUNs = append(s.LUNs, drawLUN(conf, pkg, own, s.Nodes, rep))
+	}
+	return s
+}
+
+// unopened draws a package or group whose LUNs could not be found or opened.
+func unopened(name, typ string, err error) picture.Section {
+	return picture.Section{Name: name, Type: typ, Trouble: problems(err)}
+}
+
+// problems says errors in words.
+func problems(err error) []picture.Problem {
+	var list []picture.Problem
+	for _, leaf := range leaves(err) {
+		m := words(leaf)
+		list = append(list, picture.Problem{Text: m.text, Hint: m.hint})
+	}
+	return list
+}
+
+// columnsOf are the nodes of a table: those that are named, then those of the
+// config whose keys are there.
+func columnsOf(conf *cluster.Config, named []string, reports []cluster.Report) []string {
+	nodes := slices.Clone(named)
+	if conf == nil {
+		return nodes
+	}
+	for _, n := range conf.Nodes {
+		if slices.Contains(nodes, n.Name) {
+			continue
+		}
+		if slices.ContainsFunc(reports, func(r cluster.Report) bool {
+			return r.State != nil && (r.State.Has(n.Key) || r.State.Has(cluster.Leaving(n.Key)))
+		}) {
+			nodes = append(nodes, n.Name)
+		}
+	}
+	return nodes
+}
+
+// drawLUN draws one LUN as this node sees it. Of what is unknown there is
+// nothing in the drawing.
+func drawLUN(conf *cluster.Config, pkg *cluster.Package, own cluster.Node, nodes []string, rep cluster.Report) picture.LUN {
+	l := picture.LUN{
+		Name: rep.LUN, Known: !rep.Unknown(), Paths: &rep.Paths, Working: &rep.Working,
+		Nodes: []picture.OfNode{}, Findings: []picture.Finding{},
+	}
+	for _, name := range nodes {
+		l.Nodes = append(l.Nodes, drawNode(conf, own, name, rep))
+	}
+	for _, f := range rep.Findings {
+		l.Findings = append(l.Findings, drawFinding(conf, rep, f))
+	}
+	if rep.State == nil {
+		return l
+	}
+	held := rep.State.Reservation
+	reserved, registrations := held != nil, len(rep.State.Registrations)
+	l.Reserved, l.Registrations, l.Generation = &reserved, &registrations, &rep.State.Generation
+	l.Keys = keyTexts(rep.State.Keys())
+	present := rep.State.Keys()
+	if held != nil && held.Key != 0 && !slices.Contains(present, held.Key) {
+		present = append(present, held.Key)
+	}
+	l.Foreign = keyTexts(conf.Foreign(present))
+	if held != nil {
+		w := wordsOf(conf, cluster.Status{LUN: rep.LUN, State: rep.State})
+		l.Holder, l.HolderNode, l.Type = w.holder, w.node, held.Type.String()
+	}
+	if pkg != nil {
+		l.Protected = protection(rep)
+	}
+	return l
+}
+
+func keyTexts(keys []scsi.Key) []string {
+	list := make([]string, len(keys))
+	for i, k := range keys {
+		list[i] = k.String()
+	}
+	return list
+}
+
+// drawNode draws one node on one LUN. How many paths another node has nobody
+// here can know: of it there is only what the device lists.
+func drawNode(conf *cluster.Config, own cluster.Node, name string, rep cluster.Report) picture.OfNode {
+	out := picture.OfNode{Node: name}
+	if name == own.Name {
+		out.Expected = &rep.Paths
+	}
+	n, err := conf.Node(name)
+	if err != nil || rep.State == nil {
+		return out
+	}
+	count, nexuses := 0, map[nexus]bool{}
+	for _, r := range rep.State.Registrations {
+		if r.Key&^cluster.LeavingBit != n.Key {
+			continue
+		}
+		count++
+		nexuses[nexus{r.TransportID.Canonical(), r.RelativePort, r.AllTgtPort}] = true
+		out.AllPorts = out.AllPorts || r.AllTgtPort
+	}
+	if out.Expected == nil && rep.State.Identified && count > 0 {
+		// A device may list a nexus of the same name twice.
+		count = len(nexuses)
+	}
+	out.Registered = &count
+	out.Leaving = rep.State.Has(cluster.Leaving(n.Key))
+	out.Holds = rep.State.HeldBy(n.Key) || rep.State.HeldBy(cluster.Leaving(n.Key))
+	return out
+}
+
+// nexus is what a device tells of a registered I_T nexus.
+type nexus struct {
+	port     scsi.TransportID
+	relative uint16
+	all      bool
+}
+
+func drawFinding(conf *cluster.Config, rep cluster.Report, f cluster.Finding) picture.Finding {
+	m := findingMessage(conf, rep, f)
+	out := picture.Finding{Kind: string(f.Kind), Path: f.Path, Text: findingWords(conf, rep, f), What: m.text, Hint: m.hint, Grave: grave(f.Kind)}
+	for _, k := range f.Keys {
+		out.Keys = append(out.Keys, k.String())
+	}
+	return out
+}
+
+// grave reports whether data can be lost as it is, or nobody knows.
+func grave(kind cluster.FindingKind) bool {
+	switch kind {
+	case cluster.Unreadable, cluster.ForeignKeys, cluster.Unreserved, cluster.WrongType, cluster.SeveralOwners, cluster.StaleNexus:
+		return true
+	}
+	return false
+}
+
+// protection tells whether no other can write than those who shall, nil if
+// that is unknown: the reservation is of the type made here, its holder is
+// registered, and no finding says that somebody is registered who should not
+// be.
+func protection(rep cluster.Report) *bool {
+	yes := rep.State.Reservation != nil
+	for _, f := range rep.Findings {
+		if f.Kind == cluster.Unreadable {
+			return nil
+		}
+		yes = yes && !grave(f.Kind)
+	}
+	return &yes
+}

@@ -1,0 +1,127 @@
+package commands
+
+import (
+	"bytes"
+	"context"
+	"path/filepath"
+	"syscall"
+	"testing"
+
+	gocmp "github.com/google/go-cmp/cmp"
+
+	"lunguard/cluster"
+	"lunguard/commands/picture"
+	"lunguard/scsi"
+	"lunguard/vg"
+	"lunguard/vg/simhost"
+)
+
+// stuckHost cannot open one of its paths.
+type stuckHost struct {
+	vg.Host
+	path string
+}
+
+func (h stuckHost) Open(path string) (vg.Path, error) {
+	if path == h.path {
+		return nil, &vg.DeviceError{Device: path, Err: syscall.ENXIO}
+	}
+	return h.Host.Open(path)
+}
+
+// A path that cannot be opened is one that this node has, and that does not
+// answer: not 1 of 1, but 1 of 2.
+func TestUnopenedPath(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "A")
+	if err := makeArray(dir, 1, 2); err != nil {
+		t.Fatal(err)
+	}
+	if err := registerByHand(filepath.Join(dir, "jack3"), "/dev/sda", 1, 5); err != nil {
+		t.Fatal(err)
+	}
+	sim, err := simhost.Open(filepath.Join(dir, "jack3"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var said bytes.Buffer
+	c := &call{Streams: Streams{Err: &said}, ctx: context.Background(), applet: prCheck()}
+	o := &opened{retry: scsi.Retry{Timeout: scsi.DefaultTimeout}}
+	defer o.Close()
+	reports, at := c.openEach(stuckHost{sim, "/dev/sdb"}, []string{"/dev/mapper/mpatha"}, o)
+	if len(reports) != 1 || len(at) != 1 {
+		t.Fatalf("%v, %v", reports, at)
+	}
+	conf := &cluster.Config{Nodes: []cluster.Node{{Name: "jack3", Key: 1}}}
+	pkg := &cluster.Package{Name: "p", Type: cluster.Failover, Nodes: []string{"jack3"}}
+	run := &cluster.Run{Config: conf, Package: pkg, Node: conf.Nodes[0], LUNs: o.luns}
+	l := packageSection(conf, pkg, run.Node, run.Check(context.Background())).LUNs[0]
+	if *l.Paths != 2 || *l.Working != 1 || *l.Nodes[0].Registered != 1 || *l.Nodes[0].Expected != 2 {
+		t.Errorf("%d of %d paths work, %d of %d are registered", *l.Working, *l.Paths, *l.Nodes[0].Registered, *l.Nodes[0].Expected)
+	}
+	var kinds []string
+	for _, f := range l.Findings {
+		kinds = append(kinds, f.Kind)
+	}
+	if diff := gocmp.Diff([]string{"dead-path", "not-kept"}, kinds); diff != "" {
+		t.Errorf("findings (-want +got):\n%s", diff)
+	}
+	if got := said.String(); got != "pr_check: warning: /dev/sdb: no such device\n" {
+		t.Errorf("said: %q", got)
+	}
+}
+
+// A LUN is protected only if nothing that was found says otherwise.
+func TestProtection(t *testing.T) {
+	held := &scsi.State{
+		Registrations: []scsi.FullStatus{{Key: 1, Holder: true, Type: 5}},
+		Reservation:   &scsi.Reservation{Key: 1, Type: scsi.WriteExclusiveRegistrantsOnly},
+	}
+	yes, no := true, false
+	for kind, want := range map[cluster.FindingKind]*bool{
+		"": &yes, cluster.DeadPath: &yes, cluster.LeavingKeys: &yes, cluster.PathsUnregistered: &yes,
+		cluster.KeysMissing: &yes, cluster.WrongKey: &yes, cluster.NotKept: &yes,
+		cluster.ForeignKeys: &no, cluster.Unreserved: &no, cluster.WrongType: &no,
+		cluster.SeveralOwners: &no, cluster.StaleNexus: &no, cluster.Unreadable: nil,
+	} {
+		rep := cluster.Report{LUN: "a", State: held}
+		if kind != "" {
+			rep.Findings = []cluster.Finding{{Kind: kind}}
+		}
+		if diff := gocmp.Diff(want, protection(rep)); diff != "" {
+			t.Errorf("%q (-want +got):\n%s", kind, diff)
+		}
+	}
+	if got := protection(cluster.Report{State: &scsi.State{}}); *got {
+		t.Error("protected without a reservation")
+	}
+}
+
+// Another node's cell counts nexuses, as far as they can be told apart, and no
+// key of nobody.
+func TestDrawNode(t *testing.T) {
+	conf := &cluster.Config{Nodes: []cluster.Node{{Name: "a", Key: 1}, {Name: "b", Key: 2}}}
+	port := func(n uint64, relative uint16, key scsi.Key) scsi.FullStatus {
+		return scsi.FullStatus{Key: key, TransportID: scsi.FCTransportID(n), RelativePort: relative}
+	}
+	state := &scsi.State{Identified: true, Registrations: []scsi.FullStatus{
+		port(1, 1, 1), port(1, 2, 1), port(9, 1, 2), port(9, 1, 2), port(9, 2, 2|cluster.LeavingBit), port(3, 1, 0xdead),
+	}}
+	two := 2
+	count := func(n int) *int { return &n }
+	rep := cluster.Report{State: state, Paths: two}
+	for node, want := range map[string]picture.OfNode{
+		"a": {Node: "a", Registered: count(2), Expected: &two},
+		"b": {Node: "b", Registered: count(2), Leaving: true},
+	} {
+		if diff := gocmp.Diff(want, drawNode(conf, conf.Nodes[0], node, rep)); diff != "" {
+			t.Errorf("(-want +got):\n%s", diff)
+		}
+	}
+	state.Identified = false
+	if got := drawNode(conf, conf.Nodes[0], "b", rep); *got.Registered != 3 {
+		t.Errorf("%d keys, 3 expected of a device that does not tell whose they are", *got.Registered)
+	}
+	if got := drawNode(conf, conf.Nodes[0], "b", cluster.Report{Paths: 2}); got.Registered != nil || got.Holds {
+		t.Errorf("%v of a LUN that could not be read", got)
+	}
+}

@@ -1,0 +1,206 @@
+package commands
+
+import (
+	"bytes"
+	"errors"
+	"io"
+	"strconv"
+	"strings"
+	"time"
+
+	"lunguard/cluster"
+	"lunguard/cluster/ownfile"
+	"lunguard/commands/picture"
+)
+
+// stdoutName is the standard output in the place of a file name.
+const stdoutName = "-"
+
+// checkOutput is where and how pr_check shows what it found.
+type checkOutput struct {
+	*call
+	screen screen
+	// every is the pause of --watch, 0 without it.
+	every               time.Duration
+	table, lines, asked bool
+	html, metrics       string
+	// machine says that the standard output is for a program, and nothing
+	// else may be printed there.
+	machine bool
+}
+
+// checkOutputs reads the options that say where and how.
+func (c *call) checkOutputs() (*checkOutput, error) {
+	o := &checkOutput{call: c, table: c.flags.Bool("table"), asked: c.flags.Bool(jsonOption),
+		html: c.flags.String("html"), metrics: c.flags.String("prometheus")}
+	var err error
+	if o.every, err = c.watchEvery(); err != nil {
+		return nil, err
+	}
+	if o.screen, err = c.screen(); err != nil {
+		return nil, err
+	}
+	files := c.flags.IsSet("html") || c.flags.IsSet("prometheus")
+	o.lines = !o.table && !o.asked && !files
+	toStdout := 0
+	for _, used := range []bool{o.table, o.asked, o.html == stdoutName, o.metrics == stdoutName} {
+		if used {
+			toStdout++
+		}
+	}
+	o.machine = toStdout > 0 && !o.table
+	switch {
+	case c.flags.IsSet("html") && o.html == "", c.flags.IsSet("prometheus") && o.metrics == "":
+		return nil, usagef("--html and --prometheus need the name of a file, or - for the standard output")
+	case o.table && o.asked:
+		return nil, usagef("--table and --json exclude each other")
+	case toStdout > 1:
+		return nil, usagef("only one of --table, --json, --html - and --prometheus - can have the standard output")
+	case o.every > 0 && (o.asked || files || c.flags.Bool("repair")):
+		return nil, usagef("--watch shows the table and nothing else, and changes nothing")
+	case files && (c.flags.Bool("dry-run") || c.flags.String("device") != ""):
+		return nil, usagef("--html and --prometheus show the LUNs as they are: not with --dry-run, not with --device")
+	}
+	return o, nil
+}
+
+// print shows a picture everywhere it was asked for. What cannot be written
+// does not keep the others from being.
+func (o *checkOutput) print(p *picture.Picture) error {
+	errs := []error{o.publish(p)}
+	switch {
+	case o.asked:
+		o.document = newCheckDocument(p)
+	case o.table:
+		errs = append(errs, p.Table(o.Out, o.style(o.screen)))
+	case o.lines:
+		printChecked(o.Out, p)
+	}
+	return errors.Join(errs...)
+}
+
+// publish writes the page and the metrics if they were asked for.
+func (o *checkOutput) publish(p *picture.Picture) error {
+	return errors.Join(o.file(o.html, p.HTML), o.file(o.metrics, p.Metrics))
+}
+
+// publishError says that a page or metrics could not be written.
+type publishError struct{ err error }
+
+func (e *publishError) Error() string { return "not written: " + e.err.Error() }
+
+func (e *publishError) Unwrap() error { return e.err }
+
+func (e *publishError) message() message {
+	return message{text: e.Error(), status: exitFailed,
+		hint: "what stands there may be of the past; a plain file of this user was expected, in a folder that is there"}
+}
+
+// file writes to a file, as a whole, or to the standard output.
+func (o *checkOutput) file(name string, write func(io.Writer) error) error {
+	switch name {
+	case "":
+		return nil
+	case stdoutName:
+		return write(o.Out)
+	}
+	var b bytes.Buffer
+	if err := write(&b); err != nil {
+		return err
+	}
+	if err := ownfile.Publish(name, b.Bytes()); err != nil {
+		return &publishError{err}
+	}
+	return nil
+}
+
+// checkDocument is what pr_check --json prints.
+type checkDocument struct {
+	envelope
+	Cluster  string           `json:"cluster"`
+	Node     string           `json:"local_node"`
+	Took     float64          `json:"duration_seconds"`
+	Packages []checkedPackage `json:"packages"`
+	LUNs     []checkedLUN     `json:"luns"`
+}
+
+type checkedPackage struct {
+	Package   string            `json:"package"`
+	Type      string            `json:"type"`
+	Known     bool              `json:"known"`
+	Protected *bool             `json:"protected"`
+	LUNs      *int              `json:"luns"`
+	Errors    []picture.Problem `json:"errors"`
+}
+
+type checkedLUN struct {
+	Package string `json:"package"`
+	picture.LUN
+}
+
+func newCheckDocument(p *picture.Picture) *checkDocument {
+	d := &checkDocument{Cluster: p.Cluster, Node: p.Node, Took: p.Took.Seconds(), Packages: []checkedPackage{}, LUNs: []checkedLUN{}}
+	for i := range p.Sections {
+		s := &p.Sections[i]
+		pkg := checkedPackage{Package: s.Name, Type: s.Type, Known: s.AllKnown(), Errors: []picture.Problem{}}
+		if s.Known {
+			n, protected := len(s.LUNs), s.Protected()
+			pkg.LUNs = &n
+			if s.AllKnown() {
+				pkg.Protected = &protected
+			}
+		} else {
+			pkg.Errors = append(pkg.Errors, s.Trouble...)
+		}
+		d.Packages = append(d.Packages, pkg)
+		for _, l := range linesOf(s) {
+			d.LUNs = append(d.LUNs, checkedLUN{s.Name, l})
+		}
+	}
+	return d
+}
+
+// linesOf are the LUNs of a section. One that could not be opened has one that
+// stands for all: who reads LUNs only must not take it for well.
+func linesOf(s *picture.Section) []picture.LUN {
+	if s.Known {
+		return s.LUNs
+	}
+	l := picture.LUN{Name: picture.Unknown, Nodes: []picture.OfNode{}, Findings: []picture.Finding{}}
+	for _, t := range s.Trouble {
+		text := "unknown: " + strings.ReplaceAll(t.Text, "\n", "; ")
+		l.Findings = append(l.Findings, picture.Finding{Kind: string(cluster.Unreadable), Text: text, What: text, Hint: t.Hint, Grave: true})
+	}
+	return []picture.LUN{l}
+}
+
+// printChecked prints one line for each LUN, and one for each further finding.
+func printChecked(w io.Writer, p *picture.Picture) {
+	t := newTable(w, "PACKAGE", "LUN", "PATHS", "KEYS", "HOLDER", "STATE")
+	for i := range p.Sections {
+		s := &p.Sections[i]
+		for _, l := range linesOf(s) {
+			paths, holder, keys, state := unknown, none, none, "ok"
+			if l.Paths != nil {
+				paths = strconv.Itoa(*l.Working) + "/" + strconv.Itoa(*l.Paths)
+			}
+			if l.HolderNode != "" {
+				holder = l.HolderNode
+			}
+			if len(l.Keys) > 0 {
+				keys = strings.Join(l.Keys, ",")
+			}
+			if !l.Known {
+				holder, keys = unknown, unknown
+			}
+			if len(l.Findings) > 0 {
+				state = picture.Printable(l.Findings[0].Text)
+			}
+			t.Append([]string{s.Name, picture.Printable(l.Name), paths, keys, holder, state})
+			for _, f := range l.Findings[min(1, len(l.Findings)):] {
+				t.Append([]string{"", "", "", "", "", picture.Printable(f.Text)})
+			}
+		}
+	}
+	t.Render()
+}

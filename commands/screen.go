@@ -1,0 +1,47 @@
+package commands
+
+import (
+	"os"
+	"strconv"
+
+	"github.com/urfave/cli/v2"
+	"golang.org/x/sys/unix"
+)
+
+// screen is what is known of the place that a command prints to.
+type screen struct {
+	// terminal says that it is one that understands escape sequences.
+	terminal bool
+	color    bool
+	// width and height are in characters; 0 is without limit.
+	width, height int
+}
+
+func colorFlag() cli.Flag { return &cli.StringFlag{Name: "color"} }
+
+// screen looks at the standard output. The width is $COLUMNS if it is set, else
+// that of the terminal; a pipe has none.
+func (c *call) screen() (screen, error) {
+	s := screen{}
+	if f, ok := c.Out.(*os.File); ok {
+		// A serial line says that it has no columns.
+		if size, err := unix.IoctlGetWinsize(int(f.Fd()), unix.TIOCGWINSZ); err == nil {
+			term := c.getenv("TERM")
+			s.terminal = term != "" && term != "dumb"
+			s.width, s.height = int(size.Col), int(size.Row)
+		}
+	}
+	if n, err := strconv.Atoi(c.getenv("COLUMNS")); err == nil && n > 0 {
+		s.width = n
+	}
+	switch when := c.flags.String("color"); when {
+	case "", "auto":
+		s.color = s.terminal && c.getenv("NO_COLOR") == ""
+	case "always":
+		s.color = true
+	case "never":
+	default:
+		return screen{}, usagef("--color %s: auto, always or never was expected", when)
+	}
+	return s, nil
+}

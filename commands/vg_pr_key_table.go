@@ -1,0 +1,185 @@
+package commands
+
+import (
+	"slices"
+	"strings"
+	"time"
+
+	"lunguard/cluster"
+	"lunguard/commands/picture"
+	"lunguard/vg"
+)
+
+// drawnGroups is vg_pr_key -g as a table or for programs.
+type drawnGroups struct {
+	*call
+	conf   *cluster.Config
+	host   vg.Host
+	names  []string
+	screen screen
+	every  time.Duration
+	asked  bool
+}
+
+// drawnGroups reads the options that ask for it; nil if none does.
+func (c *call) drawnGroups(set bool) (*drawnGroups, error) {
+	d := &drawnGroups{call: c, asked: c.flags.Bool(jsonOption)}
+	var err error
+	if d.every, err = c.watchEvery(); err != nil {
+		return nil, err
+	}
+	if d.screen, err = c.screen(); err != nil {
+		return nil, err
+	}
+	table := c.flags.Bool("table") || d.every > 0
+	switch {
+	case !table && !d.asked:
+		return nil, nil
+	case set && !table && c.flags.Bool("dry-run"):
+		return nil, nil
+	case set:
+		return nil, usagef("--table and --watch go with -g, --json with -g or --dry-run")
+	case table && d.asked:
+		return nil, usagef("--json goes without --table and --watch")
+	case c.verbose():
+		return nil, usagef("-v is the vendor's form: without --table, --watch and --json")
+	}
+	return d, nil
+}
+
+func (d *drawnGroups) run() error {
+	if d.every > 0 {
+		w := watcher{call: d.call, screen: d.screen, every: d.every, look: d.look}
+		return w.run()
+	}
+	p, err := d.look(d.call)
+	switch {
+	case err != nil:
+		return err
+	case d.asked:
+		d.document = newGroupDocument(p)
+		return nil
+	}
+	return p.Table(d.Out, d.style(d.screen))
+}
+
+// look reads the groups once, through every path.
+func (d *drawnGroups) look(c *call) (*picture.Picture, error) {
+	p := &picture.Picture{Time: time.Now()}
+	own := cluster.Node{}
+	if d.conf != nil {
+		p.Cluster = d.conf.Name
+		// A host that is no node of the cluster may look, too.
+		own, _ = c.node(d.conf, d.host)
+		p.Node = own.Name
+	}
+	for _, name := range d.names {
+		s, err := d.section(c, own, name)
+		if err != nil {
+			return nil, err
+		}
+		p.Sections = append(p.Sections, s)
+	}
+	p.Took, p.Errors, p.Status = time.Since(p.Time), c.said, c.status
+	return p, nil
+}
+
+// section reads one group.
+func (d *drawnGroups) section(c *call, own cluster.Node, name string) (picture.Section, error) {
+	o, err := c.openOptions()
+	if err != nil {
+		return picture.Section{}, err
+	}
+	defer o.Close()
+	group, err := d.host.Group(c.ctx, name)
+	if err != nil {
+		c.unread(err)
+		return unopened(name, "", err), nil
+	}
+	reports, at := c.openEach(d.host, group.Volumes, o)
+	run := &cluster.Run{Config: d.conf, Package: d.owner(group.Name), Node: own, LUNs: o.luns}
+	for i, rep := range run.Check(c.ctx) {
+		reports[at[i]] = rep
+	}
+	for _, rep := range reports {
+		if rep.Unknown() {
+			c.unread(rep.Findings[0].Err)
+		}
+	}
+	return d.draw(group, run.Package, own, reports, at), nil
+}
+
+// owner is the package that the group belongs to, or one for the check to go
+// by: which node may have it nobody has said then.
+func (d *drawnGroups) owner(group string) *cluster.Package {
+	if d.conf != nil {
+		for i := range d.conf.Packages {
+			p := &d.conf.Packages[i]
+			if slices.ContainsFunc(p.Groups, func(g string) bool { return strings.TrimPrefix(g, "/dev/") == group }) {
+				return p
+			}
+		}
+	}
+	return &cluster.Package{Type: cluster.MultiNode}
+}
+
+// draw makes the section. at are the volumes that were opened. Without a
+// config nothing is judged: nobody knows whose the keys are.
+func (d *drawnGroups) draw(group *vg.Group, pkg *cluster.Package, own cluster.Node, reports []cluster.Report, at []int) picture.Section {
+	s := picture.Section{Name: group.Name, Known: true, Nodes: columnsOf(d.conf, pkg.Nodes, reports)}
+	for i, rep := range reports {
+		l := drawLUN(d.conf, pkg, own, s.Nodes, rep)
+		if !slices.Contains(at, i) {
+			l.Paths, l.Working = nil, nil
+		}
+		if d.conf == nil {
+			l.Protected = nil
+			if l.Known {
+				l.Findings = nil
+			}
+		}
+		s.LUNs = append(s.LUNs, l)
+	}
+	return s
+}
+
+// groupDocument is what vg_pr_key -g --json prints.
+type groupDocument struct {
+	envelope
+	Cluster string         `json:"cluster"`
+	Node    string         `json:"local_node"`
+	Took    float64        `json:"duration_seconds"`
+	Groups  []shownGroup   `json:"groups"`
+	Volumes []checkedGroup `json:"volumes"`
+}
+
+type shownGroup struct {
+	Group  string            `json:"group"`
+	Known  bool              `json:"known"`
+	LUNs   *int              `json:"volumes"`
+	Errors []picture.Problem `json:"errors"`
+}
+
+type checkedGroup struct {
+	Group string `json:"group"`
+	picture.LUN
+}
+
+func newGroupDocument(p *picture.Picture) *groupDocument {
+	d := &groupDocument{Cluster: p.Cluster, Node: p.Node, Took: p.Took.Seconds(), Groups: []shownGroup{}, Volumes: []checkedGroup{}}
+	for i := range p.Sections {
+		s := &p.Sections[i]
+		g := shownGroup{Group: s.Name, Known: s.AllKnown(), Errors: []picture.Problem{}}
+		if s.Known {
+			n := len(s.LUNs)
+			g.LUNs = &n
+		} else {
+			g.Errors = append(g.Errors, s.Trouble...)
+		}
+		d.Groups = append(d.Groups, g)
+		for _, l := range linesOf(s) {
+			d.Volumes = append(d.Volumes, checkedGroup{s.Name, l})
+		}
+	}
+	return d
+}
