@@ -30,6 +30,7 @@ usage: lunguard APPLET [ARGUMENTS]
        lunguard --install DIR
        lunguard --version
        lunguard sim WORD [ARGUMENTS]
+       lunguard man [SECTION] [PAGE]
 
   --list         list the applets
   --install DIR  make a symbolic link in DIR for each applet

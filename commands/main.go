@@ -56,9 +56,12 @@ func Run(ctx context.Context, s Streams, getenv func(string) string, argv []stri
 		a.as = argv[0]
 	}
 	if name == self && len(args) > 0 && args[0] != "" && args[0][0] != '-' {
-		if name, args = args[0], args[1:]; name == simWord {
+		switch name, args = args[0], args[1:]; name {
+		case simWord:
 			a = sim()
-		} else {
+		case manWord:
+			a = manual()
+		default:
 			a = findApplet(name)
 		}
 	}
