@@ -316,7 +316,10 @@ func (e *jobError) message() message {
 		}
 	case *runpkg.KeptError, *runpkg.UnfinishedError:
 		m.hint = "see what holds the package up, then run cmhaltpkg again"
-	case *runpkg.ParameterError, *runpkg.BusyError:
+	case *runpkg.BusyError:
+		m.hint = "wait until it has ended; its log says how far it is"
+	case *runpkg.ParameterError:
+		m.hint = "correct the parameter in the config; cmcheckconf finds this before a start"
 	default:
 		if errors.As(e.err, &own) {
 			return own.message()
@@ -366,7 +369,7 @@ func (e *notBegunError) Error() string {
 	for i, p := range e.packages {
 		names[i] = p.Name
 	}
-	return "not begun: " + strings.Join(names, ", ")
+	return "not begun after the signal: package " + strings.Join(names, ", ")
 }
 
 // signalError says that a signal has come.

@@ -260,6 +260,7 @@ func lunWords(e *cluster.LUNError) message {
 	case errors.Is(e, cluster.ErrStaleNexus):
 		m.hint = "it was registered before a new login or by a replaced adapter; clear it with pr_cleanup when nothing runs on the LUN"
 	case errors.Is(e, cluster.ErrKeysLeft):
+		m.text = e.LUN + ": keys are there again after they were cleared"
 		m.hint = "another node registered meanwhile; see vg_pr_key -g and try again"
 	case errors.Is(e, cluster.ErrNoWWID):
 		m.hint, m.status = "its nodes could not agree on which LUN to take first; give each LUN a package of its own", exitFailed
