@@ -316,8 +316,6 @@ func (e *jobError) message() message {
 		}
 	case *runpkg.KeptError, *runpkg.UnfinishedError:
 		m.hint = "see what holds the package up, then run cmhaltpkg again"
-	case *runpkg.BusyError:
-		m.hint = "wait until it has ended; its log says how far it is"
 	case *runpkg.ParameterError:
 		m.hint = "correct the parameter in the config; cmcheckconf finds this before a start"
 	default:
@@ -346,6 +344,9 @@ func (e *stateError) message() message {
 	}
 	if errors.Is(e, os.ErrPermission) {
 		m.hint = "run it as root"
+	}
+	if busy := (*runpkg.BusyError)(nil); errors.As(e, &busy) {
+		m.hint = "wait until it has ended; its log says how far it is"
 	}
 	return m
 }

@@ -140,7 +140,11 @@ func ownErrors() map[string][]error {
 		},
 		"unregistered": {lun(cluster.ErrNotRegistered)},
 		"lost":         {lun(cluster.ErrRemoved)},
-		"protocol":     {lun(cluster.ErrOtherType)},
+		"protocol":     {lun(cluster.ErrOtherType), lun(cluster.ErrUnsettled)},
+		"config": {
+			&configFileError{path("read", syscall.EISDIR)},
+			&cluster.ConfigError{File: "cluster.conf", Expected: "at least one NODE_NAME line was expected"},
+		},
 		"group": {
 			&vg.GroupError{Group: "vg1", Err: fmt.Errorf("%w that can be read: %w", vg.ErrNoLVM, syscall.EIO)},
 			&vg.GroupError{Group: "vg1", Err: fmt.Errorf("%w: /dev/sda and /dev/sdb differ about change 7 of U", vg.ErrContradiction)},
@@ -162,6 +166,8 @@ func ownErrors() map[string][]error {
 			&vg.DeviceError{Device: "/dev/sda", Err: fmt.Errorf("%w: SCSI device of type 5", vg.ErrNotSCSIDisk)},
 			&vg.DeviceError{Device: "/dev/sda", Err: fmt.Errorf("dm-0 lies on sdc: %w", syscall.EIO)},
 			&vg.DeviceError{Device: "/dev/sda", Err: errors.New("the device file is another device's")},
+			&vg.DeviceError{Device: "/dev/sda", Err: errors.New("a device file has either lun and nexus, or paths, or part")},
+			&vg.DeviceError{Device: "/dev/sda", Err: errors.New(`line "lun" of a device file`)},
 			&vg.DeviceError{Device: "/dev/sda", Err: errors.New("too many devices lie on one another")},
 		},
 		"pr_watchdog": {
@@ -197,7 +203,7 @@ func ownErrors() map[string][]error {
 			&cutOffError{"pkg1", "jack3", []string{"jack4"}}, &otherNodeError{"jack4", "jack3"},
 			&notBegunError{[]*cluster.Package{pkg}},
 			&stateError{path("trust", ownfile.ErrNotTrusted)}, &stateError{path("trust", ownfile.ErrNotFolder)}, &stateError{path("open", ownfile.ErrNotFile)}, &stateError{path("mkdir", syscall.EACCES)},
-			job(&runpkg.BusyError{Package: "pkg1"}),
+			job(&stateError{&runpkg.BusyError{Package: "pkg1"}}),
 			job(&runpkg.KeptError{Reason: "volume group vg1 is still active: lv1", Skipped: []string{"external_pre_script /etc/x.sh"}}),
 			job(&runpkg.UnfinishedError{Steps: []string{"volume group vg1"}, Cause: &runpkg.TimeoutError{Parameter: "halt_script_timeout", Limit: time.Minute}}),
 			job(&runpkg.ParameterError{Name: "vgchange_cmd", Value: "", Reason: "a command was expected"}),

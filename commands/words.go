@@ -229,7 +229,9 @@ func deviceWords(e *vg.DeviceError) message {
 	case errors.Is(e, fs.ErrPermission):
 		m.hint, m.status = "run it as root", exitFailed
 	default:
-		m.hint = lookAtPath
+		if errno := syscall.Errno(0); errors.As(e, &errno) {
+			m.hint = lookAtPath
+		}
 	}
 	return m
 }

@@ -97,7 +97,7 @@ func TestShared(t *testing.T) {
 				}
 				for line := range strings.Lines(text) {
 					if !strings.HasPrefix(line, `.\"`) {
-						items.WriteString(line)
+						items.WriteString(notItself(file, line))
 					}
 				}
 			}
@@ -110,10 +110,20 @@ func TestShared(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, g := range groups {
-		if name := strings.TrimSuffix(filepath.Base(g), ".mdoc"); !used[name] {
-			t.Errorf("%s: no page has it", g)
+		// vg_pr_key(1m) will have copy.
+		if name := strings.TrimSuffix(filepath.Base(g), ".mdoc"); used[name] == (name == "copy") {
+			t.Errorf("%s: no page has it, or it is no longer awaited", g)
 		}
 	}
+}
+
+// notItself makes a reference to the page that it stands in a name.
+func notItself(file, line string) string {
+	at := strings.LastIndex(file, ".")
+	if rest, ok := strings.CutPrefix(line, ".Xr "+file[:at]+" "+file[at+1:]); ok {
+		return ".Nm" + rest
+	}
+	return line
 }
 
 // mandoc has nothing to say about the pages.
@@ -134,7 +144,7 @@ func TestText(t *testing.T) {
 	for _, file := range sources(t) {
 		text := overstrike.ReplaceAllString(mandoc(t, "-Tascii", "-Owidth=78", file), "")
 		for n, line := range strings.Split(text, "\n") {
-			if strings.ContainsAny(line, "\f\b\x1b") || len(line) > 100 {
+			if strings.ContainsAny(line, "\f\b\x1b") || len(line) > 125 {
 				t.Errorf("%s:%d: %q is not plain", file, n+1, line)
 			}
 		}
