@@ -103,7 +103,7 @@ func speaks(fun ast.Expr) bool {
 		if id, ok := fun.X.(*ast.Ident); ok && (id.Name == "errors" && fun.Sel.Name == "New" || id.Name == "fmt" && fun.Sel.Name == "Errorf") {
 			return true
 		}
-		return fun.Sel.Name == "warn" || fun.Sel.Name == "failAt" || fun.Sel.Name == "fail"
+		return fun.Sel.Name == "warn" || fun.Sel.Name == "say" || fun.Sel.Name == "failAt" || fun.Sel.Name == "fail"
 	}
 	return false
 }
@@ -142,7 +142,9 @@ func verb() *regexp.Regexp { return regexp.MustCompile(`%[-+# 0]*[0-9]*(\.[0-9]+
 
 // pattern matches what a format may become.
 func (l literal) pattern() *regexp.Regexp {
-	parts := verb().Split(l.text, -1)
+	// The name of the command and the kind are no part of a message.
+	text := regexp.MustCompile(`^%s: (error|warning|hint): `).ReplaceAllString(l.text, "")
+	parts := verb().Split(text, -1)
 	for i, p := range parts {
 		parts[i] = regexp.QuoteMeta(strings.ReplaceAll(p, "%%", "%"))
 	}

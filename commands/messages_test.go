@@ -308,12 +308,15 @@ func spokenWatch() []spoken {
 	kernel := &kernelDevice{&watchdog.Kernel{Path: "/dev/watchdog", Identity: "softdog", NoWayOut: true, NoMagic: true}}
 	what, warnings := kernel.words()
 	simulated, _ := (&fileDevice{watchdog.File{Name: "/dev/watchdog"}}).words()
-	say("event", simulated)
 	d.device, d.timing = kernel, watchdog.Timing{Interval: time.Second, Grace: 5 * time.Second, Timeout: 10 * time.Second}
 	for _, w := range warnings {
 		say("warning", w)
 	}
-	say("event", fmt.Sprintf("%s: %s; a fence restarts this node within %v (interval %v, grace %v, watchdog %v)", what, d.watching(), 16*time.Second, time.Second, 5*time.Second, 10*time.Second))
+	for _, w := range []string{what, simulated} {
+		say("event", fmt.Sprintf("%s: %s; a fence restarts this node within %v (interval %v, grace %v, watchdog %v)", w, d.watching(), 16*time.Second, time.Second, 5*time.Second, 10*time.Second))
+	}
+	say("event", "/dev/watchdog: disarmed, ended in order")
+	say("event", "reloaded: "+d.watching())
 	late := fmt.Errorf("/dev/sdb: %w, asked 1s ago", watchdog.ErrNoAnswer)
 	say("event", d.eventWords(watchdog.Event{Kind: watchdog.Unknown, LUN: "/dev/sda", Err: late}))
 	for _, other := range []string{"naa.2", "one without a name"} {
