@@ -168,7 +168,7 @@ func (i manItem) pattern() *regexp.Regexp {
 
 // literal counts the letters that are no placeholder.
 func (i manItem) literal() int {
-	return len(regexp.MustCompile(`[^a-z"]`).ReplaceAllString(strings.ReplaceAll(placeholders().ReplaceAllString(i.text, ""), `"`, `""""`), ""))
+	return len(regexp.MustCompile(`[^a-zA-Z"]`).ReplaceAllString(strings.ReplaceAll(placeholders().ReplaceAllString(i.text, ""), `"`, `""""`), ""))
 }
 
 // manBlock is a literal block of EXAMPLES.
@@ -289,7 +289,8 @@ func (p *manPage) badStatuses(t *testing.T, a *applet) []string {
 	return nil
 }
 
-// sgStatuses are those of package sgpersist: its constants in order.
+// sgStatuses are those of package sgpersist: its constants in order, save for
+// the two that are told as success.
 func (p *manPage) sgStatuses(t *testing.T) []string {
 	t.Helper()
 	source, err := os.ReadFile("sgpersist/status.go")
@@ -299,6 +300,9 @@ func (p *manPage) sgStatuses(t *testing.T) []string {
 	var list []string
 	for _, m := range regexp.MustCompile(`(?m)^\t\w+ +status = (\d+)$`).FindAllStringSubmatch(string(source), -1) {
 		item := m[1]
+		if item == "20" || item == "21" {
+			continue
+		}
 		if item == "50" {
 			item = "50 + N"
 		}
@@ -309,7 +313,7 @@ func (p *manPage) sgStatuses(t *testing.T) []string {
 
 func (p *manPage) badDiagnostics(t *testing.T, a *applet) []string {
 	var list []string
-	if len(p.groups()) == 0 {
+	if len(p.groups()) == 0 && a.main == nil {
 		list = append(list, "DIAGNOSTICS has no line of shared groups")
 	}
 	items := p.diagnostics()
@@ -325,7 +329,7 @@ func (p *manPage) badDiagnostics(t *testing.T, a *applet) []string {
 		}
 	}
 	for _, i := range items {
-		if i.shared || a.main != nil {
+		if i.shared {
 			continue
 		}
 		if re := i.pattern(); !slices.ContainsFunc(all, func(m spoken) bool { return re.MatchString(m.text) }) {

@@ -17,7 +17,6 @@ func pending() map[string]bool {
 	return map[string]bool{
 		"cmapplyconf.1m": true, "cmcheckconf.1m": true, "cmgetpkgenv.1m": true, "cmhaltpkg.1m": true, "cmrunpkg.1m": true,
 		"cmviewcl.1m": true, "pr_cleanup.1m": true, "vg_pr_key.1m": true, "lunguard.8": true,
-		"sg_persist.8": true,
 	}
 }
 

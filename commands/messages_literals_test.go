@@ -207,3 +207,52 @@ func withinDetail(l literal) bool {
 	}
 	return slices.Contains([]string{"../vg/lvmmeta.go"}, file)
 }
+
+// onlyVerbose reports whether sg_persist says a line with -v alone.
+func onlyVerbose(line string) bool {
+	return slices.ContainsFunc([]string{
+		" ", "open 7 with flags", "scsi_pt_open_flags", "ioctl(SG_IO v3)", "map ENXIO", "sg_ll_inquiry_com", "Number of PROUT",
+		"number of tranport-ids", "Not in DEBUG", "PR out (7): command successful", "PR out: command (7) successful",
+		"sg_persist: unit attention, sent again", "Sense category: ", "Some error occurred", "sg_persist: response", "version: ",
+	}, func(p string) bool { return strings.HasPrefix(line, p) })
+}
+
+// spokenSgPersist is what sg_persist says without -v, from its source: its
+// words are the original's and have no errors of their own.
+func spokenSgPersist(t *testing.T) []spoken {
+	t.Helper()
+	var list []spoken
+	for _, name := range []string{"run", "check", "command", "prin", "prout", "capabilities", "values", "transportid"} {
+		set := token.NewFileSet()
+		tree, err := parser.ParseFile(set, filepath.Join("sgpersist", name+".go"), nil, 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		f := literalFinder{set: set}
+		ast.Inspect(tree, func(n ast.Node) bool {
+			switch n := n.(type) {
+			case *ast.CallExpr:
+				sel, ok := n.Fun.(*ast.SelectorExpr)
+				// In other files Sprintf makes what is printed of answers.
+				if ok && (slices.Contains([]string{"errorf", "Errorf", "New"}, sel.Sel.Name) || sel.Sel.Name == "Sprintf" && name == "run") {
+					f.take(n)
+				}
+			case *ast.CompositeLit:
+				if id, ok := n.Type.(*ast.Ident); ok && id.Name == "misuse" {
+					f.take(n)
+				}
+			}
+			return true
+		})
+		for _, l := range f.found {
+			for line := range strings.Lines(l.text) {
+				line = regexp.MustCompile(`^%s( failed)?:`).ReplaceAllString(strings.TrimSuffix(line, "\n"), "sg_persist$1:")
+				line = verb().ReplaceAllString(line, "7")
+				if strings.Contains(line, " ") && hasWords(line) && !onlyVerbose(line) {
+					list = append(list, spoken{topic: "sg_persist", kind: "error", text: line, status: exitFailed})
+				}
+			}
+		}
+	}
+	return list
+}

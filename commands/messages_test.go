@@ -49,6 +49,7 @@ func catalogue(t *testing.T) []spoken {
 	list = append(list, spokenFindings()...)
 	list = append(list, spokenWatch()...)
 	list = append(list, spokenRuns(t)...)
+	list = append(list, spokenSgPersist(t)...)
 	slices.SortStableFunc(list, func(a, b spoken) int {
 		return cmp.Or(cmp.Compare(a.topic, b.topic), cmp.Compare(a.text, b.text))
 	})
