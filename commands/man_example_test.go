@@ -1,6 +1,7 @@
 package commands
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -57,23 +58,25 @@ func scriptExample(ts *testscript.TestScript, _ bool, args []string) {
 	}
 }
 
-// exampleBlock gives block number of the page of a name.
+// exampleBlock gives block number of the page of a command, or of a page whose
+// file has that name.
 func exampleBlock(name, number string) (manBlock, error) {
-	files, err := filepath.Glob("../man/" + name + ".[1578]*")
-	if err != nil || len(files) == 0 {
-		return nil, fmt.Errorf("%s: no such page: %v", name, err)
-	}
-	text, err := os.ReadFile(files[0])
-	if err != nil {
-		return nil, err
-	}
-	blocks := parseManPage(filepath.Base(files[0]), string(text)).examples()
-	for i, b := range blocks {
-		if itoa(i+1) == number {
-			return b, nil
+	var errs []error
+	for _, file := range []string{name + ".1m", name + ".8", name} {
+		text, err := os.ReadFile(filepath.Join("..", "man", file))
+		if err != nil {
+			errs = append(errs, err)
+			continue
 		}
+		blocks := parseManPage(file, string(text)).examples()
+		for i, b := range blocks {
+			if itoa(i+1) == number {
+				return b, nil
+			}
+		}
+		return nil, fmt.Errorf("%s has %d examples, and no number %s", file, len(blocks), number)
 	}
-	return nil, fmt.Errorf("%s has %d examples, and no number %s", files[0], len(blocks), number)
+	return nil, errors.Join(errs...)
 }
 
 // exampleStep is one command of an example with what it prints.
@@ -217,12 +220,16 @@ func checkSaid(ts *testscript.TestScript, args []string, status int) {
 	}
 	page, err := os.ReadFile("../man/" + file)
 	ts.Check(err)
-	p := parseManPage(file, string(page))
-	if !slices.Contains(p.statuses(), itoa(status)) {
-		ts.Fatalf("exit status %d is not in %s", status, file)
+	if lack := parseManPage(file, string(page)).lacks(name, ts.ReadFile("stderr"), status); lack != "" {
+		ts.Fatalf("%s does not explain: %s", file, lack)
 	}
+}
+
+// lacks is the first of what a command has said, or else its exit status, that
+// the page does not explain; empty if there is none.
+func (p *manPage) lacks(name, stderr string, status int) string {
 	items := p.diagnostics()
-	for line := range strings.Lines(ts.ReadFile("stderr")) {
+	for line := range strings.Lines(stderr) {
 		line = strings.TrimSuffix(line, "\n")
 		text, ok := "", strings.HasPrefix(line, "ERROR: ")
 		if ok {
@@ -234,7 +241,31 @@ func checkSaid(ts *testscript.TestScript, args []string, status int) {
 			}
 		}
 		if ok && !matched(items, text) {
-			ts.Fatalf("%s does not explain: %s", file, text)
+			return text
 		}
+	}
+	if !slices.Contains(p.statuses(), itoa(status)) {
+		return "exit status " + itoa(status)
+	}
+	return ""
+}
+
+func TestManPageLacks(t *testing.T) {
+	p := readManPage(t, "pr_start")
+	for said, want := range map[string]string{
+		"": "",
+		"pr_start: error: a package is missing\n":                                                                                           "",
+		"pr_start: error: a package is absent\n":                                                                                            "a package is absent",
+		"pr_start: warning: FORCED_PR_DISABLE is set in x.conf: nothing is protected\n":                                                     "",
+		"pr_start: warning: it rains\npr_start: hint: take a coat\n":                                                                        "it rains",
+		"ERROR: Physical Volume /dev/sda used in the VG has registration which is not from any of the cluster nodes.\nwhat a script says\n": "",
+		"ERROR: no\n": "ERROR: no",
+	} {
+		if got := p.lacks("pr_start", said, 2); got != want {
+			t.Errorf("%q: %q, want %q", said, got, want)
+		}
+	}
+	if got := p.lacks("pr_start", "", 3); got != "exit status 3" {
+		t.Errorf("%q", got)
 	}
 }

@@ -313,8 +313,14 @@ func (p *manPage) sgStatuses(t *testing.T) []string {
 
 func (p *manPage) badDiagnostics(t *testing.T, a *applet) []string {
 	var list []string
-	if len(p.groups()) == 0 && a.main == nil {
-		list = append(list, "DIAGNOSTICS has no line of shared groups")
+	for flag, group := range map[string]string{"config": "config", "sim": "sim", "timeout": "timeout"} {
+		// The times of pr_watchdog are of another kind.
+		if slices.Contains(flagNames(a), flag) && !slices.Contains(p.groups(), group) && a.main == nil && (a.name != "pr_watchdog" || flag != "timeout") {
+			list = append(list, "the shared group "+group+" is missing")
+		}
+	}
+	if !slices.Contains(p.groups(), "usage") {
+		list = append(list, "the shared group usage is missing")
 	}
 	items := p.diagnostics()
 	for _, i := range items {

@@ -42,6 +42,34 @@ func TestManualPages(t *testing.T) {
 	}
 }
 
+// The examples of pages that are about no command are run, too.
+func TestOtherPages(t *testing.T) {
+	for _, section := range []string{"5", "7"} {
+		files, err := filepath.Glob(filepath.Join("..", "man", "*."+section))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, file := range files {
+			text, err := os.ReadFile(file)
+			if err != nil {
+				t.Fatal(err)
+			}
+			p := parseManPage(filepath.Base(file), string(text))
+			if len(p.examples()) == 0 {
+				continue
+			}
+			script, err := os.ReadFile(filepath.Join("testdata", "manual", p.file+".txtar"))
+			if err != nil {
+				t.Errorf("%s: the examples have no set-up: %v", p.file, err)
+				continue
+			}
+			for _, c := range badSetup(len(p.examples()), string(script)) {
+				t.Errorf("%s: %s", p.file, c)
+			}
+		}
+	}
+}
+
 // Diagnostics that pages share are about messages that exist, and the other way
 // round.
 func TestSharedDiagnostics(t *testing.T) {
@@ -93,7 +121,7 @@ func TestManPageComplaints(t *testing.T) {
 		".It NODE is this node;":           {".It NODE is that node;", "item NODE is that node; to give its packages up, use pr_halt: no such message"},
 		".Sh SEE ALSO":                     {".Sh SEE", "section SEE ALSO is missing"},
 		".Bd -literal -offset indent\n# p": {".Bd -filled\n# p", "there is no example"},
-		".\\\" shared: ":                   {".\\\" others: ", "DIAGNOSTICS has no line of shared groups"},
+		".\\\" shared: ":                   {".\\\" others: ", "the shared group usage is missing"},
 	} {
 		if !strings.Contains(good.text, from) {
 			t.Errorf("%q does not stand in the page", from)
