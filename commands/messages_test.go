@@ -179,7 +179,7 @@ func ownErrors() map[string][]error {
 			device(fmt.Errorf("%w of 10s, it has 60s", watchdog.ErrTimeout)),
 			device(fmt.Errorf("%w of 10s, it has 2s, and 5s is the least", watchdog.ErrTimeout)),
 			device(fmt.Errorf("%w of 10s: it does not tell its own: %w", watchdog.ErrTimeout, syscall.EIO)),
-			device(watchdog.ErrAlarmOnly), device(syscall.EACCES), device(syscall.ENOENT),
+			device(watchdog.ErrNotWatchdog), device(watchdog.ErrAlarmOnly), device(syscall.EACCES), device(syscall.ENOENT),
 		},
 		"cmapplyconf": {&unconfirmedError{"/etc/lunguard/cluster.conf"}},
 		"cmcheckconf": {
