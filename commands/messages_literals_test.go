@@ -33,6 +33,8 @@ func madeOfWords() []string {
 func wordless() map[string]string {
 	return map[string]string{
 		"SG_IO ":                             "is taken out of a text",
+		"halt_package":                       "is the function that a log names",
+		"service_monitor":                    "is the function that a log names",
 		"STATUS=":                            "is for the service manager",
 		"the decision is too old":            "starts a protocol anew",
 		"a grace of %v is less than nothing": "no such number is taken from the command line",
@@ -103,7 +105,7 @@ func speaks(fun ast.Expr) bool {
 		if id, ok := fun.X.(*ast.Ident); ok && (id.Name == "errors" && fun.Sel.Name == "New" || id.Name == "fmt" && fun.Sel.Name == "Errorf") {
 			return true
 		}
-		return fun.Sel.Name == "warn" || fun.Sel.Name == "say" || fun.Sel.Name == "failAt" || fun.Sel.Name == "fail"
+		return fun.Sel.Name == "warn" || fun.Sel.Name == "say" || fun.Sel.Name == "Warn" || fun.Sel.Name == "Fail" || fun.Sel.Name == "failAt" || fun.Sel.Name == "fail"
 	}
 	return false
 }

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"os/signal"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -265,6 +266,12 @@ func spokenFindings() []spoken {
 	conf := &cluster.Config{Nodes: []cluster.Node{{Name: "jack3", Key: 1}, {Name: "jack4", Key: 2}}}
 	list := []spoken{
 		{"cmrunpkg", "warning", "package pkg1 runs without service s1, which has ended", "", 0},
+		{"log", "log", "Failed: vgchange: exit status 5", "", 0},
+		{"log", "log", "The reservations are kept: volume group vg1 is still active: lv1", "", 0},
+		{"log", "log", "vgchange: exit status 5, trying again", "", 0},
+		{"log", "log", "Service s1 has ended (exit status 1), it is started again", "", 0},
+		{"log", "log", "Service s1 has ended (exit status 1) and is not started again; package pkg1 stays up without it", "", 0},
+		{"log", "log", "Service s1: fork/exec /x: no such file or directory", "", 0},
 	}
 	rep := cluster.Report{LUN: "/dev/sda", Paths: 2, State: &scsi.State{Reservation: &scsi.Reservation{Key: 1, Type: scsi.ExclusiveAccess}}}
 	for _, k := range []cluster.FindingKind{
@@ -400,6 +407,8 @@ func spokenRuns(t *testing.T) []spoken {
 		t.Fatal(err)
 	}
 	t.Chdir(dir)
+	// pr_watchdog does not want it, and what other tests start would inherit that.
+	defer signal.Reset(syscall.SIGPIPE)
 	defer t.Chdir(back)
 	if err := registerByHand(filepath.Join(array, "jack3"), "/dev/sda", 0xbcb00001, scsi.WriteExclusiveRegistrantsOnly); err != nil {
 		t.Fatal(err)
