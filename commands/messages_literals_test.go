@@ -155,7 +155,7 @@ func (l literal) pattern() *regexp.Regexp {
 
 // Every piece of a message in the source is in a message of the catalogue, so
 // that none is forgotten there: neither in the list nor in the manual pages.
-func TestCatalogueComplete(t *testing.T) {
+func TestMessagesComplete(t *testing.T) {
 	var said strings.Builder
 	for _, m := range catalogue(t) {
 		said.WriteString(m.text + "\n" + m.hint + "\n")

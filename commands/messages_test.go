@@ -462,7 +462,7 @@ func spokenLines(topic string, status int, text string) []spoken {
 
 // The catalogue lists each message once, and each error has what a reader
 // needs. Run with -v it prints the list.
-func TestCatalogue(t *testing.T) {
+func TestMessagesCatalogue(t *testing.T) {
 	for _, m := range catalogue(t) {
 		text := m.text
 		if m.kind == "error" {
