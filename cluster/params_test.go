@@ -29,6 +29,8 @@ NODE_NAME fresno
   CLUSTER_LOCK_LUN /dev/sdd1
   CAPACITY_NAME memory
   CAPACITY_VALUE 100
+  CAPACITY_NAME processor
+  CAPACITY_VALUE INFINITE
 NODE_NAME lodi
   NODE_PR_KEY 10002
   NETWORK_INTERFACE lan0
@@ -38,7 +40,11 @@ AUTO_START_TIMEOUT 600000000
 NETWORK_POLLING_INTERVAL 2000000
 CONFIGURED_IO_TIMEOUT_EXTENSION 0
 SUBNET 15.13.168.0
-  IP_MONITOR on
+  IP_MONITOR ON
+  POLLING_TARGET 15.13.168.1
+SUBNET 15.13.172.0
+  IP_MONITOR OFF
+LOAD_BALANCING OFF
 `
 
 const realPackage = `
@@ -100,8 +106,7 @@ ip_subnet           15.13.168.0
 `
 
 func TestRealFiles(t *testing.T) {
-	text := strings.Replace(realCluster, "IP_MONITOR on", "IP_MONITOR yes", 1) + realPackage
-	c, err := ParseConfig(strings.NewReader(text), "f")
+	c, err := ParseConfig(strings.NewReader(realCluster+realPackage), "f")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -148,6 +153,9 @@ func TestParameterFaults(t *testing.T) {
 	for line, want := range map[string]string{
 		node + "FORCED_PR_DISABLE maybe":                       `f:3: "maybe": yes or no was expected`,
 		node + "MEMBER_TIMEOUT 14s":                            `f:3: "14s": a number from 0 to 4294967295 was expected`,
+		node + "LOAD_BALANCING yes":                            `f:3: "yes": on or off was expected`,
+		node + "SUBNET 10.0.0.0\nIP_MONITOR yes":               `f:4: "yes": on or off was expected`,
+		node + "CAPACITY_NAME a\nCAPACITY_VALUE all":           `f:4: "all": a number from 0 to 1000000, or infinite, was expected`,
 		node + "MAX_CONFIGURED_PACKAGES 301":                   `f:3: "301": a number from 0 to 300 was expected`,
 		node + "MEMBER_TIMEOUT 1\nMEMBER_TIMEOUT 2":            `f:4: "MEMBER_TIMEOUT": the cluster has it already, in line 3`,
 		node + "HEARTBEAT_IP 1.2.3.4":                          `f:3: "HEARTBEAT_IP": a network_interface line was expected before it`,
