@@ -146,11 +146,12 @@ func TestRealFiles(t *testing.T) {
 	}
 }
 
-// Forms and ranges of what concerns no reservation.
-func TestParameterFaults(t *testing.T) {
+// parameterFaults are configs with one fault in what concerns no reservation,
+// and what is said of it.
+func parameterFaults() map[string]string {
 	node := "NODE_NAME a\nNODE_PR_KEY 1\n"
 	pkg := node + "package_name p\n"
-	for line, want := range map[string]string{
+	return map[string]string{
 		node + "FORCED_PR_DISABLE maybe":                       `f:3: "maybe": yes or no was expected`,
 		node + "MEMBER_TIMEOUT 14s":                            `f:3: "14s": a number from 0 to 4294967295 was expected`,
 		node + "LOAD_BALANCING yes":                            `f:3: "yes": on or off was expected`,
@@ -165,6 +166,7 @@ func TestParameterFaults(t *testing.T) {
 		node + "RETIRED_NODE_ID b":                             `f:3: "b": the name of a node, = and a number from 1 to 65535 were expected`,
 		node + "auto_run yes":                                  `f:3: "auto_run": a package_name line was expected before it`,
 		pkg + "auto_run 1":                                     `f:4: "1": yes or no was expected`,
+		pkg + "auto_run yes\nauto_run no":                      `f:5: "auto_run": package p has it already, in line 4`,
 		pkg + "auto_run yes no":                                `f:4: "auto_run": one value was expected behind it, not 2`,
 		pkg + "auto_run":                                       `f:4: "auto_run": one value was expected behind it, not 0`,
 		pkg + "auto_run \"\"":                                  `f:4: "auto_run": one value was expected behind it, not 0`,
@@ -182,14 +184,19 @@ func TestParameterFaults(t *testing.T) {
 		pkg + "pev_a " + strings.Repeat("x", 4097):             `f:4: "` + strings.Repeat("x", 4097) + `": at most 4096 characters were expected, not 4097`,
 		pkg + "package_description " + strings.Repeat("x", 81): `f:4: "` + strings.Repeat("x", 81) + `": at most 80 characters were expected, not 81`,
 		pkg + "run_script a.sh":                                `f:4: "a.sh": the full name of a file was expected, /...`,
-	} {
+	}
+}
+
+// Forms and ranges of what concerns no reservation.
+func TestParameterFaults(t *testing.T) {
+	for line, want := range parameterFaults() {
 		c, err := ParseConfig(strings.NewReader(line+"\n"), "f")
 		var fault *ConfigError
 		if c != nil || !errors.As(err, &fault) || err.Error() != want {
 			t.Errorf("%q: %v, want %s", line, err, want)
 		}
 	}
-	if _, err := ParseConfig(strings.NewReader(pkg+"pev_a "+strings.Repeat("x", 4096)+"\n"), "f"); err != nil {
+	if _, err := ParseConfig(strings.NewReader(manyNodes(1)+"package_name p\npev_a "+strings.Repeat("x", 4096)+"\n"), "f"); err != nil {
 		t.Error(err)
 	}
 }
