@@ -36,7 +36,7 @@ usage: lunguard APPLET [ARGUMENTS]
   --install DIR  make a symbolic link in DIR for each applet
   --version      print the version
 
-exit status: 0 done; 1 failed`,
+exit status: 0 done; 1 failed; 2 a simulated LUN failed, or refused as reserved`,
 		flags: []cli.Flag{
 			&cli.BoolFlag{Name: "list"}, &cli.StringFlag{Name: "install"}, &cli.BoolFlag{Name: "version"},
 		},

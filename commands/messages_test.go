@@ -183,13 +183,14 @@ func ownErrors() map[string][]error {
 			device(watchdog.ErrNotWatchdog), device(watchdog.ErrAlarmOnly), device(syscall.EACCES), device(syscall.ENOENT),
 		},
 		"cmapplyconf": {&unconfirmedError{"/etc/lunguard/cluster.conf"}},
-		"cmcheckconf": {
+		"files": {
+			&unknownModeError{pkg}, parameter("fs_umount_opt", "-l", "a lazy umount does not tell when the file system is no longer written to"),
 			&unsupportedError{at, "ip_subnet", unsupported(cluster.Setting{Name: "ip_subnet"})},
 			&unsupportedError{at, "service_fail_fast_enabled", unsupported(cluster.Setting{Name: "service_fail_fast_enabled", Value: "yes"})},
 			&unsupportedError{at, "kill_processes_accessing_raw_devices", unsupported(cluster.Setting{Name: "kill_processes_accessing_raw_devices", Value: "yes"})},
 			&unsupportedError{at, "dependency_name", unsupported(cluster.Setting{Name: "dependency_name"})},
 			&scriptError{setting, "its full name is not known, a variable is not set"},
-			&scriptError{setting, "it is no program"}, &scriptError{setting, "validate took too long"},
+			&scriptError{setting, "it is no program"}, &scriptError{setting, "no such file or directory"}, &scriptError{setting, "validate took too long"},
 			&scriptError{setting, "validate: exit status 2"},
 			&unsupportedError{at, "cluster_interconnect_subnet", unsupported(cluster.Setting{Name: "cluster_interconnect_subnet"})},
 			&unsupportedError{at, "generic_resource_name", unsupported(cluster.Setting{Name: "generic_resource_name"})},
@@ -199,12 +200,16 @@ func ownErrors() map[string][]error {
 		"cmgetpkgenv": {&unknownModeError{pkg}},
 		"cmviewcl":    {&otherClusterError{"blub", conf}},
 		"cmrunpkg": {
+			&halfUpError{"pkg1", "jack3", runpkg.Starting}, &halfUpError{"pkg1", "jack3", runpkg.Halting}, &halfUpError{"pkg1", "jack3", runpkg.Failed},
+			&cutOffError{"pkg1", "jack3", []string{"jack4"}}, &cutOffError{"pkg1", "jack3", nil},
+		},
+		"job": {
+			job(&runpkg.StepError{Action: runpkg.Stop, Step: "file system /mnt", Err: &runpkg.ExitError{Command: "umount /mnt", Code: 32}}),
 			&elsewhereError{pkg: "pkg1", node: "jack3", others: []string{"jack4"}},
 			&elsewhereError{pkg: "pkg1", node: "jack3", others: []string{"jack4"}, halt: true},
-			&halfUpError{"pkg1", "jack3", runpkg.Starting}, &halfUpError{"pkg1", "jack3", runpkg.Halting}, &halfUpError{"pkg1", "jack3", runpkg.Failed},
-			&cutOffError{"pkg1", "jack3", []string{"jack4"}}, &otherNodeError{"jack4", "jack3"},
+			&otherNodeError{"jack4", "jack3"},
 			&notBegunError{[]*cluster.Package{pkg}},
-			&stateError{path("trust", ownfile.ErrNotTrusted)}, &stateError{path("trust", ownfile.ErrNotFolder)}, &stateError{path("open", ownfile.ErrNotFile)}, &stateError{path("mkdir", syscall.EACCES)},
+			&stateError{path("trust", ownfile.ErrNotTrusted)}, &stateError{path("trust", ownfile.ErrNotFolder)}, &stateError{path("open", ownfile.ErrNotFile)}, &stateError{path("open", ownfile.ErrSymlink)}, &stateError{path("trust", ownfile.ErrSymlink)}, &stateError{path("mkdir", syscall.EACCES)},
 			job(&stateError{&runpkg.BusyError{Package: "pkg1"}}),
 			job(&runpkg.KeptError{Reason: "volume group vg1 is still active: lv1", Skipped: []string{"external_pre_script /etc/x.sh"}}),
 			job(&runpkg.UnfinishedError{Steps: []string{"volume group vg1"}, Cause: &runpkg.TimeoutError{Parameter: "halt_script_timeout", Limit: time.Minute}}),
@@ -218,7 +223,7 @@ func ownErrors() map[string][]error {
 			step(&runpkg.KilledError{Command: "vgchange", Cause: &signalError{syscall.SIGTERM}}),
 			step(errors.New("vgchange: no such program")), step(fmt.Errorf("process 7: %w", errors.New("malformed stat file of a process"))),
 			step(errors.New(`"../x" cannot be the name of a file`)),
-			parameter("script_log_file", "log", "its full name was expected"),
+			parameter("script_log_file", "log", "its full name was expected"), parameter("vgchange_cmd", "vgchange 'x", "a closing quote was expected"),
 			parameter("script_log_file", "/mnt/log", "it lies on a file system of the package, which could not be unmounted"),
 			parameter("service_name", "s1", "the package has another service of that name"),
 			parameter("vg", "vg1", "it does not go with run_script and halt_script"),
@@ -373,14 +378,18 @@ func sampleRuns() []sampleRun {
 		{"cmviewcl", "cmviewcl a b", nil}, {"cmviewcl", "cmviewcl --json -f line", nil}, {"cmviewcl", "cmviewcl -f tree", nil},
 		{"cmviewcl", "cmviewcl -s live", nil}, {"cmviewcl", "cmviewcl -l lun", nil}, {"cmviewcl", "cmviewcl -n jack3 -p pkg1", nil},
 		{"cmviewcl", "cmviewcl -l cluster -n jack3", nil}, {"cmviewcl", "cmviewcl -l cluster -p pkg1", nil}, {"cmviewcl", "cmviewcl -l node -p pkg1", nil},
-		{"cmrunpkg", "cmrunpkg", nil}, {"cmcheckconf", "cmcheckconf pkg1.conf", nil},
+		{"operand", "cmrunpkg", nil}, {"files", "cmcheckconf pkg1.conf", nil},
+		{"files", "cmcheckconf --conf retired.conf -C other.cluster", nil}, {"files", "cmcheckconf -P two.package -P empty.package", nil},
+		{"files", "cmcheckconf -P fs.package -P fs.package", nil}, {"files", "cmcheckconf -P fs.package", nil},
 		{"lunguard", "lunguard --list x", nil}, {"lunguard", "lunguard --install ", nil}, {"lunguard", "lunguard frobnicate", nil},
-		{"lunguard", "lunguard sim", nil}, {"lunguard", "lunguard sim show", nil}, {"lunguard", "lunguard sim frobnicate", nil},
+		{"lunguard", "lunguard sim", nil}, {"lunguard", "lunguard sim show", nil}, {"lunguard", "lunguard sim write x", nil}, {"lunguard", "lunguard sim frobnicate", nil},
 		{"lunguard", "lunguard sim create D --luns 0", nil}, {"lunguard", "lunguard sim write /dev/sda x text", nil},
 		{"lunguard", "lunguard sim faults A/array/lun0 nonsense", nil}, {"lunguard", "lunguard sim quirks A/array/lun0 nonsense", nil},
+		{"lunguard", "lunguard --install .", nil}, {"lunguard", "lunguard --install nosuch", nil}, {"lunguard", "lunguard sim create A", nil}, {"lunguard", "lunguard sim create D --nodes array", nil},
+		{"lunguard", "lunguard sim vgextend A a/b /dev/sda", nil}, {"lunguard", "lunguard sim vgextend A vg2 /dev/sda", nil}, {"lunguard", "lunguard sim vgextend A vg2 /dev/sda /dev/sda", nil},
 		{"lunguard", "lunguard man a b c", nil}, {"lunguard", "lunguard sim write --sim= /dev/sda 1 text", []string{simVariable + "="}},
 		{"lunguard", "lunguard sim write /dev/sdb 1 " + strings.Repeat("x", 513), nil}, {"lunguard", "lunguard sim write /dev/sda 1 text", []string{simVariable + "=A/jack4"}},
-		{"cmcheckconf", "cmcheckconf -v --conf off.conf", nil},
+		{"files", "cmcheckconf -v --conf off.conf", nil},
 	}
 }
 
@@ -397,6 +406,12 @@ func spokenRuns(t *testing.T) []spoken {
 		"off.conf":     "FORCED_PR_DISABLE yes\n" + scriptConfig,
 		"empty.conf":   strings.ReplaceAll(scriptConfig, "vg             iscsi_vg3\n", "node_name jack3\n"),
 		"two":          "/dev/sda /dev/sdb\n",
+		"vg_pr_key":    "no link\n",
+		"retired.conf": "RETIRED_NODE_ID jack5=7\n" + scriptConfig,
+		"other.cluster": "CLUSTER_NAME blub\nCLUSTER_PR_TAG 1\nNODE_NAME jack3\nNODE_ID 3\n" +
+			"NODE_NAME jack6\nNODE_ID 7\npackage_name pkg1\n",
+		"two.package": "package_name a\npackage_name b\n", "empty.package": "",
+		"fs.package": "package_name c\nfs_name /dev/other/l\nfs_directory /mnt\n",
 	} {
 		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600); err != nil {
 			t.Fatal(err)
