@@ -8,6 +8,7 @@ import (
 	"regexp"
 	"slices"
 	"strconv"
+	"strings"
 	"testing"
 
 	"lunguard/scsi/simlun"
@@ -71,4 +72,31 @@ func wordsOfPlans(t *testing.T) []string {
 		})
 	}
 	return words
+}
+
+// The command lines that lunguard(7) gives as advice have applets and options
+// that exist.
+func TestAdvice(t *testing.T) {
+	text, err := os.ReadFile("../man/lunguard.7")
+	if err != nil {
+		t.Fatal(err)
+	}
+	lines := regexp.MustCompile(`(?m)^\.Ql (\w+) ([^\n]*)$`).FindAllStringSubmatch(string(text), -1)
+	seen := 0
+	for _, m := range lines {
+		a := findApplet(m[1])
+		if a == nil || m[1] == self {
+			continue
+		}
+		seen++
+		for _, word := range strings.Fields(m[2]) {
+			name := strings.TrimLeft(word, "-")
+			if name != word && !slices.Contains(flagNames(a), name) {
+				t.Errorf("%s %s: there is no option %s", m[1], m[2], word)
+			}
+		}
+	}
+	if seen < 8 {
+		t.Errorf("%d command lines were found", seen)
+	}
 }

@@ -205,6 +205,7 @@ func ownErrors() map[string][]error {
 		},
 		"job": {
 			job(&runpkg.StepError{Action: runpkg.Stop, Step: "file system /mnt", Err: &runpkg.ExitError{Command: "umount /mnt", Code: 32}}),
+			job(&runpkg.StepError{Action: runpkg.Stop, Step: "volume group vg1", Err: &runpkg.ExitError{Command: "vgchange -a n vg1", Code: 5}}),
 			&elsewhereError{pkg: "pkg1", node: "jack3", others: []string{"jack4"}},
 			&elsewhereError{pkg: "pkg1", node: "jack3", others: []string{"jack4"}, halt: true},
 			&otherNodeError{"jack4", "jack3"},
