@@ -130,6 +130,9 @@ func ownErrors() map[string][]error {
 	step := func(err error) error {
 		return job(&runpkg.StepError{Action: runpkg.Start, Step: "volume group vg1", Err: err})
 	}
+	stop := func(step, command string, code int) error {
+		return job(&runpkg.StepError{Action: runpkg.Stop, Step: step, Err: &runpkg.ExitError{Command: command, Code: code}})
+	}
 	parameter := func(name, value, reason string) error {
 		return job(&runpkg.ParameterError{Name: name, Value: value, Reason: reason})
 	}
@@ -200,12 +203,10 @@ func ownErrors() map[string][]error {
 		"cmgetpkgenv": {&unknownModeError{pkg}},
 		"cmviewcl":    {&otherClusterError{"blub", conf}},
 		"cmrunpkg": {
-			&halfUpError{"pkg1", "jack3", runpkg.Starting}, &halfUpError{"pkg1", "jack3", runpkg.Halting}, &halfUpError{"pkg1", "jack3", runpkg.Failed},
-			&cutOffError{"pkg1", "jack3", []string{"jack4"}}, &cutOffError{"pkg1", "jack3", nil},
+			&halfUpError{"pkg1", "jack3", runpkg.Starting}, &halfUpError{"pkg1", "jack3", runpkg.Halting}, &halfUpError{"pkg1", "jack3", runpkg.Failed}, &cutOffError{"pkg1", "jack3", []string{"jack4"}}, &cutOffError{"pkg1", "jack3", nil},
 		},
 		"job": {
-			job(&runpkg.StepError{Action: runpkg.Stop, Step: "file system /mnt", Err: &runpkg.ExitError{Command: "umount /mnt", Code: 32}}),
-			job(&runpkg.StepError{Action: runpkg.Stop, Step: "volume group vg1", Err: &runpkg.ExitError{Command: "vgchange -a n vg1", Code: 5}}),
+			stop("file system /mnt", "umount /mnt", 32), stop("volume group vg1", "vgchange -a n vg1", 5),
 			&elsewhereError{pkg: "pkg1", node: "jack3", others: []string{"jack4"}},
 			&elsewhereError{pkg: "pkg1", node: "jack3", others: []string{"jack4"}, halt: true},
 			&otherNodeError{"jack4", "jack3"},
@@ -380,14 +381,12 @@ func sampleRuns() []sampleRun {
 		{"cmviewcl", "cmviewcl -s live", nil}, {"cmviewcl", "cmviewcl -l lun", nil}, {"cmviewcl", "cmviewcl -n jack3 -p pkg1", nil},
 		{"cmviewcl", "cmviewcl -l cluster -n jack3", nil}, {"cmviewcl", "cmviewcl -l cluster -p pkg1", nil}, {"cmviewcl", "cmviewcl -l node -p pkg1", nil},
 		{"operand", "cmrunpkg", nil}, {"files", "cmcheckconf pkg1.conf", nil},
-		{"files", "cmcheckconf --conf retired.conf -C other.cluster", nil}, {"files", "cmcheckconf -P two.package -P empty.package", nil},
-		{"files", "cmcheckconf -P fs.package -P fs.package", nil}, {"files", "cmcheckconf -P fs.package", nil},
+		{"files", "cmcheckconf --conf retired.conf -C other.cluster", nil}, {"files", "cmcheckconf -P two.package -P empty.package", nil}, {"files", "cmcheckconf -P fs.package -P fs.package", nil}, {"files", "cmcheckconf -P fs.package", nil},
 		{"lunguard", "lunguard --list x", nil}, {"lunguard", "lunguard --install ", nil}, {"lunguard", "lunguard frobnicate", nil},
 		{"lunguard", "lunguard sim", nil}, {"lunguard", "lunguard sim show", nil}, {"lunguard", "lunguard sim write x", nil}, {"lunguard", "lunguard sim frobnicate", nil},
 		{"lunguard", "lunguard sim create D --luns 0", nil}, {"lunguard", "lunguard sim write /dev/sda x text", nil},
 		{"lunguard", "lunguard sim faults A/array/lun0 nonsense", nil}, {"lunguard", "lunguard sim quirks A/array/lun0 nonsense", nil},
-		{"lunguard", "lunguard --install .", nil}, {"lunguard", "lunguard --install nosuch", nil}, {"lunguard", "lunguard sim create A", nil}, {"lunguard", "lunguard sim create D --nodes array", nil},
-		{"lunguard", "lunguard sim vgextend A a/b /dev/sda", nil}, {"lunguard", "lunguard sim vgextend A vg2 /dev/sda", nil}, {"lunguard", "lunguard sim vgextend A vg2 /dev/sda /dev/sda", nil},
+		{"lunguard", "lunguard --install .", nil}, {"lunguard", "lunguard --install nosuch", nil}, {"lunguard", "lunguard sim create A", nil}, {"lunguard", "lunguard sim create D --nodes array", nil}, {"lunguard", "lunguard sim vgextend A a/b /dev/sda", nil}, {"lunguard", "lunguard sim vgextend A vg2 /dev/sda", nil}, {"lunguard", "lunguard sim vgextend A vg2 /dev/sda /dev/sda", nil},
 		{"lunguard", "lunguard man a b c", nil}, {"lunguard", "lunguard sim write --sim= /dev/sda 1 text", []string{simVariable + "="}},
 		{"lunguard", "lunguard sim write /dev/sdb 1 " + strings.Repeat("x", 513), nil}, {"lunguard", "lunguard sim write /dev/sda 1 text", []string{simVariable + "=A/jack4"}},
 		{"files", "cmcheckconf -v --conf off.conf", nil},
@@ -403,15 +402,14 @@ func spokenRuns(t *testing.T) []spoken {
 		t.Fatal(err)
 	}
 	for name, text := range map[string]string{
-		"cluster.conf": scriptConfig,
-		"off.conf":     "FORCED_PR_DISABLE yes\n" + scriptConfig,
-		"empty.conf":   strings.ReplaceAll(scriptConfig, "vg             iscsi_vg3\n", "node_name jack3\n"),
-		"two":          "/dev/sda /dev/sdb\n",
-		"vg_pr_key":    "no link\n",
-		"retired.conf": "RETIRED_NODE_ID jack5=7\n" + scriptConfig,
-		"other.cluster": "CLUSTER_NAME blub\nCLUSTER_PR_TAG 1\nNODE_NAME jack3\nNODE_ID 3\n" +
-			"NODE_NAME jack6\nNODE_ID 7\npackage_name pkg1\n",
-		"two.package": "package_name a\npackage_name b\n", "empty.package": "",
+		"cluster.conf":  scriptConfig,
+		"off.conf":      "FORCED_PR_DISABLE yes\n" + scriptConfig,
+		"empty.conf":    strings.ReplaceAll(scriptConfig, "vg             iscsi_vg3\n", "node_name jack3\n"),
+		"two":           "/dev/sda /dev/sdb\n",
+		"vg_pr_key":     "no link\n",
+		"retired.conf":  "RETIRED_NODE_ID jack5=7\n" + scriptConfig,
+		"other.cluster": "CLUSTER_NAME blub\nCLUSTER_PR_TAG 1\nNODE_NAME jack3\nNODE_ID 3\nNODE_NAME jack6\nNODE_ID 7\npackage_name pkg1\n",
+		"two.package":   "package_name a\npackage_name b\n", "empty.package": "",
 		"fs.package": "package_name c\nfs_name /dev/other/l\nfs_directory /mnt\n",
 	} {
 		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600); err != nil {
