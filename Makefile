@@ -2,6 +2,7 @@
 # make demo     the main job on a simulated array, checked
 # make test     everything: vet, lint, unit and script tests, demo, laboratory
 # make lab      the laboratory alone: a real kernel's SCSI stack in QEMU
+# make man-text the generated files of man/, after a change of a page
 # make deb, make rpm  packages in bin/
 # make install  DESTDIR= PREFIX=/usr/local; make uninstall takes it away again
 # make clean
@@ -12,7 +13,7 @@ DESTDIR ?=
 
 BUILD = CGO_ENABLED=0 $(GO) build -trimpath -buildvcs=auto -ldflags '-s -w' -tags urfave_cli_no_docs
 
-.PHONY: all demo test check unit explore lab lint deb rpm packages-check install uninstall clean bench FORCE
+.PHONY: all demo test check unit explore lab lint man-text deb rpm packages-check install uninstall clean bench FORCE
 
 all: bin/lunguard
 
@@ -34,7 +35,8 @@ check: bin/lunguard
 
 # The race detector needs a C compiler; testdata/need.sh gets one if it can. What
 # cmgetpkgenv prints is read by the shells that package scripts are written for,
-# cmviewcl's lines by awk; completions are typed into the shells they are for.
+# cmviewcl's lines by awk, and the manual pages by mandoc; completions are typed
+# into the shells they are for.
 unit:
 	@sh testdata/need.sh gcc libc6-dev
 	@sh testdata/need.sh ksh ksh
@@ -42,6 +44,7 @@ unit:
 	@sh testdata/need.sh zsh zsh
 	@sh testdata/need.sh fish fish
 	@sh testdata/need.sh dh_bash-completion bash-completion
+	@sh testdata/need.sh mandoc mandoc
 	@if command -v gcc >/dev/null; then set -x; $(GO) test -race ./...; else set -x; $(GO) test ./...; fi
 
 # Every interleaving of the protocols. One goroutine, by its own schedule: there
@@ -72,6 +75,14 @@ packages-check: bin/lunguard
 
 lab: bin/lunguard
 	$(GO) run ./lab
+
+# Shared diagnostics are filled in first, then come the texts, then the archive.
+man-text:
+	@sh testdata/need.sh mandoc mandoc
+	$(GO) test -count=1 ./man -run TestShared -update
+	$(GO) test -count=1 ./man -run TestText -update
+	$(GO) test -count=1 ./man -run TestPacked -update
+	$(GO) test -count=1 ./man
 
 bench:
 	$(GO) test -run xxx -bench . ./cluster ./scsi/...

@@ -47,6 +47,8 @@ const (
 
 func yesNo() form { return form{kind: choice, words: []string{"yes", "no"}} }
 
+func onOff() form { return form{kind: choice, words: []string{"on", "off"}} }
+
 func words(list ...string) form { return form{kind: choice, words: list} }
 
 func numbers(low, high int64, besides ...string) form {
@@ -76,8 +78,12 @@ func clusterForm(name string) (form, bool) {
 		return numbers(0, 300), true
 	case "network_failure_detection":
 		return words("inout", "inonly_or_inout"), true
-	case "network_auto_failback", "ip_monitor", "load_balancing":
-		return yesNo().in(ipMonitorHead(name)), true
+	case "network_auto_failback":
+		return yesNo(), true
+	case "load_balancing":
+		return onOff(), true
+	case "ip_monitor":
+		return onOff().in("subnet"), true
 	case "volume_group", "ops_volume_group", "retired_node_id", "subnet", "site_name":
 		return form{many: true}, true
 	case "polling_target":
@@ -94,15 +100,6 @@ func clusterForm(name string) (form, bool) {
 	return form{}, false
 }
 
-// ipMonitorHead is the block of ip_monitor, the one yes-or-no parameter here
-// that has one.
-func ipMonitorHead(name string) string {
-	if name == "ip_monitor" {
-		return "subnet"
-	}
-	return ""
-}
-
 // nodeForm gives the form of a parameter of a node that does not concern
 // reservations.
 func nodeForm(name string) (form, bool) {
@@ -116,7 +113,7 @@ func nodeForm(name string) (form, bool) {
 	case "site":
 		return form{}, true
 	case "capacity_value":
-		return numbers(0, 1000000).in("capacity_name"), true
+		return numbers(0, 1000000, "infinite").in("capacity_name"), true
 	}
 	return form{}, false
 }

@@ -29,6 +29,8 @@ NODE_NAME fresno
   CLUSTER_LOCK_LUN /dev/sdd1
   CAPACITY_NAME memory
   CAPACITY_VALUE 100
+  CAPACITY_NAME processor
+  CAPACITY_VALUE INFINITE
 NODE_NAME lodi
   NODE_PR_KEY 10002
   NETWORK_INTERFACE lan0
@@ -38,7 +40,11 @@ AUTO_START_TIMEOUT 600000000
 NETWORK_POLLING_INTERVAL 2000000
 CONFIGURED_IO_TIMEOUT_EXTENSION 0
 SUBNET 15.13.168.0
-  IP_MONITOR on
+  IP_MONITOR ON
+  POLLING_TARGET 15.13.168.1
+SUBNET 15.13.172.0
+  IP_MONITOR OFF
+LOAD_BALANCING OFF
 `
 
 const realPackage = `
@@ -100,8 +106,7 @@ ip_subnet           15.13.168.0
 `
 
 func TestRealFiles(t *testing.T) {
-	text := strings.Replace(realCluster, "IP_MONITOR on", "IP_MONITOR yes", 1) + realPackage
-	c, err := ParseConfig(strings.NewReader(text), "f")
+	c, err := ParseConfig(strings.NewReader(realCluster+realPackage), "f")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -141,13 +146,17 @@ func TestRealFiles(t *testing.T) {
 	}
 }
 
-// Forms and ranges of what concerns no reservation.
-func TestParameterFaults(t *testing.T) {
+// parameterFaults are configs with one fault in what concerns no reservation,
+// and what is said of it.
+func parameterFaults() map[string]string {
 	node := "NODE_NAME a\nNODE_PR_KEY 1\n"
 	pkg := node + "package_name p\n"
-	for line, want := range map[string]string{
+	return map[string]string{
 		node + "FORCED_PR_DISABLE maybe":                       `f:3: "maybe": yes or no was expected`,
 		node + "MEMBER_TIMEOUT 14s":                            `f:3: "14s": a number from 0 to 4294967295 was expected`,
+		node + "LOAD_BALANCING yes":                            `f:3: "yes": on or off was expected`,
+		node + "SUBNET 10.0.0.0\nIP_MONITOR yes":               `f:4: "yes": on or off was expected`,
+		node + "CAPACITY_NAME a\nCAPACITY_VALUE all":           `f:4: "all": a number from 0 to 1000000, or infinite, was expected`,
 		node + "MAX_CONFIGURED_PACKAGES 301":                   `f:3: "301": a number from 0 to 300 was expected`,
 		node + "MEMBER_TIMEOUT 1\nMEMBER_TIMEOUT 2":            `f:4: "MEMBER_TIMEOUT": the cluster has it already, in line 3`,
 		node + "HEARTBEAT_IP 1.2.3.4":                          `f:3: "HEARTBEAT_IP": a network_interface line was expected before it`,
@@ -157,6 +166,7 @@ func TestParameterFaults(t *testing.T) {
 		node + "RETIRED_NODE_ID b":                             `f:3: "b": the name of a node, = and a number from 1 to 65535 were expected`,
 		node + "auto_run yes":                                  `f:3: "auto_run": a package_name line was expected before it`,
 		pkg + "auto_run 1":                                     `f:4: "1": yes or no was expected`,
+		pkg + "auto_run yes\nauto_run no":                      `f:5: "auto_run": package p has it already, in line 4`,
 		pkg + "auto_run yes no":                                `f:4: "auto_run": one value was expected behind it, not 2`,
 		pkg + "auto_run":                                       `f:4: "auto_run": one value was expected behind it, not 0`,
 		pkg + "auto_run \"\"":                                  `f:4: "auto_run": one value was expected behind it, not 0`,
@@ -174,14 +184,19 @@ func TestParameterFaults(t *testing.T) {
 		pkg + "pev_a " + strings.Repeat("x", 4097):             `f:4: "` + strings.Repeat("x", 4097) + `": at most 4096 characters were expected, not 4097`,
 		pkg + "package_description " + strings.Repeat("x", 81): `f:4: "` + strings.Repeat("x", 81) + `": at most 80 characters were expected, not 81`,
 		pkg + "run_script a.sh":                                `f:4: "a.sh": the full name of a file was expected, /...`,
-	} {
+	}
+}
+
+// Forms and ranges of what concerns no reservation.
+func TestParameterFaults(t *testing.T) {
+	for line, want := range parameterFaults() {
 		c, err := ParseConfig(strings.NewReader(line+"\n"), "f")
 		var fault *ConfigError
 		if c != nil || !errors.As(err, &fault) || err.Error() != want {
 			t.Errorf("%q: %v, want %s", line, err, want)
 		}
 	}
-	if _, err := ParseConfig(strings.NewReader(pkg+"pev_a "+strings.Repeat("x", 4096)+"\n"), "f"); err != nil {
+	if _, err := ParseConfig(strings.NewReader(manyNodes(1)+"package_name p\npev_a "+strings.Repeat("x", 4096)+"\n"), "f"); err != nil {
 		t.Error(err)
 	}
 }

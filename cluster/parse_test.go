@@ -77,9 +77,14 @@ func TestParseConfig(t *testing.T) {
 	}
 }
 
-// Each fault of a file is told with line, word and what was expected; all at
-// once, and no config comes with them.
-func TestParseConfigErrors(t *testing.T) {
+// configFault is a config with faults, and all that is said of it.
+type configFault struct {
+	text string
+	want []string
+}
+
+// configFaults are faults in what concerns reservations, by name.
+func configFaults() map[string]configFault {
 	const (
 		aKey      = "a key of 1 to 16 hexadecimal digits was expected, not zero"
 		letters   = "letters and digits, and . - _ between them, were expected"
@@ -90,10 +95,7 @@ func TestParseConfigErrors(t *testing.T) {
 		aGroup    = "the name of a volume group was expected, VG or /dev/VG"
 	)
 	node := text("NODE_NAME a", "NODE_PR_KEY 1")
-	cases := map[string]struct {
-		text string
-		want []string
-	}{
+	return map[string]configFault{
 		"empty":                 {"", []string{`f: at least one NODE_NAME line was expected`}},
 		"comments only":         {text("# a"), []string{`f: at least one NODE_NAME line was expected`}},
 		"key 0":                 {text("NODE_NAME a", "NODE_PR_KEY 0"), []string{`f:2: "0": ` + aKey}},
@@ -150,7 +152,12 @@ func TestParseConfigErrors(t *testing.T) {
 		"line too long":        {node + "#" + strings.Repeat("x", maxLine) + "\n", []string{`f:3: a line of at most 65535 characters was expected`}},
 		"file too long":        {node + strings.Repeat(strings.Repeat("#", 1023)+"\n", maxConfig>>10), []string{`f: a file of at most 16777216 bytes was expected`}},
 	}
-	for name, c := range cases {
+}
+
+// Each fault of a file is told with line, word and what was expected; all at
+// once, and no config comes with them.
+func TestParseConfigErrors(t *testing.T) {
+	for name, c := range configFaults() {
 		t.Run(name, func(t *testing.T) {
 			got, err := ParseConfig(strings.NewReader(c.text), "f")
 			if got != nil || err == nil {

@@ -114,13 +114,18 @@ func worse(a, b int) int {
 func (a *applet) invoke(ctx context.Context, s Streams, getenv func(string) string, args []string) int {
 	c := &call{Streams: s, ctx: ctx, applet: a, getenv: getenv, hinted: map[string]bool{}, shared: &shared{}}
 	if a.main != nil {
+		if len(args) == 1 && args[0] == manOption {
+			// Alone and in full, it means nothing to any command that has options
+			// of its own.
+			return c.report(c.ownPage())
+		}
 		c.status = a.main(c, args)
 		return c.ended()
 	}
 	if s.In != nil {
 		c.In = untilEnded{ctx, s.In}
 	}
-	flags := append([]cli.Flag{&cli.BoolFlag{Name: "help", Aliases: []string{"h"}}}, a.flags...)
+	flags := append([]cli.Flag{&cli.BoolFlag{Name: "help", Aliases: []string{"h"}}, &cli.BoolFlag{Name: "man"}}, a.flags...)
 	begun := time.Now()
 	canon, err := canonical(args, options(flags))
 	document := wantsJSON(canon)
@@ -133,6 +138,8 @@ func (a *applet) invoke(ctx context.Context, s Streams, getenv func(string) stri
 	case slices.Contains(canon[:slices.Index(canon, "--")], "--help"):
 		// Left to package cli, it would be a help of its own making.
 		fmt.Fprintln(s.Out, strings.TrimSpace(a.usage))
+	case slices.Contains(canon[:slices.Index(canon, "--")], manOption):
+		err = c.ownPage()
 	default:
 		err = c.parse(flags, canon, a.run)
 	}

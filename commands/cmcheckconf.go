@@ -156,7 +156,11 @@ func (e *scriptError) Error() string {
 }
 
 func (e *scriptError) message() message {
-	return message{text: e.Error(), hint: "it must be a file on every node of the package that root can run", status: exitFailed}
+	m := message{text: e.Error(), hint: "it must be a file on every node of the package that root can run", status: exitFailed}
+	if strings.HasPrefix(e.reason, "validate") {
+		m.hint = "the script is not ready to run the package; what it has printed stands above"
+	}
+	return m
 }
 
 // script finds the file of a script, whose name may begin with a variable.

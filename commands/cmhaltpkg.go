@@ -21,8 +21,8 @@ legacy package, and the reservations. It goes on after a step that fails, but
 gives the reservations up only if nothing of the package can write any more.
 ` + jobOptions + `
 
-exit status: 0 nothing of them is left here; 1 a step failed; 128 + N ended by
-signal N`,
+exit status: 0 nothing of them is left here; 1 a step failed; 2 a LUN could not
+be read or given up; 128 + N ended by signal N`,
 		flags: jobFlags(), planJSON: true,
 		run: func(c *call) error {
 			halted := false

@@ -349,7 +349,8 @@ func (e *jobError) message() message {
 		}
 	case *runpkg.KeptError, *runpkg.UnfinishedError:
 		m.hint = "see what holds the package up, then run cmhaltpkg again"
-	case *runpkg.ParameterError, *runpkg.BusyError:
+	case *runpkg.ParameterError:
+		m.hint = "correct the parameter in the config; cmcheckconf finds this before a start"
 	default:
 		if errors.As(e.err, &own) {
 			return own.message()
@@ -377,6 +378,9 @@ func (e *stateError) message() message {
 	if errors.Is(e, os.ErrPermission) {
 		m.hint = "run it as root"
 	}
+	if busy := (*runpkg.BusyError)(nil); errors.As(e, &busy) {
+		m.hint = "wait until it has ended; its log says how far it is"
+	}
 	return m
 }
 
@@ -399,7 +403,7 @@ func (e *notBegunError) Error() string {
 	for i, p := range e.packages {
 		names[i] = p.Name
 	}
-	return "not begun: " + strings.Join(names, ", ")
+	return "not begun after the signal: package " + strings.Join(names, ", ")
 }
 
 // untilSignal ends a context at the first signal that asks for the end. Those

@@ -117,7 +117,7 @@ func TestRunSignal(t *testing.T) {
 		if p := r.phase("jack3"); p != runpkg.Down {
 			t.Errorf("%v: %s", sig, p)
 		}
-		if got := text.String(); !strings.Contains(got, "killed: ended by "+signalName(sig)) || !strings.Contains(got, "not begun: pkg2\n") {
+		if got := text.String(); !strings.Contains(got, "killed: ended by "+signalName(sig)) || !strings.Contains(got, "not begun after the signal: package pkg2\n") {
 			t.Errorf("%v:\n%s", sig, got)
 		}
 	}
@@ -154,7 +154,7 @@ func TestRunKilled(t *testing.T) {
 	r.until(cmd)
 	for _, other := range []string{"cmrunpkg", "cmhaltpkg"} {
 		status, text := r.wait(r.command("jack3", other, "pkg1"))
-		if status != exitFailed || text != other+": error: another command is starting or halting package pkg1\n" {
+		if status != exitFailed || text != other+": error: another command is starting or halting package pkg1\n"+other+": hint: wait until it has ended; its log says how far it is\n" {
 			t.Errorf("%s: exit status %d\n%s", other, status, text)
 		}
 	}

@@ -47,7 +47,7 @@ func (t tree) seal(e envelope) {
 // The help is not made for programs.
 func wantsJSON(canon []string) bool {
 	opts := canon[:slices.Index(canon, "--")]
-	return slices.Contains(opts, "--"+jsonOption) && !slices.Contains(opts, "--help")
+	return slices.Contains(opts, "--"+jsonOption) && !slices.Contains(opts, "--help") && !slices.Contains(opts, manOption)
 }
 
 // answer prints the document of a call that was asked for JSON: the one that

@@ -31,6 +31,7 @@ usage: lunguard APPLET [ARGUMENTS]
        lunguard --install DIR [--only APPLET,...]
        lunguard --version
        lunguard sim WORD [ARGUMENTS]
+       lunguard man [SECTION] [PAGE]
 
   --list         list the applets; with --json for a program, see docs/json.md
   --install DIR  make a symbolic link in DIR for each applet; what is there and
@@ -38,7 +39,7 @@ usage: lunguard APPLET [ARGUMENTS]
   --only A,...   make links for these alone
   --version      print the version
 
-exit status: 0 done; 1 failed`,
+exit status: 0 done; 1 failed; 2 a simulated LUN failed, or refused as reserved`,
 		flags: []cli.Flag{
 			&cli.BoolFlag{Name: "list"}, &cli.StringFlag{Name: "install"}, &cli.StringFlag{Name: "only"}, &cli.BoolFlag{Name: "version"}, jsonFlag(),
 		},

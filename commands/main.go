@@ -59,6 +59,8 @@ func Run(ctx context.Context, s Streams, getenv func(string) string, argv []stri
 			a = sim()
 		case completeWord:
 			a = complete()
+		case manWord:
+			a = manual()
 		default:
 			a = findApplet(name)
 		}

@@ -3,32 +3,114 @@ package commands
 import (
 	"os"
 	"path/filepath"
+	"slices"
+	"strconv"
 	"strings"
 	"testing"
 )
 
-// Every option of every applet stands in its manual page.
+func itoa(n int) string { return strconv.Itoa(n) }
+
+// Page and code say the same of each command: its options, its exit statuses,
+// its messages; and each example of the page is run.
 func TestManualPages(t *testing.T) {
 	for _, a := range applets() {
-		if a.name == self {
-			continue
+		p := readManPage(t, a.name)
+		for _, c := range p.complaints(t, a) {
+			t.Errorf("%s: %s", p.file, c)
 		}
-		pages, err := filepath.Glob(filepath.Join("..", "man", a.name+".*"))
-		if err != nil || len(pages) != 1 {
-			t.Errorf("%s: pages %v, one expected", a.name, pages)
-			continue
-		}
-		text, err := os.ReadFile(pages[0])
+	}
+}
+
+// The examples of pages that are about no command are run, too.
+func TestOtherPages(t *testing.T) {
+	for _, section := range []string{"5", "7"} {
+		files, err := filepath.Glob(filepath.Join("..", "man", "*."+section))
 		if err != nil {
 			t.Fatal(err)
 		}
-		for _, f := range a.flags {
-			// mdoc writes the dashes of --json as .Fl -json, and those of
-			// -g, --get as .Fl g , -get.
-			name := f.Names()[0]
-			if !strings.Contains(string(text), " -"+name+"\n") && !strings.Contains(string(text), " -"+name+" ") {
-				t.Errorf("%s: --%s is not described", pages[0], name)
+		for _, file := range files {
+			text, err := os.ReadFile(file)
+			if err != nil {
+				t.Fatal(err)
 			}
+			p := parseManPage(filepath.Base(file), string(text))
+			if len(p.examples()) == 0 {
+				continue
+			}
+			script, err := os.ReadFile(filepath.Join("testdata", "manual", p.file+".txtar"))
+			if err != nil {
+				t.Errorf("%s: the examples have no set-up: %v", p.file, err)
+				continue
+			}
+			for _, c := range badSetup(len(p.examples()), string(script)) {
+				t.Errorf("%s: %s", p.file, c)
+			}
+		}
+	}
+}
+
+// Diagnostics that pages share are about messages that exist, and the other way
+// round.
+func TestSharedDiagnostics(t *testing.T) {
+	files, err := filepath.Glob("../man/shared/*.mdoc")
+	if err != nil {
+		t.Fatal(err)
+	}
+	groups := map[string][]manItem{}
+	for _, file := range files {
+		text, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		groups[strings.TrimSuffix(filepath.Base(file), ".mdoc")] = itemsOf(strings.Split(string(text), "\n"))
+	}
+	all := catalogue(t)
+	for name, items := range groups {
+		for _, i := range items {
+			if !i.saysEnough() {
+				t.Errorf("%s: item %s: too little said", name, i.text)
+			}
+			re := i.pattern()
+			if !slices.ContainsFunc(all, func(m spoken) bool { return m.topic == name && re.MatchString(m.text) }) {
+				t.Errorf("%s: item %s: no such message in this group", name, i.text)
+			}
+		}
+	}
+	for _, m := range all {
+		if m.topic == "" || findApplet(m.topic) != nil {
+			continue
+		}
+		if !matched(groups[m.topic], m.text) {
+			t.Errorf("shared/%s.mdoc: no item for: %s\n\thint: %s", m.topic, m.text, m.hint)
+		}
+	}
+}
+
+// The tests of pages do find what is wrong.
+func TestManPageComplaints(t *testing.T) {
+	good := readManPage(t, "pr_fence")
+	if list := good.complaints(t, prFence()); len(list) > 0 {
+		t.Fatalf("%q", list)
+	}
+	for from, want := range map[string][2]string{
+		".It Fl n , -node":                 {".It Fl x , -node", "option n is not explained"},
+		".It Fl v , -verbose":              {".It Fl v , -verbose , -frob", "there is no option frob"},
+		"\n.It 2\n":                        {"\n.It 3\n", "exit statuses are 0, 1, 3, not 0, 1, 2"},
+		".It the node that has failed is":  {".It the node that is dead is", "no item for: the node that has failed is missing"},
+		".It NODE is this node;":           {".It NODE is that node;", "item NODE is that node; to give its packages up, use pr_halt: no such message"},
+		".Sh SEE ALSO":                     {".Sh SEE", "section SEE ALSO is missing"},
+		".Bd -literal -offset indent\n# p": {".Bd -filled\n# p", "there is no example"},
+		".\\\" shared: ":                   {".\\\" others: ", "the shared group usage is missing"},
+	} {
+		if !strings.Contains(good.text, from) {
+			t.Errorf("%q does not stand in the page", from)
+			continue
+		}
+		bad := parseManPage(good.file, strings.Replace(good.text, from, want[0], 1))
+		list := bad.complaints(t, prFence())
+		if !slices.ContainsFunc(list, func(c string) bool { return strings.HasPrefix(c, want[1]) }) {
+			t.Errorf("%q in place of %q: %q", want[0], from, list)
 		}
 	}
 }

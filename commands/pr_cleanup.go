@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"io/fs"
 	"os"
 	"slices"
 	"strings"
@@ -145,6 +146,10 @@ func (c *call) readList(file string) ([]string, error) {
 		}
 	}
 	if err := lines.Err(); err != nil {
+		var named *fs.PathError
+		if errors.As(err, &named) {
+			return nil, &usageError{err.Error()}
+		}
 		return nil, usagef("%s: %v", file, err)
 	}
 	return names, nil

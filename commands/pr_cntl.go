@@ -68,7 +68,7 @@ func runCntl(c *call) error {
 	log, err := c.cntlLog()
 	if err != nil {
 		// A log that cannot be written is no reason not to protect anything.
-		c.warn("%v", err)
+		c.warn("SG_SCRIPT_LOG_FILE: %v; messages go to the standard streams", err)
 	} else if log != nil {
 		// It ends with the process: the errors of this call are still to come.
 		c.Out, c.Err = log, log

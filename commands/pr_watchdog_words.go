@@ -190,7 +190,7 @@ func (d *deadman) eventWords(e watchdog.Event) string {
 	case watchdog.Late:
 		return fmt.Sprintf("stopped, or late, for %v; the LUNs are read again", tenths(e.For))
 	case watchdog.NotFed:
-		return fmt.Sprintf("cannot feed: %v", e.Err)
+		return fmt.Sprintf("cannot feed: %v; if it stays so, the kernel restarts this node", e.Err)
 	case watchdog.Fed:
 		return "feeds again"
 	}

@@ -92,8 +92,13 @@ func TestScript(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	testscript.Run(t, testscript.Params{
-		Dir: "testdata/script", WorkdirRoot: root,
+	testscript.Run(t, scriptParams("testdata/script", root))
+}
+
+// scriptParams are what TestScript and TestManualExamples have in common.
+func scriptParams(dir, root string) testscript.Params {
+	return testscript.Params{
+		Dir: dir, WorkdirRoot: root,
 		RequireUniqueNames: true, UpdateScripts: updating(),
 		Setup: func(env *testscript.Env) error {
 			conf := filepath.Join(env.WorkDir, "cluster.conf")
@@ -124,8 +129,10 @@ func TestScript(t *testing.T) {
 			"snap":      scriptSnap,
 			"planned":   scriptPlanned,
 			"unchanged": scriptUnchanged,
+			"on":        scriptOn,
+			"example":   scriptExample,
 		},
-	})
+	}
 }
 
 // makeArray makes an array in dir with hosts jack3 and jack4 that have all
@@ -188,6 +195,7 @@ func scriptRun(ts *testscript.TestScript, host string, args []string) {
 	if got != want {
 		ts.Fatalf("%s: exit status %d, %d expected", args[0], got, want)
 	}
+	checkSaid(ts, args, got)
 }
 
 // registerByHand registers a key through a device of a host, whatever the

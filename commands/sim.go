@@ -93,7 +93,7 @@ func runSim(c *call) error {
 			continue
 		}
 		if ops = ops[1:]; len(ops) < t.operands || len(ops) > t.operands && !t.more {
-			return usagef("sim %s: %d operands were expected, not %d", t.word, t.operands, len(ops))
+			return usagef("sim %s: %s expected, not %d", t.word, plural(t.operands, "operand"), len(ops))
 		}
 		return t.run(c, ops)
 	}

@@ -5,10 +5,12 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"slices"
 	"strings"
 	"syscall"
 
 	"lunguard/cluster"
+	"lunguard/cluster/ownfile"
 	"lunguard/commands/picture"
 	"lunguard/scsi"
 	"lunguard/scsi/simlun"
@@ -112,11 +114,11 @@ func words(err error) message {
 	case errors.As(err, &conf):
 		return message{text: conf.Error(), status: exitFailed}
 	case errors.As(err, &file):
-		return message{text: file.Error(), hint: "name it with -C FILE or " + configVariable, status: exitFailed}
+		return configFileWords(file)
 	case errors.As(err, &node):
-		return message{text: node.Error(), hint: "name this node with -n NODE or SG_NODE; the config has " + nodeNames(node.Config), status: exitFailed}
+		return message{text: node.Error(), hint: "name this node with -n NODE or SG_NODE; " + nodeNames(node.Config), status: exitFailed}
 	case errors.As(err, &pkg):
-		return message{text: pkg.Error(), hint: "the config has " + packageNames(pkg.Config), status: exitFailed}
+		return message{text: pkg.Error(), hint: packageNames(pkg.Config), status: exitFailed}
 	case errors.As(err, &member):
 		return message{text: member.Error(), hint: "it runs on " + strings.Join(member.Package.Nodes, ", "), status: exitFailed}
 	case errors.As(err, &shared):
@@ -141,23 +143,41 @@ func words(err error) message {
 	return message{text: err.Error(), status: exitFailed}
 }
 
+// configFileWords says why the config could not be read or written.
+func configFileWords(e *configFileError) message {
+	m := message{text: e.Error(), hint: "name it with -C FILE or " + configVariable, status: exitFailed}
+	switch {
+	case errors.Is(e, ownfile.ErrNotTrusted):
+		m.hint = "what root does stands in it: make root its owner, and take the right to write from group and others, of its folders, too"
+	case errors.Is(e, ownfile.ErrBeingWritten), errors.Is(e, ownfile.ErrChanged):
+		m.hint = "another cmapplyconf was run at the same time; look at what it did, then run it again"
+	case errors.Is(e, ownfile.ErrSymlink), errors.Is(e, ownfile.ErrNotFile), errors.Is(e, ownfile.ErrNotFolder):
+		m.hint = "put a plain file in its place"
+	case errors.Is(e, fs.ErrPermission):
+		m.hint = "run it as root"
+	}
+	return m
+}
+
+// nodeNames says which nodes a config has.
 func nodeNames(c *cluster.Config) string {
 	names := make([]string, len(c.Nodes))
 	for i, n := range c.Nodes {
 		names[i] = n.Name
 	}
-	return strings.Join(names, ", ")
+	return c.Path + " has " + strings.Join(names, ", ")
 }
 
+// packageNames says which packages a config has.
 func packageNames(c *cluster.Config) string {
 	if len(c.Packages) == 0 {
-		return "no package"
+		return c.Path + " has no package"
 	}
 	names := make([]string, len(c.Packages))
 	for i, p := range c.Packages {
 		names[i] = p.Name
 	}
-	return strings.Join(names, ", ")
+	return c.Path + " has " + strings.Join(names, ", ")
 }
 
 func lostWords(e *cluster.LostError) message {
@@ -168,28 +188,41 @@ func lostWords(e *cluster.LostError) message {
 			status: exitFailed,
 		}
 	}
-	who := e.Winner.String()
+	who := "the node with the key " + e.Winner.String()
 	if e.Node != "" {
-		who = e.Node + " (" + who + ")"
+		who = "node " + e.Node + " (" + e.Winner.String() + ")"
 	}
 	return message{
-		text:   fmt.Sprintf("%s: node %s has taken the package's LUNs", e.LUN, who),
+		text:   fmt.Sprintf("%s: %s has taken the package's LUNs", e.LUN, who),
 		hint:   "nothing of this node is left on them; find out why two nodes started the package",
 		status: exitFailed,
 	}
 }
 
 func groupWords(e *vg.GroupError) message {
+	var (
+		duplicate *vg.DuplicateError
+		missing   *vg.MissingError
+		unread    *vg.UnreadError
+	)
 	m := message{text: e.Error(), status: exitNode}
 	switch {
+	case errors.As(e, &unread):
+		m.hint = "it may be on one of the devices that cannot be read; run it as root, or look at their paths and the kernel log"
 	case errors.Is(e, vg.ErrNoGroup):
 		m.hint = "pvs shows which groups this host sees; are all its LUNs attached?"
 	case errors.Is(e, vg.ErrNoLVM):
 		m.hint = "the package can list its LUNs with pv lines in the config instead"
+	case errors.As(e, &missing) && slices.ContainsFunc(missing.Volumes, func(v vg.MissingVolume) bool { return v.Returned != "" }):
+		m.hint = "lvm2 has gone on without a volume that has come back: vgextend --restoremissing takes it in again"
 	case errors.Is(e, vg.ErrMissingVolume):
 		m.hint = "attach the missing LUN: a group is protected whole or not at all"
 	case errors.Is(e, vg.ErrSameName):
 		m.hint = "rename one of them with vgrename UUID NAME"
+	case errors.As(e, &duplicate) && duplicate.Paths:
+		m.hint = "let multipathd join them, see multipath -ll: a LUN with several paths is reserved on all of them"
+	case errors.As(e, &duplicate):
+		m.hint = "detach the clone or snapshot, or give it a name of its own with vgimportclone"
 	case errors.Is(e, vg.ErrDuplicateVolume):
 		m.hint = "paths of one LUN need multipath above them; a clone or snapshot must not be attached beside its origin"
 	case errors.Is(e, vg.ErrContradiction):
@@ -214,14 +247,20 @@ func deviceWords(e *vg.DeviceError) message {
 		m.hint = "is the LUN attached to this host?"
 	case errors.Is(e, fs.ErrPermission):
 		m.hint, m.status = "run it as root", exitFailed
+	default:
+		if errno := syscall.Errno(0); errors.As(e, &errno) {
+			m.hint = lookAtPath
+		}
 	}
 	return m
 }
 
+// lookAtPath is what can be done about a path that fails.
+const lookAtPath = "look at the path: cable, switch, session, kernel log"
+
 // lunWords says what went wrong on one LUN.
 func lunWords(e *cluster.LUNError) message {
-	// The error of a command begins with the path, which may be the LUN itself.
-	m := message{text: strings.ReplaceAll(e.Error(), e.LUN+": "+e.LUN+": ", e.LUN+": "), status: exitNode}
+	m := message{text: lunText(e), status: exitNode}
 	switch {
 	case errors.Is(e, cluster.ErrOtherKeys):
 		m.text, m.status = e.LUN+": left alone, the key is not registered there", exitFailed
@@ -244,6 +283,7 @@ func lunWords(e *cluster.LUNError) message {
 	case errors.Is(e, cluster.ErrStaleNexus):
 		m.hint = "it was registered before a new login or by a replaced adapter; clear it with pr_cleanup when nothing runs on the LUN"
 	case errors.Is(e, cluster.ErrKeysLeft):
+		m.text = e.LUN + ": keys are there again after they were cleared"
 		m.hint = "another node registered meanwhile; see vg_pr_key -g and try again"
 	case errors.Is(e, cluster.ErrNoWWID):
 		m.hint, m.status = "its nodes could not agree on which LUN to take first; give each LUN a package of its own", exitFailed
@@ -253,13 +293,26 @@ func lunWords(e *cluster.LUNError) message {
 	return m
 }
 
+// lunText is the error with the path that it is about, if that is not the LUN
+// itself.
+func lunText(e *cluster.LUNError) string {
+	text := e.Error()
+	var op *scsi.OpError
+	switch {
+	case !errors.As(e, &op) || op.Device == "":
+		return text
+	case op.Device == e.LUN:
+		return strings.ReplaceAll(text, e.LUN+": "+e.LUN+": ", e.LUN+": ")
+	}
+	return strings.Replace(text, ": "+op.Device+": ", ": path "+op.Device+": ", 1)
+}
+
 // deviceFailure says what a device or the way to it did wrong.
 func deviceFailure(e *cluster.LUNError, m *message) {
-	const path = "look at the path: cable, switch, session, kernel log"
 	var op *scsi.OpError
 	if !errors.As(e, &op) {
 		if errors.Is(e, cluster.ErrNoPath) {
-			m.hint = path
+			m.hint = lookAtPath
 		}
 		return
 	}
@@ -280,9 +333,9 @@ func deviceFailure(e *cluster.LUNError, m *message) {
 		m.text = where + ": the device knows no persistent reservations"
 		m.hint, m.status = "a virtual disk, or an array with the feature turned off; take the LUN out of the package", exitFailed
 	case errors.Is(op, scsi.ErrTimeout):
-		m.hint = "--timeout sets how long to wait"
+		m.hint = "--timeout sets how long to wait; " + lookAtPath
 	case errors.Is(op, scsi.ErrTransport):
-		m.hint = path
+		m.hint = lookAtPath
 	case errors.Is(op, scsi.ErrBusy):
 		m.hint = "the array may be in the middle of a controller failover; --timeout sets how long to wait"
 	case errors.Is(op, scsi.ErrMalformed):

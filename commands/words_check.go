@@ -76,12 +76,12 @@ func copyWords(err error) (message, bool) {
 	)
 	switch {
 	case errors.As(err, &disagree):
-		text := fmt.Sprintf("%s and %s have different keys:", disagree.Model, disagree.LUN)
+		text := fmt.Sprintf("%s and %s have different keys", disagree.Model, disagree.LUN)
 		if len(disagree.Missing) > 0 {
-			text += fmt.Sprintf(" %s lacks %s", disagree.LUN, keyList(disagree.Missing))
+			text += fmt.Sprintf(", %s lacks %s", disagree.LUN, keyList(disagree.Missing))
 		}
 		if len(disagree.Extra) > 0 {
-			text += fmt.Sprintf(" %s has %s beyond", disagree.LUN, keyList(disagree.Extra))
+			text += fmt.Sprintf(", %s has %s beyond", disagree.LUN, keyList(disagree.Extra))
 		}
 		return message{text: text, hint: "nothing was changed; pr_check tells more, pr_start on the nodes concerned registers them", status: exitFailed}, true
 	case errors.As(err, &incomplete):

@@ -14,6 +14,7 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"lunguard/cluster"
+	"lunguard/cluster/ownfile"
 	"lunguard/scsi"
 	"lunguard/scsi/simlun"
 	"lunguard/vg"
@@ -79,6 +80,16 @@ func everyError() map[string]said {
 		"group incomplete":        {group(fmt.Errorf("%w: [unknown]", vg.ErrMissingVolume)), exitNode, []string{"vg1"}, true},
 		"groups of one name":      {group(fmt.Errorf("%w: A, B", vg.ErrSameName)), exitNode, []string{"vg1"}, true},
 		"volume twice":            {group(fmt.Errorf("%w: U: /dev/sda, /dev/sdb", vg.ErrDuplicateVolume)), exitNode, []string{"vg1", "/dev/sdb"}, true},
+		"paths without a map":     {group(&vg.DuplicateError{UUID: "U", Devices: []string{"/dev/sda", "/dev/sdb"}, Paths: true}), exitNode, []string{"vg1", "/dev/sdb"}, true},
+		"a copy beside it":        {group(&vg.DuplicateError{UUID: "U", Devices: []string{"/dev/sda", "/dev/sdb"}}), exitNode, []string{"vg1", "/dev/sdb"}, true},
+		"volume missing":          {group(&vg.MissingError{Volumes: []vg.MissingVolume{{UUID: "U", Hint: "/dev/sdc"}}}), exitNode, []string{"vg1", "/dev/sdc"}, true},
+		"volume returned":         {group(&vg.MissingError{Volumes: []vg.MissingVolume{{UUID: "U", Returned: "/dev/sdc"}}}), exitNode, []string{"vg1", "/dev/sdc"}, true},
+		"devices unread":          {group(&vg.UnreadError{Err: vg.ErrNoGroup, Devices: []*vg.DeviceError{{Device: "/dev/sdc", Err: syscall.EIO}}}), exitNode, []string{"vg1", "/dev/sdc"}, true},
+		"config not trusted":      {&configFileError{&fs.PathError{Op: "trust", Path: "/etc/x", Err: ownfile.ErrNotTrusted}}, exitFailed, []string{"/etc/x"}, true},
+		"config being written":    {&configFileError{&fs.PathError{Op: "lock", Path: "/etc/x", Err: ownfile.ErrBeingWritten}}, exitFailed, []string{"/etc/x"}, true},
+		"config changed":          {&configFileError{&fs.PathError{Op: "write", Path: "/etc/x", Err: ownfile.ErrChanged}}, exitFailed, []string{"/etc/x"}, true},
+		"config a link":           {&configFileError{&fs.PathError{Op: "open", Path: "/etc/x", Err: ownfile.ErrSymlink}}, exitFailed, []string{"/etc/x"}, true},
+		"config not readable":     {&configFileError{&fs.PathError{Op: "open", Path: "/etc/x", Err: syscall.EACCES}}, exitFailed, []string{"/etc/x"}, true},
 		"metadata at odds":        {group(vg.ErrContradiction), exitNode, []string{"vg1"}, true},
 		"not a SCSI disk":         {device(vg.ErrNotSCSIDisk), exitFailed, onA, true},
 		"not simulated":           {device(simlun.ErrNotSimulated), exitFailed, onA, true},
@@ -86,7 +97,7 @@ func everyError() map[string]said {
 		"no such device":          {device(syscall.ENOENT), exitNode, onA, true},
 		"device node without one": {device(syscall.ENXIO), exitNode, onA, true},
 		"device not permitted":    {device(syscall.EACCES), exitFailed, onA, true},
-		"device fails":            {device(syscall.EIO), exitNode, onA, false},
+		"device fails":            {device(syscall.EIO), exitNode, onA, true},
 		"not a simulated host":    {fmt.Errorf("/tmp: %w", simhost.ErrNotHost), exitFailed, []string{"/tmp"}, true},
 		"not a simulated array":   {fmt.Errorf("/tmp: %w", simhost.ErrNotArray), exitFailed, []string{"/tmp"}, true},
 		"no path":                 {lun(cluster.ErrNoPath), exitNode, onA, true},

@@ -1,0 +1,388 @@
+package commands
+
+import (
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+)
+
+// manPage is a manual page, read from its source.
+type manPage struct {
+	// file is its name, such as pr_start.8.
+	file     string
+	text     string
+	sections []manSection
+}
+
+// manSection is a section with its lines.
+type manSection struct {
+	name  string
+	lines []string
+}
+
+// readManPage reads the page of an applet.
+func readManPage(t *testing.T, applet string) *manPage {
+	t.Helper()
+	var files []string
+	for _, section := range []string{"1m", "8"} {
+		found, err := filepath.Glob(filepath.Join("..", "man", applet+"."+section))
+		if err != nil {
+			t.Fatal(err)
+		}
+		files = append(files, found...)
+	}
+	if len(files) != 1 {
+		t.Fatalf("%s: pages %v, one expected", applet, files)
+	}
+	text, err := os.ReadFile(files[0])
+	if err != nil {
+		t.Fatal(err)
+	}
+	return parseManPage(filepath.Base(files[0]), string(text))
+}
+
+func parseManPage(file, text string) *manPage {
+	p := &manPage{file: file, text: text}
+	for line := range strings.Lines(text) {
+		line = strings.TrimSuffix(line, "\n")
+		if name, ok := strings.CutPrefix(line, ".Sh "); ok {
+			p.sections = append(p.sections, manSection{name: name})
+		} else if n := len(p.sections); n > 0 {
+			p.sections[n-1].lines = append(p.sections[n-1].lines, line)
+		}
+	}
+	return p
+}
+
+func (p *manPage) section(name string) []string {
+	for _, s := range p.sections {
+		if s.name == name {
+			return s.lines
+		}
+	}
+	return nil
+}
+
+// options are the names of the options that the page explains.
+func (p *manPage) options() []string {
+	var names []string
+	for _, line := range p.section("DESCRIPTION") {
+		rest, ok := strings.CutPrefix(line, ".It Fl ")
+		if !ok {
+			continue
+		}
+		for _, word := range strings.Fields(rest) {
+			switch {
+			case word == "Ar" || word == "Cm":
+			case word == ",":
+				continue
+			default:
+				names = append(names, strings.TrimPrefix(word, "-"))
+				continue
+			}
+			break
+		}
+	}
+	return names
+}
+
+// statuses are the exit statuses that the page lists.
+func (p *manPage) statuses() []string {
+	var list []string
+	for _, line := range p.section("EXIT STATUS") {
+		if item, ok := strings.CutPrefix(line, ".It "); ok {
+			list = append(list, strings.ReplaceAll(item, "Ar n", "N"))
+		}
+	}
+	return list
+}
+
+// manItem is one message of DIAGNOSTICS.
+type manItem struct {
+	text string
+	// body is what stands below it.
+	body string
+	// shared says that it belongs to several pages.
+	shared bool
+}
+
+// diagnostics are the messages that the page explains.
+func (p *manPage) diagnostics() []manItem { return itemsOf(p.section("DIAGNOSTICS")) }
+
+// itemsOf reads the items of a list.
+func itemsOf(lines []string) []manItem {
+	var list []manItem
+	shared := false
+	for _, line := range lines {
+		switch item, ok := strings.CutPrefix(line, ".It "); {
+		case ok:
+			list = append(list, manItem{text: unroff(item), shared: shared})
+		case strings.HasPrefix(line, `.\" shared:`):
+			shared = true
+		case strings.HasPrefix(line, `.\" end shared`):
+			shared = false
+		case len(list) > 0 && !strings.HasPrefix(line, ".El"):
+			list[len(list)-1].body += line + "\n"
+		}
+	}
+	// Items on each other's heels have one text.
+	for n := len(list) - 2; n >= 0; n-- {
+		if list[n].body == "" {
+			list[n].body = list[n+1].body
+		}
+	}
+	return list
+}
+
+// groups are the groups of shared diagnostics that the page has.
+func (p *manPage) groups() []string {
+	for _, line := range p.section("DIAGNOSTICS") {
+		if names, ok := strings.CutPrefix(line, `.\" shared:`); ok {
+			return strings.Fields(names)
+		}
+	}
+	return nil
+}
+
+// unroff takes the escapes out of a line.
+func unroff(line string) string {
+	return strings.NewReplacer(`\(dq`, `"`, `\&`, "", `\e`, `\`, `\-`, "-", `\(aq`, "'").Replace(line)
+}
+
+// placeholders stand in an item for what differs.
+func placeholders() *regexp.Regexp {
+	return regexp.MustCompile(`\b(LUN|DEVICE|PATH|GROUP|PACKAGE|NODE|NODES|KEY|KEYS|FILE|NUMBER|TIME|VALUE|OPTION|TEXT)\b`)
+}
+
+// pattern matches the messages that an item is about.
+func (i manItem) pattern() *regexp.Regexp {
+	parts := placeholders().Split(i.text, -1)
+	for n, p := range parts {
+		parts[n] = regexp.QuoteMeta(p)
+	}
+	return regexp.MustCompile(`^` + strings.Join(parts, `.+`) + `$`)
+}
+
+// literal counts the letters that are no placeholder.
+func (i manItem) literal() int {
+	return len(regexp.MustCompile(`[^a-zA-Z"]`).ReplaceAllString(strings.ReplaceAll(placeholders().ReplaceAllString(i.text, ""), `"`, `""""`), ""))
+}
+
+// manBlock is a literal block of EXAMPLES.
+type manBlock []string
+
+// examples are the blocks of EXAMPLES, in order.
+func (p *manPage) examples() []manBlock {
+	var blocks []manBlock
+	open := false
+	for _, line := range p.section("EXAMPLES") {
+		text, single := strings.CutPrefix(line, ".Dl ")
+		switch {
+		case single:
+			blocks = append(blocks, manBlock{unroff(text)})
+		case strings.HasPrefix(line, ".Bd -literal"):
+			blocks, open = append(blocks, manBlock{}), true
+		case strings.HasPrefix(line, ".Ed"):
+			open = false
+		case open:
+			last := len(blocks) - 1
+			blocks[last] = append(blocks[last], unroff(line))
+		}
+	}
+	return blocks
+}
+
+// complaints are what is wrong with the form of the page of an applet.
+func (p *manPage) complaints(t *testing.T, a *applet) []string {
+	var list []string
+	list = append(list, p.badSections(a)...)
+	list = append(list, p.badOptions(a)...)
+	list = append(list, p.badStatuses(t, a)...)
+	list = append(list, p.badDiagnostics(t, a)...)
+	list = append(list, p.badExamples(t)...)
+	return list
+}
+
+func (p *manPage) badSections(a *applet) []string {
+	var list []string
+	want := []string{"NAME", "SYNOPSIS", "DESCRIPTION", "EXIT STATUS", "EXAMPLES", "DIAGNOSTICS", "SEE ALSO"}
+	for _, f := range a.flags {
+		if f.Names()[0] == "config" {
+			want = append(want, "ENVIRONMENT", "FILES")
+		}
+	}
+	for _, name := range want {
+		if len(p.section(name)) == 0 {
+			list = append(list, "section "+name+" is missing")
+		}
+	}
+	return list
+}
+
+// flagNames are all names of an applet's flags, those with underscores left
+// out.
+func flagNames(a *applet) []string {
+	names := []string{"man", "help", "h"}
+	for _, f := range a.flags {
+		for _, n := range f.Names() {
+			if !strings.Contains(n, "_") && !slices.Contains(names, n) {
+				names = append(names, n)
+			}
+		}
+	}
+	return names
+}
+
+func (p *manPage) badOptions(a *applet) []string {
+	var list []string
+	said, there := p.options(), flagNames(a)
+	for _, n := range there {
+		if !slices.Contains(said, n) {
+			list = append(list, "option "+n+" is not explained")
+		}
+	}
+	for _, n := range said {
+		if !slices.Contains(there, n) {
+			list = append(list, "there is no option "+n)
+		}
+	}
+	if a.main != nil {
+		// Its help is in two parts, and a test of its own looks at them.
+		return list
+	}
+	for _, m := range regexp.MustCompile(`(?m)(?:[ [|]|^)--?([a-zA-Z][a-z-]*)`).FindAllStringSubmatch(a.usage, -1) {
+		letters := !slices.ContainsFunc(strings.Split(m[1], ""), func(l string) bool { return !slices.Contains(there, l) })
+		if !slices.Contains(there, m[1]) && !letters {
+			list = append(list, "the usage has an option "+m[1]+" that does not exist")
+		}
+	}
+	for _, f := range a.flags {
+		if !slices.ContainsFunc(f.Names(), func(n string) bool { return usageHas(a.usage, n) }) && f.Names()[0] != "supervise" {
+			list = append(list, "the usage does not have the option "+f.Names()[0])
+		}
+	}
+	return list
+}
+
+// usageHas reports whether a usage text has an option.
+func usageHas(usage, name string) bool {
+	return regexp.MustCompile(`(?m)(^|[ [|(])--?`+regexp.QuoteMeta(name)+`\b`).MatchString(usage) ||
+		len(name) == 1 && regexp.MustCompile(`\[-[a-zA-Z]*`+name+`[a-zA-Z]*\]`).MatchString(usage)
+}
+
+func (p *manPage) badStatuses(t *testing.T, a *applet) []string {
+	var want []string
+	if a.main != nil {
+		want = p.sgStatuses(t)
+	} else {
+		_, text, _ := strings.Cut(a.usage, "exit status: ")
+		for _, m := range regexp.MustCompile(`(?:^|;\s)(\d+(?: \+ N)?) `).FindAllStringSubmatch(text, -1) {
+			want = append(want, m[1])
+		}
+	}
+	if got := p.statuses(); len(want) < 2 || !slices.Equal(got, want) {
+		return []string{"exit statuses are " + strings.Join(got, ", ") + ", not " + strings.Join(want, ", ")}
+	}
+	return nil
+}
+
+// sgStatuses are those of package sgpersist: its constants in order, save for
+// the two that are told as success.
+func (p *manPage) sgStatuses(t *testing.T) []string {
+	t.Helper()
+	source, err := os.ReadFile("sgpersist/status.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var list []string
+	for _, m := range regexp.MustCompile(`(?m)^\t\w+ +status = (\d+)$`).FindAllStringSubmatch(string(source), -1) {
+		item := m[1]
+		if item == "20" || item == "21" {
+			continue
+		}
+		if item == "50" {
+			item = "50 + N"
+		}
+		list = append(list, item)
+	}
+	return list
+}
+
+func (p *manPage) badDiagnostics(t *testing.T, a *applet) []string {
+	var list []string
+	for flag, group := range map[string]string{"config": "config", "sim": "sim", "timeout": "timeout"} {
+		// The times of pr_watchdog are of another kind.
+		if slices.Contains(flagNames(a), flag) && !slices.Contains(p.groups(), group) && a.main == nil && (a.name != "pr_watchdog" || flag != "timeout") {
+			list = append(list, "the shared group "+group+" is missing")
+		}
+	}
+	if !slices.Contains(p.groups(), "usage") {
+		list = append(list, "the shared group usage is missing")
+	}
+	items := p.diagnostics()
+	for _, i := range items {
+		if !i.saysEnough() {
+			list = append(list, "item "+i.text+": too little said")
+		}
+	}
+	all := catalogue(t)
+	for _, m := range all {
+		if m.topic == a.name && !matched(items, m.text) {
+			list = append(list, "no item for: "+m.text)
+		}
+	}
+	for _, i := range items {
+		if i.shared {
+			continue
+		}
+		if re := i.pattern(); !slices.ContainsFunc(all, func(m spoken) bool { return re.MatchString(m.text) }) {
+			list = append(list, "item "+i.text+": no such message")
+		}
+	}
+	return list
+}
+
+// matched reports whether one of the items is about a message.
+func matched(items []manItem, text string) bool {
+	return slices.ContainsFunc(items, func(i manItem) bool { return i.pattern().MatchString(text) })
+}
+
+// badExamples compares the blocks of EXAMPLES with what the set-up runs.
+func (p *manPage) badExamples(t *testing.T) []string {
+	t.Helper()
+	name := p.file[:strings.LastIndex(p.file, ".")]
+	script, err := os.ReadFile(filepath.Join("testdata", "manual", name+".txtar"))
+	if err != nil {
+		return []string{"the examples have no set-up " + name + ".txtar"}
+	}
+	return badSetup(len(p.examples()), string(script))
+}
+
+// badSetup wants each of n blocks to be run once.
+func badSetup(n int, script string) []string {
+	var list []string
+	count := map[string]int{}
+	for _, m := range regexp.MustCompile(`(?m)^example (\S+)`).FindAllStringSubmatch(script, -1) {
+		count[m[1]]++
+	}
+	for i := 1; i <= n; i++ {
+		if number := itoa(i); count[number] != 1 {
+			list = append(list, "example "+number+" is not run once")
+		}
+		delete(count, itoa(i))
+	}
+	for number := range count {
+		list = append(list, "there is no example "+number)
+	}
+	if n == 0 {
+		list = append(list, "there are no examples")
+	}
+	return list
+}
+
+// saysEnough reports whether an item tells something of its own, and its body,
+// too.
+func (i manItem) saysEnough() bool { return i.literal() >= 4 && len(strings.TrimSpace(i.body)) >= 20 }

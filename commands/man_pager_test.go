@@ -1,0 +1,103 @@
+package commands
+
+import (
+	"context"
+	"errors"
+	"io"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"lunguard/man"
+)
+
+// Every applet has a page, and every page of a command an applet.
+func TestPages(t *testing.T) {
+	pages, err := man.Pages()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, a := range applets() {
+		if p, err := man.Find("", a.name); err != nil || !strings.Contains(p.Text, "\n     "+a.name+" - ") {
+			t.Errorf("%s: %v, no page with this name", a.name, err)
+		}
+	}
+	for _, p := range pages {
+		if (p.Section == "8" || p.Section == "1m") && findApplet(p.Name) == nil {
+			t.Errorf("%s(%s): no such applet", p.Name, p.Section)
+		}
+	}
+}
+
+func TestPager(t *testing.T) {
+	find := func(name string) (string, error) {
+		if name == "nothere" {
+			return "", errors.New("not found")
+		}
+		return "/bin/" + name, nil
+	}
+	for _, c := range []struct {
+		env  string
+		want []string
+	}{
+		{"TERM=xterm", []string{"/bin/less"}},
+		{"", nil},
+		{"TERM=dumb MANPAGER=most", nil},
+		{"TERM=xterm PAGER=pg MANPAGER=most", []string{"/bin/most"}},
+		{"TERM=xterm PAGER=pg,-x", []string{"/bin/pg", "-x"}},
+		{"TERM=xterm MANPAGER=nothere PAGER=pg", []string{"/bin/pg"}},
+		// No shell reads this.
+		{"TERM=xterm PAGER=pg;,rm,$(x)", []string{"/bin/pg;", "rm", "$(x)"}},
+	} {
+		getenv := func(name string) string {
+			for _, word := range strings.Fields(c.env) {
+				if value, ok := strings.CutPrefix(word, name+"="); ok {
+					return strings.ReplaceAll(value, ",", " ")
+				}
+			}
+			return ""
+		}
+		if got := pager(getenv, find); !slices.Equal(got, c.want) {
+			t.Errorf("%s: %q, want %q", c.env, got, c.want)
+		}
+	}
+}
+
+// On a terminal the page goes through the pager, whose arguments are what they
+// are; elsewhere it does not.
+func TestPagerOnTerminal(t *testing.T) {
+	dir := t.TempDir()
+	seen := filepath.Join(dir, "seen")
+	program := filepath.Join(dir, "show")
+	if err := os.WriteFile(program, []byte("#!/bin/sh\necho \"$1\" >"+seen+"\ncat >>"+seen+"\nexit 3\n"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	getenv := func(name string) string {
+		return map[string]string{"TERM": "xterm", "PAGER": program + " $HOME;x"}[name]
+	}
+	page, err := man.Find("", "pr_start")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, screen := terminal(t)
+	defer screen.Close()
+	for name, out := range map[string]io.Writer{"terminal": screen, "pipe": &strings.Builder{}} {
+		_ = os.Remove(seen)
+		s := Streams{In: strings.NewReader(""), Out: out, Err: io.Discard}
+		if status := Run(context.Background(), s, getenv, []string{self, manWord, "pr_start"}); status != exitOK {
+			t.Errorf("%s: exit status %d", name, status)
+		}
+		got, err := os.ReadFile(seen)
+		if name == "pipe" {
+			if err == nil || out.(*strings.Builder).String() != page.Text {
+				t.Errorf("%s: the pager had %d bytes", name, len(got))
+			}
+			continue
+		}
+		if want := "$HOME;x\n" + page.Text; string(got) != want {
+			t.Errorf("%s: the pager had %d bytes, %d expected (%v)", name, len(got), len(want), err)
+		}
+	}
+}

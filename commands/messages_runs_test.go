@@ -1,0 +1,139 @@
+package commands
+
+import (
+	"bytes"
+	"context"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"slices"
+	"strings"
+	"syscall"
+	"testing"
+
+	"lunguard/scsi"
+)
+
+// sampleRun is a call whose messages are wanted.
+type sampleRun struct {
+	topic string
+	argv  string
+	env   []string
+}
+
+// sampleRuns are calls that go wrong, for the messages that are made where they
+// are printed. CONF is a config, EMPTY and OFF are others.
+func sampleRuns() []sampleRun {
+	off, empty := []string{configVariable + "=off.conf"}, []string{configVariable + "=empty.conf"}
+	return []sampleRun{
+		{"usage", "pr_start -X", nil}, {"usage", "pr_start --frobnicate", nil}, {"usage", "pr_start --dry-run=yes", nil},
+		{"usage", "pr_start --node", nil}, {"usage", "pr_start -C", nil}, {"usage", "pr_check --d", nil},
+		{"timeout", "pr_start --timeout soon pkg1", nil},
+		{"operand", "pr_start a b", nil},
+		{"unprotected", "pr_start pkg1", off}, {"unprotected", "pr_halt pkg1", empty},
+		{"pr_check", "pr_check --device sda", nil}, {"pr_check", "pr_check", empty},
+		{"pr_fence", "pr_fence", nil}, {"pr_fence", "pr_fence jack3", nil}, {"pr_fence", "pr_fence jack4", nil},
+		{"pr_cntl", "pr_cntl", nil}, {"pr_cntl", "pr_cntl begin", nil}, {"pr_cntl", "pr_cntl validate pkg1", []string{"SG_SCRIPT_LOG_FILE=/nothere/log"}},
+		{"pr_watchdog", "pr_watchdog --on-unknown panic pkg1", nil}, {"pr_watchdog", "pr_watchdog --grace long pkg1", nil},
+		{"pr_watchdog", "pr_watchdog", nil}, {"pr_watchdog", "pr_watchdog pkg1", empty},
+		{"pr_watchdog", "pr_watchdog --interval 0 pkg1", nil}, {"pr_watchdog", "pr_watchdog --timeout 2 pkg1", nil},
+		{"pr_watchdog", "pr_watchdog --watchdog-timeout 1500ms pkg1", nil}, {"pr_watchdog", "pr_watchdog --watchdog-timeout 2 pkg1", nil},
+		{"vg_pr_key", "vg_pr_key vg", nil}, {"vg_pr_key", "vg_pr_key -g", nil},
+		{"pr_cleanup", "pr_cleanup", nil}, {"pr_cleanup", "pr_cleanup -k xyz vg", nil}, {"pr_cleanup", "pr_cleanup -f - /dev/sda", nil},
+		{"pr_cleanup", "pr_cleanup -f two", nil}, {"pr_cleanup", "pr_cleanup -f nothere", nil}, {"pr_cleanup", "pr_cleanup -f .", nil},
+		{"cmviewcl", "cmviewcl a b", nil}, {"cmviewcl", "cmviewcl --json -f line", nil}, {"cmviewcl", "cmviewcl -f tree", nil},
+		{"cmviewcl", "cmviewcl -s live", nil}, {"cmviewcl", "cmviewcl -l lun", nil}, {"cmviewcl", "cmviewcl -n jack3 -p pkg1", nil},
+		{"cmviewcl", "cmviewcl -l cluster -n jack3", nil}, {"cmviewcl", "cmviewcl -l cluster -p pkg1", nil}, {"cmviewcl", "cmviewcl -l node -p pkg1", nil},
+		{"operand", "cmrunpkg", nil}, {"files", "cmcheckconf pkg1.conf", nil},
+		{"files", "cmcheckconf --conf retired.conf -C other.cluster", nil}, {"files", "cmcheckconf -P two.package -P empty.package", nil}, {"files", "cmcheckconf -P fs.package -P fs.package", nil}, {"files", "cmcheckconf -P fs.package", nil},
+		{"lunguard", "lunguard --list x", nil}, {"lunguard", "lunguard --install ", nil}, {"lunguard", "lunguard frobnicate", nil},
+		{"lunguard", "lunguard sim", nil}, {"lunguard", "lunguard sim show", nil}, {"lunguard", "lunguard sim write x", nil}, {"lunguard", "lunguard sim frobnicate", nil},
+		{"lunguard", "lunguard sim create D --luns 0", nil}, {"lunguard", "lunguard sim write /dev/sda x text", nil},
+		{"lunguard", "lunguard sim faults A/array/lun0 nonsense", nil}, {"lunguard", "lunguard sim quirks A/array/lun0 nonsense", nil},
+		{"lunguard", "lunguard --install .", nil}, {"lunguard", "lunguard --install nosuch", nil}, {"lunguard", "lunguard sim create A", nil}, {"lunguard", "lunguard sim create D --nodes array", nil}, {"lunguard", "lunguard sim vgextend A a/b /dev/sda", nil}, {"lunguard", "lunguard sim vgextend A vg2 /dev/sda", nil}, {"lunguard", "lunguard sim vgextend A vg2 /dev/sda /dev/sda", nil},
+		{"lunguard", "lunguard man a b c", nil}, {"lunguard", "lunguard sim write --sim= /dev/sda 1 text", []string{simVariable + "="}},
+		{"lunguard", "lunguard sim write /dev/sdb 1 " + strings.Repeat("x", 513), nil}, {"lunguard", "lunguard sim write /dev/sda 1 text", []string{simVariable + "=A/jack4"}},
+		{"files", "cmcheckconf -v --conf off.conf", nil},
+	}
+}
+
+// spokenRuns is what sampleRuns print on the error stream.
+func spokenRuns(t *testing.T) []spoken {
+	t.Helper()
+	dir := t.TempDir()
+	array := filepath.Join(dir, "A")
+	if err := makeArray(array, 2, 1); err != nil {
+		t.Fatal(err)
+	}
+	for name, text := range map[string]string{
+		"cluster.conf":  scriptConfig,
+		"off.conf":      "FORCED_PR_DISABLE yes\n" + scriptConfig,
+		"empty.conf":    strings.ReplaceAll(scriptConfig, "vg             iscsi_vg3\n", "node_name jack3\n"),
+		"two":           "/dev/sda /dev/sdb\n",
+		"vg_pr_key":     "no link\n",
+		"retired.conf":  "RETIRED_NODE_ID jack5=7\n" + scriptConfig,
+		"other.cluster": "CLUSTER_NAME blub\nCLUSTER_PR_TAG 1\nNODE_NAME jack3\nNODE_ID 3\nNODE_NAME jack6\nNODE_ID 7\npackage_name pkg1\n",
+		"two.package":   "package_name a\npackage_name b\n", "empty.package": "",
+		"fs.package": "package_name c\nfs_name /dev/other/l\nfs_directory /mnt\n",
+	} {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	back, err := os.Getwd()
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Chdir(dir)
+	// pr_watchdog does not want it, and what other tests start would inherit that.
+	defer signal.Reset(syscall.SIGPIPE)
+	defer t.Chdir(back)
+	if err := registerByHand(filepath.Join(array, "jack3"), "/dev/sda", 0xbcb00001, scsi.WriteExclusiveRegistrantsOnly); err != nil {
+		t.Fatal(err)
+	}
+	runs := append(sampleRuns(), sampleRun{"pr_cleanup", "pr_cleanup --dry-run lun /dev/sda", nil}, sampleRun{"pr_cleanup", "pr_cleanup lun /dev/sda", nil})
+	var list []spoken
+	for _, r := range runs {
+		env := append([]string{configVariable + "=cluster.conf", simVariable + "=A/jack3", "SG_NODE=jack4"}, r.env...)
+		getenv := func(name string) string {
+			for _, v := range slices.Backward(env) {
+				if value, ok := strings.CutPrefix(v, name+"="); ok {
+					return value
+				}
+			}
+			return ""
+		}
+		var out, errs bytes.Buffer
+		argv := strings.Split(r.argv, " ")
+		status := Run(context.Background(), Streams{In: strings.NewReader(""), Out: &out, Err: &errs}, getenv, argv)
+		said := spokenLines(r.topic, status, errs.String())
+		if len(said) == 0 {
+			t.Errorf("%s: nothing on the error stream", r.argv)
+		}
+		list = append(list, said...)
+	}
+	return list
+}
+
+// spokenLines takes what a command printed on the error stream apart. Lines
+// without its name belong to the message before them.
+func spokenLines(topic string, status int, text string) []spoken {
+	var list []spoken
+	for line := range strings.Lines(text) {
+		_, rest, _ := strings.Cut(strings.TrimSuffix(line, "\n"), ": ")
+		kind, rest, _ := strings.Cut(rest, ": ")
+		switch kind {
+		case "error", "warning":
+			s := spoken{topic: topic, kind: kind, text: rest}
+			if kind == "error" {
+				s.status = status
+			}
+			list = append(list, s)
+		case "hint":
+			if len(list) > 0 {
+				list[len(list)-1].hint = rest
+			}
+		}
+	}
+	return list
+}

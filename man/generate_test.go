@@ -1,0 +1,250 @@
+package man
+
+import (
+	"bytes"
+	"compress/flate"
+	"errors"
+	"flag"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+var update = flag.Bool("update", false, "write the generated files instead of comparing them")
+
+// sources are the pages in mdoc.
+func sources(t *testing.T) []string {
+	t.Helper()
+	var list []string
+	for _, pattern := range []string{"*.1m", "*.5", "*.7", "*.8"} {
+		files, err := filepath.Glob(pattern)
+		if err != nil {
+			t.Fatal(err)
+		}
+		list = append(list, files...)
+	}
+	if len(list) < 15 {
+		t.Fatalf("%d pages, at least 15 expected", len(list))
+	}
+	return list
+}
+
+// mandoc runs mandoc on a page. Where it is not installed the test is left out,
+// save where everything must be tested.
+func mandoc(t *testing.T, in string, args ...string) string {
+	t.Helper()
+	cmd := exec.Command("mandoc", args...)
+	cmd.Stdin = strings.NewReader(in)
+	out, err := cmd.CombinedOutput()
+	switch {
+	case errors.Is(err, exec.ErrNotFound) && os.Getenv("CI") != "true":
+		t.Skip("mandoc is not installed")
+	case err != nil:
+		t.Errorf("mandoc %s: %v", strings.Join(args, " "), err)
+	}
+	return string(out)
+}
+
+func read(t *testing.T, file string) string {
+	t.Helper()
+	text, err := os.ReadFile(file)
+	if err != nil && !errors.Is(err, os.ErrNotExist) {
+		t.Fatal(err)
+	}
+	return string(text)
+}
+
+// generated compares a generated file with what it should be, or writes it.
+func generated(t *testing.T, file, want string) {
+	t.Helper()
+	got := read(t, file)
+	if got == want {
+		return
+	}
+	if *update {
+		if err := os.WriteFile(file, []byte(want), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		return
+	}
+	t.Errorf("%s is stale, run make man-text (-want +got):\n%s", file, cmp.Diff(want, got))
+}
+
+// sharedBlock is where diagnostics that several pages have belong in a page.
+var sharedBlock = regexp.MustCompile(`(?ms)^(\.\\" shared:([^\n]*)\n)(.*?)^(\.\\" end shared)$`)
+
+// The diagnostics that several pages have are the same everywhere.
+func TestShared(t *testing.T) {
+	used := map[string]bool{}
+	for _, file := range sources(t) {
+		page := read(t, file)
+		if n := strings.Count(page, `.\" shared:`); n != len(sharedBlock.FindAllString(page, -1)) {
+			t.Errorf("%s: a shared: comment has no end shared", file)
+		}
+		want := sharedBlock.ReplaceAllStringFunc(page, func(block string) string {
+			part := sharedBlock.FindStringSubmatch(block)
+			var items strings.Builder
+			for _, group := range strings.Fields(part[2]) {
+				used[group] = true
+				text := read(t, filepath.Join("shared", group+".mdoc"))
+				if text == "" {
+					t.Errorf("%s: there is no group %s", file, group)
+				}
+				for line := range strings.Lines(text) {
+					if !strings.HasPrefix(line, `.\"`) {
+						items.WriteString(notItself(file, line))
+					}
+				}
+			}
+			return part[1] + items.String() + part[4]
+		})
+		generated(t, file, want)
+	}
+	groups, err := filepath.Glob("shared/*.mdoc")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, g := range groups {
+		if name := strings.TrimSuffix(filepath.Base(g), ".mdoc"); !used[name] {
+			t.Errorf("%s: no page has it", g)
+		}
+	}
+}
+
+// notItself makes a reference to the page that it stands in a name.
+func notItself(file, line string) string {
+	at := strings.LastIndex(file, ".")
+	if rest, ok := strings.CutPrefix(line, ".Xr "+file[:at]+" "+file[at+1:]); ok {
+		return ".Nm" + rest
+	}
+	return line
+}
+
+// mandoc has nothing to say about the pages.
+func TestLint(t *testing.T) {
+	for _, file := range sources(t) {
+		if out := mandoc(t, "", "-Tlint", "-W", "warning", file); out != "" {
+			t.Errorf("%s", out)
+		}
+	}
+}
+
+// overstrike is how mandoc makes letters bold or underlined.
+var overstrike = regexp.MustCompile(".\b")
+
+// plainDiagnostics puts what is said of a message into lines of its own: in plain
+// text no bold letters tell where the message ends.
+func plainDiagnostics(page string) string {
+	var b strings.Builder
+	inside, before := false, ""
+	for line := range strings.Lines(page) {
+		item, isItem := strings.CutPrefix(line, ".It ")
+		switch {
+		case strings.HasPrefix(line, ".Bl -diag"):
+			inside, line = true, ".Bl -tag -compact -width 4n\n"
+		case strings.HasPrefix(line, ".El"):
+			inside = false
+		case inside && isItem:
+			line = ".It \"" + strings.TrimSuffix(item, "\n") + "\"\n"
+			if !strings.HasPrefix(before, ".It ") {
+				line = ".sp\n" + line
+			}
+		}
+		if !strings.HasPrefix(line, `.\"`) {
+			before = line[strings.LastIndex(strings.TrimSuffix(line, "\n"), "\n")+1:]
+		}
+		b.WriteString(line)
+	}
+	return b.String()
+}
+
+// The plain text of each page is what mandoc makes of it now.
+func TestText(t *testing.T) {
+	var keep []string
+	for _, file := range sources(t) {
+		text := overstrike.ReplaceAllString(mandoc(t, plainDiagnostics(read(t, file)), "-Tascii", "-Owidth=78"), "")
+		for n, line := range strings.Split(text, "\n") {
+			if strings.ContainsAny(line, "\f\b\x1b") || len(line) > 125 {
+				t.Errorf("%s:%d: %q is not plain", file, n+1, line)
+			}
+		}
+		out := filepath.Join("text", file+".txt")
+		generated(t, out, text)
+		keep = append(keep, out)
+	}
+	all, err := filepath.Glob("text/*")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, file := range all {
+		if slices.Contains(keep, file) {
+			continue
+		}
+		if !*update {
+			t.Errorf("%s: there is no such page", file)
+		} else if err := os.Remove(file); err != nil {
+			t.Error(err)
+		}
+	}
+}
+
+// packed is the plain text of all pages in one piece.
+func packed(t *testing.T) string {
+	var all strings.Builder
+	for _, file := range sources(t) {
+		fmt.Fprintf(&all, "%s%s\n%s", mark, file, read(t, filepath.Join("text", file+".txt")))
+	}
+	return all.String()
+}
+
+// The binary has the pages. This needs no mandoc. The compressed bytes are not
+// compared: another Go compresses otherwise.
+func TestPacked(t *testing.T) {
+	want := unpack(packed(t))
+	got, err := Pages()
+	if diff := cmp.Diff(want, got); err != nil || diff != "" {
+		if !*update {
+			t.Errorf("pages.flate is stale, run make man-text: %v (-want +got):\n%s", err, diff)
+			return
+		}
+		pack(t)
+	}
+}
+
+// pack writes the compressed pages.
+func pack(t *testing.T) {
+	var b bytes.Buffer
+	w, err := flate.NewWriter(&b, flate.BestCompression)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := w.Write([]byte(packed(t))); err != nil {
+		t.Fatal(err)
+	}
+	if err := w.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile("pages.flate", b.Bytes(), 0o644); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestFind(t *testing.T) {
+	for _, c := range []struct{ section, name, want string }{
+		{"", "vg_pr_key", "1m"}, {"1m", "vg_pr_key", "1m"}, {"8", "vg_pr_key", "1m"}, {"1", "vg_pr_key", "1m"},
+		{"", "pr_start", "8"}, {"8", "pr_start", "8"}, {"1", "pr_start", ""}, {"5", "vg_pr_key", ""},
+		{"", "pr_star", ""}, {"", "", ""},
+	} {
+		p, err := Find(c.section, c.name)
+		if (err == nil) != (c.want != "") || p.Section != c.want || err == nil && p.Name != c.name {
+			t.Errorf("%s(%s): found %s(%s), %v", c.name, c.section, p.Name, p.Section, err)
+		}
+	}
+}
