@@ -103,12 +103,7 @@ func (c *daemons) wantMapWrites(t *testing.T, want Outcome) {
 func (c *daemons) registered(t *testing.T, number int) {
 	t.Helper()
 	c.eventually(t, fmt.Sprintf("%d paths are registered", number), func() bool {
-		for _, p := range c.look(t) {
-			if len(p.Full) != number {
-				return false
-			}
-		}
-		return true
+		return !slices.ContainsFunc(c.watched(), func(disk string) bool { return len(WitnessFull(t, disk)) != number })
 	})
 }
 

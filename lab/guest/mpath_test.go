@@ -50,9 +50,6 @@ func (c *mpath) devices(n *Node) []string {
 	return []string{prefix + "p1", prefix + "_part1", prefix + "-thirdp1", prefix + "-whole"}
 }
 
-// names are what a node's messages call the LUNs: the first volume on each.
-func (c *mpath) names(n *Node) []string { return c.devices(n)[:mpathLUNs] }
-
 // configure writes both nodes' config.
 func (c *mpath) configure(t *testing.T, kind string) {
 	t.Helper()
