@@ -27,7 +27,8 @@ node's LUNs. Changes nothing.
 ` + applyOptions + `
   --json         the outcome for a program, see docs/json.md
 
-exit status: 0 no fault; 1 faults, foreign keys; 2 a device cannot be read`,
+exit status: 0 no fault; 1 faults, foreign keys; 2 a device cannot be read;
+128 + N ended by signal N`,
 		flags: applyFlags(jsonFlag()),
 		run: func(c *call) error {
 			a, err := c.checkConfig()

@@ -37,7 +37,7 @@ Without PACKAGE it is SG_PACKAGE.
   --sim DIR      work on a simulated host, see lunguard sim
 
 exit status: 0 printed; 1 error in the command line or config; 2 printed, but
-whether the LUNs can be reserved is unknown (pr_unknown)`,
+whether the LUNs can be reserved is unknown (pr_unknown); 128 + N ended by signal N`,
 		flags: []cli.Flag{configFlag(), nodeFlag(), timeoutFlag(), simFlag(), noLVMFlag(), scanFlag(), jsonFlag()},
 		run:   runPkgEnv,
 	}

@@ -434,8 +434,6 @@ func untilSignal(parent context.Context) (context.Context, func()) {
 		case <-done:
 		}
 	}()
-	return ctx, func() {
-		signal.Stop(signals)
-		close(done)
-	}
+	// As in interruptible, signals stay caught until the process exits.
+	return ctx, func() { close(done) }
 }

@@ -43,7 +43,8 @@ Nothing is changed.
 With -f line, what is named by one -p or one -n is left out of the prefix.
 
 exit status: 0 shown, whatever it is; 1 error in the command line or config;
-2 a LUN could not be read, its package is shown as unknown`,
+2 a LUN could not be read, its package is shown as unknown; 128 + N ended by
+signal N`,
 		flags: []cli.Flag{
 			verboseFlag(),
 			&cli.StringFlag{Name: "format", Aliases: []string{"f"}},

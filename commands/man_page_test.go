@@ -76,7 +76,8 @@ func (p *manPage) options() []string {
 		}
 		for _, word := range strings.Fields(rest) {
 			switch {
-			case word == "Ar" || word == "Cm":
+			// A value follows, which Ns joins to the name.
+			case word == "Ar" || word == "Cm" || word == "Ns":
 			case word == ",":
 				continue
 			default:
@@ -283,6 +284,10 @@ func (p *manPage) badStatuses(t *testing.T, a *applet) []string {
 			want = append(want, m[1])
 		}
 	}
+	if a.main != nil {
+		// Signals end it as they end the others.
+		want = append(want, "128 + N")
+	}
 	if got := p.statuses(); len(want) < 2 || !slices.Equal(got, want) {
 		return []string{"exit statuses are " + strings.Join(got, ", ") + ", not " + strings.Join(want, ", ")}
 	}
@@ -313,11 +318,16 @@ func (p *manPage) sgStatuses(t *testing.T) []string {
 
 func (p *manPage) badDiagnostics(t *testing.T, a *applet) []string {
 	var list []string
-	for flag, group := range map[string]string{"config": "config", "sim": "sim", "timeout": "timeout"} {
+	for flag, group := range map[string]string{
+		"config": "config", "sim": "sim", "timeout": "timeout", "scan": "scan", "log": "syslog", "color": "table", "strict": "strict",
+	} {
 		// The times of pr_watchdog are of another kind.
 		if slices.Contains(flagNames(a), flag) && !slices.Contains(p.groups(), group) && a.main == nil && (a.name != "pr_watchdog" || flag != "timeout") {
 			list = append(list, "the shared group "+group+" is missing")
 		}
+	}
+	if a.planJSON && !slices.Contains(p.groups(), "plan") {
+		list = append(list, "the shared group plan is missing")
 	}
 	if !slices.Contains(p.groups(), "usage") {
 		list = append(list, "the shared group usage is missing")

@@ -96,7 +96,7 @@ func TestManPageComplaints(t *testing.T) {
 	for from, want := range map[string][2]string{
 		".It Fl n , -node":                 {".It Fl x , -node", "option n is not explained"},
 		".It Fl v , -verbose":              {".It Fl v , -verbose , -frob", "there is no option frob"},
-		"\n.It 2\n":                        {"\n.It 3\n", "exit statuses are 0, 1, 3, not 0, 1, 2"},
+		"\n.It 2\n":                        {"\n.It 3\n", "exit statuses are 0, 1, 3, 128 + N, not 0, 1, 2, 128 + N"},
 		".It the node that has failed is":  {".It the node that is dead is", "no item for: the node that has failed is missing"},
 		".It NODE is this node;":           {".It NODE is that node;", "item NODE is that node; to give its packages up, use pr_halt: no such message"},
 		".Sh SEE ALSO":                     {".Sh SEE", "section SEE ALSO is missing"},

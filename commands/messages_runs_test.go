@@ -24,7 +24,7 @@ type sampleRun struct {
 // sampleRuns are calls that go wrong, for the messages that are made where they
 // are printed. CONF is a config, EMPTY and OFF are others.
 func sampleRuns() []sampleRun {
-	off, empty := []string{configVariable + "=off.conf"}, []string{configVariable + "=empty.conf"}
+	off, empty, real := []string{configVariable + "=off.conf"}, []string{configVariable + "=empty.conf"}, []string{simVariable + "="}
 	return []sampleRun{
 		{"usage", "pr_start -X", nil}, {"usage", "pr_start --frobnicate", nil}, {"usage", "pr_start --dry-run=yes", nil},
 		{"usage", "pr_start --node", nil}, {"usage", "pr_start -C", nil}, {"usage", "pr_check --d", nil},
@@ -54,6 +54,14 @@ func sampleRuns() []sampleRun {
 		{"lunguard", "lunguard man a b c", nil}, {"lunguard", "lunguard sim write --sim= /dev/sda 1 text", []string{simVariable + "="}},
 		{"lunguard", "lunguard sim write /dev/sdb 1 " + strings.Repeat("x", 513), nil}, {"lunguard", "lunguard sim write /dev/sda 1 text", []string{simVariable + "=A/jack4"}},
 		{"files", "cmcheckconf -v --conf off.conf", nil},
+		{"lunguard", "lunguard --list --only pr_start", nil}, {"lunguard", "lunguard --version --json", nil}, {"lunguard", "lunguard --install . --only frobnicate", nil},
+		{"scan", "pr_start --scan sda* pkg1", real}, {"scan", "cmviewcl --scan [", real},
+		{"plan", "pr_start --json pkg1", nil}, {"syslog", "pr_start --log file pkg1", nil},
+		{"syslog", "pr_start -v --log syslog pkg1", []string{"SG_NODE=jack3"}},
+		{"table", "pr_check --color red", nil}, {"table", "pr_check --watch=soon", nil}, {"table", "vg_pr_key -g --watch=0.01 vg", nil},
+		{"pr_check", "pr_check --html=", nil}, {"pr_check", "pr_check --table --json", nil}, {"pr_check", "pr_check --html - --prometheus -", nil},
+		{"pr_check", "pr_check --watch --repair", nil}, {"pr_check", "pr_check --html a --dry-run", nil},
+		{"vg_pr_key", "vg_pr_key -s --table vg", nil}, {"vg_pr_key", "vg_pr_key -g --table --json vg", nil}, {"vg_pr_key", "vg_pr_key -g -v --table vg", nil},
 	}
 }
 
@@ -105,7 +113,7 @@ func spokenRuns(t *testing.T) []spoken {
 		}
 		var out, errs bytes.Buffer
 		argv := strings.Split(r.argv, " ")
-		status := Run(context.Background(), Streams{In: strings.NewReader(""), Out: &out, Err: &errs}, getenv, argv)
+		status := Run(context.Background(), Streams{In: strings.NewReader(""), Out: &out, Err: &errs, Syslog: "nolog"}, getenv, argv)
 		said := spokenLines(r.topic, status, errs.String())
 		if len(said) == 0 {
 			t.Errorf("%s: nothing on the error stream", r.argv)

@@ -93,6 +93,8 @@ func topicOf(err error) string {
 	switch {
 	case is(cluster.ErrOtherKeys):
 		return "pr_cleanup"
+	case is(cluster.ErrPathLost):
+		return "strict"
 	case is(cluster.ErrNotCopied, cluster.ErrNothingToCopy):
 		return "copy"
 	case is(cluster.ErrNoWWID, cluster.ErrNoReservationType):
@@ -171,7 +173,12 @@ func ownErrors() map[string][]error {
 			&vg.DeviceError{Device: "/dev/sda", Err: errors.New("a device file has either lun and nexus, or paths, or part")},
 			&vg.DeviceError{Device: "/dev/sda", Err: errors.New(`line "lun" of a device file`)},
 			&vg.DeviceError{Device: "/dev/sda", Err: errors.New("too many devices lie on one another")},
+			&vg.DeviceError{Device: "/dev/dm-0", Err: fmt.Errorf("%w: dm-0 lies on sdc, which is gone", vg.ErrNoPath)},
 		},
+		"ended":     endedErrors(),
+		"pr_fence":  {&notBegunError{[]*cluster.Package{pkg}}},
+		"vg_pr_key": {&notCopiedError{[]string{"vg1", "vg2"}}},
+		"pr_check":  {&publishError{path("open", syscall.EACCES)}},
 		"pr_watchdog": {
 			&notUpError{Package: "pkg1", LUN: "/dev/sda", Key: "0x1"},
 			&unknownLUNError{"/dev/sda", fmt.Errorf("/dev/sda: %w", watchdog.ErrNoAnswer)},
@@ -234,6 +241,41 @@ func ownErrors() map[string][]error {
 	}
 }
 
+// endedErrors are what a command says when a signal has ended it.
+func endedErrors() []error {
+	node := cluster.Node{Name: "jack3", Key: 1}
+	run := &cluster.Run{
+		Config: &cluster.Config{Nodes: []cluster.Node{node, {Name: "jack4", Key: 2}}}, Package: &cluster.Package{Name: "pkg1"}, Node: node,
+	}
+	state := func(held scsi.Key, how scsi.Type, keys ...scsi.Key) cluster.Status {
+		s := cluster.Status{LUN: "/dev/sda", State: &scsi.State{}}
+		for _, k := range keys {
+			s.State.Registrations = append(s.State.Registrations, scsi.FullStatus{Key: k})
+		}
+		if held != 0 || how.AllRegistrants() {
+			s.State.Reservation = &scsi.Reservation{Key: held, Type: how}
+		}
+		return s
+	}
+	shared := scsi.WriteExclusiveRegistrantsOnly
+	unread := cluster.Status{LUN: "/dev/sda", Err: failed("/dev/sda", "/dev/sdb", answered{reply: scsi.Reply{Host: scsi.HostNoConnect}})}
+	list := []error{&signalError{syscall.SIGTERM}}
+	for _, d := range []deed{deedStart, deedHalt, deedFence, deedCleanup, deedCopy, deedRepair} {
+		t := task{deed: d, victim: cluster.Node{Name: "jack4", Key: 2}}
+		list = append(list, &leftError{"all LUNs", t.nothing(), t.next(run)})
+		for _, s := range []cluster.Status{
+			unread, state(0, 0), state(0, 0, 1, 2), state(0, 0, 2), state(1, shared, 1, 2), state(2, shared, 1, 2), state(2, shared, 2), state(0, scsi.WriteExclusiveAllRegistrants, 2),
+		} {
+			for _, changes := range [][]string{nil, {"REGISTER 0x1"}} {
+				if text := t.left(run, s, changes); text != "" {
+					list = append(list, &leftError{s.LUN, text, t.next(run)})
+				}
+			}
+		}
+	}
+	return list
+}
+
 // spokenEvents are the warnings of protocols.
 func spokenEvents() []spoken {
 	conf := &cluster.Config{Nodes: []cluster.Node{{Name: "jack3", Key: 1}, {Name: "jack4", Key: 2}}}
@@ -242,7 +284,7 @@ func spokenEvents() []spoken {
 	for _, a := range []cluster.Action{
 		cluster.Registered, cluster.Readmitted, cluster.Unregistered, cluster.Reserved, cluster.Preempted, cluster.Cleared, cluster.Introduced,
 		cluster.Marked, cluster.Moved, cluster.PathFailed, cluster.NotPersistent, cluster.PathsMissing, cluster.PerHost, cluster.Kept,
-		cluster.NothingLeft, cluster.Unmoved,
+		cluster.NothingLeft, cluster.Unmoved, cluster.PastLeft,
 	} {
 		e := cluster.Event{Action: a, LUN: "/dev/sda", Path: "/dev/sda", Key: 1, Victim: 2, Heir: 2, Heirs: []scsi.Key{2}, Err: reason}
 		switch {
@@ -270,6 +312,7 @@ func spokenFindings() []spoken {
 	conf := &cluster.Config{Nodes: []cluster.Node{{Name: "jack3", Key: 1}, {Name: "jack4", Key: 2}}}
 	list := []spoken{
 		{"cmrunpkg", "warning", "package pkg1 runs without service s1, which has ended", "", 0},
+		{"syslog", "warning", "the system log did not take 3 lines", "", 0},
 		{"log", "log", "Failed: vgchange: exit status 5", "", 0},
 		{"log", "log", "The reservations are kept: volume group vg1 is still active: lv1", "", 0},
 		{"log", "log", "vgchange: exit status 5, trying again", "", 0},
@@ -278,6 +321,10 @@ func spokenFindings() []spoken {
 		{"log", "log", "Service s1: fork/exec /x: no such file or directory", "", 0},
 	}
 	rep := cluster.Report{LUN: "/dev/sda", Paths: 2, State: &scsi.State{Reservation: &scsi.Reservation{Key: 1, Type: scsi.ExclusiveAccess}}}
+	for _, k := range []cluster.FindingKind{cluster.PathsUnregistered, cluster.StaleNexus} {
+		// Where nothing tells which registration is which path's.
+		list = append(list, spoken{"finding", "finding", "/dev/sda: " + findingWords(conf, rep, cluster.Finding{Kind: k, Keys: []scsi.Key{1}}), "", 0})
+	}
 	for _, k := range []cluster.FindingKind{
 		cluster.Unreadable, cluster.DeadPath, cluster.ForeignKeys, cluster.Unreserved, cluster.WrongType, cluster.LeavingKeys,
 		cluster.PathsUnregistered, cluster.StaleNexus, cluster.KeysMissing, cluster.SeveralOwners, cluster.WrongKey, cluster.NotKept,

@@ -49,7 +49,8 @@ other. Without PACKAGE, all packages of the config that this node may run.
                  key is still registered on another path of its LUN. For udev
 ` + packageOptions + `
 
-exit status: 0 all is well; 1 something is wrong; 2 the state of a LUN is unknown`,
+exit status: 0 all is well; 1 something is wrong; 2 the state of a LUN is unknown;
+128 + N ended by signal N`,
 		flags: append(packageFlags(), &cli.BoolFlag{Name: "table"}, newWatchFlag(), colorFlag(),
 			&cli.StringFlag{Name: "html"}, &cli.StringFlag{Name: "prometheus"},
 			&cli.BoolFlag{Name: "repair"}, &cli.StringFlag{Name: "device"}),

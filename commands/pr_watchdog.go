@@ -104,11 +104,10 @@ type watchDevice interface {
 }
 
 func runWatchdog(c *call) error {
-	// Before anything is armed: by default SIGHUP ends the process, and so does
-	// a reader of its output that has died.
+	// Before anything is armed, and until the process exits: by default SIGHUP
+	// ends it, and so does a reader of its output that has died.
 	hangup := make(chan os.Signal, 1)
 	signal.Notify(hangup, syscall.SIGHUP)
-	defer signal.Stop(hangup)
 	signal.Ignore(syscall.SIGPIPE)
 	d := &deadman{call: c, names: c.operands()}
 	if err := d.settings(); err != nil {

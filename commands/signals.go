@@ -53,7 +53,9 @@ const sameSignal = 250 * time.Millisecond
 type interruptsKey struct{}
 
 // interruptible ends a context at the first signal that asks for the end, and
-// hurries at the second.
+// hurries at the second. The signals stay caught when all is done: one that
+// comes between the last word and the exit, as timeout(1) sends it, must not
+// make a failure of what has succeeded.
 func interruptible(parent context.Context) (context.Context, func()) {
 	i := &interrupts{signals: make(chan os.Signal, 2), hurry: make(chan struct{})}
 	ctx, cancel := context.WithCancelCause(context.WithValue(parent, interruptsKey{}, i))
@@ -79,7 +81,6 @@ func interruptible(parent context.Context) (context.Context, func()) {
 		}
 	}()
 	return ctx, func() {
-		signal.Stop(i.signals)
 		close(done)
 		cancel(nil)
 	}

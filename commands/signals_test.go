@@ -430,7 +430,7 @@ func TestFenceOfSeveralInterrupted(t *testing.T) {
 		if !caught && try < 19 {
 			continue
 		}
-		if status != 143 || !strings.Contains(text.String(), "error: not begun: pkg2") || !strings.Contains(r.state(1), keyJack4) || strings.Contains(r.state(0), keyJack4) {
+		if status != 143 || !strings.Contains(text.String(), "error: not begun after the signal: package pkg2") || !strings.Contains(r.state(1), keyJack4) || strings.Contains(r.state(0), keyJack4) {
 			t.Errorf("exit status %d, %s, %s\n%s", status, r.state(0), r.state(1), text)
 		}
 		return

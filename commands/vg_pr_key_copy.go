@@ -16,7 +16,7 @@ func copyGroups(c *call, groups []string) error {
 	}
 	for i, name := range groups {
 		if c.ctx.Err() != nil {
-			c.fail(fmt.Errorf("not begun: %s", strings.Join(groups[i:], ", ")))
+			c.fail(&notCopiedError{groups[i:]})
 			break
 		}
 		group, err := host.Group(c.ctx, name)
@@ -49,6 +49,13 @@ func copyGroups(c *call, groups []string) error {
 		}
 	}
 	return nil
+}
+
+// notCopiedError says which groups were not looked at.
+type notCopiedError struct{ groups []string }
+
+func (e *notCopiedError) Error() string {
+	return "not begun after the signal: volume group " + strings.Join(e.groups, ", ")
 }
 
 // printCopied tells what was copied, in the vendor's words.

@@ -266,7 +266,7 @@ func lunWords(e *cluster.LUNError) message {
 		m.text, m.status = e.LUN+": left alone, the key is not registered there", exitFailed
 		m.hint = "without -k everything is cleared, whoever registered it"
 	case errors.Is(e, cluster.ErrPathLost):
-		m.hint = "without --strict one working path to each LUN is enough"
+		m.hint = "mend the path, or leave --strict out: then one working path to each LUN is enough"
 	case errors.Is(e, cluster.ErrNoReservationType):
 		m.hint, m.status = "let the array have them, or take the LUN out of the package", exitFailed
 	case errors.Is(e, cluster.ErrUnsettled) && scsi.ASCOf(e) != scsi.CommunicationFailure:
