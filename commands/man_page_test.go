@@ -375,7 +375,7 @@ func (p *manPage) badExamples(t *testing.T) []string {
 func badSetup(n int, script string) []string {
 	var list []string
 	count := map[string]int{}
-	for _, m := range regexp.MustCompile(`(?m)^example (\S+)`).FindAllStringSubmatch(script, -1) {
+	for _, m := range regexp.MustCompile(`(?m)^(?:\[exec:\w+\] )?example (\S+)`).FindAllStringSubmatch(script, -1) {
 		count[m[1]]++
 	}
 	for i := 1; i <= n; i++ {

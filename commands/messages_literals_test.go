@@ -36,6 +36,7 @@ func wordless() map[string]string {
 		"halt_package":                       "is the function that a log names",
 		"service_monitor":                    "is the function that a log names",
 		"STATUS=":                            "is for the service manager",
+		"\npath ":                            "is taken into a text of several lines",
 		"the decision is too old":            "starts a protocol anew",
 		"a grace of %v is less than nothing": "no such number is taken from the command line",
 		"(%d lines were lost)\n":             "stands before a line whose reader is slow",

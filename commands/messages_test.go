@@ -265,7 +265,7 @@ func endedErrors() []error {
 		t := task{deed: d, victim: cluster.Node{Name: "jack4", Key: 2}}
 		list = append(list, &leftError{"all LUNs", t.nothing(), t.next(run)})
 		for _, s := range []cluster.Status{
-			unread, state(0, 0), state(0, 0, 1, 2), state(0, 0, 2), state(1, shared, 1, 2), state(2, shared, 1, 2), state(2, shared, 2), state(0, scsi.WriteExclusiveAllRegistrants, 2),
+			unread, state(0, 0), state(0, 0, 1), state(0, 0, 1, 2), state(0, 0, 2), state(1, shared, 1), state(1, shared, 1, 2), state(2, shared, 1, 2), state(2, shared, 2), state(0, scsi.WriteExclusiveAllRegistrants, 2),
 		} {
 			for _, changes := range [][]string{nil, {"REGISTER 0x1"}} {
 				if text := t.left(run, s, changes); text != "" {

@@ -91,6 +91,31 @@ func (r *rig) watch(env []string, args ...string) *watchProcess {
 	return p
 }
 
+// Signals that go on coming while it ends, as timeout(1) sends one to the
+// process and one to its group, change nothing: what was disarmed and said to
+// have ended in order has the exit status of that.
+func TestWatchdogEndedTwice(t *testing.T) {
+	for _, sig := range []syscall.Signal{syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP} {
+		p := newWatchRig(t).watch(nil)
+		if err := p.cmd.Process.Signal(syscall.SIGTERM); err != nil {
+			t.Fatal(err)
+		}
+		var err error
+		for ended := false; !ended; {
+			select {
+			case err = <-p.done:
+				ended = true
+			default:
+				// Gone, it takes none.
+				_ = p.cmd.Process.Signal(sig)
+			}
+		}
+		if status := exitOf(t, err); status != exitOK || !strings.Contains(p.out.String(), "disarmed, ended in order") {
+			t.Errorf("%v: exit status %d\n%s", sig, status, &p.out)
+		}
+	}
+}
+
 // device is what was done to the watchdog device.
 func (p *watchProcess) device() string {
 	text, err := os.ReadFile(filepath.Join(p.dir, "jack3/dev/watchdog"))

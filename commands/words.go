@@ -209,6 +209,8 @@ func groupWords(e *vg.GroupError) message {
 	switch {
 	case errors.As(e, &unread):
 		m.hint = "it may be on one of the devices that cannot be read; run it as root, or look at their paths and the kernel log"
+	case errors.Is(e, vg.ErrNoMatch):
+		m.hint = "is it mistyped, or are the LUNs not attached? ls -l /dev/mapper shows the maps"
 	case errors.Is(e, vg.ErrNoGroup):
 		m.hint = "pvs shows which groups this host sees; are all its LUNs attached?"
 	case errors.Is(e, vg.ErrNoLVM):
@@ -306,7 +308,14 @@ func lunText(e *cluster.LUNError) string {
 	case op.Device == e.LUN:
 		return strings.ReplaceAll(text, e.LUN+": "+e.LUN+": ", e.LUN+": ")
 	}
-	return strings.Replace(text, ": "+op.Device+": ", ": path "+op.Device+": ", 1)
+	text = strings.Replace(text, ": "+op.Device+": ", ": path "+op.Device+": ", 1)
+	for _, leaf := range leaves(e.Err) {
+		// Several paths have failed, with a line each.
+		if errors.As(leaf, &op) && op.Device != e.LUN {
+			text = strings.Replace(text, "\n"+op.Device+": ", "\npath "+op.Device+": ", 1)
+		}
+	}
+	return text
 }
 
 // deviceFailure says what a device or the way to it did wrong.

@@ -76,6 +76,7 @@ func everyError() map[string]said {
 		"lost to a key":           {&cluster.LostError{LUN: "/dev/sda", Winner: 9}, exitFailed, []string{"/dev/sda", "0x9"}, true},
 		"lost to nobody":          {&cluster.LostError{LUN: "/dev/sda"}, exitFailed, []string{"/dev/sda", "cleared"}, true},
 		"no group":                {group(vg.ErrNoGroup), exitNode, []string{"vg1"}, true},
+		"pattern fits nothing":    {group(&vg.DeviceError{Device: "/dev/mapper/mpaht*", Err: vg.ErrNoMatch}), exitNode, []string{"vg1", "/dev/mapper/mpaht*"}, true},
 		"no lvm2":                 {group(vg.ErrNoLVM), exitNode, []string{"vg1"}, true},
 		"group incomplete":        {group(fmt.Errorf("%w: [unknown]", vg.ErrMissingVolume)), exitNode, []string{"vg1"}, true},
 		"groups of one name":      {group(fmt.Errorf("%w: A, B", vg.ErrSameName)), exitNode, []string{"vg1"}, true},

@@ -104,7 +104,7 @@ func (s *scanner) folders() (map[string]string, error) {
 	for _, glob := range strings.Fields(s.globs) {
 		files, err := filepath.Glob(glob)
 		if err == nil && len(files) == 0 {
-			err = os.ErrNotExist
+			err = ErrNoMatch
 		}
 		if err != nil {
 			return nil, &DeviceError{Device: glob, Err: err}

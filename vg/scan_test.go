@@ -204,7 +204,7 @@ func TestGlob(t *testing.T) {
 	for _, globs := range []string{dir + "/*", "/dev/null " + dir + "/x"} {
 		_, err := NewSystem().WithoutLVM(globs).Group(context.Background(), "vg1")
 		var de *DeviceError
-		if !errors.Is(err, fs.ErrNotExist) || !errors.As(err, &de) {
+		if !errors.Is(err, ErrNoMatch) || !errors.As(err, &de) {
 			t.Errorf("%s: %v", globs, err)
 		}
 	}

@@ -86,6 +86,8 @@ var (
 	// ErrStacked says that a device lies on others in a way that is not
 	// followed.
 	ErrStacked = errors.New("a stacked device, not a LUN")
+	// ErrNoMatch says that a pattern of device files fits none.
+	ErrNoMatch = errors.New("no device file fits this pattern")
 	// ErrNoPath says that the disks under a device are gone.
 	ErrNoPath = errors.New("no path is left")
 	// ErrGone says that the kernel has removed a disk.
