@@ -77,8 +77,14 @@ func (r *rig) configure(text string) {
 // waits until it feeds.
 func (r *rig) watch(env []string, args ...string) *watchProcess {
 	r.t.Helper()
+	return r.watchBy([]string{"pr_watchdog"}, env, args...)
+}
+
+// watchBy is watch with the words of the command given.
+func (r *rig) watchBy(command, env []string, args ...string) *watchProcess {
+	r.t.Helper()
 	p := &watchProcess{rig: r, done: make(chan error, 1)}
-	argv := append([]string{"pr_watchdog", "--interval", "0.1", "--grace", "0.6", "--watchdog-timeout", "1"}, args...)
+	argv := slices.Concat(command, []string{"--interval", "0.1", "--grace", "0.6", "--watchdog-timeout", "1"}, args)
 	p.cmd, _ = r.process("jack3", argv...)
 	p.cmd.Env = append(p.cmd.Env, env...)
 	p.cmd.Stdout, p.cmd.Stderr = &p.out, &p.out
@@ -89,31 +95,6 @@ func (r *rig) watch(env []string, args ...string) *watchProcess {
 	r.t.Cleanup(func() { _ = p.cmd.Process.Kill() })
 	p.until("it feeds", func() bool { return p.feeds() >= 2 })
 	return p
-}
-
-// Signals that go on coming while it ends, as timeout(1) sends one to the
-// process and one to its group, change nothing: what was disarmed and said to
-// have ended in order has the exit status of that.
-func TestWatchdogEndedTwice(t *testing.T) {
-	for _, sig := range []syscall.Signal{syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP} {
-		p := newWatchRig(t).watch(nil)
-		if err := p.cmd.Process.Signal(syscall.SIGTERM); err != nil {
-			t.Fatal(err)
-		}
-		var err error
-		for ended := false; !ended; {
-			select {
-			case err = <-p.done:
-				ended = true
-			default:
-				// Gone, it takes none.
-				_ = p.cmd.Process.Signal(sig)
-			}
-		}
-		if status := exitOf(t, err); status != exitOK || !strings.Contains(p.out.String(), "disarmed, ended in order") {
-			t.Errorf("%v: exit status %d\n%s", sig, status, &p.out)
-		}
-	}
 }
 
 // device is what was done to the watchdog device.

@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strconv"
 	"strings"
@@ -18,6 +19,7 @@ import (
 
 	gocmp "github.com/google/go-cmp/cmp"
 	"github.com/rogpeppe/go-internal/testscript"
+	"golang.org/x/sys/unix"
 
 	"lunguard/scsi"
 	"lunguard/scsi/simlun"
@@ -43,6 +45,7 @@ func TestMain(m *testing.M) {
 		"lunguard-1.0": main, "frobnicate": main,
 		"unprivileged": unprivileged,
 		"measured":     measured,
+		"outlived":     outlived,
 	}
 	for _, a := range applets() {
 		programs[a.name] = main
@@ -58,6 +61,20 @@ func unprivileged() {
 		os.Exit(99)
 	}
 	os.Exit(Main(Streams{In: os.Stdin, Out: os.Stdout, Err: os.Stderr}, os.Args[1:]))
+}
+
+// outlived runs the applet behind it, and gets signals once more when that has
+// said its last word and not yet exited.
+func outlived() {
+	status := Main(Streams{In: os.Stdin, Out: os.Stdout, Err: os.Stderr}, os.Args[1:])
+	// Sent to the thread itself, they are taken before the call returns.
+	runtime.LockOSThread()
+	for _, sig := range []syscall.Signal{syscall.SIGTERM, syscall.SIGINT, syscall.SIGHUP} {
+		if err := unix.Tgkill(os.Getpid(), unix.Gettid(), sig); err != nil {
+			status = 99
+		}
+	}
+	os.Exit(status)
 }
 
 // scriptConfig is the cluster of the scripts, $WORK/cluster.conf.

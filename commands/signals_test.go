@@ -355,6 +355,27 @@ func TestStatusAfterSignal(t *testing.T) {
 	}
 }
 
+// A signal between the last word and the exit, such as the second one of
+// timeout(1), does not make a failure of what has succeeded.
+func TestSignalAtTheExit(t *testing.T) {
+	r := newRig(t, 2, 1)
+	r.configure(watchTwo)
+	t.Setenv(runVariable, t.TempDir())
+	for _, argv := range []string{"pr_start pkg1", "pr_check --repair pkg1", "pr_halt pkg1", "cmrunpkg pkg1", "cmhaltpkg pkg1"} {
+		cmd, text := r.process("jack3", append([]string{"outlived"}, strings.Fields(argv)...)...)
+		if status := exitOf(t, cmd.Run()); status != exitOK {
+			t.Errorf("%s: exit status %d\n%s", argv, status, text)
+		}
+	}
+	p := newWatchRig(t).watchBy([]string{"outlived", "pr_watchdog"}, nil)
+	if err := p.cmd.Process.Signal(syscall.SIGINT); err != nil {
+		t.Fatal(err)
+	}
+	if status := exitOf(t, <-p.done); status != exitOK || !strings.Contains(p.out.String(), "disarmed, ended in order") {
+		t.Errorf("pr_watchdog: exit status %d\n%s", status, &p.out)
+	}
+}
+
 // Who waits for input that nobody types ends with the signal.
 func TestInputInterrupted(t *testing.T) {
 	r := newRig(t, 1, 1)
