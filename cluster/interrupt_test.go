@@ -42,12 +42,12 @@ func TestTakeOverEnded(t *testing.T) {
 		faults string
 		keys   []scsi.Key
 		holder scsi.Key
-		kept   bool
+		told   Action
 	}{
-		"registered only":   {Registered, "", []scsi.Key{keyB, keyB}, keyB, false},
-		"taken":             {Preempted, "", []scsi.Key{keyA, keyA}, keyA, true},
-		"perhaps taken":     {Preempted, "prout.preempt-abort@1:after:host=3", []scsi.Key{keyA, keyA}, keyA, true},
-		"perhaps under way": {Preempted, "prout.preempt-abort@1:host=3", []scsi.Key{keyA, keyA, keyB, keyB}, keyB, true},
+		"registered only":   {Registered, "", []scsi.Key{keyB, keyB}, keyB, ""},
+		"taken":             {Preempted, "", []scsi.Key{keyA, keyA}, keyA, Kept},
+		"perhaps taken":     {Preempted, "prout.preempt-abort@1:after:host=3", []scsi.Key{keyA, keyA}, keyA, Kept},
+		"perhaps under way": {Preempted, "prout.preempt-abort@1:host=3", []scsi.Key{keyA, keyA, keyB, keyB}, keyB, TakingOpen},
 	} {
 		t.Run(name, func(t *testing.T) {
 			w := newWorld(t, 1, 2, simlun.Quirks{})
@@ -62,8 +62,10 @@ func TestTakeOverEnded(t *testing.T) {
 			if diff := cmp.Diff(want, w.status(0)); diff != "" {
 				t.Errorf("(-want +got):\n%s", diff)
 			}
-			if w.logged(Kept) != c.kept {
-				t.Errorf("kept: %v", w.log)
+			for _, a := range []Action{Kept, TakingOpen} {
+				if w.logged(a) != (a == c.told) {
+					t.Errorf("%s: %v", a, w.log)
+				}
 			}
 			w.start("A")
 			w.wantOwned(keyA)
