@@ -5,6 +5,7 @@ import (
 	"go/token"
 	"io/fs"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"regexp"
 	"slices"
@@ -141,6 +142,20 @@ func TestNamedFiles(t *testing.T) {
 			if !slices.Contains(tests, want) {
 				t.Errorf("%s: there is no %s", doc, want)
 			}
+		}
+	}
+}
+
+// Nothing of package crypto is in the binary: its self-tests would take 33 MB of
+// the memory that pr_watchdog locks.
+func TestNoCryptography(t *testing.T) {
+	out, err := exec.Command("go", "list", "-deps", ".").Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for dep := range strings.FieldsSeq(string(out)) {
+		if strings.HasPrefix(dep, "crypto/") {
+			t.Errorf("%s is linked in", dep)
 		}
 	}
 }

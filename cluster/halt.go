@@ -108,6 +108,10 @@ func (t *target) releaseOnce(ctx context.Context) error {
 		case errors.Is(err, scsi.ErrReservationConflict):
 			// This path is not registered; another one may be.
 			refused = err
+		case clear && errors.Is(err, scsi.ErrDevice) && !pathFailed(err):
+			// A Linux target says so of a path that is not registered if another
+			// nexus of its initiator is, such as one of the past.
+			refused = err
 		default:
 			t.dropIfFailed(p, err)
 			return err

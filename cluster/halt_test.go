@@ -211,3 +211,21 @@ func TestShow(t *testing.T) {
 		t.Errorf("a LUN that cannot be read: %+v", got[1])
 	}
 }
+
+// A path that is not registered may be refused by an error of the device, time
+// and again: another path clears the LUN.
+func TestHaltOnRefusingPath(t *testing.T) {
+	w := newWorld(t, 1, 2, simlun.Quirks{})
+	w.start("A")
+	w.drop(0, "A", 0)
+	// Every other one: that is the one through the first path.
+	plan := "prout.clear@1:sense=2/08/00"
+	for n := 3; n < 4*maxRounds; n += 2 {
+		plan += fmt.Sprintf(" prout.clear@%d:sense=2/08/00", n)
+	}
+	w.faults(0, plan)
+	w.must(w.run("A").Halt(context.Background()))
+	if diff := cmp.Diff(status{}, w.status(0)); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+}

@@ -275,3 +275,19 @@ func (p *dyingPath) Register(ctx context.Context, old, key scsi.Key, aptpl bool)
 	}
 	return p.Nexus.Register(ctx, old, key, aptpl)
 }
+
+// A take-over whose command gets no answer says who holds the LUN, and that the
+// command may still take it.
+func TestTakingIsOpen(t *testing.T) {
+	w := newWorld(t, 1, 2, simlun.Quirks{})
+	w.start("B")
+	w.faults(0, "prout.preempt-abort@1:host=3 prout.preempt-abort@every:sense=4/44/00")
+	if err := w.run("A").Start(context.Background()); err == nil {
+		t.Fatal("it has succeeded")
+	}
+	w.faults(0, "")
+	i := slices.IndexFunc(w.log, func(e Event) bool { return e.Action == TakingOpen })
+	if i < 0 || w.log[i].Heir != keyB || w.logged(Kept) || w.status(0).Holder != keyB {
+		t.Errorf("%+v, %+v", w.log, w.status(0))
+	}
+}

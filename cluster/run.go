@@ -89,6 +89,9 @@ const (
 	// Kept: the run failed, and the LUN stays reserved for this node because
 	// giving it up would leave it open to the node it was taken from.
 	Kept Action = "kept"
+	// TakingOpen: the run failed while it took the LUN, it is not known whether
+	// the command took effect, and Heir holds the reservation.
+	TakingOpen Action = "taking-open"
 	// NothingLeft: a halt found no registration of its node; Heir holds the
 	// reservation, if anybody does. This is no warning.
 	NothingLeft Action = "nothing-left"

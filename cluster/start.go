@@ -475,8 +475,12 @@ func (t *target) keep(ctx context.Context) error {
 	if held := t.state.Reservation; !t.open && held != nil && held.Key != t.run.Node.Key && t.state.Has(t.run.Node.Key) {
 		return t.leave(ctx)
 	}
-	if t.state.Has(t.run.Node.Key) {
+	switch {
+	case !t.state.Has(t.run.Node.Key):
+	case t.state.HeldBy(t.run.Node.Key):
 		t.run.log(Event{Action: Kept, LUN: t.Name, Key: t.run.Node.Key})
+	default:
+		t.run.log(Event{Action: TakingOpen, LUN: t.Name, Key: t.run.Node.Key, Heir: t.holder()})
 	}
 	return nil
 }

@@ -65,7 +65,7 @@ func TestUnopenedPath(t *testing.T) {
 	if diff := gocmp.Diff([]string{"dead-path", "not-kept"}, kinds); diff != "" {
 		t.Errorf("findings (-want +got):\n%s", diff)
 	}
-	if got := said.String(); got != "pr_check: warning: /dev/sdb: no such device\n" {
+	if got := said.String(); got != "pr_check: warning: /dev/sdb: the device is offline or gone\n" {
 		t.Errorf("said: %q", got)
 	}
 }

@@ -214,10 +214,12 @@ func (c *call) checkConfig() (*application, error) {
 	}
 	m, err := cluster.MergeFiles(path, c.flags.String("cluster"), packages)
 	var unread *os.PathError
-	if errors.As(err, &unread) {
+	switch {
+	case errors.As(err, &unread) && unread.Path == path:
 		return nil, &configFileError{err}
-	}
-	if err != nil {
+	case errors.As(err, &unread):
+		return nil, &inputFileError{unread}
+	case err != nil:
 		return nil, err
 	}
 	a := &application{merge: m}
@@ -251,6 +253,22 @@ func (c *call) checkConfig() (*application, error) {
 	return a, nil
 }
 
+// inputFileError says that a file that the command line names cannot be read.
+type inputFileError struct{ *os.PathError }
+
+// inputFile is the error for a file.
+func inputFile(name string, err error) error {
+	var unread *os.PathError
+	if errors.As(err, &unread) {
+		return &inputFileError{unread}
+	}
+	return &inputFileError{&os.PathError{Op: "read", Path: name, Err: err}}
+}
+
+func (e *inputFileError) message() message {
+	return message{text: e.Path + ": " + e.Err.Error(), hint: "it was named by -C, -P or -p, or in the file of -p", status: exitFailed}
+}
+
 // packageFiles are those of -P, and those that the file of -p lists.
 func (c *call) packageFiles() ([]string, error) {
 	files := c.flags.StringSlice("package")
@@ -260,12 +278,12 @@ func (c *call) packageFiles() ([]string, error) {
 	}
 	f, err := os.Open(list)
 	if err != nil {
-		return nil, &configFileError{err}
+		return nil, inputFile(list, err)
 	}
 	defer f.Close()
 	text, err := io.ReadAll(io.LimitReader(f, 1<<20))
 	if err != nil {
-		return nil, &configFileError{err}
+		return nil, inputFile(list, err)
 	}
 	for _, line := range strings.Split(string(text), "\n") {
 		if line = strings.TrimSpace(line); line != "" && line[0] != '#' {

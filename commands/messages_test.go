@@ -191,6 +191,7 @@ func ownErrors() map[string][]error {
 		},
 		"cmapplyconf": {&unconfirmedError{"/etc/lunguard/cluster.conf"}},
 		"files": {
+			&inputFileError{&os.PathError{Op: "open", Path: "pkg1.conf", Err: syscall.ENOENT}}, &inputFileError{&os.PathError{Op: "open", Path: "pkg1.conf", Err: syscall.EACCES}},
 			&unknownModeError{pkg}, parameter("fs_umount_opt", "-l", "a lazy umount does not tell when the file system is no longer written to"),
 			&unsupportedError{at, "ip_subnet", unsupported(cluster.Setting{Name: "ip_subnet"})},
 			&unsupportedError{at, "service_fail_fast_enabled", unsupported(cluster.Setting{Name: "service_fail_fast_enabled", Value: "yes"})},
@@ -283,7 +284,7 @@ func spokenEvents() []spoken {
 	var list []spoken
 	for _, a := range []cluster.Action{
 		cluster.Registered, cluster.Readmitted, cluster.Unregistered, cluster.Reserved, cluster.Preempted, cluster.Cleared, cluster.Introduced,
-		cluster.Marked, cluster.Moved, cluster.PathFailed, cluster.NotPersistent, cluster.PathsMissing, cluster.PerHost, cluster.Kept,
+		cluster.Marked, cluster.Moved, cluster.PathFailed, cluster.NotPersistent, cluster.PathsMissing, cluster.PerHost, cluster.Kept, cluster.TakingOpen,
 		cluster.NothingLeft, cluster.Unmoved, cluster.PastLeft,
 	} {
 		e := cluster.Event{Action: a, LUN: "/dev/sda", Path: "/dev/sda", Key: 1, Victim: 2, Heir: 2, Heirs: []scsi.Key{2}, Err: reason}

@@ -193,7 +193,8 @@ func TestWatchdogHalt(t *testing.T) {
 // when it goes on; one that was only stopped goes on.
 func TestWatchdogStopped(t *testing.T) {
 	t.Parallel()
-	p := newWatchRig(t).watch(nil, "-v")
+	// On a machine that is late itself, a look needs more than a few milliseconds.
+	p := newWatchRig(t).watch(nil, "-v", "--interval", "0.2")
 	p.signal(syscall.SIGSTOP)
 	time.Sleep(1200 * time.Millisecond)
 	p.signal(syscall.SIGCONT)

@@ -244,7 +244,9 @@ func deviceWords(e *vg.DeviceError) message {
 		m.hint = "a LUN with several paths needs multipath above it: multipath -ll shows the maps, and the package names one of them"
 	case errors.Is(e, vg.ErrStacked):
 		m.hint, m.status = "name each LUN that it lies on with a pv line", exitFailed
-	case errors.Is(e, fs.ErrNotExist), errors.Is(e, syscall.ENXIO), errors.Is(e, syscall.ENODEV):
+	case errors.Is(e, syscall.ENXIO), errors.Is(e, syscall.ENODEV):
+		m.text, m.hint = e.Device+": the device is offline or gone", lookAtPath
+	case errors.Is(e, fs.ErrNotExist):
 		m.text = e.Device + ": no such device"
 		m.hint = "is the LUN attached to this host?"
 	case errors.Is(e, fs.ErrPermission):
@@ -388,6 +390,12 @@ func eventWords(conf *cluster.Config, e cluster.Event) string {
 		return where + ": the device lists fewer registrations than paths were registered; pr_check names those that are missing"
 	case cluster.PerHost:
 		return where + ": the device registers all paths of a host at once"
+	case cluster.TakingOpen:
+		who := "nobody"
+		if e.Heir != 0 {
+			who = keyWithNode(conf, e.Heir)
+		}
+		return where + ": stays registered with " + key + ", reserved by " + who + ": a command that takes it may still be on its way; run pr_start or pr_halt again"
 	case cluster.Kept:
 		return where + ": stays reserved by " + key + ": given up, it would be open to the node it was taken from; run pr_start or pr_halt again"
 	}

@@ -203,7 +203,7 @@ func TestEventWords(t *testing.T) {
 	reason := errors.Unwrap(failed("", "/dev/sdb", answered{reply: scsi.Reply{Host: scsi.HostNoConnect}}))
 	for _, a := range []cluster.Action{
 		cluster.Registered, cluster.Readmitted, cluster.Unregistered, cluster.Reserved, cluster.Preempted, cluster.Cleared,
-		cluster.PathFailed, cluster.NotPersistent, cluster.PathsMissing, cluster.PerHost, cluster.Kept,
+		cluster.PathFailed, cluster.NotPersistent, cluster.PathsMissing, cluster.PerHost, cluster.Kept, cluster.TakingOpen,
 	} {
 		e := cluster.Event{Action: a, LUN: "/dev/sda", Path: "/dev/sdb", Key: 1, Victim: 2, Err: reason}
 		text := eventWords(conf, e)

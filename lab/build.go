@@ -14,11 +14,17 @@ type binaries struct {
 	init     string // the guest's test binary
 	lunguard string // the product, or nothing if it was not wanted
 	deb      string // its Debian package, likewise
+	rules    string // what the product wants udev to do, as make install writes it
 }
 
 // buildBinaries compiles the guest's tests and the product as it is shipped.
 func buildBinaries(ctx context.Context, root, dest string, noBinary bool) (binaries, error) {
 	b := binaries{init: filepath.Join(dest, "guest.test")}
+	rules, err := os.ReadFile(filepath.Join(root, "dist/udev/62-lunguard.rules.in"))
+	if err != nil {
+		return b, err
+	}
+	b.rules = strings.ReplaceAll(string(rules), "@SBINDIR@", "/usr/local/sbin")
 	if err := goTool(ctx, root, "test", "-c", "-trimpath", "-ldflags", "-s -w", "-tags", "lab",
 		"-o", b.init, "./lab/guest"); err != nil {
 		return b, fmt.Errorf("building the guest's tests: %w", err)
@@ -66,6 +72,9 @@ func writeInitrd(dest string, cache cacheEntry, b binaries, args []string) error
 		}
 		if b.deb != "" {
 			c.file("lab/lunguard.deb", b.deb, 0o644)
+		}
+		if b.rules != "" {
+			c.bytes("lab/62-lunguard.rules", 0o644, []byte(b.rules))
 		}
 		c.bytes("lab/args", 0o644, []byte(strings.Join(args, "\n")))
 		return c.close()

@@ -166,13 +166,19 @@ func runLab(ctx context.Context, o options, stdout, stderr io.Writer) error {
 			return err
 		}
 	}
-	initrd := filepath.Join(runDir, "initrd")
-	if err := writeInitrd(initrd, cache, bins, guestArgs(o)); err != nil {
+	m := machine{kernel: cache.kernel(), initrd: filepath.Join(runDir, "initrd"), timeout: o.timeout}
+	if err := writeInitrd(m.initrd, cache, bins, guestArgs(o)); err != nil {
 		return fmt.Errorf("writing the initramfs: %w", err)
+	}
+	beside := m
+	beside.initrd = filepath.Join(runDir, "initrd-beside")
+	if o.halves() {
+		if err := writeInitrd(beside.initrd, cache, bins, besideArgs(o)); err != nil {
+			return fmt.Errorf("writing the initramfs: %w", err)
+		}
 	}
 	fmt.Fprintf(stderr, "lab: prepared in %.1f s\n", time.Since(start).Seconds())
 
-	m := machine{kernel: cache.kernel(), initrd: initrd, timeout: o.timeout}
 	if o.shell {
 		return m.shell(ctx)
 	}
@@ -180,13 +186,13 @@ func runLab(ctx context.Context, o options, stdout, stderr io.Writer) error {
 	if o.keep {
 		logPath = filepath.Join(runDir, "console.log")
 	}
-	return runParts(ctx, m, o, stdout, stderr, logPath)
+	return runParts(ctx, m, beside, o, stdout, stderr, logPath)
 }
 
-// runParts runs the tests in one guest, then the hung-node test in three. What -run does
+// runParts runs the tests in one guest or two, then the hung-node test in three. What -run does
 // not name is left out where the host can tell; after a failure there is no further part.
 // The deadman test sleeps most of the time, so it runs beside the tests in one guest.
-func runParts(ctx context.Context, m machine, o options, stdout, stderr io.Writer, logPath string) error {
+func runParts(ctx context.Context, m, beside machine, o options, stdout, stderr io.Writer, logPath string) error {
 	hungToo, err := wantHung(o)
 	if err != nil {
 		return err
@@ -204,7 +210,7 @@ func runParts(ctx context.Context, m machine, o options, stdout, stderr io.Write
 		dead <- nil
 	}
 	if o.only == "" || o.only == onlyGuest {
-		if err := m.test(ctx, stdout, stderr, logPath); err != nil {
+		if err := runGuests(ctx, m, beside, o, stdout, stderr, logPath); err != nil {
 			cancel()
 			<-dead
 			return err
@@ -219,21 +225,6 @@ func runParts(ctx context.Context, m machine, o options, stdout, stderr io.Write
 // timeoutMargin is how much earlier than the machine the tests in it give up, so that a
 // test that hangs is reported with its goroutines rather than by a killed QEMU.
 const timeoutMargin = 20 * time.Second
-
-// guestArgs are the words the guest's test binary gets.
-func guestArgs(o options) []string {
-	if o.shell {
-		return []string{"shell"}
-	}
-	args := []string{"-test.timeout=" + (o.timeout - timeoutMargin).String()}
-	if o.run != "" {
-		args = append(args, "-test.run="+o.run)
-	}
-	if o.verbose {
-		args = append(args, "-test.v")
-	}
-	return args
-}
 
 // repoRoot finds the folder with go.mod at or above the current one.
 func repoRoot() (string, error) {

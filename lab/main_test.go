@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -26,6 +27,20 @@ func TestParseOptions(t *testing.T) {
 	for _, args := range [][]string{{"word"}, {"-timeout", "1s"}, {"-nonsense"}, {"-only", "all"}} {
 		if _, err := parseOptions(args, getenv, io.Discard); err == nil {
 			t.Errorf("%q: no error", args)
+		}
+	}
+}
+
+// TestHalves: all tests run in one of two guests, and what is chosen in one alone.
+func TestHalves(t *testing.T) {
+	o := options{timeout: time.Minute}
+	first, beside := guestArgs(o), besideArgs(o)
+	if !o.halves() || !slices.Contains(first, "-test.skip="+besideTests) || !slices.Contains(beside, "-test.run="+besideTests) {
+		t.Errorf("%q and %q", first, beside)
+	}
+	for _, o := range []options{{run: "Smoke"}, {shell: true}, {only: onlyHung}, {only: onlyDeadman}} {
+		if o.halves() {
+			t.Errorf("%+v: two guests", o)
 		}
 	}
 }

@@ -50,7 +50,8 @@ func guestSpec() spec {
 			"sed", "sg3-utils", "util-linux",
 		},
 		// What fence_scsi does not use of its dependencies is a hundred times its size.
-		bare: []string{"dpkg", "fence-agents", "libmd0", "python3-pexpect", "python3-ptyprocess", "tar"},
+		// Nor does mdadm need to send mail, or udev to be installed.
+		bare: []string{"dpkg", "fence-agents", "libmd0", "mdadm", "python3-pexpect", "python3-ptyprocess", "tar", "udev"},
 		skip: []string{
 			"*-microcode", "*perl*", "adduser", "cpio", "debconf", "dpkg",
 			"gcc-*-base", "init-system-helpers", "initramfs-tools*", "klibc-utils", "libdb5*",
@@ -61,9 +62,9 @@ func guestSpec() spec {
 			"sysvinit-utils", "tar", "tzdata", "udev", "usrmerge", "wireless-regdb",
 		},
 		prune: []string{
-			"boot", "lib/systemd", "lib/udev", "usr/games", "usr/include", "usr/lib/*/gconv",
+			"boot", "lib/systemd", "lib/udev/hwdb.d", "usr/games", "usr/include", "usr/lib/*/gconv",
 			"usr/lib/*/perl*", "usr/lib/initramfs-tools", "usr/lib/locale", "usr/lib/systemd",
-			"usr/lib/udev", "usr/lib/x86_64-linux-gnu/engines-*", "usr/share/[^f]*",
+			"usr/lib/x86_64-linux-gnu/engines-*", "usr/share/[^f]*",
 			"usr/share/f[^e]*", "usr/src", // all but usr/share/fence
 			"etc/init.d", "etc/systemd", "var/cache", "var/lib/dpkg",
 			"usr/lib/python3*/asyncio", "usr/lib/python3*/config-*", "usr/lib/python3*/distutils",
@@ -79,16 +80,17 @@ func guestSpec() spec {
 			dir:      "opt/sg3_utils-1.48",
 		}},
 		programs: []string{
-			"bash", "busybox", "dd", "dmsetup", "dpkg", "dpkg-deb", "fence_scsi", "iscsistart", "lvm", "mke2fs",
-			"mount", "multipath", "ps", "python3", "sg_persist", "sg_turs", "sh", "tar",
+			"bash", "busybox", "dd", "dmsetup", "dpkg", "dpkg-deb", "fence_scsi", "iscsistart", "lvm", "mdadm",
+			"mke2fs", "mount", "multipath", "multipathd", "ps", "python3", "sg_persist", "sg_turs", "sh", "tar",
+			"udevadm",
 		},
 		modules: []string{
 			"configfs", "crc32c_generic", "dm-mod", "ipv6", "iscsi_target_mod", "iscsi_tcp",
 			"sd_mod", "sg", "target_core_file", "target_core_mod",
 		},
 		lazy: []string{
-			"9p", "9pnet_virtio", "dm-multipath", "dm-queue-length", "dm-round-robin",
-			"dm-service-time", "ext4", "loop", "nvme-loop", "nvmet", "overlay", "softdog",
+			"9p", "9pnet_virtio", "aes_generic", "cbc", "dm-crypt", "dm-multipath", "dm-queue-length", "dm-round-robin",
+			"dm-service-time", "ext4", "loop", "nvme-loop", "nvmet", "overlay", "raid1", "softdog",
 			"target_core_iblock", "tcm_loop", "virtio_blk", "virtio_net", "virtio_pci",
 		},
 	}

@@ -1,9 +1,10 @@
 package ownfile
 
 import (
-	"crypto/rand"
 	"errors"
+	"fmt"
 	"io/fs"
+	"math/rand/v2"
 	"os"
 	"path/filepath"
 	"strings"
@@ -27,7 +28,7 @@ func Publish(path string, text []byte) error {
 		return &os.PathError{Op: "write", Path: path, Err: err}
 	}
 	// A name of its own: two that write at once do not meet.
-	draft := "." + name + "." + rand.Text()[:10]
+	draft := fmt.Sprintf(".%s.%016x", name, rand.Uint64())
 	fd, err := unix.Openat(int(dir.Fd()), draft, unix.O_WRONLY|unix.O_CREAT|unix.O_EXCL|unix.O_NOFOLLOW|unix.O_CLOEXEC, 0o600)
 	if err != nil {
 		return &os.PathError{Op: "create", Path: filepath.Join(dir.Name(), draft), Err: err}

@@ -212,7 +212,7 @@ func TestMetricNames(t *testing.T) {
 	if diff := cmp.Diff(names, page); diff != "" {
 		t.Errorf("man/pr_check.8 (-there are +described):\n%s", diff)
 	}
-	if unit := read("dist/systemd/lunguard-check.service"); !strings.Contains(unit, "\nExecStart=/usr/local/bin/pr_check --prometheus /var/lib/prometheus/node-exporter/lunguard.prom\n") {
+	if unit := read("dist/systemd/lunguard-check.service.in"); !strings.Contains(unit, "\nExecStart=@SBINDIR@/pr_check --prometheus /var/lib/prometheus/node-exporter/lunguard.prom\n") {
 		t.Error("the unit does not write the metrics")
 	}
 }

@@ -27,6 +27,8 @@ type record struct {
 	// counting says that the grace runs, from the time from.
 	counting bool
 	from     time.Duration
+	// late says that the LUN has been unknown since the process was stopped.
+	late bool
 }
 
 // Finding is what one pass has found of a LUN.
@@ -63,12 +65,13 @@ func (r *record) take(f Finding, w *Watch, name string) (Event, bool) {
 	before := *r
 	if f.State != before.state {
 		r.state, r.since = f.State, f.at
+		r.late = f.State == StateUnknown && w.late
 	}
 	switch {
 	case f.State == StatePresent:
 		r.seen, r.everSeen, r.counting = f.at, true, false
 	case !r.counting && (f.State == StateGone || w.ExpireUnknown):
-		r.counting, r.from = true, r.begin(f, before.state, w.Timing.Interval)
+		r.counting, r.from = true, r.begin(f, before, w.Timing.Interval)
 	}
 	if f.State == before.state {
 		return Event{}, false
@@ -92,11 +95,12 @@ func (r *record) take(f Finding, w *Watch, name string) (Event, bool) {
 
 // begin is when the grace begins to run: when the key was found missing, but
 // no later than one interval after it was last seen if it was there in the
-// pass before. The process may have been stopped in between, and a fence must
-// not gain time by that. After a time in which the LUN was unknown nothing
-// tells when the key went, and the grace is granted in full.
-func (r *record) begin(f Finding, before State, interval time.Duration) time.Duration {
-	if before == StatePresent && r.everSeen {
+// pass before, or if the LUN has been unknown only since the process was
+// stopped: a fence must not gain time by that. After any other time in which the
+// LUN was unknown nothing tells when the key went, and the grace is granted in
+// full.
+func (r *record) begin(f Finding, before record, interval time.Duration) time.Duration {
+	if (before.state == StatePresent || before.late) && r.everSeen {
 		return min(f.at, r.seen+interval)
 	}
 	return f.at

@@ -38,6 +38,10 @@ type Watch struct {
 
 	watched []watched
 	notFed  bool
+	// last is when the pass before was begun, late that the process has been
+	// stopped since, or in this pass.
+	last time.Duration
+	late bool
 }
 
 // watched is a LUN with what is remembered of it.
@@ -129,11 +133,21 @@ func (w *Watch) Run(ctx context.Context, change <-chan []*LUN) Outcome {
 			w.Log(Event{Kind: Late, For: late})
 			continue
 		}
+		if w.late && w.anyUnknown() {
+			// What has not answered may be gone. The pass after this one has the
+			// time to find out, and the device the patience.
+			continue
+		}
 		w.feed()
 		if !w.rest(ctx, start, change) {
 			return Ended
 		}
 	}
+}
+
+// anyUnknown reports whether a LUN is unknown.
+func (w *Watch) anyUnknown() bool {
+	return slices.ContainsFunc(w.watched, func(x watched) bool { return x.state == StateUnknown })
 }
 
 // rest waits for the next pass; false if ctx ended. Other LUNs begin one at
@@ -164,6 +178,8 @@ func (w *Watch) until(start time.Duration) time.Duration {
 func (w *Watch) pass(ctx context.Context, luns []*LUN) (start, now time.Duration, ok bool) {
 	for again := false; ; again = true {
 		start = w.Clock()
+		w.late = again || w.last != 0 && start-w.last > w.Timing.maxAge()
+		w.last = start
 		all := w.ask(ctx, luns)
 		now = w.Clock()
 		if ctx.Err() != nil {

@@ -56,7 +56,7 @@ unpacked() {
 		"$1" --help 2>&1 | grep -qi "^usage: $name" || bad "$name --help does not show its usage"
 	done
 	for exec in $(sed -n 's/^[A-Z][A-Za-z]*=-\{0,1\}\(\/[^ ]*\).*/\1/p; s/.*RUN+="\(\/[^ ]*\).*/\1/p' \
-		"$tree"/usr/lib/systemd/system/* "$tree"/usr/lib/udev/rules.d/* | grep -v -e ^/bin/ -e ^/usr/bin/systemctl$ -e ^/etc/lunguard$); do
+		"$tree"/usr/lib/systemd/system/* "$tree"/usr/lib/udev/rules.d/* | grep -v -e ^/bin/ -e ^/usr/bin/systemctl$ -e ^/etc/lunguard$ -e ^/var/lib/prometheus/); do
 		[ -x "$tree$exec" ] || bad "a unit or rule calls $exec, which is not there"
 	done
 	if grep -rn /usr/local "$tree/usr/lib"; then
@@ -68,7 +68,10 @@ unpacked() {
 	has man || return 0
 	for page in "$tree"/usr/share/man/man*/*.gz; do
 		file=${page##*/} && file=${file%.gz}
-		for words in "${file%.*}" "${file##*.} ${file%.*}"; do
+		set -- "${file##*.} ${file%.*}"
+		# Of several pages of a name, man shows that of section 8.
+		[ "$(ls "$tree"/usr/share/man/man*/"${file%.*}".* | wc -l)" -gt 1 ] || set -- "$@" "${file%.*}"
+		for words; do
 			found=$(MANPATH=$tree/usr/share/man man -w $words) || found=nothing
 			[ "$(readlink -f "$found")" = "$(readlink -f "$page")" ] || bad "man $words finds $found"
 		done

@@ -139,6 +139,31 @@ func ownedBy(regs []Registration, owner *Node) bool {
 		regs[0].Holder && regs[0].Type == TypeWERO && regs[0].Port == 1
 }
 
+// wantPaths checks each LUN with Debian's sg_persist: these paths of the nodes are registered,
+// with the node's key, and no other nexus, and the reservation is the holder's.
+func (c *cluster) wantPaths(t *testing.T, holder *Node, jack3, jack4 []int) {
+	t.Helper()
+	var want []string
+	for n, paths := range map[*Node][]int{c.jack3: jack3, c.jack4: jack4} {
+		for _, path := range paths {
+			want = append(want, fmt.Sprintf("%s path %d %#x", n.IQN(), path, nodeKey(n)))
+		}
+	}
+	slices.Sort(want)
+	for lun, p := range c.look(t) {
+		var got []string
+		held := false
+		for _, r := range p.Full {
+			got = append(got, fmt.Sprintf("%s path %d %#x", r.Initiator, r.Port-1, r.Key))
+			held = held || r.Holder && r.Type == TypeWERO && r.Initiator == holder.IQN()
+		}
+		slices.Sort(got)
+		if !slices.Equal(got, want) || !held || !p.APTPL || p.Type != TypeWERO || p.Holder != nodeKey(holder) {
+			t.Errorf("LUN %d: want %v, held by %s: %+v", lun, want, holder.Name, p)
+		}
+	}
+}
+
 // wantNothing checks that nobody is registered on any LUN of the package.
 func (c *cluster) wantNothing(t *testing.T) {
 	t.Helper()

@@ -18,9 +18,10 @@ type Node struct {
 	Name string // the initiator is iqn.2026-01.lab:NAME
 
 	array *Array
-	index int        // position among the array's nodes, 1 for the first
-	paths []*session // nil where logged out
-	maps  []string   // device-mapper maps on this node's disks, by name
+	index int            // position among the array's nodes, 1 for the first
+	paths []*session     // nil where logged out
+	maps  []string       // device-mapper devices on this node's disks, by name
+	mapOf map[int]string // multipath maps, by LUN
 }
 
 // Login logs a node in to the array, once for each path. Each path is a session, and so an

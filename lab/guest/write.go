@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"os"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -54,19 +55,39 @@ func (o Outcome) String() string {
 // dd. What dd said, if it was not a plain success, is in the test's log.
 func DirectWrite(t testing.TB, disk string) Outcome {
 	t.Helper()
-	args := []string{"/bin/dd", "if=/dev/zero", "of=" + disk, fmt.Sprintf("bs=%d", blockSize), "count=1",
-		fmt.Sprintf("seek=%d", DirectOffset/blockSize), "oflag=direct", "conv=notrunc", "status=none"}
-	r, err := runProgram(baseEnv(systemPath), systemPath, "", args)
-	switch {
-	case err != nil:
-		t.Fatalf("%s: %v", strings.Join(args, " "), err)
-	case r.Exit == 0:
-		return WriteOK
-	case strings.Contains(r.Stderr, "Invalid exchange"):
-		return WriteConflict
+	return DirectWrites(t, disk)[0]
+}
+
+// DirectWrites is DirectWrite on several disks at the same time.
+func DirectWrites(t testing.TB, disks ...string) []Outcome {
+	t.Helper()
+	results := make([]Result, len(disks))
+	errs := make([]error, len(disks))
+	var wg sync.WaitGroup
+	for i, disk := range disks {
+		wg.Go(func() {
+			results[i], errs[i] = runProgram(baseEnv(systemPath), systemPath, "", []string{
+				"/bin/dd", "if=/dev/zero", "of=" + disk, fmt.Sprintf("bs=%d", blockSize), "count=1",
+				fmt.Sprintf("seek=%d", DirectOffset/blockSize), "oflag=direct", "conv=notrunc", "status=none",
+			})
+		})
 	}
-	t.Logf("%s: %v", strings.Join(args, " "), r)
-	return WriteFailed
+	wg.Wait()
+	outcomes := make([]Outcome, len(disks))
+	for i, r := range results {
+		switch {
+		case errs[i] != nil:
+			t.Fatalf("dd to %s: %v", disks[i], errs[i])
+		case r.Exit == 0:
+			outcomes[i] = WriteOK
+		case strings.Contains(r.Stderr, "Invalid exchange"):
+			outcomes[i] = WriteConflict
+		default:
+			t.Logf("dd to %s: %v", disks[i], r)
+			outcomes[i] = WriteFailed
+		}
+	}
+	return outcomes
 }
 
 // Writer writes a running number to one block of a disk, past the page cache, until it is

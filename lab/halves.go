@@ -1,0 +1,78 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"path/filepath"
+	"strings"
+)
+
+// besideTests are the tests that have a guest of their own beside the other ones, if all
+// tests are wanted: one emulated guest leaves half of two processors idle. Each needs
+// nothing that another test has left.
+const besideTests = "^Test(LVMMetadata|Multipath|Stacked)"
+
+// halves reports whether the tests run in two guests at the same time.
+func (o options) halves() bool {
+	return o.run == "" && !o.shell && (o.only == "" || o.only == onlyGuest)
+}
+
+// guestArgs are the words that the guest's test binary gets.
+func guestArgs(o options) []string {
+	switch {
+	case o.shell:
+		return []string{"shell"}
+	case o.run != "":
+		return o.testArgs("-test.run=" + o.run)
+	case o.halves():
+		return o.testArgs("-test.skip=" + besideTests)
+	}
+	return o.testArgs()
+}
+
+// besideArgs are those that the one in the guest beside gets.
+func besideArgs(o options) []string { return o.testArgs("-test.run=" + besideTests) }
+
+func (o options) testArgs(which ...string) []string {
+	args := append([]string{"-test.timeout=" + (o.timeout - timeoutMargin).String()}, which...)
+	if o.verbose {
+		args = append(args, "-test.v")
+	}
+	return args
+}
+
+// runGuests runs the tests, in two guests if all are wanted. What the one beside has
+// printed is shown when both have ended.
+func runGuests(ctx context.Context, m, beside machine, o options, stdout, stderr io.Writer, logPath string) error {
+	if !o.halves() {
+		return m.test(ctx, stdout, stderr, logPath)
+	}
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	var out, errOut bytes.Buffer
+	done := make(chan error, 1)
+	go func() {
+		besideLog := logPath
+		if logPath != "" {
+			besideLog = filepath.Join(filepath.Dir(logPath), "console-beside.log")
+		}
+		done <- beside.test(ctx, &out, &errOut, besideLog)
+	}()
+	err := m.test(ctx, stdout, stderr, logPath)
+	if err != nil {
+		cancel()
+	}
+	besideErr := <-done
+	if err != nil {
+		// It was interrupted, unless it had failed before.
+		besideErr = nil
+	}
+	_, copyErr := io.Copy(stdout, &out)
+	for line := range strings.Lines(errOut.String()) {
+		fmt.Fprint(stderr, strings.Replace(line, "lab: guest", "lab: guest beside", 1))
+	}
+	return errors.Join(err, besideErr, copyErr)
+}
