@@ -353,6 +353,8 @@ func deviceFailure(e *cluster.LUNError, m *message) {
 		m.hint = "the device breaks the standard; its state is unknown, so nothing was concluded from it"
 	case errors.Is(op, scsi.ErrUnsupported):
 		m.hint = "the device is too old or lacks the function"
+	case errors.Is(op, scsi.ErrStateChanged):
+		m.hint = "other nodes change its registrations all the time; see who with vg_pr_key -g, and try again"
 	case errors.Is(op, scsi.ErrUnitAttention):
 		m.hint = "the device announces resets all the time; see the kernel log"
 	case errors.Is(op, scsi.ErrDevice):
@@ -385,7 +387,7 @@ func eventWords(conf *cluster.Config, e cluster.Event) string {
 	case cluster.PastLeft:
 		return where + ": nexuses of the past are registered with " + key + " too, and are left; pr_halt removes them"
 	case cluster.PathsMissing:
-		return where + ": the device lists fewer registrations than paths were registered"
+		return where + ": the device lists fewer registrations than paths were registered; pr_check names those that are missing"
 	case cluster.PerHost:
 		return where + ": the device registers all paths of a host at once"
 	case cluster.TakingOpen:

@@ -50,13 +50,13 @@ func findingMessage(conf *cluster.Config, rep cluster.Report, f cluster.Finding)
 		if f.Path != "" {
 			return message{text: f.Path + " has this node's key and is no path of this host: a nexus of the past, or another host's", hint: "pr_start removes it if the package is down"}
 		}
-		return message{text: fmt.Sprintf("%d registrations of this node for %s: a nexus of the past, or another node's with this key", registrations(rep, f.Keys[0]), plural(rep.Paths, "path"))}
+		return message{text: fmt.Sprintf("%d registrations of this node for %s: a nexus of the past, or another node's with this key", registrations(rep, f.Keys[0]), plural(rep.Paths, "path")), hint: "clear it with pr_cleanup when nothing runs on the LUN"}
 	case cluster.KeysMissing:
-		return message{text: "key " + list + " is on other LUNs of the package, not here"}
+		return message{text: "key " + list + " is on other LUNs of the package, not here", hint: "run pr_start on its node, or vg_pr_key -s if the LUN is new"}
 	case cluster.SeveralOwners:
 		return message{text: "several nodes on a failover package: " + list, hint: "run pr_start on the one that runs it"}
 	case cluster.WrongKey:
-		return message{text: "nexus " + f.Path + " has different keys on different LUNs: " + list}
+		return message{text: "nexus " + f.Path + " has different keys on different LUNs: " + list, hint: "compare the configs of all nodes"}
 	case cluster.NotKept:
 		return message{text: "the device would forget it at power loss", hint: "run pr_start again"}
 	}
