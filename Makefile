@@ -38,7 +38,7 @@ check: bin/lunguard
 # cmviewcl's lines by awk, and the manual pages by mandoc; completions are typed
 # into the shells they are for.
 unit:
-	@sh testdata/need.sh gcc libc6-dev
+	@sh testdata/need.sh gcc gcc libc6-dev
 	@sh testdata/need.sh ksh ksh
 	@sh testdata/need.sh gawk gawk
 	@sh testdata/need.sh zsh zsh
