@@ -13,8 +13,10 @@ import (
 )
 
 // DefaultParallel is how many LUNs are worked on at once. Each one blocks a
-// thread of the process while a command is under way.
-const DefaultParallel = 128
+// thread of the process while a command is under way. More threads than that
+// gain nothing: the processors are busy with the answers then.
+// docs/benchmarks.md has the curve.
+const DefaultParallel = 512
 
 // Run is one protocol under way: a package, the node that this is, and the
 // LUNs of the package as this host sees them.
@@ -167,6 +169,7 @@ func (r *Run) parallel(n int, f func(i int)) {
 		}
 		return
 	}
+	scsi.MakeRoom(min(n, limit))
 	var g errgroup.Group
 	g.SetLimit(limit)
 	for i := range n {

@@ -2,11 +2,13 @@ package main
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"io"
 	"path/filepath"
+	"strconv"
 	"strings"
 )
 
@@ -14,6 +16,10 @@ import (
 // tests are wanted: one emulated guest leaves half of two processors idle. Each needs
 // nothing that another test has left.
 const besideTests = "^Test(LVMMetadata|Multipath|Stacked)"
+
+// benchTest compares the product with others. It wants the number of rounds, and without
+// it does nothing.
+const benchTest = "^TestBench$"
 
 // halves reports whether the tests run in two guests at the same time.
 func (o options) halves() bool {
@@ -25,6 +31,8 @@ func guestArgs(o options) []string {
 	switch {
 	case o.shell:
 		return []string{"shell"}
+	case o.only == onlyBench:
+		return append(o.testArgs("-test.run="+cmp.Or(o.run, benchTest)), strconv.Itoa(o.rounds))
 	case o.run != "":
 		return o.testArgs("-test.run=" + o.run)
 	case o.halves():

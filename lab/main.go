@@ -4,7 +4,7 @@
 // Usage, from anywhere in the repository:
 //
 //	go run ./lab [-v] [-run REGEXP] [-timeout 12m] [-keep] [-refresh] [-no-binary] [-shell]
-//	             [-only guest|hung|deadman] [-rounds N] [-seed N]
+//	             [-only guest|hung|deadman|bench] [-rounds N] [-seed N]
 //
 // The guest is made of Debian's own kernel and packages, which are downloaded once into a
 // cache and never installed; QEMU emulates the processor, so neither KVM nor a SCSI stack
@@ -24,6 +24,8 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
+	"slices"
+	"strings"
 	"syscall"
 	"time"
 )
@@ -44,6 +46,7 @@ const (
 	onlyGuest   = "guest"
 	onlyHung    = "hung"
 	onlyDeadman = "deadman"
+	onlyBench   = "bench"
 )
 
 // options are the command line and the environment, parsed.
@@ -55,8 +58,8 @@ type options struct {
 	refresh  bool          // look for newer packages
 	noBinary bool          // do not build or ship lunguard
 	shell    bool          // a shell in the guest instead of the tests
-	only     string        // onlyGuest, onlyHung, onlyDeadman, or nothing for all parts
-	rounds   int           // of the hung-node test
+	only     string        // one of the parts, or nothing for all that test
+	rounds   int           // of the hung-node test, and of comparisons
 	seed     uint64        // of the hung-node test, 0 to take one from the clock
 	cache    string        // cache folder
 	ci       bool          // a skip is a failure
@@ -101,8 +104,8 @@ func parseOptions(args []string, getenv func(string) string, stderr io.Writer) (
 	fs.BoolVar(&o.refresh, "refresh", false, "look for newer Debian packages and rebuild the cache if there are any")
 	fs.BoolVar(&o.noBinary, "no-binary", false, "run without the lunguard binary in the guest: tests that need it are skipped")
 	fs.BoolVar(&o.shell, "shell", false, "give a shell in the guest instead of running tests")
-	fs.StringVar(&o.only, "only", "", "run only this `part`: guest, the tests in one guest; hung, the hung-node test in three; or deadman, in one that the kernel restarts")
-	fs.IntVar(&o.rounds, "rounds", hungRounds, "`number` of rounds of the hung-node test")
+	fs.StringVar(&o.only, "only", "", "run only this `part`: guest, the tests in one guest; hung, the hung-node test in three; deadman, in one that the kernel restarts; or bench, which compares and tests nothing")
+	fs.IntVar(&o.rounds, "rounds", hungRounds, "`number` of rounds of the hung-node test, or of comparisons")
 	fs.Uint64Var(&o.seed, "seed", 0, "`number` that decides the instants of the hung-node test (default from the clock)")
 	fs.StringVar(&o.cache, "cache", "", "cache `folder` (default .cache/lab in the repository)")
 	if err := fs.Parse(args); err != nil {
@@ -113,8 +116,9 @@ func parseOptions(args []string, getenv func(string) string, stderr io.Writer) (
 		fmt.Fprintln(stderr, "lab: error:", err)
 		return o, err
 	}
-	if o.only != "" && o.only != onlyGuest && o.only != onlyHung && o.only != onlyDeadman {
-		err := fmt.Errorf("-only must be %s, %s or %s", onlyGuest, onlyHung, onlyDeadman)
+	parts := []string{onlyGuest, onlyHung, onlyDeadman, onlyBench}
+	if o.only != "" && !slices.Contains(parts, o.only) {
+		err := fmt.Errorf("-only must be one of %s", strings.Join(parts, ", "))
 		fmt.Fprintln(stderr, "lab: error:", err)
 		return o, err
 	}
@@ -209,7 +213,7 @@ func runParts(ctx context.Context, m, beside machine, o options, stdout, stderr 
 	} else {
 		dead <- nil
 	}
-	if o.only == "" || o.only == onlyGuest {
+	if o.only == "" || o.only == onlyGuest || o.only == onlyBench {
 		if err := runGuests(ctx, m, beside, o, stdout, stderr, logPath); err != nil {
 			cancel()
 			<-dead

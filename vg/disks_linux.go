@@ -13,54 +13,54 @@ import (
 // scsiDisks are the SCSI disks of this machine, by the LUN that they lead to.
 // What is known is used again for as long as lvm2's reports are, so that a
 // command that asks for hundreds of LUNs looks once.
+//
+// There may be tens of thousands, most of them of no interest: of each nothing is
+// read but its name, and more of those that share a LUN with one that is asked
+// for.
 type scsiDisks struct {
 	mu sync.Mutex
-	// disks are by their own folder and by that of the SCSI device, folders by
-	// WWID.
-	disks   map[string]scsiDisk
-	folders map[string][]string
-	at      time.Time
+	// wwids are by the SCSI address, which is how sysfs names the devices;
+	// addresses are by WWID.
+	wwids     map[string]string
+	addresses map[string][]string
+	at        time.Time
 }
 
 // scsiDisk is one path to a LUN.
 type scsiDisk struct{ wwid, scsiDir string }
 
+// diskClass is the folder that lists the SCSI disks by address.
+func diskClass(sysfs string) string { return filepath.Join(sysfs, "class", "scsi_disk") }
+
 // read brings the list up to date, unless that has been done just now, and
 // holds the lock when it returns.
 func (d *scsiDisks) read(sysfs string) {
 	d.mu.Lock()
-	if d.disks != nil && time.Since(d.at) < reportAge {
+	if d.wwids != nil && time.Since(d.at) < reportAge {
 		return
 	}
-	d.disks, d.folders, d.at = map[string]scsiDisk{}, map[string][]string{}, time.Now()
-	class := filepath.Join(sysfs, "class", "scsi_disk")
+	d.wwids, d.addresses, d.at = map[string]string{}, map[string][]string{}, time.Now()
+	class := diskClass(sysfs)
 	entries, _ := os.ReadDir(class) // a machine without SCSI disks has no such folder
 	for _, e := range entries {
-		to, err := os.Readlink(filepath.Join(class, e.Name()))
-		if err != nil {
-			continue
-		}
-		// .../H:C:T:L/scsi_disk/H:C:T:L
-		scsiDir := filepath.Dir(filepath.Dir(absolute(class, to)))
-		disk := scsiDisk{wwid(scsiDir), scsiDir}
-		d.disks[scsiDir] = disk
-		blocks, _ := os.ReadDir(filepath.Join(scsiDir, "block")) // gone meanwhile: it is none
-		for _, b := range blocks {
-			dir := filepath.Join(scsiDir, "block", b.Name())
-			d.disks[dir] = disk
-			if disk.wwid != "" {
-				d.folders[disk.wwid] = append(d.folders[disk.wwid], dir)
-			}
+		address := e.Name()
+		name := wwid(filepath.Join(class, address, "device"))
+		d.wwids[address] = name
+		if name != "" {
+			d.addresses[name] = append(d.addresses[name], address)
 		}
 	}
 }
 
 // find finds the disk with that folder, or of the SCSI device with that folder.
 func (d *scsiDisks) find(sysfs, dir string) (scsiDisk, bool) {
+	if filepath.Base(filepath.Dir(dir)) == "block" {
+		dir = scsiFolder(dir)
+	}
 	d.read(sysfs)
 	defer d.mu.Unlock()
-	found, ok := d.disks[dir]
-	return found, ok
+	name, ok := d.wwids[filepath.Base(dir)]
+	return scsiDisk{name, dir}, ok
 }
 
 // others are the folders of the disks that lead to a LUN beside the paths that
@@ -73,12 +73,26 @@ func (d *scsiDisks) others(sysfs string, l lun) []string {
 	defer d.mu.Unlock()
 	known := make([]string, len(l.paths))
 	for i, p := range l.paths {
-		known[i] = scsiFolder(p)
+		known[i] = filepath.Base(scsiFolder(p))
 	}
 	var more []string
-	for _, dir := range d.folders[l.wwid] {
-		if !slices.Contains(known, scsiFolder(dir)) && sameInitiator(dir, l.paths[0]) {
-			more = append(more, dir)
+	for _, address := range d.addresses[l.wwid] {
+		if slices.Contains(known, address) {
+			continue
+		}
+		class := diskClass(sysfs)
+		to, err := os.Readlink(filepath.Join(class, address))
+		if err != nil {
+			continue // gone meanwhile
+		}
+		// .../H:C:T:L/scsi_disk/H:C:T:L
+		scsiDir := scsiFolder(absolute(class, to))
+		if !sameInitiator(scsiDir, l.paths[0]) {
+			continue
+		}
+		blocks, _ := os.ReadDir(filepath.Join(scsiDir, "block")) // gone meanwhile: it is none
+		for _, b := range blocks {
+			more = append(more, filepath.Join(scsiDir, "block", b.Name()))
 		}
 	}
 	slices.SortFunc(more, func(a, b string) int {

@@ -104,6 +104,7 @@ func (tr *tree) sd(name string, a adapter, lun, port int) string {
 	tr.write(dir+"/size", "131072\n")
 	tr.link(dir+"/device", scsiDir)
 	tr.write(scsiDir+"/scsi_disk/"+address+"/FUA", "0\n")
+	tr.link(scsiDir+"/scsi_disk/"+address+"/device", scsiDir)
 	tr.link("class/scsi_disk/"+address, scsiDir+"/scsi_disk/"+address)
 	tr.number("/dev/"+name, dir)
 	return dir
