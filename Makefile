@@ -2,6 +2,8 @@
 # make demo     the main job on a simulated array, checked
 # make test     everything: vet, lint, unit and script tests, demo, laboratory
 # make lab      the laboratory alone: a real kernel's SCSI stack in QEMU
+# make bench    speed beside the others, into docs/benchmarks.md: ten minutes
+# make benchstat  BASE=rev: the Go benchmarks of two commits
 # make man-text the generated files of man/, after a change of a page
 # make deb, make rpm  packages in bin/
 # make install  DESTDIR= PREFIX=/usr/local; make uninstall takes it away again
@@ -13,7 +15,7 @@ DESTDIR ?=
 
 BUILD = CGO_ENABLED=0 $(GO) build -trimpath -buildvcs=auto -ldflags '-s -w' -tags urfave_cli_no_docs
 
-.PHONY: all demo test check unit explore lab lint man-text deb rpm packages-check install uninstall clean bench FORCE
+.PHONY: all demo test check unit explore lab lint man-text deb rpm packages-check install uninstall clean bench benchstat FORCE
 
 all: bin/lunguard
 
@@ -84,8 +86,18 @@ man-text:
 	$(GO) test -count=1 ./man -run TestPacked -update
 	$(GO) test -count=1 ./man
 
-bench:
-	$(GO) test -run xxx -bench . ./cluster ./scsi/...
+# Ours beside the others: docs/benchmarks.md. ONLY=sim,start,go,lab measures parts.
+bench: bin/lunguard
+	@sh testdata/need.sh sg_persist sg3-utils
+	$(GO) build -o .cache/lunguard-bench ./bench
+	.cache/lunguard-bench -only '$(ONLY)'
+
+# The Go benchmarks of the work tree and of another commit: make benchstat BASE=rev
+benchstat: .cache/benchstat
+	$(GO) run ./bench -rounds 8 -compare '$(or $(BASE),HEAD)'
+
+.cache/benchstat: tools/go.mod
+	$(GO) build -C tools -o $(CURDIR)/$@ golang.org/x/perf/cmd/benchstat
 
 install: bin/lunguard
 	@DESTDIR='$(DESTDIR)' PREFIX='$(PREFIX)' sh dist/install.sh install
