@@ -94,7 +94,7 @@ bench: bin/lunguard
 
 # The Go benchmarks of the work tree and of another commit: make benchstat BASE=rev
 benchstat: .cache/benchstat
-	$(GO) run ./bench -compare '$(or $(BASE),HEAD)'
+	$(GO) run ./bench -rounds 8 -compare '$(or $(BASE),HEAD)'
 
 .cache/benchstat: tools/go.mod
 	$(GO) build -C tools -o $(CURDIR)/$@ golang.org/x/perf/cmd/benchstat

@@ -351,6 +351,12 @@ func TestChartLabels(t *testing.T) {
 			t.Errorf("names at %v and %v", ys[i-1], ys[i])
 		}
 	}
+	const widest = 7.5 // of a letter, in pixels
+	for _, s := range c.series {
+		if width := widest * float64(len(s.label+", 12.3 s")); plotRight+12+width > chartWidth {
+			t.Errorf("%q does not fit", s.label)
+		}
+	}
 	if ys[len(ys)-1] > chartHeight {
 		t.Errorf("a name at %v", ys[len(ys)-1])
 	}

@@ -26,7 +26,7 @@ type point struct{ x, y, low, high float64 }
 
 // Measures of the picture, in pixels.
 const (
-	chartWidth, chartHeight = 760, 440
+	chartWidth, chartHeight = 820, 440
 	plotLeft, plotTop       = 78, 56
 	plotRight, plotBottom   = 580, 380
 	labelGap                = 18 // between labels at the ends of lines

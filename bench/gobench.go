@@ -80,9 +80,6 @@ func parseGo(text string) ([]goRow, error) {
 	return rows, nil
 }
 
-// compareRounds is how often both commits are measured for benchstat.
-const compareRounds = 8
-
 // compare runs the suite in a commit's tree and in this one, in turn, and has
 // benchstat judge. A benchmark that the commit lacks has one column only.
 func (b *bench) compare(ctx context.Context, commit string, stdout io.Writer) error {
@@ -96,8 +93,8 @@ func (b *bench) compare(ctx context.Context, commit string, stdout io.Writer) er
 			return err
 		}
 	}
-	for round := range compareRounds {
-		b.say("round %d of %d", round+1, compareRounds)
+	for round := range b.rounds {
+		b.say("round %d of %d", round+1, b.rounds)
 		for i, dir := range []string{tree, b.root} {
 			if err := runSuite(ctx, dir, files[i]); err != nil {
 				return err
