@@ -191,6 +191,9 @@ func jsonCases() []jsonCase {
 		{head: plan, argv: []string{"vg_pr_key", "-s", "--json", "iscsi_vg3"}, want: exitFailed, early: true},
 		{head: plan, argv: []string{"cmrunpkg", "--dry-run", "--json", "down"}},
 		{head: plan, argv: []string{"cmhaltpkg", "--dry-run", "--json", "down"}},
+		{head: "lunguard sim show --json", argv: []string{"lunguard", "sim", "show", "--json", "ARRAY"}},
+		{head: "lunguard sim show --json", argv: []string{"lunguard", "sim", "show", "--json", "/nosuch"}, want: exitFailed, early: true},
+		{head: "lunguard sim show --json", argv: []string{"lunguard", "sim", "read", "--json", "/dev/sda", "7"}, want: exitFailed, early: true},
 		{head: sg, argv: []string{"sg_persist", "--json", "-k", "/dev/sda"}},
 		{head: sg, argv: []string{"sg_persist", "--json", "-n", "-r", "/dev/sda"}},
 		{head: sg, argv: []string{"sg_persist", "--json", "-n", "-s", "/dev/sda"}, before: allPorts},
@@ -234,7 +237,11 @@ func TestJSONDocument(t *testing.T) {
 				tc.before(w)
 			}
 			var out, errOut bytes.Buffer
-			status := Run(context.Background(), Streams{Out: &out, Err: &errOut}, w.env(tc.getenv), tc.argv)
+			argv := slices.Clone(tc.argv)
+			if i := slices.Index(argv, "ARRAY"); i >= 0 {
+				argv[i] = filepath.Join(w.dir, "A")
+			}
+			status := Run(context.Background(), Streams{Out: &out, Err: &errOut}, w.env(tc.getenv), argv)
 			if status != tc.want {
 				t.Fatalf("status %d, %d expected; %s", status, tc.want, errOut.String())
 			}
@@ -283,7 +290,11 @@ func TestJSONDocument(t *testing.T) {
 // checkEnvelope compares what all answers have with what else is known.
 func checkEnvelope(t *testing.T, answer map[string]any, tc jsonCase, said string) {
 	t.Helper()
-	if answer["schema"] != float64(schema) || answer["command"] != tc.argv[0] || answer["exit_status"] != float64(tc.want) {
+	command := tc.argv[0]
+	if tc.argv[1] == simWord {
+		command = simWord
+	}
+	if answer["schema"] != float64(schema) || answer["command"] != command || answer["exit_status"] != float64(tc.want) {
 		t.Errorf("schema %v, command %v, exit_status %v", answer["schema"], answer["command"], answer["exit_status"])
 	}
 	errs, _ := answer["errors"].([]any)

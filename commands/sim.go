@@ -21,7 +21,7 @@ const simWord = "sim"
 const simUsage = `
 usage: lunguard sim create DIR [--nodes A,B] [--luns N] [--paths N] [--blocks N]
        lunguard sim vgextend DIR VG DEVICE...
-       lunguard sim show DIR
+       lunguard sim show [--json] DIR
        lunguard sim power-cycle DIR
        lunguard sim quirks LUN-FILE LIST
        lunguard sim faults LUN-FILE PLAN
@@ -35,7 +35,8 @@ usage: lunguard sim create DIR [--nodes A,B] [--luns N] [--paths N] [--blocks N]
   create        make DIR/array with LUNs and a folder for each node, which is
                 a host with device files; DIR/NODE/dev/sda is its /dev/sda
   vgextend      add volumes to a volume group, on every host; makes the group
-  show          list the LUNs with their keys and reservations
+  show          list the LUNs with their keys and reservations; with --json for a
+                program, see docs/json.md
   power-cycle   cut the power of the array and bring it back
   quirks        make a LUN err as some devices do (none: as the standard says)
   faults        answer certain commands wrongly, as in prout.register@2:busy
@@ -52,7 +53,7 @@ func sim() *applet {
 		flags: []cli.Flag{
 			&cli.StringFlag{Name: "nodes", Value: "node1,node2"},
 			&cli.StringFlag{Name: "luns", Value: "2"}, &cli.StringFlag{Name: "paths", Value: "1"},
-			&cli.StringFlag{Name: "blocks", Value: "2048"}, simFlag(),
+			&cli.StringFlag{Name: "blocks", Value: "2048"}, simFlag(), jsonFlag(),
 		},
 		run: runSim,
 	}
@@ -87,6 +88,9 @@ func runSim(c *call) error {
 	ops := c.operands()
 	if len(ops) == 0 {
 		return usagef("sim: a word is missing: %s", simWords())
+	}
+	if c.flags.Bool(jsonOption) && ops[0] != "show" {
+		return usagef("--json goes with show")
 	}
 	for _, t := range simTasks() {
 		if t.word != ops[0] {
@@ -165,6 +169,9 @@ func forLUNs(dir string, f func(file string) error) error {
 func simPower(_ *call, ops []string) error { return forLUNs(ops[0], simlun.PowerCycle) }
 
 func simShow(c *call, ops []string) error {
+	if c.flags.Bool(jsonOption) {
+		return simDocument(c, ops[0])
+	}
 	t := newTable(c.Out, "LUN", "WWID", "GENERATION", "RESERVATION", "KEY", "HOLDER", "NEXUS")
 	err := forLUNs(ops[0], func(file string) error {
 		d, err := simlun.Describe(file)
@@ -191,6 +198,46 @@ func simShow(c *call, ops []string) error {
 		return nil
 	})
 	t.Render()
+	return err
+}
+
+// simmedLUN is a LUN in the answer for programs.
+type simmedLUN struct {
+	LUN           string               `json:"lun"`
+	WWID          string               `json:"wwid"`
+	Generation    uint32               `json:"generation"`
+	Type          *string              `json:"type"`
+	Registrations []simmedRegistration `json:"registrations"`
+}
+
+type simmedRegistration struct {
+	Key    string `json:"key"`
+	Holder bool   `json:"holder"`
+	Nexus  string `json:"nexus"`
+}
+
+// simDocument is simShow for programs.
+func simDocument(c *call, dir string) error {
+	list := []simmedLUN{}
+	err := forLUNs(dir, func(file string) error {
+		d, err := simlun.Describe(file)
+		if err != nil {
+			return err
+		}
+		l := simmedLUN{LUN: file, WWID: d.Config.WWID, Generation: d.Generation, Registrations: []simmedRegistration{}}
+		if d.Type != 0 {
+			name := d.Type.String()
+			l.Type = &name
+		}
+		for _, r := range d.Registrations {
+			l.Registrations = append(l.Registrations, simmedRegistration{r.Key.String(), r.Holder, r.Nexus.String()})
+		}
+		list = append(list, l)
+		return nil
+	})
+	if err == nil {
+		c.document = tree{"luns": list}
+	}
 	return err
 }
 
