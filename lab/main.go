@@ -1,10 +1,10 @@
 // Lab boots a real Linux kernel in QEMU and runs the scenario tests of lab/guest in it, then
-// boots three at once for the test in which a whole node hangs.
+// boots three at once for the test in which a whole node hangs, and for the tutorial.
 //
 // Usage, from anywhere in the repository:
 //
 //	go run ./lab [-v] [-run REGEXP] [-timeout 12m] [-keep] [-refresh] [-no-binary] [-shell]
-//	             [-only guest|hung|deadman|bench] [-rounds N] [-seed N]
+//	             [-only guest|hung|tutorial|deadman|bench] [-rounds N] [-seed N]
 //
 // The guest is made of Debian's own kernel and packages, which are downloaded once into a
 // cache and never installed; QEMU emulates the processor, so neither KVM nor a SCSI stack
@@ -43,10 +43,11 @@ var errSkip = errors.New("lab skipped")
 
 // Parts of the laboratory.
 const (
-	onlyGuest   = "guest"
-	onlyHung    = "hung"
-	onlyDeadman = "deadman"
-	onlyBench   = "bench"
+	onlyGuest    = "guest"
+	onlyHung     = "hung"
+	onlyDeadman  = "deadman"
+	onlyBench    = "bench"
+	onlyTutorial = "tutorial"
 )
 
 // options are the command line and the environment, parsed.
@@ -104,7 +105,7 @@ func parseOptions(args []string, getenv func(string) string, stderr io.Writer) (
 	fs.BoolVar(&o.refresh, "refresh", false, "look for newer Debian packages and rebuild the cache if there are any")
 	fs.BoolVar(&o.noBinary, "no-binary", false, "run without the lunguard binary in the guest: tests that need it are skipped")
 	fs.BoolVar(&o.shell, "shell", false, "give a shell in the guest instead of running tests")
-	fs.StringVar(&o.only, "only", "", "run only this `part`: guest, the tests in one guest; hung, the hung-node test in three; deadman, in one that the kernel restarts; or bench, which compares and tests nothing")
+	fs.StringVar(&o.only, "only", "", "run only this `part`: guest, the tests in one guest; hung, the hung-node test in three; tutorial, likewise; deadman, in one that the kernel restarts; or bench, which compares and tests nothing")
 	fs.IntVar(&o.rounds, "rounds", hungRounds, "`number` of rounds of the hung-node test, or of comparisons")
 	fs.Uint64Var(&o.seed, "seed", 0, "`number` that decides the instants of the hung-node test (default from the clock)")
 	fs.StringVar(&o.cache, "cache", "", "cache `folder` (default .cache/lab in the repository)")
@@ -116,7 +117,7 @@ func parseOptions(args []string, getenv func(string) string, stderr io.Writer) (
 		fmt.Fprintln(stderr, "lab: error:", err)
 		return o, err
 	}
-	parts := []string{onlyGuest, onlyHung, onlyDeadman, onlyBench}
+	parts := []string{onlyGuest, onlyHung, onlyDeadman, onlyTutorial, onlyBench}
 	if o.only != "" && !slices.Contains(parts, o.only) {
 		err := fmt.Errorf("-only must be one of %s", strings.Join(parts, ", "))
 		fmt.Fprintln(stderr, "lab: error:", err)
@@ -165,7 +166,11 @@ func runLab(ctx context.Context, o options, stdout, stderr io.Writer) error {
 	if err != nil {
 		return err
 	}
-	if packageToo {
+	tutorialToo, err := wantTutorial(o)
+	if err != nil {
+		return err
+	}
+	if packageToo || tutorialToo {
 		if bins.deb, err = buildPackage(ctx, root, runDir, bins.lunguard); err != nil {
 			return err
 		}
@@ -190,7 +195,10 @@ func runLab(ctx context.Context, o options, stdout, stderr io.Writer) error {
 	if o.keep {
 		logPath = filepath.Join(runDir, "console.log")
 	}
-	return runParts(ctx, m, beside, o, stdout, stderr, logPath)
+	if err := runParts(ctx, m, beside, o, stdout, stderr, logPath); err != nil || !tutorialToo {
+		return err
+	}
+	return runTutorial(ctx, m, filepath.Join(root, tutorialFile), o, stdout, stderr)
 }
 
 // runParts runs the tests in one guest or two, then the hung-node test in three. What -run does

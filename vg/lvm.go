@@ -75,6 +75,11 @@ func (l *lvmReports) group(ctx context.Context, name string) (*Group, error) {
 	return g, nil
 }
 
+// noHints makes lvm2 read all disks. It remembers in /run/lvm/hints which of them are
+// physical volumes, and does not notice that another node has added one to a
+// group. Versions that know no hints warn on the error stream, and go on.
+const noHints = `devices/hints="none"`
+
 // read asks lvm2, unless it was asked just now. --readonly keeps lvm2 from
 // taking locks and from writing anything.
 func (l *lvmReports) read(ctx context.Context) (*lvmReport, error) {
@@ -83,7 +88,7 @@ func (l *lvmReports) read(ctx context.Context) (*lvmReport, error) {
 	if l.last != nil && time.Since(l.at) < reportAge {
 		return l.last, nil
 	}
-	out, err := l.run(ctx, "pvs", "--readonly", "--reportformat", "json", "-o", "pv_name,vg_name,vg_uuid,pv_missing")
+	out, err := l.run(ctx, "pvs", "--readonly", "--config", noHints, "--reportformat", "json", "-o", "pv_name,vg_name,vg_uuid,pv_missing")
 	if err != nil {
 		return nil, err
 	}

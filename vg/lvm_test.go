@@ -88,7 +88,7 @@ func TestGroupAsksReadOnly(t *testing.T) {
 	if _, err := s.Group(context.Background(), "vg1"); !errors.Is(err, ErrNoLVM) {
 		t.Errorf("error %v", err)
 	}
-	if len(args) == 0 || args[0] != "pvs" || !slices.Contains(args, "--readonly") || !slices.Contains(args, "json") {
+	if len(args) == 0 || args[0] != "pvs" || !slices.Contains(args, "--readonly") || !slices.Contains(args, noHints) || !slices.Contains(args, "json") {
 		t.Errorf("lvm2 was asked %v", args)
 	}
 }
