@@ -56,7 +56,7 @@ func runHung(ctx context.Context, m machine, o options, stdout, stderr io.Writer
 		return errors.Join(err, l.shutDown(ctx, true, stderr))
 	}
 	defer func() { err = errors.Join(err, l.shutDown(ctx, err != nil, stderr)) }()
-	if err := l.prepare(ctx); err != nil {
+	if err := l.prepare(ctx, hung.OpPrepare); err != nil {
 		return err
 	}
 	fmt.Fprintf(stderr, "lab: three guests ready %.1f s after power-on\n", time.Since(start).Seconds())
@@ -111,13 +111,13 @@ func (l *hungLab) guests() []*hungGuest {
 	return slices.DeleteFunc([]*hungGuest{l.target, l.jack3, l.jack4}, func(g *hungGuest) bool { return g == nil })
 }
 
-// prepare makes the LUNs, then the nodes that use them.
-func (l *hungLab) prepare(ctx context.Context) error {
-	if _, err := l.target.call(ctx, hung.Request{Op: hung.OpPrepare}); err != nil {
+// prepare makes the LUNs, then the nodes that use them, by an operation.
+func (l *hungLab) prepare(ctx context.Context, op hung.Op) error {
+	if _, err := l.target.call(ctx, hung.Request{Op: op}); err != nil {
 		return err
 	}
 	return each([]*hungGuest{l.jack3, l.jack4}, func(g *hungGuest) error {
-		r, err := g.call(ctx, hung.Request{Op: hung.OpPrepare})
+		r, err := g.call(ctx, hung.Request{Op: op})
 		g.disks = r.Disks
 		return err
 	})

@@ -1,10 +1,10 @@
 // Lab boots a real Linux kernel in QEMU and runs the scenario tests of lab/guest in it, then
-// boots three at once for the test in which a whole node hangs.
+// boots three at once for the test in which a whole node hangs, and for the tutorial.
 //
 // Usage, from anywhere in the repository:
 //
 //	go run ./lab [-v] [-run REGEXP] [-timeout 12m] [-keep] [-refresh] [-no-binary] [-shell]
-//	             [-only guest|hung|deadman] [-rounds N] [-seed N]
+//	             [-only guest|hung|deadman|tutorial] [-rounds N] [-seed N]
 //
 // The guest is made of Debian's own kernel and packages, which are downloaded once into a
 // cache and never installed; QEMU emulates the processor, so neither KVM nor a SCSI stack
@@ -44,6 +44,8 @@ const (
 	onlyGuest   = "guest"
 	onlyHung    = "hung"
 	onlyDeadman = "deadman"
+
+	onlyTutorial = "tutorial"
 )
 
 // options are the command line and the environment, parsed.
@@ -101,7 +103,7 @@ func parseOptions(args []string, getenv func(string) string, stderr io.Writer) (
 	fs.BoolVar(&o.refresh, "refresh", false, "look for newer Debian packages and rebuild the cache if there are any")
 	fs.BoolVar(&o.noBinary, "no-binary", false, "run without the lunguard binary in the guest: tests that need it are skipped")
 	fs.BoolVar(&o.shell, "shell", false, "give a shell in the guest instead of running tests")
-	fs.StringVar(&o.only, "only", "", "run only this `part`: guest, the tests in one guest; hung, the hung-node test in three; or deadman, in one that the kernel restarts")
+	fs.StringVar(&o.only, "only", "", "run only this `part`: guest, the tests in one guest; hung, the hung-node test in three; tutorial, likewise; or deadman, in one that the kernel restarts")
 	fs.IntVar(&o.rounds, "rounds", hungRounds, "`number` of rounds of the hung-node test")
 	fs.Uint64Var(&o.seed, "seed", 0, "`number` that decides the instants of the hung-node test (default from the clock)")
 	fs.StringVar(&o.cache, "cache", "", "cache `folder` (default .cache/lab in the repository)")
@@ -113,8 +115,8 @@ func parseOptions(args []string, getenv func(string) string, stderr io.Writer) (
 		fmt.Fprintln(stderr, "lab: error:", err)
 		return o, err
 	}
-	if o.only != "" && o.only != onlyGuest && o.only != onlyHung && o.only != onlyDeadman {
-		err := fmt.Errorf("-only must be %s, %s or %s", onlyGuest, onlyHung, onlyDeadman)
+	if o.only != "" && o.only != onlyGuest && o.only != onlyHung && o.only != onlyDeadman && o.only != onlyTutorial {
+		err := fmt.Errorf("-only must be %s, %s, %s or %s", onlyGuest, onlyHung, onlyDeadman, onlyTutorial)
 		fmt.Fprintln(stderr, "lab: error:", err)
 		return o, err
 	}
@@ -161,7 +163,11 @@ func runLab(ctx context.Context, o options, stdout, stderr io.Writer) error {
 	if err != nil {
 		return err
 	}
-	if packageToo {
+	tutorialToo, err := wantTutorial(o)
+	if err != nil {
+		return err
+	}
+	if packageToo || tutorialToo {
 		if bins.deb, err = buildPackage(ctx, root, runDir, bins.lunguard); err != nil {
 			return err
 		}
@@ -186,7 +192,10 @@ func runLab(ctx context.Context, o options, stdout, stderr io.Writer) error {
 	if o.keep {
 		logPath = filepath.Join(runDir, "console.log")
 	}
-	return runParts(ctx, m, beside, o, stdout, stderr, logPath)
+	if err := runParts(ctx, m, beside, o, stdout, stderr, logPath); err != nil || !tutorialToo {
+		return err
+	}
+	return runTutorial(ctx, m, filepath.Join(root, tutorialFile), o, stdout, stderr)
 }
 
 // runParts runs the tests in one guest or two, then the hung-node test in three. What -run does

@@ -38,7 +38,7 @@ func TestHalves(t *testing.T) {
 	if !o.halves() || !slices.Contains(first, "-test.skip="+besideTests) || !slices.Contains(beside, "-test.run="+besideTests) {
 		t.Errorf("%q and %q", first, beside)
 	}
-	for _, o := range []options{{run: "Smoke"}, {shell: true}, {only: onlyHung}, {only: onlyDeadman}} {
+	for _, o := range []options{{run: "Smoke"}, {shell: true}, {only: onlyHung}, {only: onlyDeadman}, {only: onlyTutorial}} {
 		if o.halves() {
 			t.Errorf("%+v: two guests", o)
 		}

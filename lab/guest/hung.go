@@ -99,6 +99,12 @@ func (a *hungAgent) do(t *testing.T, q hung.Request) (r hung.Reply, err error) {
 			err = a.prepareNode()
 		}
 		r.Disks = a.luns
+	case hung.OpTutorial:
+		if a.role == hung.Target {
+			err = a.tutorialTarget(t)
+		} else {
+			err = a.tutorialNode(t)
+		}
 	case hung.OpRun:
 		var result Result
 		path := appletDir + ":" + systemPath
@@ -132,21 +138,27 @@ func (a *hungAgent) prepareTarget(t *testing.T) error {
 			return err
 		}
 	}
-	array := NewArray(t, hungArray, hungLUNs, hungSizeMB)
+	return a.export(t, NewArray(t, hungArray, hungLUNs, hungSizeMB), 1)
+}
+
+// export lets the nodes in to an array by a number of paths, and the witness.
+func (a *hungAgent) export(t *testing.T, array *Array, paths int) error {
 	array.Abandon() // the machine goes, and the target with it
-	watcher := array.Login(t, "watcher", 1)
-	for lun := range hungLUNs {
+	watcher := array.Login(t, "watcher", paths)
+	for lun := range array.luns {
 		a.luns = append(a.luns, array.file(lun))
 		a.watched = append(a.watched, watcher.Disk(lun, 0))
 	}
 	for _, node := range []string{hung.Jack3, hung.Jack4} {
-		if err := array.admit(iqnPrefix+node, 0); err != nil {
-			return err
-		}
-		// The target is not to ask whether the initiator is alive: the session of a
-		// stopped machine stays, with the registrations' nexus and the queued writes.
-		if err := writeAttr(filepath.Join(array.portal(0), "acls", iqnPrefix+node, "attrib/nopin_timeout"), "0"); err != nil {
-			return err
+		for path := range paths {
+			if err := array.admit(iqnPrefix+node, path); err != nil {
+				return err
+			}
+			// The target is not to ask whether the initiator is alive: the session of a
+			// stopped machine stays, with the registrations' nexus and the queued writes.
+			if err := writeAttr(filepath.Join(array.portal(path), "acls", iqnPrefix+node, "attrib/nopin_timeout"), "0"); err != nil {
+				return err
+			}
 		}
 	}
 	return nil
@@ -237,8 +249,8 @@ func linkNetwork(node string) string {
 	return map[string]string{hung.Jack3: "10.0.3.", hung.Jack4: "10.0.4."}[node]
 }
 
-// setAddress gives the network card with a hardware address an IP address and raises it.
-func setAddress(mac, address string) error {
+// setAddress gives the network card with a hardware address IP addresses and raises it.
+func setAddress(mac string, addresses ...string) error {
 	for _, module := range []string{"virtio_pci", "virtio_net"} {
 		if err := loadModule(module); err != nil {
 			return err
@@ -252,13 +264,19 @@ func setAddress(mac, address string) error {
 		if card.HardwareAddr.String() != mac {
 			continue
 		}
-		r, err := runProgram(baseEnv(systemPath), systemPath, "",
-			[]string{"/bin/busybox", "ifconfig", card.Name, address, "netmask", "255.255.255.0", "up"})
-		if err == nil && r.Exit != 0 {
-			err = errors.New(r.String())
-		}
-		if err != nil {
-			return fmt.Errorf("ifconfig %s: %w", card.Name, err)
+		for i, address := range addresses {
+			name := card.Name
+			if i > 0 {
+				name += fmt.Sprintf(":%d", i)
+			}
+			r, err := runProgram(baseEnv(systemPath), systemPath, "",
+				[]string{"/bin/busybox", "ifconfig", name, address, "netmask", "255.255.255.0", "up"})
+			if err == nil && r.Exit != 0 {
+				err = errors.New(r.String())
+			}
+			if err != nil {
+				return fmt.Errorf("ifconfig %s: %w", name, err)
+			}
 		}
 		return nil
 	}

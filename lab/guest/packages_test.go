@@ -12,11 +12,8 @@ import (
 	"testing"
 )
 
-// Where things of the package are.
-const (
-	debFile       = "/lab/lunguard.deb"
-	installedConf = "/etc/lunguard/cluster.conf"
-)
+// installedConf is where the commands look for a config.
+const installedConf = "/etc/lunguard/cluster.conf"
 
 // dpkg runs dpkg, which has to succeed. It wants, and warns of, ldconfig and others in PATH,
 // which only other packages need.
@@ -28,20 +25,14 @@ func dpkg(t *testing.T, n *Node, words string) {
 	}
 }
 
-// emptyDpkg makes a database of packages in which there is none.
+// emptyDpkg makes a database of packages in which there is none, for the time of a test.
 func emptyDpkg(t *testing.T) {
 	t.Helper()
-	const dir = "/var/lib/dpkg"
-	for _, sub := range []string{"info", "updates", "triggers", "alternatives", "parts"} {
-		if err := os.MkdirAll(filepath.Join(dir, sub), 0o755); err != nil {
-			t.Fatal(err)
-		}
-	}
-	if err := os.WriteFile(filepath.Join(dir, "status"), nil, 0o644); err != nil {
+	if err := makeDpkgDatabase(); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
-		if err := os.RemoveAll(dir); err != nil {
+		if err := os.RemoveAll(dpkgDir); err != nil {
 			t.Error(err)
 		}
 	})

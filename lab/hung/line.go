@@ -24,16 +24,17 @@ type Op string
 
 // The operations. Those without a note answer with nothing but an error, if there is one.
 const (
-	OpPrepare Op = "prepare" // network, then the LUNs, or the login to them: Reply.Disks
-	OpRun     Op = "run"     // Request.Args: Reply.Stdout, Stderr, Exit
-	OpWrite   Op = "write"   // start a counter on each of Request.Rings; all have an acknowledged write
-	OpFate    Op = "fate"    // wait until each of Request.Rings' counters has ended by an error: Reply.Fates
-	OpStop    Op = "stop"    // end the counters of Request.Rings: Reply.Fates
-	OpFill    Op = "fill"    // overwrite Request.Rings with the pattern of a round
-	OpRead    Op = "read"    // Request.Rings, past any cache: Reply.Blocks
-	OpWitness Op = "witness" // Request.LUNs by sg_persist: Reply.LUNs
-	OpClock   Op = "clock"   // Reply.Clock
-	OpEnd     Op = "end"     // serve no more; a Request.Failed makes the guest show its kernel log
+	OpPrepare  Op = "prepare"  // network, then the LUNs, or the login to them: Reply.Disks
+	OpTutorial Op = "tutorial" // the same for the machines of the tutorial
+	OpRun      Op = "run"      // Request.Args: Reply.Stdout, Stderr, Exit
+	OpWrite    Op = "write"    // start a counter on each of Request.Rings; all have an acknowledged write
+	OpFate     Op = "fate"     // wait until each of Request.Rings' counters has ended by an error: Reply.Fates
+	OpStop     Op = "stop"     // end the counters of Request.Rings: Reply.Fates
+	OpFill     Op = "fill"     // overwrite Request.Rings with the pattern of a round
+	OpRead     Op = "read"     // Request.Rings, past any cache: Reply.Blocks
+	OpWitness  Op = "witness"  // Request.LUNs by sg_persist: Reply.LUNs
+	OpClock    Op = "clock"    // Reply.Clock
+	OpEnd      Op = "end"      // serve no more; a Request.Failed makes the guest show its kernel log
 )
 
 // Request is a line to a guest.
