@@ -45,6 +45,10 @@ func Main(run func() int) int {
 		fmt.Fprintln(os.Stderr, "these tests need the laboratory: go run ./lab")
 		return 1
 	}
+	if _, err := ListenLog(); err != nil {
+		fmt.Fprintln(os.Stderr, "lab: guest:", err)
+		return 1
+	}
 	return run()
 }
 

@@ -5,6 +5,7 @@ package guest
 import (
 	"fmt"
 	"net"
+	"os"
 	"strings"
 	"syscall"
 	"testing"
@@ -141,6 +142,9 @@ func TestDeadmanMachine(t *testing.T) {
 		t.Skip("a machine of its own; the host runs it")
 	}
 	loadSoftdog(t, "")
+	if err := os.Remove(logSocket); err != nil {
+		t.Fatal(err)
+	}
 	syslog, err := net.ListenUnixgram("unixgram", &net.UnixAddr{Name: "/dev/log", Net: "unixgram"})
 	if err != nil {
 		t.Fatal(err)
