@@ -15,7 +15,7 @@ import (
 // besideTests are the tests that have a guest of their own beside the other ones, if all
 // tests are wanted: one emulated guest leaves half of two processors idle. Each needs
 // nothing that another test has left.
-const besideTests = "^Test(LVMMetadata|Multipath|Stacked)"
+const besideTests = "^Test(LVMMetadata|Multipath|Stacked|SgPersistDifferential)"
 
 // benchTest compares the product with others. It wants the number of rounds, and without
 // it does nothing.
