@@ -73,7 +73,8 @@ func runCheck(c *call) error {
 	}
 	begun := time.Now()
 	k, err := c.checker()
-	if stranger := (*cluster.UnknownNodeError)(nil); errors.As(err, &stranger) && c.flags.String("device") != "" {
+	stranger, named := (*cluster.UnknownNodeError)(nil), c.flags.String("node")+c.getenv("SG_NODE") != ""
+	if errors.As(err, &stranger) && c.flags.String("device") != "" && !named {
 		// udev asks on every host that has the config. One that is no node has no
 		// key on any path.
 		return nil
