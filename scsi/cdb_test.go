@@ -43,7 +43,7 @@ func TestCommandsOnTheWire(t *testing.T) {
 		{"REPORT CAPABILITIES", func(t Transport) error { return discard(ReportCapabilities{}.Execute(ctx, t)) }, "0008 1d 90 ea01 0000",
 			sent{CDB: hx(t, "5e 02 0000000000 0100 00"), Dir: DataIn, Len: 256}},
 		{"READ FULL STATUS", func(t Transport) error { return discard(ReadFullStatus{}.Execute(ctx, t)) }, keysEmpty,
-			sent{CDB: hx(t, "5e 03 0000000000 8000 00"), Dir: DataIn, Len: 32768}},
+			sent{CDB: hx(t, "5e 03 0000000000 4000 00"), Dir: DataIn, Len: 16384}},
 
 		{"REGISTER", func(t Transport) error {
 			return (&PROut{Action: OutRegister, Key: 0x1122334455667788, ActionKey: 0x99aabbccddeeff01, APTPL: true}).Execute(ctx, t)

@@ -9,10 +9,13 @@ import (
 )
 
 // Allocation lengths of PERSISTENT RESERVE IN. 65535 is the most that the CDB
-// can say; 65532 is the most that is a multiple of four.
+// can say; 65532 is the most that is a multiple of four. The first full status
+// has room for 128 registrations with iSCSI names of 70 bytes: 16 nodes with 8
+// paths. More costs a second command; a larger buffer costs the kernel memory
+// with every command.
 const (
 	readKeysAlloc   = 8192
-	fullStatusAlloc = 32768
+	fullStatusAlloc = 16384
 	maxAlloc        = 65532
 	// prHeader is PRGENERATION and ADDITIONAL LENGTH.
 	prHeader = 8

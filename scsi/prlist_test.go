@@ -92,10 +92,11 @@ func TestReadFullStatusLength(t *testing.T) {
 		descriptors int
 		allocs      []int
 	}{
-		{"none", 0, []int{32768}},
-		{"room for one more of any size", 676, []int{32768}}, // 8+676*48 = 32456
-		{"perhaps one was left out", 677, []int{32768, 65532}},
-		{"the largest answer", 1359, []int{32768, 65532}}, // 65240
+		{"none", 0, []int{16384}},
+		{"room for one more of any size", 335, []int{16384}}, // 8+335*48 = 16088
+		{"perhaps one was left out", 336, []int{16384, 32768}},
+		{"twice", 677, []int{16384, 32776}},
+		{"the largest answer", 1359, []int{16384, 65512}}, // 65240
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			want := manyDescriptors(tc.descriptors)

@@ -239,10 +239,11 @@ func (c *sgCall) run(f *os.File) error {
 	return nil
 }
 
-// reply takes the answer over into the caller's memory.
+// reply takes the answer over into the caller's memory: no more than arrived, for
+// what nobody writes to takes no memory.
 func (c *sgCall) reply(req *Request) Reply {
 	if req.Dir == DataIn {
-		copy(req.Data, c.data)
+		copy(req.Data, c.data[:len(c.data)-min(max(int(c.hdr.resid), 0), len(c.data))])
 	}
 	return Reply{
 		Status: Status(c.hdr.status), Host: HostStatus(c.hdr.hostStatus), Driver: DriverStatus(c.hdr.driverStatus),

@@ -157,7 +157,7 @@ func TestSGCall(t *testing.T) {
 	}{
 		{"no data", Request{CDB: make([]byte, 6)}, sgDxferNone, 0, 30000, ""},
 		{"no direction", Request{CDB: make([]byte, 6), Data: []byte("ignored")}, sgDxferNone, 0, 30000, "ignored"},
-		{"in", Request{CDB: make([]byte, 10), Dir: DataIn, Data: []byte("........"), Timeout: 5 * time.Second}, sgDxferFromDev, 8, 5000, "answer\x00\x00"},
+		{"in", Request{CDB: make([]byte, 10), Dir: DataIn, Data: []byte("........"), Timeout: 5 * time.Second}, sgDxferFromDev, 8, 5000, "answer.."},
 		{"in, no bytes", Request{CDB: make([]byte, 10), Dir: DataIn}, sgDxferNone, 0, 30000, ""},
 		{"out", Request{CDB: make([]byte, 16), Dir: DataOut, Data: []byte("parameter list")}, sgDxferToDev, 14, 30000, "parameter list"},
 		{"less than a millisecond", Request{CDB: make([]byte, 6), Timeout: 1}, sgDxferNone, 0, 1, ""},

@@ -56,7 +56,7 @@ func TestReadState(t *testing.T) {
 		{"pair, restless but for the last time", []answer{lacksFullStatus, keysAnswer(t, 1), heldAnswer(t, 1, nil), keysAnswer(t, 2), heldAnswer(t, 2, nil), keysAnswer(t, 3),
 			heldAnswer(t, 3, nil), keysAnswer(t, 4), heldAnswer(t, 4, nil), keysAnswer(t, 5), heldAnswer(t, 5, nil), keysAnswer(t, 5)},
 			&State{Generation: 5}},
-		{"pair, because full status is too long", []answer{{data: long[:32768]}, {data: long[:65532]}, keysAnswer(t, 3, 0xa), heldAnswer(t, 3, held), keysAnswer(t, 3, 0xa)},
+		{"pair, because full status is too long", []answer{{data: long[:16384]}, {data: long[:65532]}, keysAnswer(t, 3, 0xa), heldAnswer(t, 3, held), keysAnswer(t, 3, 0xa)},
 			&State{Generation: 3, Reservation: held, Registrations: []FullStatus{{Key: 0xa}}}},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
