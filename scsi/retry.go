@@ -58,8 +58,7 @@ func (r *Retry) Do(ctx context.Context, req *Request) (Reply, error) {
 	if timeout == 0 {
 		timeout = DefaultTimeout
 	}
-	ctx, cancel := context.WithTimeout(ctx, timeout)
-	defer cancel()
+	ctx = newDeadline(ctx, timeout)
 	var attentions, lost int
 	var reply Reply
 	for wait, sent := firstBackoff, false; ; sent = true {
@@ -113,6 +112,9 @@ func (r *Retry) sleep(ctx context.Context, d time.Duration) error {
 	if r.Sleep != nil {
 		return r.Sleep(ctx, d)
 	}
+	if end, ok := ctx.Deadline(); ok {
+		d = min(d, time.Until(end))
+	}
 	timer := time.NewTimer(d)
 	defer timer.Stop()
 	select {
@@ -121,6 +123,37 @@ func (r *Retry) sleep(ctx context.Context, d time.Duration) error {
 	case <-timer.C:
 		return nil
 	}
+}
+
+// deadline is a context that ends at a time but has no timer that says so, which
+// would cost more than the rest of what is done here for a command: whoever waits
+// looks at the clock.
+type deadline struct {
+	context.Context
+	end time.Time
+}
+
+// newDeadline ends with ctx, and after timeout at the latest.
+func newDeadline(ctx context.Context, timeout time.Duration) deadline {
+	end := time.Now().Add(timeout)
+	if earlier, ok := ctx.Deadline(); ok && earlier.Before(end) {
+		end = earlier
+	}
+	return deadline{ctx, end}
+}
+
+// Deadline is when it ends.
+func (d deadline) Deadline() (time.Time, bool) { return d.end, true }
+
+// Err is nil until it has ended.
+func (d deadline) Err() error {
+	if err := d.Context.Err(); err != nil {
+		return err
+	}
+	if !time.Now().Before(d.end) {
+		return context.DeadlineExceeded
+	}
+	return nil
 }
 
 // decides reports whether the command changes what others see, so that it
