@@ -10,7 +10,7 @@ const (
 	// most. More than that gain nothing.
 	processors = 16
 	// share is how many commands may well wait for one of them.
-	share = 16
+	share = 8
 	// garbage is how much memory may be waiting to be collected, in percent of
 	// what is in use, of which 4 MiB are assumed. The collector takes turns on
 	// all processors, while answers wait: a process that ends in a second had

@@ -13,7 +13,7 @@ func TestMakeRoom(t *testing.T) {
 		debug.SetGCPercent(percent)
 	}()
 	for _, c := range []struct{ has, commands, want, garbage, wantGarbage int }{
-		{2, 1, 2, 100, 100}, {2, 47, 2, 100, 100}, {2, 48, 3, 100, garbage}, {2, 64, 4, 50, garbage}, {2, 4096, processors, 1000, 1000},
+		{2, 1, 2, 100, 100}, {2, 23, 2, 100, 100}, {2, 24, 3, 100, garbage}, {2, 32, 4, 50, garbage}, {2, 4096, processors, 1000, 1000},
 		{2, 4096, processors, -1, -1}, {processors + 8, 4096, processors + 8, 100, 100},
 	} {
 		runtime.GOMAXPROCS(c.has)
