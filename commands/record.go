@@ -95,8 +95,8 @@ const (
 	logNone   = "none"
 )
 
-// recorder writes the log of the changes. It is safe for concurrent use; nil
-// writes nothing.
+// recorder writes the log of the changes. What protocols do is written by one
+// goroutine at a time; nil writes nothing.
 type recorder struct {
 	call *call
 	// stderr says that the log is the error stream, to which print writes;
@@ -105,6 +105,9 @@ type recorder struct {
 	print  func(format string, args ...any)
 	once   sync.Once
 	log    *syslog.Log
+	// wwids are those of the LUNs of a run.
+	wwids map[string]string
+	of    *cluster.Run
 }
 
 // openRecorder makes the recorder that the flags ask for.
@@ -218,16 +221,19 @@ func (e *entry) whose(run *cluster.Run) {
 }
 
 // where adds a LUN of the run.
-func (e *entry) where(run *cluster.Run, lun, path string) {
+func (r *recorder) where(e *entry, run *cluster.Run, lun, path string) {
 	e.add(fieldDevice, lun)
 	if path != lun {
 		e.add(fieldPath, path)
 	}
-	for _, l := range run.LUNs {
-		if l.Name == lun {
-			e.add(fieldWWID, l.WWID)
+	if r.of != run {
+		// There are as many events as LUNs, and more.
+		r.of, r.wwids = run, map[string]string{}
+		for _, l := range run.LUNs {
+			r.wwids[l.Name] = l.WWID
 		}
 	}
+	e.add(fieldWWID, r.wwids[lun])
 }
 
 // event writes what a protocol did or warns of.
@@ -237,7 +243,7 @@ func (r *recorder) event(run *cluster.Run, ev cluster.Event) {
 	}
 	e := newEntry(ev.Action)
 	e.whose(run)
-	e.where(run, ev.LUN, ev.Path)
+	r.where(e, run, ev.LUN, ev.Path)
 	e.key(fieldKey, ev.Key)
 	e.key(fieldVictim, ev.Victim)
 	e.key(fieldHeir, ev.Heir)
@@ -270,7 +276,7 @@ func (r *recorder) foreign(run *cluster.Run, err error) {
 		e := newEntry(sawForeign)
 		e.severity = syslog.Err
 		e.whose(run)
-		e.where(run, foreign.LUN, foreign.LUN)
+		r.where(e, run, foreign.LUN, foreign.LUN)
 		e.add(fieldForeign, keyList(foreign.Keys))
 		r.write(e)
 	}

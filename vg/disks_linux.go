@@ -23,7 +23,9 @@ type scsiDisks struct {
 	// addresses are by WWID.
 	wwids     map[string]string
 	addresses map[string][]string
-	at        time.Time
+	// initiators are the names of those whose sessions have been looked at.
+	initiators map[session]string
+	at         time.Time
 }
 
 // scsiDisk is one path to a LUN.
@@ -39,7 +41,7 @@ func (d *scsiDisks) read(sysfs string) {
 	if d.wwids != nil && time.Since(d.at) < reportAge {
 		return
 	}
-	d.wwids, d.addresses, d.at = map[string]string{}, map[string][]string{}, time.Now()
+	d.wwids, d.addresses, d.initiators, d.at = map[string]string{}, map[string][]string{}, map[session]string{}, time.Now()
 	class := diskClass(sysfs)
 	entries, _ := os.ReadDir(class) // a machine without SCSI disks has no such folder
 	for _, e := range entries {
@@ -87,7 +89,7 @@ func (d *scsiDisks) others(sysfs string, l lun) []string {
 		}
 		// .../H:C:T:L/scsi_disk/H:C:T:L
 		scsiDir := scsiFolder(absolute(class, to))
-		if !sameInitiator(scsiDir, l.paths[0]) {
+		if !d.sameInitiator(scsiDir, l.paths[0]) {
 			continue
 		}
 		blocks, _ := os.ReadDir(filepath.Join(scsiDir, "block")) // gone meanwhile: it is none
@@ -110,9 +112,20 @@ func scsiFolder(dir string) string { return filepath.Dir(filepath.Dir(dir)) }
 // initiators. One machine has one iSCSI name as a rule; where it has more, they
 // are as foreign to each other as two machines, and registrations of one are
 // nothing to the other.
-func sameInitiator(a, b string) bool {
-	x, y := sessionOf(a).initiatorName(), sessionOf(b).initiatorName()
+func (d *scsiDisks) sameInitiator(a, b string) bool {
+	x, y := d.initiator(a), d.initiator(b)
 	return x == "" || y == "" || strings.EqualFold(x, y)
+}
+
+// initiator is the name of the initiator of a disk, empty if it is not known.
+func (d *scsiDisks) initiator(dir string) string {
+	s := sessionOf(dir)
+	name, ok := d.initiators[s]
+	if !ok {
+		name = s.initiatorName()
+		d.initiators[s] = name
+	}
+	return name
 }
 
 // isJoined reports whether one of the disks is a path of a multipath map.
