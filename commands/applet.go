@@ -3,6 +3,7 @@ package commands
 import (
 	"context"
 	"errors"
+	"flag"
 	"fmt"
 	"io"
 	"io/fs"
@@ -163,20 +164,51 @@ func (c *call) ended() int {
 }
 
 // parse takes a canonical command line in and then runs the applet.
+//
+// It does without [cli.App], whose help of its own making, which nobody here
+// sees, brings package text/template into the binary. That calls methods by
+// names that the linker cannot know, so it would have to keep all methods there
+// are: a sixth of the binary.
 func (c *call) parse(flags []cli.Flag, canon []string, run func(*call) error) error {
-	app := &cli.App{
-		Name: c.applet.name, HideHelp: true, HideHelpCommand: true, HideVersion: true,
-		// File names have commas.
-		DisableSliceFlagSeparator: true,
-		Flags:                     flags, Reader: c.In, Writer: c.Out, ErrWriter: c.Err,
-		ExitErrHandler: func(*cli.Context, error) {},
-		OnUsageError:   func(_ *cli.Context, err error, _ bool) error { return &usageError{err.Error()} },
-		Action: func(flags *cli.Context) error {
-			c.flags = flags
-			return c.prepared(run)
-		},
+	set := flag.NewFlagSet(c.applet.name, flag.ContinueOnError)
+	set.SetOutput(io.Discard)
+	for _, f := range flags {
+		if err := f.Apply(set); err != nil {
+			return err
+		}
 	}
-	return app.RunContext(c.ctx, append([]string{c.applet.name}, canon...))
+	if err := set.Parse(canon); err != nil {
+		return &usageError{err.Error()}
+	}
+	c.flags = cli.NewContext(nil, set, nil)
+	return c.prepared(run)
+}
+
+// repeated is the values of an option that may be given several times. Unlike
+// [cli.StringSlice] it does not divide them at commas, which file names have.
+type repeated []string
+
+// Set adds a value.
+func (w *repeated) Set(value string) error {
+	*w = append(*w, value)
+	return nil
+}
+
+// String is what package flag wants to have.
+func (w *repeated) String() string { return strings.Join(*w, " ") }
+
+// repeatedFlag is an option that may be given several times.
+func repeatedFlag(name string, aliases ...string) cli.Flag {
+	return &cli.GenericFlag{Name: name, Aliases: aliases, Value: &repeated{}}
+}
+
+// several are the values of an option made by [repeatedFlag]; none if the applet has
+// no such option.
+func (c *call) several(name string) []string {
+	if w, ok := c.flags.Generic(name).(*repeated); ok {
+		return *w
+	}
+	return nil
 }
 
 // prepared runs the applet with what its flags ask for in general.
@@ -214,7 +246,7 @@ func simFlag() cli.Flag { return &cli.StringFlag{Name: "sim"} }
 
 func noLVMFlag() cli.Flag { return &cli.BoolFlag{Name: "no-lvm"} }
 
-func scanFlag() cli.Flag { return &cli.StringSliceFlag{Name: "scan"} }
+func scanFlag() cli.Flag { return repeatedFlag("scan") }
 
 func serialFlag() cli.Flag { return &cli.BoolFlag{Name: "serial"} }
 

@@ -21,7 +21,7 @@ func applyFlags(more ...cli.Flag) []cli.Flag {
 	return append([]cli.Flag{
 		verboseFlag(),
 		&cli.StringFlag{Name: "cluster", Aliases: []string{"C"}},
-		&cli.StringSliceFlag{Name: "package", Aliases: []string{"P"}},
+		repeatedFlag("package", "P"),
 		&cli.StringFlag{Name: "reference", Aliases: []string{"p"}},
 		// The vendor's way with volume group locks, of which there are none.
 		&cli.BoolFlag{Name: "skip-groups", Aliases: []string{"k"}}, &cli.BoolFlag{Name: "skip-volumes", Aliases: []string{"K"}},
@@ -271,7 +271,7 @@ func (e *inputFileError) message() message {
 
 // packageFiles are those of -P, and those that the file of -p lists.
 func (c *call) packageFiles() ([]string, error) {
-	files := c.flags.StringSlice("package")
+	files := c.several("package")
 	list := c.flags.String("reference")
 	if list == "" {
 		return files, nil

@@ -57,7 +57,7 @@ another node may try; 128 + N ended by signal N`,
 }
 
 func jobFlags() []cli.Flag {
-	node := &cli.StringSliceFlag{Name: "node", Aliases: []string{"n"}}
+	node := repeatedFlag("node", "n")
 	return []cli.Flag{verboseFlag(), configFlag(), node, dryRunFlag(), jsonFlag(), timeoutFlag(), simFlag(), noLVMFlag(), scanFlag(), serialFlag(), logFlag()}
 }
 

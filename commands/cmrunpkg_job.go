@@ -125,7 +125,7 @@ func (c *call) here(conf *cluster.Config, host vg.Host) (cluster.Node, error) {
 			return cluster.Node{}, err
 		}
 	}
-	for _, asked := range c.flags.StringSlice("node") {
+	for _, asked := range c.several("node") {
 		if _, err := conf.Node(asked); err != nil {
 			return cluster.Node{}, err
 		}

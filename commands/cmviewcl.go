@@ -52,9 +52,9 @@ signal N`,
 			&cli.StringFlag{Name: "source", Aliases: []string{"s"}},
 			&cli.StringFlag{Name: "cluster", Aliases: []string{"c"}},
 			&cli.StringFlag{Name: "release", Aliases: []string{"r"}},
-			&cli.StringSliceFlag{Name: "node", Aliases: []string{"n"}},
-			&cli.StringSliceFlag{Name: "package", Aliases: []string{"p"}},
-			&cli.StringSliceFlag{Name: "site", Aliases: []string{"S"}},
+			repeatedFlag("node", "n"),
+			repeatedFlag("package", "p"),
+			repeatedFlag("site", "S"),
 			jsonFlag(),
 			configFlag(), timeoutFlag(), simFlag(), noLVMFlag(), scanFlag(),
 		},
@@ -128,7 +128,7 @@ func runView(c *call) error {
 func (c *call) viewRequest() (*viewRequest, error) {
 	r := &viewRequest{
 		format: viewFormat(c.flags.String("format")), level: viewLevel(c.flags.String("level")),
-		nodes: c.flags.StringSlice("node"), packages: c.flags.StringSlice("package"),
+		nodes: c.several("node"), packages: c.several("package"),
 		live: true, verbose: c.verbose(),
 	}
 	switch ops := c.operands(); {
@@ -157,7 +157,7 @@ func (c *call) viewRequest() (*viewRequest, error) {
 	if _, err := c.timeout(); err != nil {
 		return nil, err
 	}
-	return r, r.limit(len(c.flags.StringSlice("site")) > 0)
+	return r, r.limit(len(c.several("site")) > 0)
 }
 
 // limit judges what the request is limited to.

@@ -26,7 +26,7 @@ func (c *call) host() (vg.Host, error) {
 	if dir != "" {
 		return simhost.Open(dir)
 	}
-	scan := c.flags.StringSlice("scan")
+	scan := c.several("scan")
 	if !c.flags.Bool("no-lvm") && len(scan) == 0 {
 		return vg.NewSystem(), nil
 	}

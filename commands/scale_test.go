@@ -14,12 +14,7 @@ import (
 func TestMemoryOf1024LUNs(t *testing.T) {
 	const luns, limit = 1024, 64 << 10 // in KiB, as rusage has it
 	dir := t.TempDir()
-	bin := filepath.Join(dir, self)
-	build := exec.Command("go", "build", "-tags", "urfave_cli_no_docs", "-o", bin, "lunguard")
-	build.Env = append(os.Environ(), "CGO_ENABLED=0")
-	if out, err := build.CombinedOutput(); err != nil {
-		t.Fatalf("%v: %s", err, out)
-	}
+	bin := shipped(t)
 	array := filepath.Join(dir, "array")
 	conf := filepath.Join(dir, "cluster.conf")
 	var pvs strings.Builder
@@ -50,6 +45,33 @@ func TestMemoryOf1024LUNs(t *testing.T) {
 			t.Errorf("%s of %d LUNs took %d KiB, at most %d expected", word, luns, used, limit)
 		}
 	}
+}
+
+// The binary has 6 MiB at most. What brings it over that is hardly ever the code
+// of this project: it is a package that the linker cannot take apart, such as
+// text/template, which asks for methods by name.
+func TestBinarySize(t *testing.T) {
+	const limit = 6 << 20
+	info, err := os.Stat(shipped(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Logf("%d bytes", info.Size())
+	if info.Size() > limit {
+		t.Errorf("the binary has %d bytes, at most %d expected", info.Size(), limit)
+	}
+}
+
+// shipped is the binary as the Makefile builds it.
+func shipped(t *testing.T) string {
+	t.Helper()
+	bin := filepath.Join(t.TempDir(), self)
+	build := exec.Command("go", "build", "-trimpath", "-ldflags", "-s -w", "-tags", "urfave_cli_no_docs", "-o", bin, "lunguard")
+	build.Env = append(os.Environ(), "CGO_ENABLED=0")
+	if out, err := build.CombinedOutput(); err != nil {
+		t.Fatalf("%v: %s", err, out)
+	}
+	return bin
 }
 
 // measured runs the command behind it and prints how much memory it took. To a
