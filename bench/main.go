@@ -181,6 +181,9 @@ func (b *bench) part(ctx context.Context, rep *report, name string, s stamp) (er
 	case partStart:
 		var part *startUpPart
 		if part, err = b.startUp(ctx); err == nil {
+			if part.First = (&startUpFirst{s.Commit, part.Bytes, part.Init}); rep.StartUp != nil {
+				part.First = rep.StartUp.First
+			}
 			rep.StartUp, at = part, &part.stamp
 		}
 	case partGo:

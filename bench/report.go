@@ -58,6 +58,15 @@ type startUpPart struct {
 	Bytes    int64        `json:"binary_bytes"`
 	Programs []startUpRow `json:"programs"`
 	Init     initRow      `json:"init"`
+	// First is what the first measurement of all has found; it stays.
+	First *startUpFirst `json:"first,omitempty"`
+}
+
+// startUpFirst is what there was before anything was improved.
+type startUpFirst struct {
+	Commit string  `json:"commit"`
+	Bytes  int64   `json:"binary_bytes"`
+	Init   initRow `json:"init"`
 }
 
 // startUpRow is one program.

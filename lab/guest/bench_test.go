@@ -39,6 +39,7 @@ func TestBench(t *testing.T) {
 	}
 	countAll(t)
 	sayVersions(t)
+	t.Run("StartUp", func(t *testing.T) { benchStartUp(t, rounds) })
 	for _, paths := range []int{1, 2} {
 		t.Run(fmt.Sprintf("Paths%d", paths), func(t *testing.T) { benchPaths(t, paths, rounds, 1, 8, mappedLUNs) })
 	}
@@ -46,6 +47,19 @@ func TestBench(t *testing.T) {
 	for _, paths := range []int{1, 2} {
 		t.Run(fmt.Sprintf("Many%d", paths), func(t *testing.T) { benchPaths(t, paths, rounds, manyLUNs) })
 	}
+}
+
+// benchStartUp measures what it takes to start a program that then does nothing.
+func benchStartUp(t *testing.T, rounds int) {
+	array := NewArray(t, "benchnone", 1, 4)
+	nodes := array.LoginAll(t, 1, "jack3", "jack4")
+	c := newContest(t, nodes[0], nodes[1])
+	starts := func(name string, argv ...string) contender {
+		return contender{name: name, argv: func(*contest, string, int) []string { return argv }}
+	}
+	c.measure(measure.Cell{Op: measure.StartUp}, []contender{
+		starts(ourName, "pr_start", "--help"), starts("sg_persist", "sg_persist", "-V"), starts("fence_scsi", "fence_scsi", "--version"),
+	}, rounds)
 }
 
 // benchPaths measures some sizes in ascending order, without udevd, on an array of the last.
@@ -101,8 +115,8 @@ func (c *contest) configure(t *testing.T, luns int) {
 // contenders are those that need no daemon. What takes minutes on an emulated processor is
 // measured in smaller cells only.
 func contenders(paths int) []contender {
-	fence := map[string]int{"start": 32, "status": 8}
-	loop := map[string]int{"start": 32, "status": 8, "halt": 8}
+	fence := map[string]int{"start": manyLUNs, "status": 8}
+	loop := map[string]int{"start": manyLUNs, "status": 8, "halt": 8}
 	if paths > 1 {
 		fence = map[string]int{"start": 8, "take-over": 32}
 		loop = map[string]int{"start": 8, "take-over": 32}
@@ -218,5 +232,5 @@ func sayVersions(t *testing.T) {
 		}
 		say(measure.Line{Version: &measure.Version{Name: v.name, Version: strings.TrimSpace(string(out))}})
 	}
-	say(measure.Line{Left: &measure.Left{Tool: "lvmpersist", Why: "lvm2 has it from 2.03.32 on, and no release of Debian has that version"}})
+	say(measure.Line{Left: &measure.Left{Tool: "lvmpersist", Why: "it makes no Write Exclusive - Registrants Only reservations, and no Debian up to unstable, whose lvm2 is 2.03.31, has it"}})
 }

@@ -19,6 +19,9 @@ type Line struct {
 	Version *Version `json:"version,omitempty"`
 }
 
+// StartUp is the operation of starting a program that then does nothing.
+const StartUp = "start-up"
+
 // Cell is what is compared: programs that do the same to the same LUNs.
 type Cell struct {
 	Op    string `json:"op"` // start, take-over, status, halt
