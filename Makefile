@@ -2,7 +2,7 @@
 # make demo     the main job on a simulated array, checked
 # make test     everything: vet, lint, unit and script tests, demo, laboratory
 # make lab      the laboratory alone: a real kernel's SCSI stack in QEMU
-# make bench    speed beside the others, into docs/benchmarks.md: ten minutes
+# make bench    speed beside the others, into docs/benchmarks.md: eleven minutes
 # make benchstat  BASE=rev: the Go benchmarks of two commits
 # make man-text the generated files of man/, after a change of a page
 # make deb, make rpm  packages in bin/

@@ -21,10 +21,11 @@ func simCases() (sweep, bound, ops []simCase) {
 			}
 		}
 	}
-	for _, luns := range []int{256, 1024} {
-		for _, parallel := range []int{32, 64, 128, 256, 512, 1024} {
-			bound = append(bound, simCase{opStart, luns, 4, slow, parallel})
-		}
+	for _, parallel := range []int{32, 64, 128, 256, 512, 1024} {
+		bound = append(bound, simCase{opStart, 256, 4, slow, parallel})
+	}
+	for _, parallel := range []int{128, 256, 512, 1024} {
+		bound = append(bound, simCase{opStart, 1024, 4, slow, parallel})
 	}
 	for _, op := range []operation{opStart, opTakeOver, opStatus, opHalt} {
 		ops = append(ops, simCase{op, 256, 4, slow, cluster.DefaultParallel})
