@@ -2,7 +2,8 @@
 # make demo     the main job on a simulated array, checked
 # make test     everything: vet, lint, unit and script tests, demo, laboratory
 # make lab      the laboratory alone: a real kernel's SCSI stack in QEMU
-# make bench    speed beside the others, into docs/benchmarks.md: eleven minutes
+# make bench    speed beside the others, into docs/benchmarks.md: a quarter of an hour,
+#               ROUNDS=3 ten minutes; ONLY=sim,start,go,lab measures parts
 # make benchstat  BASE=rev: the Go benchmarks of two commits
 # make man-text the generated files of man/, after a change of a page
 # make deb, make rpm  packages in bin/
@@ -86,11 +87,11 @@ man-text:
 	$(GO) test -count=1 ./man -run TestPacked -update
 	$(GO) test -count=1 ./man
 
-# Ours beside the others: docs/benchmarks.md. ONLY=sim,start,go,lab measures parts.
+# Ours beside the others: docs/benchmarks.md.
 bench: bin/lunguard
 	@sh testdata/need.sh sg_persist sg3-utils
 	$(GO) build -o .cache/lunguard-bench ./bench
-	.cache/lunguard-bench -only '$(ONLY)'
+	.cache/lunguard-bench -only '$(ONLY)' -rounds $(or $(ROUNDS),5)
 
 # The Go benchmarks of the work tree and of another commit: make benchstat BASE=rev
 benchstat: .cache/benchstat

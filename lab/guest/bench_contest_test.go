@@ -258,17 +258,15 @@ const (
 	// the one that counts. An emulated processor translates a program anew after others
 	// have run, which no real one does.
 	warmSeconds = 1
-	// longSeconds is how long a run takes that has slowRounds rounds only; with manyLUNs
-	// others than the product have one.
+	// longSeconds is how long a run takes that has slowRounds rounds only. With manyLUNs the
+	// product has that many, too, and others have one.
 	longSeconds, slowRounds = 4, 3
 )
 
 // enough reports whether a program that takes so long has been measured often enough.
 func enough(cell measure.Cell, name string, seconds float64, rounds int) bool {
-	if cell.LUNs >= manyLUNs && name != ourName {
-		return true
-	}
-	return seconds > longSeconds && rounds >= slowRounds
+	many := cell.LUNs >= manyLUNs
+	return many && name != ourName || (many || seconds > longSeconds) && rounds >= slowRounds
 }
 
 // measure lets all programs do an operation, a round each in turn. It tells what it sees
@@ -298,7 +296,7 @@ func (c *contest) measure(cell measure.Cell, programs []contender, rounds int) {
 			}
 			say(measure.Line{Run: &r})
 			if round+1 < rounds && enough(cell, p.name, r.Seconds, round+1) {
-				leave(p, "%d of %d rounds, for one takes %.0f s here", round+1, rounds, r.Seconds)
+				leave(p, "%d of %d rounds, for one takes %.1f s here", round+1, rounds, r.Seconds)
 			}
 		}
 	}
