@@ -112,11 +112,11 @@ status ` + "`fence_scsi -o status`" + `, or the keys and the reservation.
 	}
 	b.WriteString(`
 fence_scsi has no action that gives up what is a node's own, so there is no halt of
-it. The others are measured in fewer cells than ours, and with 128 LUNs once: that takes
-them minutes on an emulated processor. mpathpersist wants multipathd, which runs beside
-udevd only. Start-up is that of a program which then does nothing. What takes less than
-a second runs twice, and the second time counts: after other programs an emulated
-processor has to translate a program anew.
+it. With 128 LUNs the others are measured at one start: it takes them minutes on an
+emulated processor. mpathpersist wants multipathd, which runs beside udevd only.
+Start-up is that of a program which then does nothing. What takes less than a second
+runs twice, and the second time counts: after other programs an emulated processor has
+to translate a program anew.
 `)
 	if len(p.Left) > 0 {
 		b.WriteString("\nLeft out, or measured less often:\n\n")

@@ -5,6 +5,7 @@ package guest
 import (
 	"flag"
 	"fmt"
+	"maps"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -66,8 +67,13 @@ func benchStartUp(t *testing.T, rounds int) {
 func benchPaths(t *testing.T, paths, rounds int, sizes ...int) {
 	all := sizes[len(sizes)-1]
 	array := NewArray(t, fmt.Sprintf("bench%d-%d", paths, all), all, 4)
-	nodes := array.LoginAll(t, paths, "jack3", "jack4")
-	c := newContest(t, nodes[0], nodes[1])
+	rivalPaths := paths
+	if all >= manyLUNs {
+		// Making and removing its disks takes longer than the comparison.
+		rivalPaths = 1
+	}
+	actor, rival := array.LoginAll(t, paths, "jack3")[0], array.LoginAll(t, rivalPaths, "jack4")[0]
+	c := newContest(t, actor, rival)
 	for lun := range all {
 		device := c.actor.Disk(lun, 0)
 		if paths > 1 {
@@ -115,18 +121,20 @@ func (c *contest) configure(t *testing.T, luns int) {
 // contenders are those that need no daemon. What takes minutes on an emulated processor is
 // measured in smaller cells only.
 func contenders(paths int) []contender {
-	fence := map[string]int{"start": manyLUNs, "status": 8}
-	loop := map[string]int{"start": manyLUNs, "status": 8, "halt": 8}
-	if paths > 1 {
-		fence = map[string]int{"start": 8, "take-over": 32}
-		loop = map[string]int{"start": 8, "take-over": 32}
+	most := func(start, others int) map[string]int {
+		return map[string]int{"start": start, "take-over": others, "status": others, "halt": others}
 	}
-	all, limit := manyLUNs, fewLUNs
+	theirs := most(fewLUNs, fewLUNs)
+	if paths == 1 {
+		theirs = most(manyLUNs, fewLUNs)
+	}
+	fence := maps.Clone(theirs)
+	delete(fence, "halt")
 	return []contender{
-		{name: ourName, argv: ours, most: map[string]int{"start": all, "take-over": all, "status": all, "halt": all}},
-		{name: "the commands alone", direct: alone, most: map[string]int{"start": limit, "take-over": limit, "status": limit, "halt": limit}},
+		{name: ourName, argv: ours, most: most(manyLUNs, manyLUNs)},
+		{name: "the commands alone", direct: alone, most: most(manyLUNs, manyLUNs)},
 		{name: "fence_scsi", argv: fenceSCSI, most: fence},
-		{name: "sg_persist loop", argv: persistLoop, most: loop},
+		{name: "sg_persist loop", argv: persistLoop, most: theirs},
 	}
 }
 
