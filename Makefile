@@ -3,7 +3,7 @@
 # make test     everything: vet, lint, unit and script tests, demo, laboratory
 # make lab      the laboratory alone: a real kernel's SCSI stack in QEMU
 # make bench    speed beside the others, into docs/benchmarks.md: a quarter of an hour,
-#               ROUNDS=3 ten minutes; ONLY=sim,start,go,lab measures parts
+#               ROUNDS=3 ten minutes, FULL=1 half an hour; ONLY=sim,start,go,lab measures parts
 # make benchstat  BASE=rev: the Go benchmarks of two commits
 # make man-text the generated files of man/, after a change of a page
 # make deb, make rpm  packages in bin/
@@ -91,7 +91,7 @@ man-text:
 bench: bin/lunguard
 	@sh testdata/need.sh sg_persist sg3-utils
 	$(GO) build -o .cache/lunguard-bench ./bench
-	.cache/lunguard-bench -only '$(ONLY)' -rounds $(or $(ROUNDS),5)
+	.cache/lunguard-bench -only '$(ONLY)' -rounds $(or $(ROUNDS),5) $(if $(FULL),-full)
 
 # The Go benchmarks of the work tree and of another commit: make benchstat BASE=rev
 benchstat: .cache/benchstat

@@ -27,7 +27,7 @@ func (b *bench) laboratory(ctx context.Context) (*labPart, error) {
 	if _, err := b.output(ctx, "go", "build", "-o", program, "./lab"); err != nil {
 		return nil, err
 	}
-	cmd := exec.CommandContext(ctx, program, "-only", "bench", "-timeout", "30m", "-rounds", strconv.Itoa(b.rounds))
+	cmd := exec.CommandContext(ctx, program, "-only", "bench", "-timeout", "45m", "-rounds", strconv.Itoa(b.rounds), fmt.Sprintf("-full=%t", b.full))
 	cmd.Cancel = func() error { return cmd.Process.Signal(os.Interrupt) }
 	cmd.WaitDelay = 10 * time.Second
 	cmd.Dir = b.root

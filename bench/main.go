@@ -4,7 +4,7 @@
 //
 // Usage, from anywhere in the repository:
 //
-//	go run ./bench [-only sim,start,go,lab] [-rounds 5] [-binary FILE]
+//	go run ./bench [-only sim,start,go,lab] [-rounds 5] [-full] [-binary FILE]
 //	go run ./bench -page            write the page and the picture anew, measure nothing
 //	go run ./bench -compare REV     the Go benchmarks of REV and of the work tree, by benchstat
 //
@@ -57,6 +57,7 @@ type bench struct {
 	self   string // this program
 	binary string // the product
 	rounds int
+	full   bool
 	begin  time.Time
 	log    io.Writer
 }
@@ -65,6 +66,7 @@ type bench struct {
 type options struct {
 	only    string
 	rounds  int
+	full    bool
 	binary  string
 	page    bool
 	compare string
@@ -84,6 +86,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	fs.SetOutput(stderr)
 	fs.StringVar(&o.only, "only", "", "measure only these `parts`: sim, start, go, lab; the others stay as they were")
 	fs.IntVar(&o.rounds, "rounds", 5, "`number` of times that everything is measured")
+	fs.BoolVar(&o.full, "full", false, "measure all that often, also what takes long in the laboratory: half an hour")
 	fs.StringVar(&o.binary, "binary", "", "the product's `file` (default bin/lunguard in the repository)")
 	fs.BoolVar(&o.page, "page", false, "write the page and the picture from docs/benchmarks.json")
 	fs.StringVar(&o.compare, "compare", "", "compare the Go benchmarks with those of a `commit`")
@@ -108,7 +111,7 @@ func (o options) do(ctx context.Context, stdout, stderr io.Writer) error {
 	if o.simCase != "" {
 		return simChild(o.simCase, stdout)
 	}
-	b := &bench{rounds: o.rounds, binary: o.binary, begin: time.Now(), log: stderr}
+	b := &bench{rounds: o.rounds, full: o.full, binary: o.binary, begin: time.Now(), log: stderr}
 	var err error
 	if b.root, err = repoRoot(); err != nil {
 		return err

@@ -112,11 +112,13 @@ status ` + "`fence_scsi -o status`" + `, or the keys and the reservation.
 	}
 	b.WriteString(`
 fence_scsi has no action that gives up what is a node's own, so there is no halt of
-it. With 128 LUNs the others are measured at one start: it takes them minutes on an
-emulated processor. mpathpersist wants multipathd, which runs beside udevd only.
-Start-up is that of a program which then does nothing. What takes less than a second
-runs twice, and the second time counts: after other programs an emulated processor has
-to translate a program anew.
+it. With 128 LUNs the others are measured at the start over one path only: it takes them
+minutes on an emulated processor. ` + "`make bench FULL=1`" + ` measures everything five times, which
+takes half an hour; without that, what takes more than 4 s runs once, or three times where
+there is a goal. mpathpersist wants multipathd, which runs beside udevd only. Start-up is
+that of a program which then does nothing. What takes less than a second runs twice, and
+the second time counts: after other programs an emulated processor has to translate a
+program anew.
 `)
 	if len(p.Left) > 0 {
 		b.WriteString("\nLeft out, or measured less often:\n\n")

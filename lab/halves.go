@@ -32,7 +32,11 @@ func guestArgs(o options) []string {
 	case o.shell:
 		return []string{"shell"}
 	case o.only == onlyBench:
-		return append(o.testArgs("-test.run="+cmp.Or(o.run, benchTest)), strconv.Itoa(o.rounds))
+		args := append(o.testArgs("-test.run="+cmp.Or(o.run, benchTest)), strconv.Itoa(o.rounds))
+		if o.full {
+			args = append(args, "full")
+		}
+		return args
 	case o.run != "":
 		return o.testArgs("-test.run=" + o.run)
 	case o.halves():

@@ -4,7 +4,7 @@
 // Usage, from anywhere in the repository:
 //
 //	go run ./lab [-v] [-run REGEXP] [-timeout 12m] [-keep] [-refresh] [-no-binary] [-shell]
-//	             [-only guest|hung|tutorial|deadman|bench] [-rounds N] [-seed N]
+//	             [-only guest|hung|tutorial|deadman|bench] [-rounds N] [-full] [-seed N]
 //
 // The guest is made of Debian's own kernel and packages, which are downloaded once into a
 // cache and never installed; QEMU emulates the processor, so neither KVM nor a SCSI stack
@@ -61,6 +61,7 @@ type options struct {
 	shell    bool          // a shell in the guest instead of the tests
 	only     string        // one of the parts, or nothing for all that test
 	rounds   int           // of the hung-node test, and of comparisons
+	full     bool          // comparisons that take long, too
 	seed     uint64        // of the hung-node test, 0 to take one from the clock
 	cache    string        // cache folder
 	ci       bool          // a skip is a failure
@@ -107,6 +108,7 @@ func parseOptions(args []string, getenv func(string) string, stderr io.Writer) (
 	fs.BoolVar(&o.shell, "shell", false, "give a shell in the guest instead of running tests")
 	fs.StringVar(&o.only, "only", "", "run only this `part`: guest, the tests in one guest; hung, the hung-node test in three; tutorial, likewise; deadman, in one that the kernel restarts; or bench, which compares and tests nothing")
 	fs.IntVar(&o.rounds, "rounds", hungRounds, "`number` of rounds of the hung-node test, or of comparisons")
+	fs.BoolVar(&o.full, "full", false, "compare as often, and as much, also where that takes long")
 	fs.Uint64Var(&o.seed, "seed", 0, "`number` that decides the instants of the hung-node test (default from the clock)")
 	fs.StringVar(&o.cache, "cache", "", "cache `folder` (default .cache/lab in the repository)")
 	if err := fs.Parse(args); err != nil {

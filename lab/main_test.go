@@ -45,6 +45,22 @@ func TestHalves(t *testing.T) {
 	}
 }
 
+// TestBenchArgs: what compares is told how often, and whether all that takes long is wanted.
+func TestBenchArgs(t *testing.T) {
+	for _, tt := range []struct{ args, want string }{
+		{"-only bench -timeout 2m -rounds 3", "-test.timeout=1m40s -test.run=^TestBench$ 3"},
+		{"-only bench -timeout 2m -rounds 5 -full", "-test.timeout=1m40s -test.run=^TestBench$ 5 full"},
+	} {
+		o, err := parseOptions(strings.Fields(tt.args), func(string) string { return "" }, io.Discard)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := strings.Join(guestArgs(o), " "); got != tt.want {
+			t.Errorf("%s: %q, want %q", tt.args, got, tt.want)
+		}
+	}
+}
+
 // TestInitrdTellsOfNoBinary: a guest without the product must know that this was wanted.
 func TestInitrdTellsOfNoBinary(t *testing.T) {
 	dir := t.TempDir()

@@ -17,8 +17,11 @@ import (
 	"lunguard/scsi"
 )
 
-// ourName is what the product is called in comparisons.
-const ourName = "lunguard"
+// Names in comparisons.
+const (
+	ourName   = "lunguard"
+	fenceName = "fence_scsi"
+)
 
 // Keys of the two nodes of a comparison, in the form that most programs want.
 const (
@@ -100,7 +103,7 @@ func (c *contest) prepare(op string, tool string, luns int) {
 			return nil
 		case "take-over":
 			owner, key = c.rival, benchRival
-			if tool == "fence_scsi" {
+			if tool == fenceName {
 				// It can remove a node only if its own is registered.
 				for _, u := range c.units[c.actor][lun] {
 					if err := u.RegisterAndIgnore(ctx, benchKey, true); err != nil {
@@ -259,7 +262,7 @@ const (
 	// have run, which no real one does.
 	warmSeconds = 1
 	// longSeconds is how long a run takes that has slowRounds rounds in the cells that there
-	// are goals for, and one in others.
+	// are goals for and one in others, unless everything is wanted.
 	longSeconds, slowRounds = 4, 3
 )
 
@@ -268,27 +271,37 @@ func hasGoal(cell measure.Cell) bool {
 	return cell == measure.Cell{Op: "start", LUNs: 32, Paths: 1} || cell == measure.Cell{Op: "take-over", LUNs: 32, Paths: 2}
 }
 
-// enough reports whether a program that takes so long has been measured often enough.
-func enough(cell measure.Cell, name string, seconds float64, rounds int) bool {
+// effort is how much is measured.
+type effort struct {
+	rounds int
+	// full asks for all rounds and all cells, however long they take.
+	full bool
+}
+
+// of is how many rounds a program has that takes so long.
+func (e effort) of(cell measure.Cell, name string, seconds float64) int {
+	many := cell.LUNs >= manyLUNs
 	switch {
-	case cell.LUNs >= manyLUNs && name != ourName:
-		return true
-	case cell.LUNs >= manyLUNs || seconds > longSeconds && hasGoal(cell):
-		return rounds >= slowRounds
+	case many && name == fenceName:
+		return 1
+	case e.full || !many && seconds <= longSeconds:
+		return e.rounds
+	case hasGoal(cell) || many && name == ourName:
+		return min(e.rounds, slowRounds)
 	}
-	return seconds > longSeconds
+	return 1
 }
 
 // measure lets all programs do an operation, a round each in turn. It tells what it sees
 // on the console.
-func (c *contest) measure(cell measure.Cell, programs []contender, rounds int) {
+func (c *contest) measure(cell measure.Cell, programs []contender, e effort) {
 	c.t.Helper()
 	out := map[string]bool{}
 	leave := func(p contender, format string, args ...any) {
 		out[p.name] = true
 		say(measure.Line{Left: &measure.Left{Cell: cell, Tool: p.name, Why: fmt.Sprintf(format, args...)}})
 	}
-	for round := range rounds {
+	for round := range e.rounds {
 		for _, p := range programs {
 			if out[p.name] || cell.LUNs > p.most[cell.Op] {
 				continue
@@ -305,8 +318,8 @@ func (c *contest) measure(cell measure.Cell, programs []contender, rounds int) {
 				continue
 			}
 			say(measure.Line{Run: &r})
-			if round+1 < rounds && enough(cell, p.name, r.Seconds, round+1) {
-				leave(p, "%d of %d rounds, for one takes %.1f s here", round+1, rounds, r.Seconds)
+			if done := round + 1; done < e.rounds && done >= e.of(cell, p.name, r.Seconds) {
+				leave(p, "%d of %d rounds, for one takes %.1f s here", done, e.rounds, r.Seconds)
 			}
 		}
 	}

@@ -38,20 +38,22 @@ func TestBench(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	e := effort{rounds: rounds, full: flag.Arg(1) == "full"}
 	countAll(t)
 	sayVersions(t)
-	t.Run("StartUp", func(t *testing.T) { benchStartUp(t, rounds) })
+	t.Run("StartUp", func(t *testing.T) { benchStartUp(t, e) })
 	for _, paths := range []int{1, 2} {
-		t.Run(fmt.Sprintf("Paths%d", paths), func(t *testing.T) { benchPaths(t, paths, rounds, 1, 8, fewLUNs) })
+		t.Run(fmt.Sprintf("Paths%d", paths), func(t *testing.T) { benchPaths(t, paths, e, 1, 8, fewLUNs) })
 	}
-	t.Run("Udev", func(t *testing.T) { benchUdev(t, rounds) })
-	for _, paths := range []int{1, 2} {
-		t.Run(fmt.Sprintf("Many%d", paths), func(t *testing.T) { benchPaths(t, paths, rounds, manyLUNs) })
+	t.Run("Udev", func(t *testing.T) { benchUdev(t, e) })
+	t.Run("Many1", func(t *testing.T) { benchPaths(t, 1, e, manyLUNs) })
+	if e.full {
+		t.Run("Many2", func(t *testing.T) { benchPaths(t, 2, e, manyLUNs) })
 	}
 }
 
 // benchStartUp measures what it takes to start a program that then does nothing.
-func benchStartUp(t *testing.T, rounds int) {
+func benchStartUp(t *testing.T, e effort) {
 	array := NewArray(t, "benchnone", 1, 4)
 	nodes := array.LoginAll(t, 1, "jack3", "jack4")
 	c := newContest(t, nodes[0], nodes[1])
@@ -59,12 +61,12 @@ func benchStartUp(t *testing.T, rounds int) {
 		return contender{name: name, argv: func(*contest, string, int) []string { return argv }}
 	}
 	c.measure(measure.Cell{Op: measure.StartUp}, []contender{
-		starts(ourName, "pr_start", "--help"), starts("sg_persist", "sg_persist", "-V"), starts("fence_scsi", "fence_scsi", "--version"),
-	}, rounds)
+		starts(ourName, "pr_start", "--help"), starts("sg_persist", "sg_persist", "-V"), starts(fenceName, "fence_scsi", "--version"),
+	}, e)
 }
 
 // benchPaths measures some sizes in ascending order, without udevd, on an array of the last.
-func benchPaths(t *testing.T, paths, rounds int, sizes ...int) {
+func benchPaths(t *testing.T, paths int, e effort, sizes ...int) {
 	all := sizes[len(sizes)-1]
 	array := NewArray(t, fmt.Sprintf("bench%d-%d", paths, all), all, 4)
 	rivalPaths := paths
@@ -84,13 +86,13 @@ func benchPaths(t *testing.T, paths, rounds int, sizes ...int) {
 	for _, luns := range sizes {
 		c.configure(t, luns)
 		for _, op := range []string{"start", "take-over", "status", "halt"} {
-			c.measure(measure.Cell{Op: op, LUNs: luns, Paths: paths}, contenders(paths), rounds)
+			c.measure(measure.Cell{Op: op, LUNs: luns, Paths: paths}, contenders(paths, e), e)
 		}
 	}
 }
 
 // benchUdev measures with udevd and multipathd, as they are on a real host.
-func benchUdev(t *testing.T, rounds int) {
+func benchUdev(t *testing.T, e effort) {
 	const luns, paths = 4, 2
 	array := NewArray(t, "benchudev", luns, 4)
 	nodes := array.LoginAll(t, paths, "jack3", "jack4")
@@ -101,7 +103,7 @@ func benchUdev(t *testing.T, rounds int) {
 	}
 	c.configure(t, luns)
 	for _, op := range []string{"start", "take-over", "status", "halt"} {
-		c.measure(measure.Cell{Op: op, LUNs: luns, Paths: paths, Udev: true}, append(contenders(paths), mpathpersist()), rounds)
+		c.measure(measure.Cell{Op: op, LUNs: luns, Paths: paths, Udev: true}, append(contenders(paths, e), mpathpersist()), e)
 	}
 }
 
@@ -120,7 +122,7 @@ func (c *contest) configure(t *testing.T, luns int) {
 
 // contenders are those that need no daemon. What takes minutes on an emulated processor is
 // measured in smaller cells only.
-func contenders(paths int) []contender {
+func contenders(paths int, e effort) []contender {
 	most := func(start, others int) map[string]int {
 		return map[string]int{"start": start, "take-over": others, "status": others, "halt": others}
 	}
@@ -130,10 +132,13 @@ func contenders(paths int) []contender {
 	}
 	fence := maps.Clone(theirs)
 	delete(fence, "halt")
+	if !e.full {
+		fence["start"] = fewLUNs
+	}
 	return []contender{
 		{name: ourName, argv: ours, most: most(manyLUNs, manyLUNs)},
 		{name: "the commands alone", direct: alone, most: most(manyLUNs, manyLUNs)},
-		{name: "fence_scsi", argv: fenceSCSI, most: fence},
+		{name: fenceName, argv: fenceSCSI, most: fence},
 		{name: "sg_persist loop", argv: persistLoop, most: theirs},
 	}
 }
