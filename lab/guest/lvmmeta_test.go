@@ -218,7 +218,9 @@ func lvmFresh(t *testing.T, node1, node2 *Node) {
 	}
 }
 
-// lvmSpeed compares the time to find a group of all disks.
+// lvmSpeed compares the time to find a group of all disks. The fastest of some rounds
+// counts: the question is what the work costs, not what else two guests do on two
+// processors meanwhile, of which the one that works on all disks at once has more.
 func lvmSpeed(t *testing.T, node *Node, disks []string) {
 	const rounds, atLeast = 9, 10
 	node.MustRun(t, append([]string{"vgcreate", "speed"}, disks...)...)
@@ -230,9 +232,14 @@ func lvmSpeed(t *testing.T, node *Node, disks []string) {
 	}
 	slices.Sort(lvm)
 	slices.Sort(own)
-	fast, slow := own[rounds/2], lvm[rounds/2]
-	fmt.Fprintf(t.Output(), "medians of %d: lvm2 %v, our reader %v: %.0f times faster\n", rounds,
-		slow.Round(10*time.Microsecond), fast.Round(10*time.Microsecond), float64(slow)/float64(fast))
+	for _, of := range []struct {
+		what string
+		n    int
+	}{{"fastest", 0}, {"medians", rounds / 2}} {
+		fmt.Fprintf(t.Output(), "%s of %d: lvm2 %v, our reader %v: %.1f times faster\n", of.what, rounds,
+			lvm[of.n].Round(10*time.Microsecond), own[of.n].Round(10*time.Microsecond), float64(lvm[of.n])/float64(own[of.n]))
+	}
+	fast, slow := own[0], lvm[0]
 	if slow < atLeast*fast {
 		t.Errorf("our reader takes %v, lvm2 %v", fast, slow)
 	}
