@@ -4,7 +4,6 @@ package guest
 
 import (
 	"errors"
-	"os"
 	"path/filepath"
 	"regexp"
 	"slices"
@@ -54,17 +53,10 @@ var taskLine = regexp.MustCompile(`-(\d+)\s+\[\d+\].* task_newtask: pid=(\d+) .*
 // alive is not counted, for it does that anyway.
 func tallyOf(t testing.TB, n *Node, pid int) tally {
 	t.Helper()
-	hosts, err := n.hosts()
-	if err != nil {
-		t.Fatal(err)
-	}
-	data, err := os.ReadFile(filepath.Join(traceFS, "trace"))
-	if err != nil {
-		t.Fatal(err)
-	}
+	text, hosts := n.record(t)
 	family := map[int]bool{pid: true}
 	count := tally{processes: 1}
-	for line := range strings.Lines(string(data)) {
+	for line := range strings.Lines(text) {
 		switch {
 		case strings.HasPrefix(line, "#"):
 		case strings.Contains(line, "LOST"):

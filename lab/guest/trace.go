@@ -66,8 +66,8 @@ func ForgetCommands(t testing.TB) {
 //	pr_start-211 [001] ..... 12.345678: scsi_dispatch_cmd_start: host_no=2 channel=0 id=0 lun=1 ... raw=5e 03 00 ...)
 var dispatchLine = regexp.MustCompile(`\s([0-9]+\.[0-9]+): scsi_dispatch_cmd_start: host_no=(\d+) .* lun=(\d+) .* raw=([0-9a-f ]+)\)`)
 
-// Commands lists what was recorded of a node's commands, in order.
-func (n *Node) Commands(t testing.TB) []Command {
+// record is what the kernel has recorded, and which SCSI hosts are the node's.
+func (n *Node) record(t testing.TB) (text string, hosts []int) {
 	t.Helper()
 	hosts, err := n.hosts()
 	if err != nil {
@@ -77,8 +77,15 @@ func (n *Node) Commands(t testing.TB) []Command {
 	if err != nil {
 		t.Fatal(err)
 	}
+	return string(data), hosts
+}
+
+// Commands lists what was recorded of a node's commands, in order.
+func (n *Node) Commands(t testing.TB) []Command {
+	t.Helper()
+	text, hosts := n.record(t)
 	var list []Command
-	for line := range strings.Lines(string(data)) {
+	for line := range strings.Lines(text) {
 		if strings.HasPrefix(line, "#") {
 			continue
 		}
