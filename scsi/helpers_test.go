@@ -8,6 +8,7 @@ import (
 	"os"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 )
@@ -162,3 +163,6 @@ func asOp(t testing.TB, err error, op **OpError) {
 		t.Fatalf("%T %v is no *OpError", err, err)
 	}
 }
+
+// noSleep is a clock that never lets anybody wait.
+func noSleep(context.Context, time.Duration) error { return nil }

@@ -57,9 +57,10 @@ func TestNames(t *testing.T) {
 			map[int]string{0: "DID_OK", 1: "DID_NO_CONNECT", 3: "DID_TIME_OUT", 0x0e: "DID_TRANSPORT_DISRUPTED", 0x11: "DID_NEXUS_FAILURE",
 				0x14: "DID_TRANSPORT_MARGINAL"}, "host status 0x15", 0x15},
 		{"DriverStatus", func(i int) string { return DriverStatus(i).String() }, 256, nil, "driver status 0x08", 8},
-		{"Opcode", func(i int) string { return Opcode(i).String() }, 256,
+		{"Opcode", func(i int) string { return Opcode(i).String() }, 0x200,
 			map[int]string{0: "TEST UNIT READY", 3: "REQUEST SENSE", 0x12: "INQUIRY", 0x16: "RESERVE(6)", 0x17: "RELEASE(6)", 0x25: "READ CAPACITY(10)",
-				0x28: "READ(10)", 0x2a: "WRITE(10)", 0x5e: "PERSISTENT RESERVE IN", 0x5f: "PERSISTENT RESERVE OUT", 0x9e: "READ CAPACITY(16)"}, "opcode FFh", 255},
+				0x28: "READ(10)", 0x2a: "WRITE(10)", 0x5e: "PERSISTENT RESERVE IN", 0x5f: "PERSISTENT RESERVE OUT", 0x9e: "READ CAPACITY(16)", 0xff: "opcode FFh",
+				int(OpLogicalUnitReset): "LOGICAL UNIT RESET"}, "task management function 2", 0x101},
 		{"SenseKey", func(i int) string { return SenseKey(i).String() }, 256,
 			map[int]string{0: "NO SENSE", 1: "RECOVERED ERROR", 2: "NOT READY", 3: "MEDIUM ERROR", 4: "HARDWARE ERROR", 5: "ILLEGAL REQUEST",
 				6: "UNIT ATTENTION", 7: "DATA PROTECT", 8: "BLANK CHECK", 0xa: "COPY ABORTED", 0xb: "ABORTED COMMAND", 0xe: "MISCOMPARE"}, "sense key Fh", 0xf},
@@ -84,6 +85,8 @@ func TestNames(t *testing.T) {
 		})
 	}
 	diff(t, "no CDB", OpTestUnitReady, (&Request{}).Opcode())
+	diff(t, "a function", OpLogicalUnitReset, (&Request{Function: LogicalUnitReset}).Opcode())
+	diff(t, "a function beside a CDB", OpLogicalUnitReset, (&Request{Function: LogicalUnitReset, CDB: []byte{0x12}}).Opcode())
 }
 
 func TestTypeQuestions(t *testing.T) {

@@ -9,11 +9,12 @@ import (
 	"time"
 )
 
-// The three kinds of command that the rules tell apart.
+// The kinds of command that the rules tell apart.
 var (
 	readReq  = &Request{CDB: prInCDB(InReadKeys, 8), Dir: DataIn, Data: make([]byte, 8)}
 	outReq   = &Request{CDB: prOutCDB(OutClear, 0, 0, 24), Dir: DataOut, Data: make([]byte, 24)}
 	writeReq = &Request{CDB: rwCDB(OpWrite10, 0, 1), Dir: DataOut, Data: make([]byte, 512)}
+	resetReq = &Request{Function: LogicalUnitReset}
 )
 
 func repeat(a answer, n int) []answer { return slices.Repeat([]answer{a}, n) }
@@ -49,8 +50,8 @@ func TestRetryRules(t *testing.T) {
 		}
 		return list
 	}
-	all := []*Request{readReq, outReq, writeReq}
-	decides := []*Request{outReq, writeReq}
+	all := []*Request{readReq, outReq, writeReq, resetReq}
+	decides := []*Request{outReq, writeReq, resetReq}
 	for _, tc := range []struct {
 		name   string
 		reqs   []*Request
@@ -115,6 +116,9 @@ func TestDecides(t *testing.T) {
 		if got := r.decides(); got == reads[Opcode(op)] {
 			t.Errorf("%v: decides %v", Opcode(op), got)
 		}
+	}
+	if !resetReq.decides() {
+		t.Error("a reset decides nothing")
 	}
 }
 

@@ -15,6 +15,9 @@ import (
 // an *OpError, ENOTTY or a lack of permission: these say that it was not sent.
 // At most one command may be in flight on a Transport. The deadline of ctx is
 // what bounds it: the Done channel need not tell that it has passed.
+//
+// A Transport that cannot do the Function of a request returns an error that is
+// ErrUnsupported, and sends nothing.
 type Transport interface {
 	Do(ctx context.Context, req *Request) (Reply, error)
 }
@@ -29,10 +32,26 @@ const (
 	DataOut
 )
 
-// Request is one SCSI command on its way out.
+// TaskFunction is what a Request asks for: a command, or a task management
+// function of SAM-5 7 instead of one.
+type TaskFunction uint8
+
+// The functions. What they answer stands in the Reply of a command: GOOD means
+// FUNCTION COMPLETE.
+const (
+	// Command is no function but the command in the CDB.
+	Command TaskFunction = iota
+	// LogicalUnitReset is LOGICAL UNIT RESET: see [Unit.Reset].
+	LogicalUnitReset
+)
+
+// Request is one SCSI command on its way out, or a task management function.
 type Request struct {
-	CDB []byte
-	Dir Direction
+	// Function is Command, or what is to be done instead of a command: then
+	// CDB and Data are empty.
+	Function TaskFunction
+	CDB      []byte
+	Dir      Direction
 	// Data is what is sent (DataOut) or the buffer that is filled (DataIn).
 	// For DataIn its length equals the ALLOCATION LENGTH of the CDB: some
 	// targets refuse anything else.
@@ -42,9 +61,13 @@ type Request struct {
 	Timeout time.Duration
 }
 
-// Opcode returns the operation code, or 0 for an empty CDB.
+// Opcode returns the operation code, or 0 for an empty CDB. A task management
+// function has a value of its own, which is no operation code.
 func (r *Request) Opcode() Opcode {
-	if len(r.CDB) == 0 {
+	switch {
+	case r.Function != Command:
+		return functionOpcodes + Opcode(r.Function)
+	case len(r.CDB) == 0:
 		return 0
 	}
 	return Opcode(r.CDB[0])
@@ -62,8 +85,15 @@ type Reply struct {
 	Resid int
 }
 
-// Opcode is the first byte of a CDB.
-type Opcode uint8
+// Opcode is the first byte of a CDB, or stands for a task management function.
+type Opcode uint16
+
+// functionOpcodes and a TaskFunction make the Opcode of a request for it: behind
+// all the bytes that a CDB can begin with.
+const functionOpcodes Opcode = 0xff
+
+// OpLogicalUnitReset stands for LOGICAL UNIT RESET, which has no CDB.
+const OpLogicalUnitReset = functionOpcodes + Opcode(LogicalUnitReset)
 
 // Operation codes used here.
 const (
@@ -105,6 +135,11 @@ func (o Opcode) String() string {
 		return "PERSISTENT RESERVE OUT"
 	case OpReadCapacity16:
 		return "READ CAPACITY(16)"
+	case OpLogicalUnitReset:
+		return "LOGICAL UNIT RESET"
+	}
+	if o > functionOpcodes {
+		return fmt.Sprintf("task management function %d", o-functionOpcodes)
 	}
 	return fmt.Sprintf("opcode %02Xh", uint8(o))
 }

@@ -135,3 +135,16 @@ func (u *Unit) TargetPort(ctx context.Context) (TargetPort, error) {
 	d, err := DeviceIdentification{}.Execute(ctx, u.t)
 	return d.TargetPort(), u.named(err)
 }
+
+// Reset sends LOGICAL UNIT RESET. Once it is answered every task of every nexus
+// on the unit is over, and none of them has an effect any more; registrations and
+// the persistent reservation stay, and every nexus finds a unit attention. nil
+// means that FUNCTION COMPLETE was answered. SAM-5 6.3.3 and 7.7, SPC-4 5.13.5.
+//
+// ErrUnsupported if the transport cannot do it: then it was not sent. ErrDevice
+// if the host adapter tried and did not succeed. Without an answer, and in the
+// latter case, OutcomeUnknown: the unit may have been reset all the same.
+func (u *Unit) Reset(ctx context.Context) error {
+	_, err := Exec(ctx, u.t, OpLogicalUnitReset.String(), &Request{Function: LogicalUnitReset})
+	return u.named(err)
+}
