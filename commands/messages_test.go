@@ -162,6 +162,7 @@ func ownErrors() map[string][]error {
 			failed("/dev/sda", "/dev/sdb", answered{reply: scsi.Reply{Status: scsi.CheckCondition}}),
 			failed("/dev/sda", "/dev/sdb", checked(scsi.NotReady, scsi.CommunicationFailure)),
 			lun(&scsi.OpError{Device: "/dev/sdb", Op: "PERSISTENT RESERVE IN, READ KEYS", Class: fmt.Errorf("not sent, %w: %w", context.Canceled, scsi.ErrTimeout)}),
+			lun(&scsi.OpError{Device: "/dev/sdb", Op: "PERSISTENT RESERVE OUT, CLEAR", Class: fmt.Errorf("%w: %w: %w", scsi.ErrTimeout, scsi.ErrStillUnderWay, context.DeadlineExceeded)}),
 		},
 		"device": {
 			&vg.DeviceError{Device: "/dev/sda", Err: fmt.Errorf("%w: dm-0 lies on nothing", vg.ErrStacked)},

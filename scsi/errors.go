@@ -32,6 +32,10 @@ var (
 	ErrTransport = errors.New("transport error")
 	// ErrTimeout says that no answer came in time. It is a transport error.
 	ErrTimeout = fmt.Errorf("no answer in time: %w", ErrTransport)
+	// ErrStillUnderWay says that the kernel has not returned a command that was
+	// given up. It comes with the command itself, and [StillUnderWay] tells that
+	// from one that was not sent because of an earlier one.
+	ErrStillUnderWay = errors.New("still under way in the kernel")
 	// ErrBusy says that BUSY, TASK SET FULL or an ALUA transition lasted
 	// until the deadline. The command was not performed.
 	ErrBusy = errors.New("device stayed busy")
@@ -89,6 +93,16 @@ func (e *OpError) Unwrap() error { return e.Class }
 func OutcomeUnknown(err error) bool {
 	var op *OpError
 	return errors.As(err, &op) && op.outcomeUnknown
+}
+
+// StillUnderWay reports whether err is that of a command which the kernel still
+// holds: it may be performed at any later time, so that reading back proves
+// nothing for good. It is false once the kernel has ended the command, as it has
+// for every answer, host status DID_TIME_OUT included, and for a command that
+// was not sent.
+func StillUnderWay(err error) bool {
+	var op *OpError
+	return errors.Is(err, ErrStillUnderWay) && (!errors.As(err, &op) || op.outcomeUnknown)
 }
 
 // ASCOf returns the additional sense code of err, or 0 if err carries no sense

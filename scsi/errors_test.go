@@ -170,6 +170,30 @@ func TestTransportErrors(t *testing.T) {
 	}
 }
 
+// Only a command that the kernel holds is still under way.
+func TestStillUnderWay(t *testing.T) {
+	given := fmt.Errorf("/dev/sdq: %w: %w", ErrStillUnderWay, context.DeadlineExceeded)
+	for _, tc := range []struct {
+		name string
+		err  error
+		want bool
+	}{
+		{"none", nil, false},
+		{"given up", given, true},
+		{"given up, with its command", transportErr("NAME", given), true},
+		{"given up, wrapped", fmt.Errorf("LUN: %w", transportErr("NAME", given)), true},
+		{"no answer in time, for another reason", transportErr("NAME", context.DeadlineExceeded), false},
+		{"the kernel has ended it", Reply{Host: HostTimeOut}.Err(), false},
+		{"not sent", unsent("", context.DeadlineExceeded), false},
+		{"not sent for an earlier one", &OpError{Class: fmt.Errorf("earlier: %w", ErrStillUnderWay)}, false},
+	} {
+		if got := StillUnderWay(tc.err); got != tc.want {
+			t.Errorf("%s: %v", tc.name, got)
+		}
+	}
+	isClass(t, transportErr("NAME", given), ErrTimeout, ErrTransport, ErrStillUnderWay)
+}
+
 func TestErrorText(t *testing.T) {
 	for _, tc := range []struct {
 		name  string

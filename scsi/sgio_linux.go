@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"os"
 	"runtime"
 	"sync/atomic"
@@ -15,6 +16,9 @@ import (
 
 // From Linux's include/scsi/sg.h.
 const (
+	sgReset        = 0x2284
+	sgResetDevice  = 0x001 // the logical unit, in the words of SAM
+	sgNoEscalate   = 0x100 // and never the target or the bus after it
 	sgIO           = 0x2285
 	sgInterfaceID  = 'S'
 	sgDxferNone    = -1
@@ -22,11 +26,11 @@ const (
 	sgDxferFromDev = -3
 	senseMax       = 96
 	maxCDB         = 16
-	// commandTimeout is what one command may take on the wire. Registrations
-	// take seconds on distributed arrays.
-	commandTimeout = 30 * time.Second
 	// abandonGrace is what the kernel's error recovery may take on top.
 	abandonGrace = 5 * time.Second
+	// longestTimeout is the most that can be told the kernel: for it 31 bits of
+	// milliseconds are the future.
+	longestTimeout = math.MaxInt32 * time.Millisecond
 )
 
 // sgIOHdr is struct sg_io_hdr. Its pointers are typed, so that the garbage
@@ -125,32 +129,25 @@ func (d *SGDevice) Close() error { return d.file.Close() }
 // thread being held once it is idle.
 func (d *SGDevice) Idle() bool { return d.under.Load() == 0 }
 
-// Do sends one command and waits for its answer, at most until the deadline of
-// ctx or the command's timeout, whichever is earlier, and a grace for the
-// kernel's error recovery. A command that outlives that is abandoned, and so
-// is the device: every later Do fails.
+// Do sends one command and waits for its answer, at most as long as the
+// command's timeout says, or what is left until the deadline of ctx if that is
+// less or there is no timeout, or DefaultTimeout if there is neither; and a grace
+// for the kernel's error recovery. A command that outlives that is abandoned, and
+// so is the device: every later Do fails. LOGICAL UNIT RESET is sent by the
+// kernel, which knows no timeout for it: it is abandoned as a command is.
 //
 // A ctx that is cancelled while the command is under way does not end the wait,
 // for its answer is worth more. Errors are those of the system call in an
-// *os.PathError, context.DeadlineExceeded for an abandoned command, and an
-// *OpError of class ErrTimeout for one that was not sent.
+// *os.PathError, one that is [ErrStillUnderWay] and context.DeadlineExceeded for
+// an abandoned command, and an *OpError for one that was not sent: of class
+// ErrTimeout, or ErrUnsupported for one that cannot be. A reset that the host
+// adapter could not do is an *OpError of class ErrDevice, and its outcome is
+// unknown.
 func (d *SGDevice) Do(ctx context.Context, req *Request) (Reply, error) {
-	if d.abandoned.Load() {
-		return Reply{}, &OpError{Device: d.path, Class: fmt.Errorf("an earlier command is still under way: %w", ErrTimeout)}
+	if err := d.refuse(ctx, req); err != nil {
+		return Reply{}, err
 	}
-	if len(req.CDB) == 0 || len(req.CDB) > maxCDB {
-		return Reply{}, &OpError{Device: d.path, Class: fmt.Errorf("%w: CDB of %d bytes", ErrUnsupported, len(req.CDB))}
-	}
-	if err := expired(ctx); err != nil {
-		return Reply{}, unsent(d.path, err)
-	}
-	timeout := req.Timeout
-	if timeout == 0 {
-		timeout = commandTimeout
-	}
-	if deadline, ok := ctx.Deadline(); ok {
-		timeout = min(timeout, max(time.Until(deadline), time.Millisecond))
-	}
+	timeout := patience(ctx, req)
 	call := newSGCall(req, timeout)
 	done := make(chan error, 1)
 	d.under.Add(1)
@@ -166,16 +163,71 @@ func (d *SGDevice) Do(ctx context.Context, req *Request) (Reply, error) {
 	case err = <-done:
 	case <-timer.C:
 		d.abandoned.Store(true)
-		return Reply{}, fmt.Errorf("%s: the kernel gave no answer: %w", d.path, context.DeadlineExceeded)
+		return Reply{}, fmt.Errorf("%s: %w: %w", d.path, ErrStillUnderWay, context.DeadlineExceeded)
 	}
-	if err != nil {
-		return Reply{}, &os.PathError{Op: "SG_IO", Path: d.path, Err: err}
+	switch {
+	case err == nil && req.Function != Command:
+		return Reply{}, nil
+	case err == nil:
+		return call.reply(req), nil
+	case req.Function != Command:
+		return Reply{}, d.resetErr(err)
 	}
-	return call.reply(req), nil
+	return Reply{}, &os.PathError{Op: "SG_IO", Path: d.path, Err: err}
+}
+
+// refuse tells why a request is not sent, or nil.
+func (d *SGDevice) refuse(ctx context.Context, req *Request) error {
+	if d.abandoned.Load() {
+		return &OpError{Device: d.path, Class: fmt.Errorf("not sent, an earlier command is %w: %w", ErrStillUnderWay, ErrTimeout)}
+	}
+	switch {
+	case req.Function > LogicalUnitReset:
+		return &OpError{Device: d.path, Class: fmt.Errorf("%w: %s", ErrUnsupported, req.Opcode())}
+	case req.Function == Command && (len(req.CDB) == 0 || len(req.CDB) > maxCDB):
+		return &OpError{Device: d.path, Class: fmt.Errorf("%w: CDB of %d bytes", ErrUnsupported, len(req.CDB))}
+	}
+	if err := expired(ctx); err != nil {
+		return unsent(d.path, err)
+	}
+	return nil
+}
+
+// patience is how long the request may take on the wire.
+func patience(ctx context.Context, req *Request) time.Duration {
+	timeout := longestTimeout
+	if req.Timeout != 0 {
+		timeout = min(timeout, req.Timeout)
+	}
+	deadline, ok := ctx.Deadline()
+	switch {
+	case ok:
+		timeout = min(timeout, max(time.Until(deadline), time.Millisecond))
+	case req.Timeout == 0:
+		timeout = DefaultTimeout
+	}
+	return timeout
+}
+
+// resetErr is what the kernel says of a LOGICAL UNIT RESET that it did not do.
+func (d *SGDevice) resetErr(err error) error {
+	switch {
+	case errors.Is(err, unix.EIO):
+		// The adapter's driver has tried and failed, or has no way of doing it.
+		return &OpError{Device: d.path, Class: fmt.Errorf("%w: %w", ErrDevice, err), outcomeUnknown: true}
+	case errors.Is(err, unix.EINVAL), errors.Is(err, unix.EOPNOTSUPP):
+		return &OpError{Device: d.path, Class: fmt.Errorf("%w: %w", ErrUnsupported, err)}
+	case errors.Is(err, unix.EAGAIN):
+		// In error recovery; the kernel lets nobody in.
+		return &OpError{Device: d.path, Class: fmt.Errorf("%w: %w", ErrBusy, err)}
+	}
+	return &os.PathError{Op: "SG_SCSI_RESET", Path: d.path, Err: err}
 }
 
 // sgCall owns the memory of one command: an abandoned one outlives its caller.
 type sgCall struct {
+	// reset is what SG_SCSI_RESET is asked for; 0 is SG_IO.
+	reset int32
 	hdr   sgIOHdr
 	cdb   []byte
 	data  []byte
@@ -183,6 +235,9 @@ type sgCall struct {
 }
 
 func newSGCall(req *Request, timeout time.Duration) *sgCall {
+	if req.Function == LogicalUnitReset {
+		return &sgCall{reset: sgResetDevice | sgNoEscalate}
+	}
 	c := &sgCall{cdb: append([]byte(nil), req.CDB...), data: make([]byte, len(req.Data))}
 	c.hdr = sgIOHdr{
 		interfaceID: sgInterfaceID, dxferDirection: sgDxferNone,
@@ -203,6 +258,14 @@ func newSGCall(req *Request, timeout time.Duration) *sgCall {
 	return c
 }
 
+// ioctl is what the kernel is called with.
+func (c *sgCall) ioctl() (request uintptr, argument unsafe.Pointer) {
+	if c.reset != 0 {
+		return sgReset, unsafe.Pointer(&c.reset)
+	}
+	return sgIO, unsafe.Pointer(&c.hdr)
+}
+
 // run is the one place where this package calls the kernel with a command.
 func (c *sgCall) run(f *os.File) error {
 	raw, err := f.SyscallConn()
@@ -221,10 +284,11 @@ func (c *sgCall) run(f *os.File) error {
 	if err := unix.PthreadSigmask(unix.SIG_SETMASK, &all, &old); err != nil {
 		return err
 	}
+	request, argument := c.ioctl()
 	var errno unix.Errno
 	err = raw.Control(func(fd uintptr) {
 		// Never repeated on EINTR: the sg driver may have sent the command.
-		_, _, errno = unix.Syscall(unix.SYS_IOCTL, fd, sgIO, uintptr(unsafe.Pointer(&c.hdr)))
+		_, _, errno = unix.Syscall(unix.SYS_IOCTL, fd, request, uintptr(argument))
 	})
 	runtime.KeepAlive(c)
 	// Cannot fail: the mask is one that the kernel gave.

@@ -155,11 +155,11 @@ func TestSGCall(t *testing.T) {
 		timeout   uint32
 		data      string // of the request, afterwards
 	}{
-		{"no data", Request{CDB: make([]byte, 6)}, sgDxferNone, 0, 30000, ""},
-		{"no direction", Request{CDB: make([]byte, 6), Data: []byte("ignored")}, sgDxferNone, 0, 30000, "ignored"},
+		{"no data", Request{CDB: make([]byte, 6)}, sgDxferNone, 0, 60000, ""},
+		{"no direction", Request{CDB: make([]byte, 6), Data: []byte("ignored")}, sgDxferNone, 0, 60000, "ignored"},
 		{"in", Request{CDB: make([]byte, 10), Dir: DataIn, Data: []byte("........"), Timeout: 5 * time.Second}, sgDxferFromDev, 8, 5000, "answer.."},
-		{"in, no bytes", Request{CDB: make([]byte, 10), Dir: DataIn}, sgDxferNone, 0, 30000, ""},
-		{"out", Request{CDB: make([]byte, 16), Dir: DataOut, Data: []byte("parameter list")}, sgDxferToDev, 14, 30000, "parameter list"},
+		{"in, no bytes", Request{CDB: make([]byte, 10), Dir: DataIn}, sgDxferNone, 0, 60000, ""},
+		{"out", Request{CDB: make([]byte, 16), Dir: DataOut, Data: []byte("parameter list")}, sgDxferToDev, 14, 60000, "parameter list"},
 		{"less than a millisecond", Request{CDB: make([]byte, 6), Timeout: 1}, sgDxferNone, 0, 1, ""},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
@@ -179,6 +179,87 @@ func TestSGCall(t *testing.T) {
 	for _, n := range []int{0, 17, 260} {
 		_, err := Exec(context.Background(), d, "NAME", &Request{CDB: make([]byte, n)})
 		isClass(t, err, ErrUnsupported)
+	}
+}
+
+// A command may take what is left until the deadline, and no more than it says
+// itself.
+func TestPatience(t *testing.T) {
+	in := func(d time.Duration) lateTimer { return lateTimer{time.Now().Add(d)} }
+	for _, tc := range []struct {
+		name     string
+		ctx      context.Context
+		timeout  time.Duration
+		from, to time.Duration
+	}{
+		{"neither", context.Background(), 0, DefaultTimeout, DefaultTimeout},
+		{"its own", context.Background(), 5 * time.Minute, 5 * time.Minute, 5 * time.Minute},
+		{"the deadline", in(2 * time.Hour), 0, time.Hour, 2 * time.Hour},
+		{"the deadline is later", in(time.Hour), time.Second, time.Second, time.Second},
+		{"the deadline is earlier", in(time.Hour), 2 * time.Hour, time.Minute, time.Hour},
+		{"the deadline has just passed", in(-1), 0, time.Millisecond, time.Millisecond},
+		{"a deadline that 32 bits do not hold", in(100 * 365 * 24 * time.Hour), 0, longestTimeout, longestTimeout},
+		{"a timeout that 32 bits do not hold", context.Background(), 1 << 62, longestTimeout, longestTimeout},
+	} {
+		got := patience(tc.ctx, &Request{Timeout: tc.timeout})
+		if got < tc.from || got > tc.to {
+			t.Errorf("%s: %v, %v to %v expected", tc.name, got, tc.from, tc.to)
+		}
+	}
+}
+
+// A reset has no header, and its errors are not those of a command.
+func TestSGReset(t *testing.T) {
+	for _, tc := range []struct {
+		errno   error
+		class   string
+		unknown bool
+	}{
+		{nil, "", false},
+		{unix.EIO, "device", true},
+		{unix.EOPNOTSUPP, "unsupported", false},
+		{unix.EINVAL, "unsupported", false},
+		{unix.ENOTTY, "unsupported", false},
+		{unix.EPERM, "transport", false},
+		{unix.EACCES, "transport", false},
+		{unix.EAGAIN, "busy", false},
+		{unix.ENODEV, "transport", true},
+	} {
+		var seen sgCall
+		d := deviceWith(func(c *sgCall) error { seen = *c; return tc.errno })
+		err := NewUnit("/dev/sdq", d).Reset(context.Background())
+		diff(t, "class", tc.class, classOf(err))
+		diff(t, "outcome unknown", tc.unknown, OutcomeUnknown(err))
+		if tc.errno != nil && (!errors.Is(err, tc.errno) || !strings.Contains(err.Error(), "LOGICAL UNIT RESET") || !strings.Contains(err.Error(), "/dev/")) {
+			t.Errorf("%v is not %v", err, tc.errno)
+		}
+		diff(t, "asked for", int32(0x101), seen.reset)
+		if seen.hdr != (sgIOHdr{}) {
+			t.Errorf("header %+v", seen.hdr)
+		}
+	}
+	never := deviceWith(func(*sgCall) error { t.Error("sent"); return nil })
+	_, err := Exec(context.Background(), never, "NAME", &Request{Function: LogicalUnitReset + 1})
+	isClass(t, err, ErrUnsupported)
+	reset, command := newSGCall(resetReq, time.Second), newSGCall(readReq, time.Second)
+	for call, want := range map[*sgCall]uintptr{reset: 0x2284, command: 0x2285} {
+		if request, _ := call.ioctl(); request != want {
+			t.Errorf("ioctl %#x, want %#x", request, want)
+		}
+	}
+	if _, argument := reset.ioctl(); *(*int32)(argument) != 0x101 {
+		t.Errorf("the kernel is asked for %#x", *(*int32)(argument))
+	}
+	// /dev/null takes neither.
+	null, err := OpenSG("/dev/null", OpenReadOnly)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer null.Close()
+	err = NewUnit("/dev/null", null).Reset(context.Background())
+	isClass(t, err, ErrUnsupported, unix.ENOTTY)
+	if !strings.Contains(err.Error(), "SG_SCSI_RESET") {
+		t.Errorf("%v", err)
 	}
 }
 
@@ -221,12 +302,12 @@ func TestAbandoned(t *testing.T) {
 	req := &Request{CDB: prInCDB(InReadKeys, len(buf)), Dir: DataIn, Data: buf, Timeout: time.Millisecond}
 	_, err := Exec(context.Background(), d, "NAME", req)
 	isClass(t, err, ErrTimeout, ErrTransport, context.DeadlineExceeded)
-	if !OutcomeUnknown(err) {
+	if !OutcomeUnknown(err) || !StillUnderWay(err) {
 		t.Error("outcome known of a command that may still be under way")
 	}
 	_, err = Exec(context.Background(), d, "NAME", outReq)
-	isClass(t, err, ErrTimeout)
-	if OutcomeUnknown(err) {
+	isClass(t, err, ErrTimeout, ErrStillUnderWay)
+	if OutcomeUnknown(err) || StillUnderWay(err) {
 		t.Error("outcome unknown of a command that was not sent")
 	}
 	close(release)
@@ -236,6 +317,20 @@ func TestAbandoned(t *testing.T) {
 	_, err = (&Retry{Transport: d}).Do(context.Background(), readReq)
 	isClass(t, err, ErrTimeout)
 	diff(t, "sent", 1, sent)
+}
+
+// A reset is given up as a command is, though the kernel knows no timeout for it.
+func TestAbandonedReset(t *testing.T) {
+	release := make(chan bool)
+	defer close(release)
+	d := deviceWith(func(*sgCall) error { <-release; return nil })
+	ctx, cancel := context.WithTimeout(context.Background(), time.Millisecond)
+	defer cancel()
+	err := NewUnit("/dev/sdq", d).Reset(ctx)
+	isClass(t, err, ErrTimeout, ErrTransport, context.DeadlineExceeded)
+	if !OutcomeUnknown(err) || !StillUnderWay(err) || d.Idle() {
+		t.Errorf("%v, idle %v", err, d.Idle())
+	}
 }
 
 // Close does not wait for the kernel: neither on a device that can be polled,

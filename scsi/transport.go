@@ -12,7 +12,8 @@ import (
 // (system call failed, deadline passed). Whatever the device or the host
 // adapter said stands in the Reply, good or bad; [Reply.Err] tells which. An
 // error is taken to leave open whether the command took effect, unless it is
-// an *OpError, ENOTTY or a lack of permission: these say that it was not sent.
+// an *OpError that says otherwise ([OutcomeUnknown]), ENOTTY or a lack of
+// permission: with these it was not sent.
 // At most one command may be in flight on a Transport. The deadline of ctx is
 // what bounds it: the Done channel need not tell that it has passed.
 //
