@@ -14,13 +14,13 @@ import (
 var classes = map[string]error{
 	"conflict": ErrReservationConflict, "changed": ErrStateChanged, "attention": ErrUnitAttention,
 	"unsupported": ErrUnsupported, "transport": ErrTransport, "timeout": ErrTimeout, "busy": ErrBusy,
-	"malformed": ErrMalformed, "device": ErrDevice,
+	"malformed": ErrMalformed, "device": ErrDevice, "stale": ErrStale,
 }
 
 // classOf names all the classes that err is of, in the order of the table.
 func classOf(err error) string {
 	var list []string
-	for _, name := range []string{"conflict", "changed", "attention", "unsupported", "timeout", "transport", "busy", "malformed", "device"} {
+	for _, name := range []string{"conflict", "changed", "attention", "unsupported", "timeout", "transport", "busy", "malformed", "device", "stale"} {
 		if errors.Is(err, classes[name]) {
 			list = append(list, name)
 		}

@@ -3,6 +3,7 @@ package scsi
 import (
 	"context"
 	"errors"
+	"fmt"
 	"time"
 )
 
@@ -31,6 +32,8 @@ const (
 //     PERSISTENT RESERVE OUT or a write: it may have taken effect. What is not
 //     known here to be a read counts as a command that decides something.
 //
+// Nothing that decides is sent once it is stale: see [WhileFresh].
+//
 // When the rules are exhausted the last Reply is returned, so that Reply.Err
 // tells what the device said last. A command that was not sent at all because
 // the deadline had passed or ctx was cancelled comes back as an *OpError of
@@ -50,6 +53,8 @@ type Retry struct {
 	Retried func(*OpError)
 	// Sleep replaces the clock in tests; nil sleeps. An error ends the retries.
 	Sleep func(context.Context, time.Duration) error
+	// Now tells the time by which Timeout and deadlines go; nil is time.Now.
+	Now func() time.Time
 }
 
 // Do sends the request as often as the rules say.
@@ -58,18 +63,21 @@ func (r *Retry) Do(ctx context.Context, req *Request) (Reply, error) {
 	if timeout == 0 {
 		timeout = DefaultTimeout
 	}
-	ctx = newDeadline(ctx, timeout)
+	ctx = newDeadline(ctx, timeout, r.now)
 	var attentions, lost int
 	var reply Reply
 	for wait, sent := firstBackoff, false; ; sent = true {
 		// A command that decides something is never sent late: the state it
 		// was decided on may be gone. The last answer says more than the
 		// deadline does.
-		if err := expired(ctx); err != nil {
-			if sent {
-				return reply, nil
-			}
+		switch err := ctx.Err(); {
+		case err == nil && !stale(ctx, req):
+		case sent:
+			return reply, nil
+		case err != nil:
 			return Reply{}, unsent("", err)
+		default:
+			return Reply{}, &OpError{Class: fmt.Errorf("not sent: %w", ErrStale)}
 		}
 		var err error
 		reply, err = r.Transport.Do(ctx, req)
@@ -108,12 +116,19 @@ func (r *Retry) retried(e *OpError) {
 	}
 }
 
+func (r *Retry) now() time.Time {
+	if r.Now != nil {
+		return r.Now()
+	}
+	return time.Now()
+}
+
 func (r *Retry) sleep(ctx context.Context, d time.Duration) error {
 	if r.Sleep != nil {
 		return r.Sleep(ctx, d)
 	}
 	if end, ok := ctx.Deadline(); ok {
-		d = min(d, time.Until(end))
+		d = min(d, end.Sub(r.now()))
 	}
 	timer := time.NewTimer(d)
 	defer timer.Stop()
@@ -131,15 +146,16 @@ func (r *Retry) sleep(ctx context.Context, d time.Duration) error {
 type deadline struct {
 	context.Context
 	end time.Time
+	now func() time.Time
 }
 
 // newDeadline ends with ctx, and after timeout at the latest.
-func newDeadline(ctx context.Context, timeout time.Duration) deadline {
-	end := time.Now().Add(timeout)
+func newDeadline(ctx context.Context, timeout time.Duration, now func() time.Time) deadline {
+	end := now().Add(timeout)
 	if earlier, ok := ctx.Deadline(); ok && earlier.Before(end) {
 		end = earlier
 	}
-	return deadline{ctx, end}
+	return deadline{ctx, end, now}
 }
 
 // Deadline is when it ends.
@@ -150,7 +166,7 @@ func (d deadline) Err() error {
 	if err := d.Context.Err(); err != nil {
 		return err
 	}
-	if !time.Now().Before(d.end) {
+	if !d.now().Before(d.end) {
 		return context.DeadlineExceeded
 	}
 	return nil
