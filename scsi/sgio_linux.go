@@ -63,8 +63,15 @@ type sgIOHdr struct {
 
 // SGDevice is a Transport over Linux's SG_IO on a block or sg device.
 type SGDevice struct {
-	file *os.File
-	path string
+	// PendingDir is where processes of this host tell each other of a PERSISTENT
+	// RESERVE OUT that was given up and is still under way, such as /run/lunguard:
+	// see [Pending]. While another one is, none is sent. It is made if need be, its
+	// parent is not; empty is off. To be set before the first command.
+	PendingDir string
+
+	file  *os.File
+	path  string
+	devno uint64
 	// abandoned is set when a command outlived its deadline: it may still be
 	// in flight, and a second one beside it would break the order.
 	abandoned atomic.Bool
@@ -115,7 +122,7 @@ func OpenSG(path string, mode OpenMode) (*SGDevice, error) {
 		unix.Close(fd)
 		return nil, &os.PathError{Op: "fcntl", Path: path, Err: err}
 	}
-	d := &SGDevice{file: os.NewFile(uintptr(fd), path), path: path, grace: abandonGrace}
+	d := &SGDevice{file: os.NewFile(uintptr(fd), path), path: path, devno: uint64(st.Rdev), grace: abandonGrace}
 	d.issue = func(c *sgCall) error { return c.run(d.file) }
 	return d, nil
 }
@@ -140,7 +147,8 @@ func (d *SGDevice) Idle() bool { return d.under.Load() == 0 }
 // for its answer is worth more. Errors are those of the system call in an
 // *os.PathError, one that is [ErrStillUnderWay] and context.DeadlineExceeded for
 // an abandoned command, and an *OpError for one that was not sent: of class
-// ErrTimeout, or ErrUnsupported for one that cannot be. A reset that the host
+// ErrTimeout, ErrUnsupported for one that cannot be, or ErrTransport if PendingDir
+// cannot be used. It is ErrStillUnderWay, too, if an earlier one is. A reset that the host
 // adapter could not do is an *OpError of class ErrDevice, and its outcome is
 // unknown.
 func (d *SGDevice) Do(ctx context.Context, req *Request) (Reply, error) {
@@ -162,8 +170,7 @@ func (d *SGDevice) Do(ctx context.Context, req *Request) (Reply, error) {
 	select {
 	case err = <-done:
 	case <-timer.C:
-		d.abandoned.Store(true)
-		return Reply{}, fmt.Errorf("%s: %w: %w", d.path, ErrStillUnderWay, context.DeadlineExceeded)
+		return Reply{}, d.abandon(req, done)
 	}
 	switch {
 	case err == nil && req.Function != Command:
@@ -189,6 +196,9 @@ func (d *SGDevice) refuse(ctx context.Context, req *Request) error {
 	}
 	if err := expired(ctx); err != nil {
 		return unsent(d.path, err)
+	}
+	if d.marks(req) {
+		return d.refusePending()
 	}
 	return nil
 }
