@@ -69,7 +69,7 @@ func (r *rehearsal) cast(lun *simlun.LUN) {
 
 func (r *rehearsal) Do(ctx context.Context, req *scsi.Request) (scsi.Reply, error) {
 	switch req.Opcode() {
-	case scsi.OpPRIn, scsi.OpPROut:
+	case scsi.OpPRIn, scsi.OpPROut, scsi.OpLogicalUnitReset:
 	default:
 		return r.real.Do(ctx, req)
 	}

@@ -29,7 +29,7 @@ func simulated(t *testing.T, quirks string) *Bench {
 		bench.Paths[i] = Path{Transport: lun.Nexus(port, 1), Port: port, RelativePort: 1}
 	}
 	bench.PowerCycle = func() error { return with((*simlun.Machine).PowerCycle) }
-	bench.ResetLU = func() error { return with((*simlun.Machine).ResetLU) }
+	bench.ResetLU = func() error { return scsi.NewUnit("C", bench.Paths[2].Transport).Reset(t.Context()) }
 	bench.Relogin = func(i int) error {
 		return with(func(m *simlun.Machine) { m.NexusLoss(simlun.MakeNexus(ports[i], 1)) })
 	}

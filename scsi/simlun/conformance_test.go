@@ -31,7 +31,7 @@ func memoryFactory(q simlun.Quirks, dev prtest.Deviations) prtest.Factory {
 		}
 		with := func(f func(*simlun.Machine)) error { lun.With(f); return nil }
 		b.PowerCycle = func() error { return with((*simlun.Machine).PowerCycle) }
-		b.ResetLU = func() error { return with((*simlun.Machine).ResetLU) }
+		b.ResetLU = func() error { return scsi.NewUnit("A", b.Paths[0].Transport).Reset(t.Context()) }
 		b.Relogin = func(i int) error {
 			return with(func(m *simlun.Machine) { m.NexusLoss(ports()[i]); m.Login(ports()[i]) })
 		}

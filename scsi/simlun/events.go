@@ -47,7 +47,8 @@ func (m *Machine) NexusLoss(n NexusID) {
 }
 
 // ResetLU is a LOGICAL UNIT RESET: tasks and RESERVE(6) go, persistent
-// reservations stay, every nexus gets a unit attention 29/03.
+// reservations stay, every nexus gets a unit attention 29/03, the one that asked
+// for it as well. SAM-5 6.3.3.
 func (m *Machine) ResetLU() {
 	m.legacy = NexusID{}
 	m.tasks = nil
@@ -100,8 +101,11 @@ const mostTasks = 1024
 //
 // The reservation is looked at here and never again, as SPC-4 5.13.1 has it:
 // a write that has begun reaches the medium after a PREEMPT, but not after a
-// PREEMPT AND ABORT.
+// PREEMPT AND ABORT. A task management function is no task: it is done at once.
 func (m *Machine) Begin(from NexusID, req *scsi.Request) (id TaskID, reply scsi.Reply) {
+	if req.Function != scsi.Command {
+		return 0, m.Execute(from, req)
+	}
 	if reply, refused := m.refuse(from, req); refused {
 		return 0, reply
 	}

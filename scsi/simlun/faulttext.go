@@ -74,6 +74,8 @@ func opcodeNamed(name string) (int, bool) {
 		return int(scsi.OpPRIn), true
 	case "prout":
 		return int(scsi.OpPROut), true
+	case "reset":
+		return int(scsi.OpLogicalUnitReset), true
 	}
 	return 0, false
 }
@@ -103,7 +105,7 @@ func inActionNamed(name string) (int, bool) {
 //	RULE   = WHAT[%NEXUS]@WHEN:[after:]ACTION
 //	WHAT   = any | tur | sense | inquiry | reserve6 | release6 | modesense |
 //	         readcap | read | write | verify | sync | reportluns | prin[.IN] |
-//	         prout[.OUT] | 0xOPCODE[.0xSERVICEACTION]
+//	         prout[.OUT] | reset | 0xOPCODE[.0xSERVICEACTION]
 //	IN     = keys | reservation | capabilities | full | 0xSERVICEACTION
 //	OUT    = register | reserve | release | clear | preempt | preempt-abort |
 //	         register-ignore | register-move | 0xSERVICEACTION
@@ -112,7 +114,8 @@ func inActionNamed(name string) (int, bool) {
 //	ACTION = busy | full | conflict | aborted | status=HEX | sense=K/ASC/ASCQ |
 //	         host=NUMBER | delay=DURATION | truncate=BYTES | die
 //
-// "after" performs the command first. The error is ErrBadPlan.
+// "after" performs the command first. reset is LOGICAL UNIT RESET.
+// The error is ErrBadPlan.
 func ParsePlan(text string) (Plan, error) {
 	var plan Plan
 	for _, word := range strings.FieldsFunc(text, func(r rune) bool { return strings.ContainsRune("; \t\r\n", r) }) {

@@ -24,6 +24,7 @@ func FuzzExecute(f *testing.F) {
 	}
 	cdb, list := (&scsi.RegisterMove{Key: 1, ActionKey: 2, RelativePort: 1, Destination: at("d").Port()}).Marshal()
 	f.Add(uint8(1), cdb, uint8(scsi.DataOut), list, uint8(5))
+	f.Add(uint8(2), []byte{}, uint8(3), []byte{}, uint8(5))
 	f.Fuzz(func(t *testing.T, who uint8, cdb []byte, dir uint8, data []byte, typ uint8) {
 		m, err := NewMachine(Config{Blocks: 64}, nil)
 		if err != nil {
@@ -36,7 +37,7 @@ func FuzzExecute(f *testing.F) {
 		from := at([]string{"a", "c", "d", "b", "d2"}[who%5])
 		m.Login(from)
 		before := m.Fingerprint(true)
-		r := m.Execute(from, &scsi.Request{CDB: cdb, Dir: scsi.Direction(dir % 3), Data: data})
+		r := m.Execute(from, &scsi.Request{Function: scsi.TaskFunction(dir / 3), CDB: cdb, Dir: scsi.Direction(dir % 3), Data: data})
 		if err := m.consistent(); err != nil {
 			t.Fatal(err)
 		}
@@ -112,7 +113,7 @@ func FuzzDecode(f *testing.F) {
 // as it was read.
 func FuzzParsePlan(f *testing.F) {
 	f.Add("write@3:busy prout.register@2:sense=6/29/00;any@every:delay=10ms")
-	f.Add("read%sas,000000000000000d/1@2:after:truncate=5 0x9e.0x10@1:die")
+	f.Add("read%sas,000000000000000d/1@2:after:truncate=5 0x9e.0x10@1:die reset@1:host=3")
 	f.Fuzz(func(t *testing.T, text string) {
 		p, err := ParsePlan(text)
 		if err != nil {

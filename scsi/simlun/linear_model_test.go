@@ -13,7 +13,8 @@ import (
 
 // order is one command of a history. What is the command: "out" (PERSISTENT
 // RESERVE OUT), "move" (REGISTER AND MOVE), "keys", "reservation", "status" and
-// "capabilities" (PERSISTENT RESERVE IN), "read", "write" and "tur".
+// "capabilities" (PERSISTENT RESERVE IN), "read", "write", "tur" and "reset"
+// (LOGICAL UNIT RESET).
 type order struct {
 	From int // the sender, see nexusOf
 	What string
@@ -98,6 +99,15 @@ func (u unit) String() string {
 // do is one command as one step: what it answers and what it changes.
 func (u *unit) do(c order) string {
 	n := nexusOf(c.From).String()
+	if c.What == "reset" {
+		for i := range workers { // who comes for the last look is not there yet
+			who := nexusOf(i).String()
+			if !slices.Contains(u.waiting[who], scsi.BusDeviceReset) {
+				u.waiting[who] = append(slices.Clip(u.waiting[who]), scsi.BusDeviceReset)
+			}
+		}
+		return "GOOD"
+	}
 	if w := u.waiting[n]; len(w) > 0 {
 		// Whatever the command is, it has no other effect.
 		if u.waiting[n] = w[1:]; len(w) == 1 {

@@ -126,6 +126,10 @@ func (p *player) next() order {
 	c := order{From: p.self, Block: p.rng.IntN(2), What: pick(p.rng, "out", "out", "out", "out", "out", "out", "move", "move", "move",
 		"keys", "reservation", "status", "status", "capabilities", "read", "read", "write", "write", "write", "tur")}
 	switch c.What {
+	case "tur":
+		if p.rng.IntN(2) == 0 {
+			c.What = "reset"
+		}
 	case "write":
 		p.value++
 		c.Value = p.value
@@ -185,6 +189,8 @@ func (c order) request() *scsi.Request {
 		return inRequest(scsi.InReadFullStatus, alloc)
 	case "capabilities":
 		return inRequest(scsi.InReportCapabilities, alloc)
+	case "reset":
+		return resetRequest()
 	case "read":
 		return readRequest(byte(c.Block))
 	case "write":

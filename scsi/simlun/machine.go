@@ -142,7 +142,8 @@ func (m *Machine) takeAttention(n NexusID) scsi.ASC {
 }
 
 // Execute performs one command of the nexus, or refuses it, as one step. It
-// fills Data of the request for commands that read.
+// fills Data of the request for commands that read. LOGICAL UNIT RESET is
+// [Machine.ResetLU], and GOOD.
 func (m *Machine) Execute(from NexusID, req *scsi.Request) scsi.Reply {
 	if reply, refused := m.refuse(from, req); refused {
 		return reply
@@ -156,6 +157,14 @@ func (m *Machine) Execute(from NexusID, req *scsi.Request) scsi.Reply {
 func (m *Machine) refuse(from NexusID, req *scsi.Request) (scsi.Reply, bool) {
 	m.Login(from)
 	op := req.Opcode()
+	if req.Function != scsi.Command {
+		// A task management function waits for nothing: it meets no queue, no
+		// reservation and no unit attention.
+		if op != scsi.OpLogicalUnitReset || m.quirks().NoReset {
+			return m.illegal(req, scsi.InvalidOpcode), true
+		}
+		return scsi.Reply{}, false
+	}
 	exempt := op == scsi.OpInquiry || op == opReportLUNs || op == scsi.OpRequestSense
 	switch {
 	case len(req.CDB) < cdbLength(op):
@@ -208,6 +217,8 @@ func (m *Machine) knows(op scsi.Opcode) bool {
 // perform does a command that was not refused.
 func (m *Machine) perform(from NexusID, req *scsi.Request) scsi.Reply {
 	switch op := req.Opcode(); op {
+	case scsi.OpLogicalUnitReset:
+		m.ResetLU()
 	case scsi.OpPRIn:
 		return m.prIn(req)
 	case scsi.OpPROut:

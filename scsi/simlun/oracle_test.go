@@ -245,7 +245,12 @@ func TestFencing(t *testing.T) {
 			}
 			other := rapid.SampledFrom([]scsi.Key{0, 1, 2, 3}).Draw(t, "action key")
 			typ := rapid.SampledFrom(allTypes()).Draw(t, "type")
-			switch rapid.IntRange(0, 9).Draw(t, "what") {
+			switch rapid.IntRange(0, 10).Draw(t, "what") {
+			case 10:
+				had, reserved := m.keys(), m.reserved
+				if got := words(m.Execute(n, resetRequest())); got != "GOOD" || !slices.Equal(had, m.keys()) || reserved != m.reserved {
+					t.Fatalf("reset: %s, %+v", got, m.Describe())
+				}
 			case 0:
 				m.NexusLoss(n)
 			case 1:

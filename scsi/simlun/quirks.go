@@ -86,6 +86,9 @@ type Quirks struct {
 	DIDNexus bool `json:"DIDNexus,omitempty"`
 	// Reserve6Unsupported: RESERVE and RELEASE are 5/20/00 and CRH is 0.
 	Reserve6Unsupported bool `json:"Reserve6Unsupported,omitempty"`
+	// NoReset: LOGICAL UNIT RESET is unsupported, as it is by adapters that can
+	// reset a whole target only.
+	NoReset bool `json:"NoReset,omitempty"`
 	// Busy is how many commands are answered BUSY before the first other.
 	Busy int `json:"Busy,omitempty"`
 	// TransitioningUntil: before that time every command but INQUIRY, REPORT
