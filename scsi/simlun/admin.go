@@ -13,7 +13,7 @@ func change(path string, f func(*Machine)) error {
 	if err != nil {
 		return err
 	}
-	return errors.Join(s.step(f), s.close())
+	return errors.Join(s.step(func(m *Machine) { m.during(Clock{}, f) }), s.close())
 }
 
 // PowerCycle switches the unit at path off and on: [Machine.PowerCycle].

@@ -2,6 +2,7 @@ package simlun
 
 import (
 	"context"
+	"fmt"
 	"time"
 
 	"lunguard/scsi"
@@ -12,6 +13,7 @@ import (
 type steps interface {
 	step(f func(*Machine)) error
 	exit(code int)
+	clock() Clock
 }
 
 // killed is the exit status of a process that died of SIGKILL, as shells show
@@ -21,6 +23,11 @@ const killed = 137
 // deliver carries one command to the machine and back, with all that the
 // fault plan has in store for it. The machine is never locked while time
 // passes.
+//
+// A command that is not performed when the deadline of ctx passes is late from
+// then on ([Machine.Late]), as one that the kernel does not return: the error is
+// scsi.ErrStillUnderWay and context.DeadlineExceeded. The timeout of a request is
+// the kernel's own: the command is taken back, with host status DID_TIME_OUT.
 func deliver(ctx context.Context, at steps, from NexusID, req *scsi.Request) (scsi.Reply, error) {
 	if err := ctx.Err(); err != nil {
 		return scsi.Reply{}, err
@@ -36,9 +43,12 @@ func deliver(ctx context.Context, at steps, from NexusID, req *scsi.Request) (sc
 		v = m.count(from, req)
 		switch {
 		case v.prevents():
+			if a := v.fault.Action; a.Kind == FaultLate {
+				m.Late(from, req, a.Delay, a.Count)
+			}
 			reply = m.answer(v, req, scsi.Reply{})
 		case v.before > 0:
-			id, reply = m.Begin(from, req)
+			id, reply = m.admit(from, req)
 		default:
 			reply = m.answer(v, req, m.Execute(from, req))
 		}
@@ -46,8 +56,11 @@ func deliver(ctx context.Context, at steps, from NexusID, req *scsi.Request) (sc
 	if err != nil {
 		return scsi.Reply{}, err
 	}
-	if err := wait(ctx, at, v.before, id, req, &reply); err != nil || reply.Host == scsi.HostTimeOut && id != 0 {
-		return reply, err
+	if err := wait(ctx, at, v.before, id, req, &reply); err != nil {
+		return scsi.Reply{}, err
+	}
+	if reply.Host == scsi.HostTimeOut && id != 0 {
+		return reply, nil
 	}
 	if id != 0 {
 		err := at.step(func(m *Machine) { reply = m.answer(v, req, m.Finish(id, req)) })
@@ -58,37 +71,41 @@ func deliver(ctx context.Context, at steps, from NexusID, req *scsi.Request) (sc
 	if v.dies() {
 		at.exit(killed)
 	}
-	err = wait(ctx, at, v.after, 0, req, &reply)
-	return reply, err
+	if err := wait(ctx, at, v.after, 0, req, &reply); err != nil {
+		return scsi.Reply{}, err
+	}
+	return reply, nil
 }
 
 // wait lets time pass, but no more than the request and the deadline of ctx
-// allow: then the host takes the command back and reports a timeout. As with a
-// real device, a ctx that is cancelled does not end the wait for a command that
-// is on its way.
+// allow: see deliver. As with a real device, a ctx that is cancelled does not end
+// the wait for a command that is on its way.
 func wait(ctx context.Context, at steps, d time.Duration, id TaskID, req *scsi.Request, reply *scsi.Reply) error {
 	if d == 0 {
 		return nil
 	}
-	late := req.Timeout > 0 && d > req.Timeout
-	if late {
+	clock := at.clock()
+	now := clock.now()
+	due := now.Add(d)
+	timedOut := req.Timeout > 0 && d > req.Timeout
+	if timedOut {
 		d = req.Timeout
 	}
-	var err error
-	if deadline, ok := ctx.Deadline(); ok && time.Until(deadline) < d {
-		d, err = time.Until(deadline), context.DeadlineExceeded
+	if deadline, ok := ctx.Deadline(); ok && deadline.Sub(now) < d {
+		clock.sleep(deadline.Sub(now))
+		err := at.step(func(m *Machine) { m.postpone(id, req, due, 0) })
+		if err == nil {
+			err = fmt.Errorf("%w: %w", scsi.ErrStillUnderWay, context.DeadlineExceeded)
+		}
+		return err
 	}
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	<-timer.C
-	if err == nil && !late {
+	clock.sleep(d)
+	if !timedOut {
 		return nil
 	}
-	if id != 0 {
-		if stepErr := at.step(func(m *Machine) { m.Withdraw(id) }); stepErr != nil {
-			return stepErr
-		}
-	}
 	*reply = scsi.Reply{Host: scsi.HostTimeOut, Resid: len(req.Data)}
-	return err
+	if id == 0 {
+		return nil
+	}
+	return at.step(func(m *Machine) { m.Withdraw(id) })
 }

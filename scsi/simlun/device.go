@@ -47,6 +47,9 @@ func makeData(path string, size int64) error {
 type Device struct {
 	// Exit replaces os.Exit for faults that end the process.
 	Exit func(code int)
+	// Clock replaces the real time; to be set before the first command. All who
+	// use the unit need one time.
+	Clock Clock
 
 	store *store
 	nexus NexusID
@@ -63,6 +66,7 @@ func Open(path string, nexus NexusID) (*Device, error) {
 	if err != nil {
 		return nil, err
 	}
+	// No clock is known yet, so nothing that is late is performed here.
 	if err := s.step(func(m *Machine) { m.Login(nexus) }); err != nil {
 		return nil, errors.Join(err, s.close())
 	}
@@ -82,7 +86,11 @@ func (d *Device) Do(ctx context.Context, req *scsi.Request) (scsi.Reply, error) 
 // a program closes it: see [Logout].
 func (d *Device) Close() error { return d.store.close() }
 
-func (d *Device) step(f func(*Machine)) error { return d.store.step(f) }
+func (d *Device) step(f func(*Machine)) error {
+	return d.store.step(func(m *Machine) { m.during(d.Clock, f) })
+}
+
+func (d *Device) clock() Clock { return d.Clock }
 
 func (d *Device) exit(code int) {
 	if d.Exit != nil {

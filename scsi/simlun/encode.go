@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"hash/fnv"
 	"slices"
+	"time"
 
 	"lunguard/scsi"
 )
@@ -67,8 +68,47 @@ type savedSession struct {
 }
 
 type savedTask struct {
-	ID    TaskID     `json:"id"`
-	Nexus savedNexus `json:"nexus"`
+	ID       TaskID            `json:"id"`
+	Nexus    savedNexus        `json:"nexus"`
+	Function scsi.TaskFunction `json:"function,omitempty"`
+	Late     *savedRequest     `json:"late,omitempty"`
+	Due      time.Time         `json:"due,omitzero"`
+	Commands int               `json:"commands,omitempty"`
+}
+
+// savedRequest is a late command; its Function is the task's.
+type savedRequest struct {
+	CDB  []byte         `json:"cdb"`
+	Dir  scsi.Direction `json:"dir"`
+	Data []byte         `json:"data,omitempty"`
+}
+
+func saveTask(t task) savedTask {
+	s := savedTask{ID: t.id, Nexus: saveNexus(t.nexus), Function: t.function}
+	if t.late != nil {
+		s.Late, s.Due, s.Commands = &savedRequest{t.late.CDB, t.late.Dir, t.late.Data}, t.due, t.commands
+	}
+	return s
+}
+
+func (s savedTask) load() (task, error) {
+	n, err := s.Nexus.load()
+	if err != nil {
+		return task{}, err
+	}
+	t := task{id: s.ID, nexus: n, function: s.Function}
+	if s.Late == nil {
+		return t, nil
+	}
+	t.due, t.commands = s.Due, s.Commands
+	t.late = &scsi.Request{Function: s.Function, CDB: s.Late.CDB, Dir: s.Late.Dir, Data: s.Late.Data}
+	if t.commands < 0 || t.commands > 0 != t.due.IsZero() {
+		return task{}, errors.New("a late command that waits for nothing, or for two things")
+	}
+	if len(t.late.CDB) < cdbLength(t.late.Opcode()) && s.Function == scsi.Command {
+		return task{}, fmt.Errorf("a late command of %d bytes", len(t.late.CDB))
+	}
+	return t, nil
 }
 
 func saveNexus(n NexusID) savedNexus {
@@ -106,7 +146,7 @@ func (m *Machine) encode() ([]byte, error) {
 		s.Sessions = append(s.Sessions, savedSession{saveNexus(x.nexus), x.loggedIn, x.failed, x.attentions})
 	}
 	for _, t := range m.tasks {
-		s.Tasks = append(s.Tasks, savedTask{t.id, saveNexus(t.nexus)})
+		s.Tasks = append(s.Tasks, saveTask(t))
 	}
 	body, err := json.MarshalIndent(&s, "", " ")
 	if err != nil {
@@ -177,12 +217,12 @@ func (s *savedMachine) load() (*Machine, error) {
 		}
 		m.registrations = append(m.registrations, registration{n, r.Key, r.AllTgtPort, r.Holder, r.Stale})
 	}
-	for _, t := range s.Tasks {
-		n, err := t.Nexus.load()
+	for _, x := range s.Tasks {
+		t, err := x.load()
 		if err != nil {
 			return nil, err
 		}
-		m.tasks = append(m.tasks, task{t.ID, n})
+		m.tasks = append(m.tasks, t)
 	}
 	if s.Legacy != (savedNexus{}) {
 		if m.legacy, err = s.Legacy.load(); err != nil {

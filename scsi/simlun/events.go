@@ -2,6 +2,7 @@ package simlun
 
 import (
 	"slices"
+	"time"
 
 	"lunguard/scsi"
 )
@@ -40,7 +41,7 @@ func (m *Machine) NexusLoss(n NexusID) {
 	if m.legacy == n {
 		m.legacy = NexusID{}
 	}
-	m.abortTasks(func(t NexusID) bool { return t == n })
+	m.tasks = slices.DeleteFunc(m.tasks, func(t task) bool { return t.nexus == n })
 	if at := m.find(n); at >= 0 && m.quirks().NexusLostOnRelogin {
 		m.registrations[at].stale = true
 	}
@@ -51,7 +52,7 @@ func (m *Machine) NexusLoss(n NexusID) {
 // for it as well. SAM-5 6.3.3.
 func (m *Machine) ResetLU() {
 	m.legacy = NexusID{}
-	m.tasks = nil
+	m.abortTasks(func(NexusID) bool { return true })
 	for i := range m.sessions {
 		if m.sessions[i].loggedIn {
 			m.attend(m.sessions[i].nexus, scsi.BusDeviceReset)
@@ -88,8 +89,16 @@ type TaskID uint64
 
 // task is a command that was let in and has not been performed yet.
 type task struct {
-	id    TaskID
-	nexus NexusID
+	id       TaskID
+	nexus    NexusID
+	function scsi.TaskFunction
+	// late is the command if nobody waits for it any more, else nil: see
+	// [Machine.Late]. It is never changed in place.
+	late *scsi.Request
+	// due is when a late command is performed; zero if it is after so many
+	// commands.
+	due      time.Time
+	commands int
 }
 
 // mostTasks bounds the task set; processes that were killed leave theirs.
@@ -106,6 +115,12 @@ func (m *Machine) Begin(from NexusID, req *scsi.Request) (id TaskID, reply scsi.
 	if req.Function != scsi.Command {
 		return 0, m.Execute(from, req)
 	}
+	m.catchUp()
+	return m.admit(from, req)
+}
+
+// admit is Begin, for task management functions, too.
+func (m *Machine) admit(from NexusID, req *scsi.Request) (id TaskID, reply scsi.Reply) {
 	if reply, refused := m.refuse(from, req); refused {
 		return 0, reply
 	}
@@ -113,13 +128,14 @@ func (m *Machine) Begin(from NexusID, req *scsi.Request) (id TaskID, reply scsi.
 		return 0, m.status(req, scsi.TaskSetFull)
 	}
 	m.lastTask++
-	m.tasks = append(m.tasks, task{m.lastTask, from})
+	m.tasks = append(m.tasks, task{id: m.lastTask, nexus: from, function: req.Function})
 	return m.lastTask, scsi.Reply{}
 }
 
 // Finish performs a command that Begin let in. If it was aborted meanwhile
 // nothing happens and the status is TASK ABORTED.
 func (m *Machine) Finish(id TaskID, req *scsi.Request) scsi.Reply {
+	m.catchUp()
 	at := slices.IndexFunc(m.tasks, func(t task) bool { return t.id == id })
 	if at < 0 {
 		return m.status(req, scsi.TaskAborted)
@@ -134,7 +150,8 @@ func (m *Machine) Withdraw(id TaskID) {
 	m.tasks = slices.DeleteFunc(m.tasks, func(t task) bool { return t.id == id })
 }
 
-// abortTasks ends the commands in flight of the nexuses that of picks.
+// abortTasks ends the commands in flight of the nexuses that of picks. A task
+// management function is none.
 func (m *Machine) abortTasks(of func(NexusID) bool) {
-	m.tasks = slices.DeleteFunc(m.tasks, func(t task) bool { return of(t.nexus) })
+	m.tasks = slices.DeleteFunc(m.tasks, func(t task) bool { return t.function == scsi.Command && of(t.nexus) })
 }

@@ -54,6 +54,10 @@ const (
 	FaultTruncate
 	// FaultDie ends the process.
 	FaultDie
+	// FaultLate answers DID_TIME_OUT at once, and the unit performs the command
+	// later: after Action.Count further commands of any nexus, or, if that is 0,
+	// after Action.Delay. See [Machine.Late].
+	FaultLate
 )
 
 // Action is what a rule does to a command.
@@ -64,6 +68,7 @@ type Action struct {
 	Host   scsi.HostStatus
 	Delay  time.Duration
 	Length int
+	Count  int
 }
 
 // ErrBadPlan says that a text is no fault plan.
@@ -113,7 +118,7 @@ func (m *Machine) count(from NexusID, req *scsi.Request) verdict {
 	return v
 }
 
-// prevents reports whether the command is never performed.
+// prevents reports whether the command is not performed now.
 func (v verdict) prevents() bool {
 	return v.fault != nil && !v.fault.After && v.fault.Action.Kind != FaultTruncate
 }
@@ -133,6 +138,8 @@ func (m *Machine) answer(v verdict, req *scsi.Request, reply scsi.Reply) scsi.Re
 		return m.check(req, a.Sense.Key, a.Sense.ASC)
 	case FaultHost:
 		return m.lost(req, a.Host)
+	case FaultLate:
+		return m.lost(req, scsi.HostTimeOut)
 	case FaultDie:
 		// Nobody sees this answer, unless Exit was replaced.
 		return m.lost(req, scsi.HostError)

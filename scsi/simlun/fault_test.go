@@ -14,9 +14,9 @@ import (
 func TestParsePlan(t *testing.T) {
 	const text = "write@3:busy prout.register@2:sense=6/29/00;any@every:delay=10ms\nprout.clear@1:after:host=3 prin@1:die" +
 		" read%sas,000000000000000d/1@2:truncate=5 write%iqn.2001-04.com.example:host,i,0x000000000001@every:after:status=28" +
-		" 0x9e.0x10@1:full 0x5f.0x1f@1:conflict prout.preempt-abort@1:aborted"
+		" 0x9e.0x10@1:full 0x5f.0x1f@1:conflict prout.preempt-abort@1:aborted prout@1:late=1m30s prout@2:late=3 prout@3:status=good"
 	plan, err := ParsePlan(text)
-	if err != nil || len(plan) != 10 {
+	if err != nil || len(plan) != 13 {
 		t.Fatal(plan, err)
 	}
 	again, err := ParsePlan(plan.String())
@@ -25,7 +25,8 @@ func TestParsePlan(t *testing.T) {
 	}
 	for _, bad := range []string{"write", "write@", "write@1", "write@1:", "write@0:busy", "write@x:busy", "wrote@1:busy",
 		"prout.regster@1:busy", "write.register@1:busy", "any.register@1:busy", "any.0x01@1:busy", "@1:busy", "write@1:sense=6", "write@1:sense=6/29",
-		"write@1:host=x", "write@1:delay=5", "write@1:delay=-5s", "write@1:truncate=-1", "write@1:status=xyz", "write@1:after:", "0xzz@1:busy"} {
+		"write@1:host=x", "write@1:delay=5", "write@1:delay=-5s", "write@1:truncate=-1", "write@1:status=xyz", "write@1:after:", "0xzz@1:busy",
+		"write@1:late", "write@1:late=0", "write@1:late=-1", "write@1:late=0s", "write@1:late=x", "write@1:after:late=3", "write@1:status=bad"} {
 		if _, err := ParsePlan(bad); !errors.Is(err, ErrBadPlan) || !strings.Contains(err.Error(), bad) {
 			t.Errorf("%q: %v", bad, err)
 		}
@@ -75,6 +76,7 @@ func TestFaults(t *testing.T) {
 		{"prout.register@1:host=3", reg, "DID_TIME_OUT,GOOD,RC"},
 		{"prout.clear@1:host=3", reg, "GOOD,RC,RC"},
 		{"prout@2:sense=6/29/00", reg, "GOOD,6/29/00,RC"},
+		{"prout@1:status=good", reg, "GOOD,GOOD,RC"}, // the first does nothing
 		{"0x5f.0x00@1:conflict", reg, "RC,GOOD,RC"},
 		{"tur@2:die", turRequest(), "GOOD,DID_ERROR,GOOD"},
 		{"tur@2:after:aborted", turRequest(), "GOOD,TASK ABORTED,GOOD"},
@@ -112,13 +114,15 @@ func TestTimeout(t *testing.T) {
 	do(t, p, req, "DID_TIME_OUT")
 	ctx, cancel := context.WithTimeout(t.Context(), time.Millisecond)
 	defer cancel()
-	if _, err := p.Do(ctx, outRequest(scsi.PROut{Action: scsi.OutRegister, ActionKey: 1})); !errors.Is(err, context.DeadlineExceeded) {
+	if _, err := p.Do(ctx, outRequest(scsi.PROut{Action: scsi.OutRegister, ActionKey: 1})); !errors.Is(err, context.DeadlineExceeded) || !scsi.StillUnderWay(err) {
 		t.Error(err)
 	}
 	lun.With(func(m *Machine) {
-		if len(m.registrations) != 0 || len(m.tasks) != 0 {
+		// The first was taken back, the second is late.
+		if len(m.registrations) != 0 || len(m.tasks) != 1 {
 			t.Errorf("%+v", m.Describe())
 		}
+		m.tasks = nil
 		m.SetPlan(Plan{{Match: Match{What: "any"}, After: true, Action: Action{Kind: FaultDelay, Delay: time.Hour}}})
 	})
 	do(t, p, req, "DID_TIME_OUT") // performed, but the answer comes too late

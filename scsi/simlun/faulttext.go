@@ -112,10 +112,11 @@ func inActionNamed(name string) (int, bool) {
 //	NEXUS  = as NexusID.String writes it, or the initiator port alone
 //	WHEN   = 1 and up: that matching command only; every: all of them
 //	ACTION = busy | full | conflict | aborted | status=HEX | sense=K/ASC/ASCQ |
-//	         host=NUMBER | delay=DURATION | truncate=BYTES | die
+//	         host=NUMBER | delay=DURATION | late=DURATION | late=COMMANDS |
+//	         truncate=BYTES | die
 //
-// "after" performs the command first. reset is LOGICAL UNIT RESET.
-// The error is ErrBadPlan.
+// "after" performs the command first, which late does not go with. reset is
+// LOGICAL UNIT RESET. status=good is GOOD for nothing. The error is ErrBadPlan.
 func ParsePlan(text string) (Plan, error) {
 	var plan Plan
 	for _, word := range strings.FieldsFunc(text, func(r rune) bool { return strings.ContainsRune("; \t\r\n", r) }) {
@@ -152,6 +153,9 @@ func parseRule(word string) (Rule, error) {
 	action, r.After = strings.CutPrefix(action, "after:")
 	var err error
 	r.Action, err = parseAction(action)
+	if err == nil && r.After && r.Action.Kind == FaultLate {
+		err = fmt.Errorf("%w: late is never after", ErrBadPlan)
+	}
 	return r, err
 }
 
@@ -169,6 +173,8 @@ func parseAction(text string) (Action, error) {
 		return Action{Kind: FaultStatus, Status: scsi.ReservationConflict}, nil
 	case "aborted":
 		return Action{Kind: FaultStatus, Status: scsi.TaskAborted}, nil
+	case "status=good":
+		return Action{Kind: FaultStatus, Status: scsi.Good}, nil
 	case "die":
 		return Action{Kind: FaultDie}, nil
 	}
@@ -199,6 +205,15 @@ func parseAction(text string) (Action, error) {
 			return bad("delay=10ms or the like")
 		}
 		return Action{Kind: FaultDelay, Delay: d}, nil
+	case "late":
+		if n, err := strconv.Atoi(value); err == nil && n > 0 && n <= 1<<20 {
+			return Action{Kind: FaultLate, Count: n}, nil
+		}
+		d, err := time.ParseDuration(value)
+		if err != nil || d <= 0 {
+			return bad("late=10ms or late=3")
+		}
+		return Action{Kind: FaultLate, Delay: d}, nil
 	case "truncate":
 		n, err := strconv.Atoi(value)
 		if err != nil || n < 0 {
@@ -206,7 +221,7 @@ func parseAction(text string) (Action, error) {
 		}
 		return Action{Kind: FaultTruncate, Length: n}, nil
 	}
-	return bad("busy, full, conflict, aborted, status=, sense=, host=, delay=, truncate= or die")
+	return bad("busy, full, conflict, aborted, status=, sense=, host=, delay=, late=, truncate= or die")
 }
 
 // parseCode reads "29/00", also 00/00.
@@ -263,6 +278,11 @@ func (a Action) String() string {
 		return "delay=" + a.Delay.String()
 	case FaultTruncate:
 		return fmt.Sprintf("truncate=%d", a.Length)
+	case FaultLate:
+		if a.Count > 0 {
+			return fmt.Sprintf("late=%d", a.Count)
+		}
+		return "late=" + a.Delay.String()
 	case FaultDie:
 		return "die"
 	}

@@ -25,6 +25,9 @@ func (m *Machine) AppendFingerprint(b []byte, withGeneration bool) []byte {
 	for _, t := range m.tasks {
 		b = append(b, 't')
 		b = appendNexus(b, t.nexus)
+		if t.late != nil {
+			b = t.appendLate(b)
+		}
 	}
 	for _, n := range m.hits {
 		b = append(b, 'h')
@@ -34,6 +37,16 @@ func (m *Machine) AppendFingerprint(b []byte, withGeneration bool) []byte {
 		b = medium.appendFingerprint(b)
 	}
 	return b
+}
+
+func (t *task) appendLate(b []byte) []byte {
+	b = append(b, 'l', byte(t.function), byte(t.late.Dir))
+	for _, field := range [][]byte{t.late.CDB, t.late.Data} {
+		b = binary.AppendUvarint(b, uint64(len(field)))
+		b = append(b, field...)
+	}
+	b = binary.AppendVarint(b, int64(t.commands))
+	return append(b, t.due.String()...)
 }
 
 // appendSessions adds one record a nexus with all that is kept for it.

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"testing"
+	"time"
 
 	"lunguard/scsi"
 )
@@ -75,6 +76,8 @@ func FuzzDecode(f *testing.F) {
 	}
 	m.Execute(at("a"), outRequest(scsi.PROut{Action: scsi.OutRegister, ActionKey: 1}))
 	m.Execute(at("a"), outRequest(scsi.PROut{Action: scsi.OutReserve, Key: 1, Type: wero}))
+	m.Late(at("a"), outRequest(scsi.PROut{Action: scsi.OutRegister, Key: 1}), 0, 1)
+	m.Late(at("a"), readRequest(0), time.Hour, 0)
 	file, err := m.encode()
 	if err != nil {
 		f.Fatal(err)
@@ -113,7 +116,7 @@ func FuzzDecode(f *testing.F) {
 // as it was read.
 func FuzzParsePlan(f *testing.F) {
 	f.Add("write@3:busy prout.register@2:sense=6/29/00;any@every:delay=10ms")
-	f.Add("read%sas,000000000000000d/1@2:after:truncate=5 0x9e.0x10@1:die reset@1:host=3")
+	f.Add("read%sas,000000000000000d/1@2:after:truncate=5 0x9e.0x10@1:die reset@1:host=3 prout@1:late=90s any@2:late=2 prout@every:status=good")
 	f.Fuzz(func(t *testing.T, text string) {
 		p, err := ParsePlan(text)
 		if err != nil {

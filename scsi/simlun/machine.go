@@ -13,7 +13,8 @@ import (
 // and [Device]. It is not safe for concurrent use.
 type Machine struct {
 	cfg *Config // shared by clones, never changed in place
-	// now is the clock of TransitioningUntil; nil is time.Now.
+	// now is the clock of TransitioningUntil and of late commands; nil is
+	// time.Now.
 	now func() time.Time
 
 	registrations []registration
@@ -145,6 +146,7 @@ func (m *Machine) takeAttention(n NexusID) scsi.ASC {
 // fills Data of the request for commands that read. LOGICAL UNIT RESET is
 // [Machine.ResetLU], and GOOD.
 func (m *Machine) Execute(from NexusID, req *scsi.Request) scsi.Reply {
+	m.catchUp()
 	if reply, refused := m.refuse(from, req); refused {
 		return reply
 	}
@@ -197,10 +199,7 @@ func (m *Machine) transitioning() bool {
 	if until.IsZero() {
 		return false
 	}
-	if m.now != nil {
-		return m.now().Before(until)
-	}
-	return time.Now().Before(until)
+	return m.time().Before(until)
 }
 
 // knows reports whether a quirk took the command away.
@@ -214,8 +213,14 @@ func (m *Machine) knows(op scsi.Opcode) bool {
 	return true
 }
 
-// perform does a command that was not refused.
+// perform does a command that was not refused, and what waited for that.
 func (m *Machine) perform(from NexusID, req *scsi.Request) scsi.Reply {
+	reply := m.do(from, req)
+	m.tick()
+	return reply
+}
+
+func (m *Machine) do(from NexusID, req *scsi.Request) scsi.Reply {
 	switch op := req.Opcode(); op {
 	case scsi.OpLogicalUnitReset:
 		m.ResetLU()

@@ -12,6 +12,8 @@ import (
 type LUN struct {
 	// Exit replaces os.Exit for faults that end the process.
 	Exit func(code int)
+	// Clock replaces the real time; to be set before the first command.
+	Clock Clock
 
 	mu      sync.Mutex
 	machine *Machine
@@ -42,14 +44,14 @@ func (l *LUN) Path(n NexusID) *Path {
 func (l *LUN) With(f func(*Machine)) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	f(l.machine)
+	l.machine.during(l.Clock, f)
 }
 
 // Clone returns an independent copy of the unit and its medium.
 func (l *LUN) Clone() *LUN {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return &LUN{Exit: l.Exit, machine: l.machine.Clone()}
+	return &LUN{Exit: l.Exit, Clock: l.Clock, machine: l.machine.Clone()}
 }
 
 // Fingerprint is [Machine.Fingerprint].
@@ -63,6 +65,8 @@ func (l *LUN) step(f func(*Machine)) error {
 	l.With(f)
 	return nil
 }
+
+func (l *LUN) clock() Clock { return l.Clock }
 
 func (l *LUN) exit(code int) {
 	if l.Exit != nil {

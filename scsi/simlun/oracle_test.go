@@ -227,8 +227,8 @@ func TestOracle(t *testing.T) {
 	})
 }
 
-// TestFencing checks after random commands who can write: nobody that is not
-// registered, under any reservation, and always somebody.
+// TestFencing checks after random commands, some of them late, who can write:
+// nobody that is not registered, under any reservation, and always somebody.
 func TestFencing(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		m, err := NewMachine(Config{}, nil)
@@ -245,7 +245,11 @@ func TestFencing(t *testing.T) {
 			}
 			other := rapid.SampledFrom([]scsi.Key{0, 1, 2, 3}).Draw(t, "action key")
 			typ := rapid.SampledFrom(allTypes()).Draw(t, "type")
-			switch rapid.IntRange(0, 10).Draw(t, "what") {
+			switch rapid.IntRange(0, 12).Draw(t, "what") {
+			case 11, 12:
+				m.Late(n, outRequest(scsi.PROut{
+					Action: scsi.OutAction(rapid.IntRange(0, 6).Draw(t, "late action")), Key: key, ActionKey: other, Type: typ,
+				}), 0, rapid.IntRange(1, 3).Draw(t, "commands"))
 			case 10:
 				had, reserved := m.keys(), m.reserved
 				if got := words(m.Execute(n, resetRequest())); got != "GOOD" || !slices.Equal(had, m.keys()) || reserved != m.reserved {
@@ -276,6 +280,7 @@ func TestFencing(t *testing.T) {
 
 func writers(t *rapid.T, m *Machine, names []string) {
 	can := 0
+	m.tasks = nil // what is late would change who may, between two writes
 	for _, n := range append(names, "d2") {
 		for m.takeAttention(at(n)) != 0 {
 		}
