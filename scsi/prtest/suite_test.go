@@ -56,8 +56,14 @@ func TestSuiteSees(t *testing.T) {
 	}
 	values := map[string]string{"MaxRegs": "=2", "FirstCmdUA": "=29/00", "Busy": "=3", "TransitioningUntil": "=+1h", "OnlyTypes": "=1+5"}
 	for _, name := range simlun.QuirkNames() {
-		if name == "DIDNexus" {
-			continue // what an old kernel adds is no matter of the device
+		switch name {
+		case "DIDNexus": // what an old kernel adds is no matter of the device
+			continue
+		case "NewestFirst": // the standard leaves the order open
+			if n := failures(t, name); n != 0 {
+				t.Errorf("%s: %d cases fail", name, n)
+			}
+			continue
 		}
 		if n := failures(t, name+values[name]); n == 0 {
 			t.Errorf("%s: not seen", name)

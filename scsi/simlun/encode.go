@@ -41,6 +41,7 @@ type savedMachine struct {
 	Tasks         []savedTask         `json:"tasks,omitempty"`
 	LastTask      TaskID              `json:"lastTask,omitempty"`
 	Busy          int                 `json:"busy,omitempty"`
+	Listings      uint64              `json:"listings,omitempty"`
 	Plan          string              `json:"plan,omitempty"`
 	Hits          []int               `json:"hits,omitempty"`
 }
@@ -137,7 +138,7 @@ func (s savedNexus) load() (NexusID, error) {
 func (m *Machine) encode() ([]byte, error) {
 	s := savedMachine{
 		Config: *m.cfg, Reserved: m.reserved, Generation: m.generation, APTPL: m.aptpl,
-		Legacy: saveNexus(m.legacy), LastTask: m.lastTask, Busy: m.busy, Plan: m.plan.String(), Hits: m.hits,
+		Legacy: saveNexus(m.legacy), LastTask: m.lastTask, Busy: m.busy, Listings: m.listings, Plan: m.plan.String(), Hits: m.hits,
 	}
 	for _, r := range m.registrations {
 		s.Registrations = append(s.Registrations, savedRegistration{saveNexus(r.nexus), r.key, r.allTgtPort, r.holder, r.stale})
@@ -202,7 +203,7 @@ func (s *savedMachine) load() (*Machine, error) {
 	if err != nil {
 		return nil, err
 	}
-	m := &Machine{cfg: &cfg, reserved: s.Reserved, generation: s.Generation, aptpl: s.APTPL, lastTask: s.LastTask, busy: s.Busy}
+	m := &Machine{cfg: &cfg, reserved: s.Reserved, generation: s.Generation, aptpl: s.APTPL, lastTask: s.LastTask, busy: s.Busy, listings: s.Listings}
 	for _, x := range s.Sessions {
 		n, err := x.Nexus.load()
 		if err != nil {

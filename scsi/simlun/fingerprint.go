@@ -20,6 +20,7 @@ func (m *Machine) AppendFingerprint(b []byte, withGeneration bool) []byte {
 	}
 	b = append(b, byte(m.reserved), boolByte(m.aptpl))
 	b = binary.AppendUvarint(b, uint64(m.busy))
+	b = binary.AppendUvarint(b, m.listings)
 	b = m.appendSessions(b)
 	b = m.appendStale(b)
 	for _, t := range m.tasks {

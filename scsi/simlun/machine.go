@@ -32,6 +32,8 @@ type Machine struct {
 	// lastTask is the highest task number that was given out.
 	lastTask TaskID
 	busy     int
+	// listings counts what Quirks.ShuffledList has shuffled.
+	listings uint64
 
 	plan Plan  // shared by clones, never changed in place
 	hits []int // one a rule of plan

@@ -22,7 +22,7 @@ func (m *Machine) prIn(req *scsi.Request) scsi.Reply {
 	var err error
 	switch action {
 	case scsi.InReadKeys:
-		data, err = (&scsi.ReadKeysResponse{Generation: m.generation, Keys: m.keys()}).MarshalBinary()
+		data, err = (&scsi.ReadKeysResponse{Generation: m.generation, Keys: keysOf(m.listed())}).MarshalBinary()
 	case scsi.InReadReservation:
 		data, err = (&scsi.ReadReservationResponse{Generation: m.generation, Reservation: m.reservation()}).MarshalBinary()
 	case scsi.InReportCapabilities:
@@ -38,13 +38,50 @@ func (m *Machine) prIn(req *scsi.Request) scsi.Reply {
 	return m.dataIn(req, alloc, data)
 }
 
-// keys lists one key a registered nexus.
-func (m *Machine) keys() []scsi.Key {
-	keys := make([]scsi.Key, len(m.registrations))
-	for i, r := range m.registrations {
+// keys lists one key a registered nexus, in order of registration.
+func (m *Machine) keys() []scsi.Key { return keysOf(m.registrations) }
+
+func keysOf(registrations []registration) []scsi.Key {
+	keys := make([]scsi.Key, len(registrations))
+	for i, r := range registrations {
 		keys[i] = r.key
 	}
 	return keys
+}
+
+// listed are the registrations in the order in which the device tells them now.
+func (m *Machine) listed() []registration {
+	list := m.ordered()
+	if m.quirks().ShuffledList && len(list) > 1 {
+		m.listings++
+	}
+	return list
+}
+
+// ordered is listed, but does not count as a listing.
+func (m *Machine) ordered() []registration {
+	if !m.quirks().NewestFirst && !m.quirks().ShuffledList {
+		return m.registrations
+	}
+	list := slices.Clone(m.registrations)
+	if m.quirks().NewestFirst {
+		slices.Reverse(list)
+	}
+	if !m.quirks().ShuffledList {
+		return list
+	}
+	// The listings count through all orders, so that no two in a row are alike:
+	// the last digit says who of n comes first, the next who of the rest.
+	rest := m.listings
+	for i := range list {
+		n := uint64(len(list) - i)
+		at := i + int(rest%n)
+		rest /= n
+		first := list[at]
+		copy(list[i+1:at+1], list[i:at])
+		list[i] = first
+	}
+	return list
 }
 
 // reservation is what READ RESERVATION tells; the key is 0 for the
@@ -63,10 +100,10 @@ func (m *Machine) reservation() *scsi.Reservation {
 // descriptors are those of READ FULL STATUS, one a nexus. Where an initiator
 // port was registered through all target ports at once and still is, one
 // descriptor stands for all of them. SPC-4 6.15.5.
-func (m *Machine) descriptors() []scsi.FullStatus {
+func (m *Machine) descriptors(registrations []registration) []scsi.FullStatus {
 	var list []scsi.FullStatus
 	var folded []scsi.TransportID
-	for _, r := range m.registrations {
+	for _, r := range registrations {
 		if slices.Contains(folded, r.nexus.port) && !r.stale {
 			continue
 		}
@@ -112,7 +149,7 @@ func (m *Machine) portHolds(port scsi.TransportID) bool {
 }
 
 func (m *Machine) fullStatus(alloc int) ([]byte, error) {
-	list := m.descriptors()
+	list := m.descriptors(m.listed())
 	if m.quirks().ShortFullStatus {
 		return m.shortFullStatus(list, alloc)
 	}
@@ -164,7 +201,7 @@ func (m *Machine) capabilities() ([]byte, error) {
 	return c.MarshalBinary()
 }
 
-// State returns registrations and reservation, as ReadState would read them.
+// State returns registrations and reservation, as ReadState would read them next.
 func (m *Machine) State() *scsi.State {
-	return &scsi.State{Generation: m.generation, Registrations: m.descriptors(), Identified: true, Reservation: m.reservation()}
+	return &scsi.State{Generation: m.generation, Registrations: m.descriptors(m.ordered()), Identified: true, Reservation: m.reservation()}
 }

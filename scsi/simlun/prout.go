@@ -15,6 +15,8 @@ func (m *Machine) prOut(from NexusID, req *scsi.Request) scsi.Reply {
 	q := m.quirks()
 	action := scsi.OutAction(req.CDB[1] & 0x1f)
 	switch {
+	case q.LiesGood:
+		return m.status(req, scsi.Good)
 	case action > scsi.OutRegisterAndMove, // 08h needs RLR_C, which is 0
 		action == scsi.OutRegisterAndIgnoreExistingKey && q.NoRegIgnore,
 		action == scsi.OutRegisterAndMove && q.NoRegisterMove:

@@ -86,6 +86,14 @@ type Quirks struct {
 	DIDNexus bool `json:"DIDNexus,omitempty"`
 	// Reserve6Unsupported: RESERVE and RELEASE are 5/20/00 and CRH is 0.
 	Reserve6Unsupported bool `json:"Reserve6Unsupported,omitempty"`
+	// NewestFirst: READ KEYS and READ FULL STATUS list the newest registration
+	// first. SPC-4 leaves the order open.
+	NewestFirst bool `json:"NewestFirst,omitempty"`
+	// ShuffledList: they list the registrations in another order each time.
+	ShuffledList bool `json:"ShuffledList,omitempty"`
+	// LiesGood: PERSISTENT RESERVE OUT is GOOD, always, and does nothing (bridges
+	// that say GOOD to everything).
+	LiesGood bool `json:"LiesGood,omitempty"`
 	// NoReset: LOGICAL UNIT RESET is unsupported, as it is by adapters that can
 	// reset a whole target only.
 	NoReset bool `json:"NoReset,omitempty"`

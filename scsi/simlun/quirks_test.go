@@ -3,6 +3,8 @@ package simlun
 import (
 	"encoding/binary"
 	"errors"
+	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -290,4 +292,119 @@ func TestStatusQuirks(t *testing.T) {
 	l.does("a", turRequest(), "BUSY")
 	l.does("c", turRequest(), "BUSY")
 	l.does("a", turRequest(), "GOOD")
+}
+
+// listedBy registers nexuses with the keys 1 to n, and reads them by both lists.
+func listedBy(t *testing.T, quirk string, n int) (l lab, read func() []scsi.Key) {
+	l = newLab(t, quirk)
+	for i := range n {
+		m := MakeNexus(scsi.SASTransportID(uint64(i)+1), 1)
+		if got := words(l.m.Execute(m, outRequest(scsi.PROut{Action: scsi.OutRegister, ActionKey: scsi.Key(i + 1)}))); got != "GOOD" {
+			t.Fatal(got)
+		}
+	}
+	full := false
+	return l, func() []scsi.Key {
+		t.Helper()
+		full = !full
+		if !full {
+			req := inRequest(scsi.InReadKeys, 256)
+			l.does("a", req, "GOOD")
+			var got scsi.ReadKeysResponse
+			if err := got.UnmarshalBinary(req.Data[:8+8*n]); err != nil {
+				t.Fatal(err)
+			}
+			return got.Keys
+		}
+		var keys []scsi.Key
+		for _, r := range l.m.State().Registrations { // of this very listing
+			keys = append(keys, r.Key)
+		}
+		req := inRequest(scsi.InReadFullStatus, 1024)
+		l.does("a", req, "GOOD")
+		var got scsi.ReadFullStatusResponse
+		if err := got.UnmarshalBinary(req.Data[:8+48*n]); err != nil {
+			t.Fatal(err)
+		}
+		for i, d := range got.Descriptors {
+			if d.Key != keys[i] {
+				t.Errorf("READ FULL STATUS has key %v, the state has %v", d.Key, keys[i])
+			}
+		}
+		return keys
+	}
+}
+
+func TestListQuirks(t *testing.T) {
+	for quirk, want := range map[string][]scsi.Key{"": {1, 2, 3}, "NewestFirst": {3, 2, 1}} {
+		_, read := listedBy(t, quirk, 3)
+		for range 4 {
+			if got := read(); !slices.Equal(got, want) {
+				t.Errorf("%s: %v", quirk, got)
+			}
+		}
+	}
+	for _, quirk := range []string{"ShuffledList", "ShuffledList,NewestFirst"} {
+		for _, n := range []int{0, 1, 2, 3, 4} {
+			l, read := listedBy(t, quirk, n)
+			all := map[string]bool{}
+			orders := 1
+			for i := range n {
+				orders *= i + 1
+			}
+			var last []scsi.Key
+			for range 2 * orders {
+				got := read()
+				if n > 1 && slices.Equal(got, last) {
+					t.Errorf("%s: %v twice in a row", quirk, got)
+				}
+				last = got
+				all[fmt.Sprint(got)] = true
+				if got = slices.Sorted(slices.Values(got)); !slices.Equal(got, l.m.keys()) {
+					t.Errorf("%s: %v are not the keys", quirk, got)
+				}
+			}
+			if len(all) != orders {
+				t.Errorf("%s, %d registrations: %d orders, want %d", quirk, n, len(all), orders)
+			}
+			// What comes next is kept: in a file, and in a copy.
+			file, err := l.m.encode()
+			if err != nil {
+				t.Fatal(err)
+			}
+			back, err := decode(file)
+			if err != nil {
+				t.Fatal(err)
+			}
+			back.medium = l.m.medium
+			before := l.m.Fingerprint(true)
+			next := read()
+			if back.Fingerprint(true) != before || !slices.Equal(keysOf(back.ordered()), next) {
+				t.Errorf("%s: the file forgets the order", quirk)
+			}
+			if (l.m.Fingerprint(true) == before) != (n < 2) {
+				t.Errorf("%s, %d registrations: another order, and nothing changed", quirk, n)
+			}
+		}
+	}
+}
+
+func TestLiesGood(t *testing.T) {
+	l := newLab(t, "")
+	l.register("a", 1)
+	l.m.SetQuirks(Quirks{LiesGood: true})
+	before := l.m.Fingerprint(true)
+	for action := range scsi.OutAction(0x20) {
+		req := outRequest(scsi.PROut{Action: action, Key: 1, ActionKey: 2, Type: wero})
+		l.does("a", req, "GOOD")
+		req.Data, req.CDB[8] = nil, 0
+		l.does("a", req, "GOOD")
+	}
+	if l.m.Fingerprint(true) != before {
+		t.Error("something changed")
+	}
+	l.does("a", inRequest(scsi.InReadKeys, 256), "GOOD")
+	l.keys(1)
+	l.m.attend(at("a"), scsi.PowerOnOrReset)
+	l.out("a", scsi.PROut{Action: scsi.OutClear, Key: 1}, "6/29/00")
 }
