@@ -3,6 +3,7 @@ package scsi
 import (
 	"context"
 	"testing"
+	"testing/synctest"
 	"time"
 )
 
@@ -76,4 +77,16 @@ func TestRetryNow(t *testing.T) {
 	if !last.Before(end) || now.Before(end) || now.After(end.Add(longestBackoff)) {
 		t.Errorf("sent at %v, ended at %v; the deadline was %v", last, now, end)
 	}
+}
+
+// It waits no longer than its own clock says, either.
+func TestRetryNowBoundsTheWait(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		start := time.Now()
+		r := &Retry{Transport: &fake{t: t, script: []answer{{reply: Reply{Status: Busy}}}}, Timeout: time.Second,
+			Now: func() time.Time { return time.Now().Add(time.Hour) }}
+		_, err := Exec(context.Background(), r, "NAME", outReq)
+		isClass(t, err, ErrBusy)
+		diff(t, "took", time.Second, time.Since(start))
+	})
 }

@@ -173,8 +173,6 @@ func (d *SGDevice) Do(ctx context.Context, req *Request) (Reply, error) {
 		return Reply{}, d.abandon(req, done)
 	}
 	switch {
-	case err == nil && req.Function != Command:
-		return Reply{}, nil
 	case err == nil:
 		return call.reply(req), nil
 	case req.Function != Command:

@@ -65,7 +65,7 @@ func (m *Machine) postpone(id TaskID, req *scsi.Request, due time.Time, commands
 	own := *req
 	own.CDB, own.Data = bytes.Clone(req.CDB), bytes.Clone(req.Data)
 	if req.Dir == scsi.DataIn {
-		clear(own.Data)
+		own.Data = make([]byte, len(req.Data))
 	}
 	t := &m.tasks[at]
 	if t.late, t.commands = &own, commands; commands == 0 {

@@ -274,7 +274,9 @@ func TestLateIsState(t *testing.T) {
 		"a read of no direction": func(m *Machine) { r := readRequest(0); r.Dir = scsi.NoData; m.Late(at("a"), r, 0, 1) },
 	} {
 		l := newLab(t, "")
-		l.m.now = newFakeClock().clock().Now
+		// A file keeps neither the zone nor the monotonic clock.
+		zone := time.FixedZone("elsewhere", 3600)
+		l.m.now = func() time.Time { return time.Now().In(zone) }
 		l.m.Login(at("a"))
 		l.m.Login(at("b"))
 		late(l.m)
@@ -294,6 +296,14 @@ func TestLateIsState(t *testing.T) {
 		back.medium = l.m.medium
 		if back.Fingerprint(true) != print {
 			t.Errorf("%s: the file forgets something", name)
+		}
+		back.now = l.m.now
+		for _, m := range []*Machine{l.m, back} {
+			m.Execute(at("a"), turRequest())
+			m.Execute(at("a"), turRequest())
+		}
+		if l.m.Fingerprint(true) != back.Fingerprint(true) {
+			t.Errorf("%s: performed otherwise from a file", name)
 		}
 	}
 }
@@ -318,5 +328,77 @@ func TestImpossibleLate(t *testing.T) {
 		if _, err := decode(file); !errors.Is(err, ErrCorrupt) {
 			t.Errorf("%s: %v", name, err)
 		}
+	}
+}
+
+// A machine alone looks at its clock whenever it is given a command.
+func TestLateMachine(t *testing.T) {
+	for name, look := range map[string]func(l lab, id TaskID){
+		"Execute": func(l lab, _ TaskID) { l.does("d", turRequest(), "GOOD") },
+		"Begin":   func(l lab, _ TaskID) { l.m.Begin(at("d"), turRequest()) },
+		"Finish":  func(l lab, id TaskID) { l.m.Finish(id, turRequest()) },
+		"Late":    func(l lab, _ TaskID) { l.m.Late(at("d"), turRequest(), time.Hour, 0) },
+	} {
+		clock := newFakeClock()
+		l := newLab(t, "")
+		l.m.now = clock.clock().Now
+		id, _ := l.m.Begin(at("d"), turRequest())
+		l.m.Late(at("a"), register(1), time.Minute, 0)
+		clock.now = clock.now.Add(time.Minute)
+		if look(l, id); len(l.m.registrations) != 1 {
+			t.Errorf("%s: nothing was performed", name)
+		}
+	}
+}
+
+// Copies share no late command that changes, and a copy of a LUN has its clock.
+func TestLateClones(t *testing.T) {
+	l := newLab(t, "")
+	l.does("a", writeRequest(0, 7), "GOOD")
+	req := readRequest(0)
+	req.Data[0] = 9 // what is in the caller's buffer is not the unit's
+	l.m.Late(at("a"), req, 0, 2)
+	before := l.m.Fingerprint(true)
+	other := newLab(t, "")
+	other.does("a", writeRequest(0, 7), "GOOD")
+	other.m.Late(at("a"), readRequest(0), 0, 2)
+	if other.m.Fingerprint(true) != before {
+		t.Error("the buffer counts")
+	}
+	clone := lab{t, l.m.Clone()}
+	clone.does("d", turRequest(), "GOOD")
+	clone.does("d", turRequest(), "GOOD")
+	if l.m.Fingerprint(true) != before || len(clone.m.tasks) != 0 {
+		t.Error("the copy changed its model")
+	}
+	clock := newFakeClock()
+	lun := newBench(t, "prout@1:late=60s")
+	lun.Clock = clock.clock()
+	do(t, lun.Path(at("a")), register(1), "DID_TIME_OUT")
+	lun.Clone().With(func(m *Machine) { lab{t, m}.keys() })
+	clock.now = clock.now.Add(time.Minute)
+	lun.Clone().With(func(m *Machine) { lab{t, m}.keys(1) })
+	if began := clock.now; lun.Clone().Clock.Sleep != nil {
+		lun.Clone().Clock.Sleep(time.Hour)
+		if clock.now.Sub(began) != time.Hour {
+			t.Error("the copy sleeps by another clock")
+		}
+	} else {
+		t.Error("the copy sleeps for real")
+	}
+}
+
+// Describe, too, shows what has been performed by now.
+func TestLateDescribe(t *testing.T) {
+	path := create(t, Config{})
+	a := open(t, path, "a")
+	past := time.Now().Add(-time.Hour)
+	a.Clock = Clock{Now: func() time.Time { return past }}
+	if err := SetFaults(path, mustPlan(t, "prout@1:late=60s")); err != nil {
+		t.Fatal(err)
+	}
+	do(t, a, register(1), "DID_TIME_OUT")
+	if d, err := Describe(path); err != nil || len(d.Registrations) != 1 {
+		t.Errorf("%+v, %v", d.Registrations, err)
 	}
 }
