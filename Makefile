@@ -53,7 +53,7 @@ unit:
 # Every interleaving of the protocols. One goroutine, by its own schedule: there
 # is nothing in it for the race detector, which would make it ten times slower.
 explore:
-	$(GO) test -count=1 -timeout 5m -v -run '^TestExplore' ./cluster >.explore.out || { tail -100 .explore.out; exit 1; }
+	$(GO) test -count=1 -timeout 5m -v -run '^TestExplore' ./protocol >.explore.out || { tail -100 .explore.out; exit 1; }
 	@awk '/ states/ { for (i = 1; i < NF; i++) if ($$(i+1) ~ /^states/) { n++; sum += $$i } } END { printf "explored: %d configurations, %d states\n", n, sum }' .explore.out; rm -f .explore.out
 
 # staticcheck is pinned in a module of its own, so that it is nobody's

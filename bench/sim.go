@@ -8,7 +8,7 @@ import (
 	"os/exec"
 	"time"
 
-	"lunguard/cluster"
+	"lunguard/protocol"
 )
 
 // simCases are what is measured, in three tables.
@@ -17,7 +17,7 @@ func simCases() (sweep, bound, ops []simCase) {
 	for _, delay := range []time.Duration{slow, fast} {
 		for _, paths := range []int{1, 2, 4, 8} {
 			for _, luns := range []int{1, 8, 64, 256, 1024, 4096} {
-				sweep = append(sweep, simCase{opStart, luns, paths, delay, cluster.DefaultParallel})
+				sweep = append(sweep, simCase{opStart, luns, paths, delay, protocol.DefaultParallel})
 			}
 		}
 	}
@@ -28,7 +28,7 @@ func simCases() (sweep, bound, ops []simCase) {
 		bound = append(bound, simCase{opStart, 1024, 4, slow, parallel})
 	}
 	for _, op := range []operation{opStart, opTakeOver, opStatus, opHalt} {
-		ops = append(ops, simCase{op, 256, 4, slow, cluster.DefaultParallel})
+		ops = append(ops, simCase{op, 256, 4, slow, protocol.DefaultParallel})
 	}
 	return sweep, bound, ops
 }

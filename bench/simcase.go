@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"lunguard/cluster"
+	"lunguard/protocol"
 	"lunguard/scsi"
 	"lunguard/scsi/simlun"
 )
@@ -110,14 +111,14 @@ node_name jack4
 func simWWID(lun int) string { return fmt.Sprintf("naa.60014050000%05x", lun) }
 
 // run prepares a node's protocol; wrap stands between it and each path.
-func (w *simWorld) run(name string, wrap func(scsi.Transport) scsi.Transport) (*cluster.Run, error) {
+func (w *simWorld) run(name string, wrap func(scsi.Transport) scsi.Transport) (*protocol.Run, error) {
 	node, err := w.conf.Node(name)
 	if err != nil {
 		return nil, err
 	}
-	r := &cluster.Run{Config: w.conf, Package: &w.conf.Packages[0], Node: node}
+	r := &protocol.Run{Members: w.conf.Members(), Node: node.Member(), Mode: w.conf.Packages[0].Mode()}
 	for i, lun := range w.luns {
-		l := &cluster.LUN{Name: fmt.Sprintf("/dev/mapper/mpath%d", i), WWID: simWWID(i)}
+		l := &protocol.LUN{Name: fmt.Sprintf("/dev/mapper/mpath%d", i), WWID: simWWID(i)}
 		for p := range w.paths {
 			port := scsi.ISCSIPortTransportID("iqn.2026-01.bench:"+name, uint64(p+1))
 			t := wrap(lun.Nexus(port, uint16(p+1)))
@@ -146,7 +147,7 @@ func (w *simWorld) prepare(op operation) error {
 }
 
 // do is the operation on a node.
-func (o operation) do(r *cluster.Run) error {
+func (o operation) do(r *protocol.Run) error {
 	switch o {
 	case opStart, opTakeOver:
 		return r.Start(context.Background())

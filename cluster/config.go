@@ -5,16 +5,9 @@ import (
 	"slices"
 	"strings"
 
+	"lunguard/protocol"
 	"lunguard/scsi"
 )
-
-// LeavingBit marks the key of a node that is about to give up its
-// registrations. No configured key may have it, and a key that differs from a
-// node's key only by it belongs to that node.
-const LeavingBit scsi.Key = 1 << 63
-
-// Leaving returns the key by which a node marks itself leaving.
-func Leaving(k scsi.Key) scsi.Key { return k | LeavingBit }
 
 // Config is a cluster: its nodes and its packages.
 type Config struct {
@@ -94,18 +87,51 @@ func (c *Config) Package(name string) (*Package, error) {
 	return nil, &UnknownPackageError{Name: name, Config: c}
 }
 
-// NodeOf returns the node that the key belongs to, marked leaving or not.
+// NodeOf returns the node that the key belongs to, marked or not.
 // A nil config knows no node.
 func (c *Config) NodeOf(k scsi.Key) (Node, bool) {
 	if c == nil {
 		return Node{}, false
 	}
 	for _, n := range c.Nodes {
-		if n.Key == k&^LeavingBit {
+		if n.Key == protocol.Plain(k) {
 			return n, true
 		}
 	}
 	return Node{}, false
+}
+
+// Members are the nodes as the protocols know them.
+func (c *Config) Members() protocol.Members {
+	if c == nil {
+		return nil
+	}
+	var list protocol.Members
+	for _, n := range c.Nodes {
+		list = append(list, n.Member())
+	}
+	return list
+}
+
+// Member is the node as the protocols know it.
+func (n Node) Member() protocol.Member { return protocol.Member{Name: n.Name, Key: n.Key} }
+
+// Mode says how the protocols treat the package's LUNs.
+func (p *Package) Mode() protocol.Mode {
+	if p.Type == Failover {
+		return protocol.Exclusive
+	}
+	return protocol.Shared
+}
+
+// NotMemberError says that a package may not run on a node.
+type NotMemberError struct {
+	Node    string
+	Package *Package
+}
+
+func (e *NotMemberError) Error() string {
+	return fmt.Sprintf("package %s does not run on node %s", e.Package.Name, e.Node)
 }
 
 // Foreign returns those keys that belong to no node.

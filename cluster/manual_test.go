@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"go/ast"
-	goparser "go/parser"
 	"go/token"
 	"os"
 	"regexp"
@@ -12,6 +11,7 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	goparser "go/parser"
 )
 
 // manualFile is the page of the config.

@@ -15,7 +15,6 @@ import (
 const (
 	maxName    = 39
 	maxLine    = 64<<10 - 1
-	maxNodes   = 16
 	maxConfig  = 16 << 20
 	wildcard   = "*"
 	tagBits    = 16

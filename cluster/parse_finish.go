@@ -3,6 +3,7 @@ package cluster
 import (
 	"fmt"
 
+	"lunguard/protocol"
 	"lunguard/scsi"
 )
 
@@ -12,8 +13,8 @@ func (p *parser) finish() {
 	if len(c.Nodes) == 0 {
 		p.failAt(p.whole(), "", "at least one NODE_NAME line was expected")
 	}
-	if len(c.Nodes) > maxNodes {
-		p.failAt(p.nodes[maxNodes].name, c.Nodes[maxNodes].Name, fmt.Sprintf("at most %d nodes were expected", maxNodes))
+	if len(c.Nodes) > protocol.MaxMembers {
+		p.failAt(p.nodes[protocol.MaxMembers].name, c.Nodes[protocol.MaxMembers].Name, fmt.Sprintf("at most %d nodes were expected", protocol.MaxMembers))
 	}
 	p.finishKeys()
 	p.finishPackages()

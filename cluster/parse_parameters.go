@@ -6,6 +6,7 @@ import (
 	"strconv"
 	"strings"
 
+	"lunguard/protocol"
 	"lunguard/scsi"
 )
 
@@ -135,8 +136,8 @@ func (p *parser) nodeKey(given, name, value string) {
 	switch {
 	case err != nil:
 		p.fail(value, "a key of 1 to 16 hexadecimal digits was expected, not zero")
-	case key&LeavingBit != 0:
-		p.fail(value, "a key below 8000000000000000 was expected, its highest bit marks nodes that are leaving")
+	case key&protocol.Marks != 0:
+		p.fail(value, "a key below 4000000000000000 was expected, its two highest bits mark nodes that are leaving or taking")
 	default:
 		node.Key = key
 	}

@@ -12,6 +12,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"lunguard/protocol"
 	"lunguard/scsi"
 )
 
@@ -36,8 +37,8 @@ func TestParseConfig(t *testing.T) {
 		want Config
 	}{
 		"ids with a tag": {head, Config{Name: "bla", Tag: 0xbcb0, Nodes: two}},
-		"explicit keys": {text("node_name a", "node_pr_key 10001", "node_name b", "Node_PR_Key 0X7FFFFFFFFFFFFFFF"),
-			Config{Nodes: []Node{{"a", 0, 0x10001, nil}, {"b", 0, 0x7fffffffffffffff, nil}}}},
+		"explicit keys": {text("node_name a", "node_pr_key 10001", "node_name b", "Node_PR_Key 0X3FFFFFFFFFFFFFFF"),
+			Config{Nodes: []Node{{"a", 0, 0x10001, nil}, {"b", 0, 0x3fffffffffffffff, nil}}}},
 		"mixed": {text("cluster_pr_tag FFFF", "node_name a", "node_pr_key 1", "node_name b", "node_id 65535"),
 			Config{Tag: 0xffff, Nodes: []Node{{"a", 0, 1, nil}, {"b", 65535, 0xffffffff, nil}}}},
 		"tag behind the nodes": {text("NODE_NAME a", "NODE_ID 7", "CLUSTER_PR_TAG 1"), Config{Tag: 1, Nodes: []Node{{"a", 7, 0x10007, nil}}}},
@@ -102,7 +103,8 @@ func configFaults() map[string]configFault {
 		"key 0x0":               {text("NODE_NAME a", "NODE_PR_KEY 0x0000"), []string{`f:2: "0x0000": ` + aKey}},
 		"key of letters":        {text("NODE_NAME a", "NODE_PR_KEY key01"), []string{`f:2: "key01": ` + aKey}},
 		"key of 17 digits":      {text("NODE_NAME a", "NODE_PR_KEY 10000000000000000"), []string{`f:2: "10000000000000000": ` + aKey}},
-		"key with bit 63":       {text("NODE_NAME a", "NODE_PR_KEY 8000000000000000"), []string{`f:2: "8000000000000000": a key below 8000000000000000 was expected, its highest bit marks nodes that are leaving`}},
+		"key with bit 63":       {text("NODE_NAME a", "NODE_PR_KEY 8000000000000000"), []string{`f:2: "8000000000000000": a key below 4000000000000000 was expected, its two highest bits mark nodes that are leaving or taking`}},
+		"key with bit 62":       {text("NODE_NAME a", "NODE_PR_KEY 4000000000000000"), []string{`f:2: "4000000000000000": a key below 4000000000000000 was expected, its two highest bits mark nodes that are leaving or taking`}},
 		"one key twice":         {node + text("NODE_NAME b", "NODE_PR_KEY 0x0001"), []string{`f:4: "0x1": a key of its own was expected for node b, node a has this one`}},
 		"one key by id and key": {text("CLUSTER_PR_TAG 1", "NODE_NAME a", "NODE_PR_KEY 10002", "NODE_NAME b", "NODE_ID 2"), []string{`f:5: "0x10002": a key of its own was expected for node b, node a has this one`}},
 		"one key thrice": {node + text("NODE_NAME b", "NODE_PR_KEY 1", "NODE_NAME c", "NODE_PR_KEY 1"), []string{
@@ -200,14 +202,14 @@ func TestLoadConfig(t *testing.T) {
 	}
 }
 
-// A key belongs to its node with and without the mark of leaving, to no other,
+// A key belongs to its node with and without a mark, to no other,
 // and to nobody without a config.
 func TestNodeOf(t *testing.T) {
 	c, err := ParseConfig(strings.NewReader(manyNodes(2)), "f")
 	if err != nil {
 		t.Fatal(err)
 	}
-	for key, want := range map[uint64]string{1: "n01", 2: "n02", 1<<63 | 2: "n02", 3: "", 0: "", 1 << 63: "", 1<<62 | 1: ""} {
+	for key, want := range map[uint64]string{1: "n01", 2: "n02", 1<<63 | 2: "n02", 3: "", 0: "", 1 << 63: "", 1<<62 | 1: "n01", 1<<61 | 1: ""} {
 		n, ok := c.NodeOf(scsi.Key(key))
 		if n.Name != want || ok != (want != "") {
 			t.Errorf("%#x: %v, %v", key, n, ok)
@@ -250,11 +252,11 @@ func FuzzParseConfig(f *testing.F) {
 			return
 		}
 		keys, names, owned := map[scsi.Key]bool{}, map[string]bool{}, map[string]bool{}
-		if len(c.Nodes) == 0 || len(c.Nodes) > maxNodes {
+		if len(c.Nodes) == 0 || len(c.Nodes) > protocol.MaxMembers {
 			t.Fatalf("%d nodes", len(c.Nodes))
 		}
 		for _, n := range c.Nodes {
-			if n.Key == 0 || n.Key&LeavingBit != 0 || keys[n.Key] || n.Name == "" || names[n.Name] {
+			if n.Key == 0 || n.Key&protocol.Marks != 0 || keys[n.Key] || n.Name == "" || names[n.Name] {
 				t.Fatalf("node %+v", n)
 			}
 			keys[n.Key], names[n.Name] = true, true

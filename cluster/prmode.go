@@ -1,11 +1,9 @@
 package cluster
 
 import (
-	"context"
-	"errors"
 	"slices"
 
-	"lunguard/scsi"
+	"lunguard/protocol"
 )
 
 // PRMode says whether a package, or the cluster, is protected by reservations.
@@ -19,25 +17,21 @@ const (
 	PRUnknown  PRMode = "pr_unknown"
 )
 
-// PRMode tells whether every LUN of the package can be reserved as the package
-// needs it. It asks the devices what they can do, with two commands a LUN at
-// most, and changes nothing.
-func (r *Run) PRMode(ctx context.Context) PRMode {
-	if r.Config.PRDisabled || len(r.LUNs) == 0 {
+// PRModeOf is the mode of a package whose LUNs can do that.
+func (c *Config) PRModeOf(luns []protocol.Support) PRMode {
+	if c.PRDisabled {
 		return PRDisabled
 	}
-	modes := make([]PRMode, len(r.LUNs))
-	r.eachLUN(func(i int) { modes[i] = r.target(r.LUNs[i]).prMode(ctx) })
-	return packageMode(modes)
+	return packageMode(luns)
 }
 
 // packageMode is the mode of a package whose LUNs have these: one that cannot
 // be reserved leaves the package without protection, whatever the others say.
-func packageMode(luns []PRMode) PRMode {
+func packageMode(luns []protocol.Support) PRMode {
 	switch {
-	case len(luns) == 0, slices.Contains(luns, PRDisabled):
+	case len(luns) == 0, slices.Contains(luns, protocol.Unsupported):
 		return PRDisabled
-	case slices.Contains(luns, PRUnknown):
+	case slices.Contains(luns, protocol.SupportUnknown):
 		return PRUnknown
 	}
 	return PREnabled
@@ -55,36 +49,4 @@ func ClusterPRMode(c *Config, packages []PRMode) PRMode {
 		return PRUnknown
 	}
 	return PRDisabled
-}
-
-// prMode asks one LUN.
-func (t *target) prMode(ctx context.Context) PRMode {
-	err := t.readCapabilities(ctx)
-	if err == nil && t.caps == nil {
-		// Older than REPORT CAPABILITIES. Whoever knows READ KEYS can reserve.
-		err = t.onAnyPath(func(p Nexus) error { return knowsKeys(ctx, p) })
-	}
-	return lunMode(err)
-}
-
-// lunMode is the mode of a LUN that was asked what it can do, by the outcome.
-func lunMode(err error) PRMode {
-	switch {
-	case err == nil:
-		return PREnabled
-	case errors.Is(err, ErrNoReservationType), errors.Is(err, scsi.ErrUnsupported):
-		return PRDisabled
-	}
-	return PRUnknown
-}
-
-// knowsKeys asks a device for its keys, by one command where the path lets it
-// be sent by itself.
-func knowsKeys(ctx context.Context, p Nexus) error {
-	if u, ok := p.(interface{ Transport() scsi.Transport }); ok {
-		_, err := scsi.ReadKeys{}.Execute(ctx, u.Transport())
-		return err
-	}
-	_, err := p.State(ctx)
-	return err
 }

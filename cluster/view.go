@@ -1,11 +1,9 @@
 package cluster
 
 import (
-	"context"
-	"errors"
 	"slices"
 
-	"lunguard/scsi"
+	"lunguard/protocol"
 )
 
 // UpStatus says how far a package is up, on a node or as a whole, as its keys
@@ -44,17 +42,6 @@ func (s UpStatus) Present() bool {
 	return s == StatusUp || s == StatusStarting || s == StatusHalting
 }
 
-// LUNView is what one LUN tells of its package.
-type LUNView struct {
-	LUN  string
-	Mode PRMode
-	// State is nil if it could not be read, and then Err is set, or if the
-	// device has no reservations at all.
-	State *scsi.State
-	// Err tells why the mode or the state is unknown.
-	Err error
-}
-
 // NodeView is what the LUNs of a package tell of one node.
 type NodeView struct {
 	Node   string
@@ -74,72 +61,19 @@ type PackageView struct {
 	// Nodes are those that may run the package, in order of priority, and then
 	// others whose keys are there.
 	Nodes []NodeView
-	LUNs  []LUNView
-}
-
-// Gate bounds how many LUNs are read at once by several looks together.
-type Gate chan struct{}
-
-// NewGate makes a gate for n at once.
-func NewGate(n int) Gate { return make(Gate, n) }
-
-// View looks at the LUNs of the package and changes nothing: two commands a
-// LUN, some more if the device is old. A nil gate bounds nothing.
-func (r *Run) View(ctx context.Context, gate Gate) *PackageView {
-	luns := make([]LUNView, len(r.LUNs))
-	r.eachLUN(func(i int) {
-		if gate != nil {
-			gate <- struct{}{}
-			defer func() { <-gate }()
-		}
-		luns[i] = r.target(r.LUNs[i]).view(ctx)
-	})
-	return r.Config.ViewOf(r.Package, luns)
-}
-
-// view asks one LUN what it can do and reads it. A device that did not answer
-// the one is not asked the other, which would take as long again.
-func (t *target) view(ctx context.Context) LUNView {
-	err := t.readCapabilities(ctx)
-	v := LUNView{LUN: t.Name, Mode: lunMode(err)}
-	switch {
-	case errors.Is(err, scsi.ErrUnsupported):
-		return v
-	case v.Mode == PRUnknown:
-		v.Err = err
-		if !errors.Is(err, scsi.ErrMalformed) && !errors.Is(err, scsi.ErrDevice) {
-			return v
-		}
-	}
-	err = t.read(ctx)
-	switch {
-	case err == nil:
-		v.State = t.state
-	case errors.Is(err, scsi.ErrUnsupported):
-		v.Mode, v.Err = PRDisabled, nil
-	default:
-		v.Err = errors.Join(v.Err, err)
-		if t.caps == nil && v.Mode == PREnabled {
-			// An old device of which the reading was the test.
-			v.Mode = PRUnknown
-		}
-	}
-	return v
+	LUNs  []protocol.View
 }
 
 // ViewOf tells from the LUNs of a package how far it is up. Without LUNs, and
 // with such as cannot be reserved, that cannot be told: no key does not mean
 // that nothing runs.
-func (c *Config) ViewOf(pkg *Package, luns []LUNView) *PackageView {
+func (c *Config) ViewOf(pkg *Package, luns []protocol.View) *PackageView {
 	v := &PackageView{Package: pkg, LUNs: luns}
-	modes := make([]PRMode, len(luns))
+	can := make([]protocol.Support, len(luns))
 	for i, l := range luns {
-		modes[i] = l.Mode
+		can[i] = l.Support
 	}
-	v.Mode = packageMode(modes)
-	if c.PRDisabled {
-		v.Mode = PRDisabled
-	}
+	v.Mode = c.PRModeOf(can)
 	for _, name := range pkg.Nodes {
 		if n, err := c.Node(name); err == nil {
 			v.Nodes = append(v.Nodes, v.node(n))
@@ -165,12 +99,12 @@ func (v *PackageView) node(n Node) NodeView {
 		read++
 		held := l.State.Reservation
 		reserved = reserved && held != nil
-		key, mark := l.State.Has(n.Key), l.State.Has(Leaving(n.Key))
+		key, mark := l.State.Has(n.Key), l.State.Has(protocol.Leaving(n.Key))
 		if key || mark {
 			on++
 		}
 		marked = marked || mark
-		out.Holds = out.Holds || l.State.HeldBy(n.Key) || l.State.HeldBy(Leaving(n.Key))
+		out.Holds = out.Holds || l.State.HeldBy(n.Key) || l.State.HeldBy(protocol.Leaving(n.Key))
 	}
 	out.Seen = on > 0
 	switch {

@@ -5,11 +5,12 @@ import (
 
 	"lunguard/cluster"
 	"lunguard/commands/picture"
+	"lunguard/protocol"
 	"lunguard/scsi"
 )
 
 // packageSection draws what a check found on the LUNs of a package.
-func packageSection(conf *cluster.Config, pkg *cluster.Package, own cluster.Node, reports []cluster.Report) picture.Section {
+func packageSection(conf *cluster.Config, pkg *cluster.Package, own cluster.Node, reports []protocol.Report) picture.Section {
 	s := picture.Section{Name: pkg.Name, Type: string(pkg.Type), Known: true, Nodes: columnsOf(conf, pkg.Nodes, reports)}
 	for _, rep := range reports {
 		s.LUNs = append(s.LUNs, drawLUN(conf, pkg, own, s.Nodes, rep))
@@ -34,7 +35,7 @@ func problems(err error) []picture.Problem {
 
 // columnsOf are the nodes of a table: those that are named, then those of the
 // config whose keys are there.
-func columnsOf(conf *cluster.Config, named []string, reports []cluster.Report) []string {
+func columnsOf(conf *cluster.Config, named []string, reports []protocol.Report) []string {
 	nodes := slices.Clone(named)
 	if conf == nil {
 		return nodes
@@ -43,8 +44,8 @@ func columnsOf(conf *cluster.Config, named []string, reports []cluster.Report) [
 		if slices.Contains(nodes, n.Name) {
 			continue
 		}
-		if slices.ContainsFunc(reports, func(r cluster.Report) bool {
-			return r.State != nil && (r.State.Has(n.Key) || r.State.Has(cluster.Leaving(n.Key)))
+		if slices.ContainsFunc(reports, func(r protocol.Report) bool {
+			return r.State != nil && (r.State.Has(n.Key) || r.State.Has(protocol.Leaving(n.Key)))
 		}) {
 			nodes = append(nodes, n.Name)
 		}
@@ -54,7 +55,7 @@ func columnsOf(conf *cluster.Config, named []string, reports []cluster.Report) [
 
 // drawLUN draws one LUN as this node sees it. Of what is unknown there is
 // nothing in the drawing.
-func drawLUN(conf *cluster.Config, pkg *cluster.Package, own cluster.Node, nodes []string, rep cluster.Report) picture.LUN {
+func drawLUN(conf *cluster.Config, pkg *cluster.Package, own cluster.Node, nodes []string, rep protocol.Report) picture.LUN {
 	l := picture.LUN{
 		Name: rep.LUN, Known: !rep.Unknown(), Paths: &rep.Paths, Working: &rep.Working,
 		Nodes: []picture.OfNode{}, Findings: []picture.Finding{},
@@ -78,7 +79,7 @@ func drawLUN(conf *cluster.Config, pkg *cluster.Package, own cluster.Node, nodes
 	}
 	l.Foreign = keyTexts(conf.Foreign(present))
 	if held != nil {
-		w := wordsOf(conf, cluster.Status{LUN: rep.LUN, State: rep.State})
+		w := wordsOf(conf, protocol.Status{LUN: rep.LUN, State: rep.State})
 		l.Holder, l.HolderNode, l.Type = w.holder, w.node, held.Type.String()
 	}
 	if pkg != nil {
@@ -97,7 +98,7 @@ func keyTexts(keys []scsi.Key) []string {
 
 // drawNode draws one node on one LUN. How many paths another node has nobody
 // here can know: of it there is only what the device lists.
-func drawNode(conf *cluster.Config, own cluster.Node, name string, rep cluster.Report) picture.OfNode {
+func drawNode(conf *cluster.Config, own cluster.Node, name string, rep protocol.Report) picture.OfNode {
 	out := picture.OfNode{Node: name}
 	if name == own.Name {
 		out.Expected = &rep.Paths
@@ -108,7 +109,7 @@ func drawNode(conf *cluster.Config, own cluster.Node, name string, rep cluster.R
 	}
 	count, nexuses := 0, map[nexus]bool{}
 	for _, r := range rep.State.Registrations {
-		if r.Key&^cluster.LeavingBit != n.Key {
+		if r.Key&^protocol.LeavingMark != n.Key {
 			continue
 		}
 		count++
@@ -120,8 +121,8 @@ func drawNode(conf *cluster.Config, own cluster.Node, name string, rep cluster.R
 		count = len(nexuses)
 	}
 	out.Registered = &count
-	out.Leaving = rep.State.Has(cluster.Leaving(n.Key))
-	out.Holds = rep.State.HeldBy(n.Key) || rep.State.HeldBy(cluster.Leaving(n.Key))
+	out.Leaving = rep.State.Has(protocol.Leaving(n.Key))
+	out.Holds = rep.State.HeldBy(n.Key) || rep.State.HeldBy(protocol.Leaving(n.Key))
 	return out
 }
 
@@ -132,7 +133,7 @@ type nexus struct {
 	all      bool
 }
 
-func drawFinding(conf *cluster.Config, rep cluster.Report, f cluster.Finding) picture.Finding {
+func drawFinding(conf *cluster.Config, rep protocol.Report, f protocol.Finding) picture.Finding {
 	m := findingMessage(conf, rep, f)
 	out := picture.Finding{Kind: string(f.Kind), Path: f.Path, Text: findingWords(conf, rep, f), What: m.text, Hint: m.hint, Grave: grave(f.Kind)}
 	for _, k := range f.Keys {
@@ -142,9 +143,9 @@ func drawFinding(conf *cluster.Config, rep cluster.Report, f cluster.Finding) pi
 }
 
 // grave reports whether data can be lost as it is, or nobody knows.
-func grave(kind cluster.FindingKind) bool {
+func grave(kind protocol.FindingKind) bool {
 	switch kind {
-	case cluster.Unreadable, cluster.ForeignKeys, cluster.Unreserved, cluster.WrongType, cluster.SeveralOwners, cluster.StaleNexus:
+	case protocol.Unreadable, protocol.ForeignKeys, protocol.Unreserved, protocol.WrongType, protocol.SeveralOwners, protocol.StaleNexus:
 		return true
 	}
 	return false
@@ -154,10 +155,10 @@ func grave(kind cluster.FindingKind) bool {
 // that is unknown: the reservation is of the type made here, its holder is
 // registered, and no finding says that somebody is registered who should not
 // be.
-func protection(rep cluster.Report) *bool {
+func protection(rep protocol.Report) *bool {
 	yes := rep.State.Reservation != nil
 	for _, f := range rep.Findings {
-		if f.Kind == cluster.Unreadable {
+		if f.Kind == protocol.Unreadable {
 			return nil
 		}
 		yes = yes && !grave(f.Kind)

@@ -11,6 +11,7 @@ import (
 
 	"lunguard/cluster"
 	"lunguard/commands/picture"
+	"lunguard/protocol"
 	"lunguard/scsi"
 	"lunguard/vg"
 	"lunguard/vg/simhost"
@@ -53,8 +54,8 @@ func TestUnopenedPath(t *testing.T) {
 	}
 	conf := &cluster.Config{Nodes: []cluster.Node{{Name: "jack3", Key: 1}}}
 	pkg := &cluster.Package{Name: "p", Type: cluster.Failover, Nodes: []string{"jack3"}}
-	run := &cluster.Run{Config: conf, Package: pkg, Node: conf.Nodes[0], LUNs: o.luns}
-	l := packageSection(conf, pkg, run.Node, run.Check(context.Background())).LUNs[0]
+	run := newPackageRun(conf, pkg, conf.Nodes[0], o.luns)
+	l := packageSection(conf, pkg, conf.Nodes[0], run.Check(context.Background())).LUNs[0]
 	if *l.Paths != 2 || *l.Working != 1 || *l.Nodes[0].Registered != 1 || *l.Nodes[0].Expected != 2 {
 		t.Errorf("%d of %d paths work, %d of %d are registered", *l.Working, *l.Paths, *l.Nodes[0].Registered, *l.Nodes[0].Expected)
 	}
@@ -77,21 +78,21 @@ func TestProtection(t *testing.T) {
 		Reservation:   &scsi.Reservation{Key: 1, Type: scsi.WriteExclusiveRegistrantsOnly},
 	}
 	yes, no := true, false
-	for kind, want := range map[cluster.FindingKind]*bool{
-		"": &yes, cluster.DeadPath: &yes, cluster.LeavingKeys: &yes, cluster.PathsUnregistered: &yes,
-		cluster.KeysMissing: &yes, cluster.WrongKey: &yes, cluster.NotKept: &yes,
-		cluster.ForeignKeys: &no, cluster.Unreserved: &no, cluster.WrongType: &no,
-		cluster.SeveralOwners: &no, cluster.StaleNexus: &no, cluster.Unreadable: nil,
+	for kind, want := range map[protocol.FindingKind]*bool{
+		"": &yes, protocol.DeadPath: &yes, protocol.LeavingKeys: &yes, protocol.PathsUnregistered: &yes,
+		protocol.KeysMissing: &yes, protocol.WrongKey: &yes, protocol.NotKept: &yes,
+		protocol.ForeignKeys: &no, protocol.Unreserved: &no, protocol.WrongType: &no,
+		protocol.SeveralOwners: &no, protocol.StaleNexus: &no, protocol.Unreadable: nil,
 	} {
-		rep := cluster.Report{LUN: "a", State: held}
+		rep := protocol.Report{LUN: "a", State: held}
 		if kind != "" {
-			rep.Findings = []cluster.Finding{{Kind: kind}}
+			rep.Findings = []protocol.Finding{{Kind: kind}}
 		}
 		if diff := gocmp.Diff(want, protection(rep)); diff != "" {
 			t.Errorf("%q (-want +got):\n%s", kind, diff)
 		}
 	}
-	if got := protection(cluster.Report{State: &scsi.State{}}); *got {
+	if got := protection(protocol.Report{State: &scsi.State{}}); *got {
 		t.Error("protected without a reservation")
 	}
 }
@@ -104,11 +105,11 @@ func TestDrawNode(t *testing.T) {
 		return scsi.FullStatus{Key: key, TransportID: scsi.FCTransportID(n), RelativePort: relative}
 	}
 	state := &scsi.State{Identified: true, Registrations: []scsi.FullStatus{
-		port(1, 1, 1), port(1, 2, 1), port(9, 1, 2), port(9, 1, 2), port(9, 2, 2|cluster.LeavingBit), port(3, 1, 0xdead),
+		port(1, 1, 1), port(1, 2, 1), port(9, 1, 2), port(9, 1, 2), port(9, 2, 2|protocol.LeavingMark), port(3, 1, 0xdead),
 	}}
 	two := 2
 	count := func(n int) *int { return &n }
-	rep := cluster.Report{State: state, Paths: two}
+	rep := protocol.Report{State: state, Paths: two}
 	for node, want := range map[string]picture.OfNode{
 		"a": {Node: "a", Registered: count(2), Expected: &two},
 		"b": {Node: "b", Registered: count(2), Leaving: true},
@@ -121,7 +122,7 @@ func TestDrawNode(t *testing.T) {
 	if got := drawNode(conf, conf.Nodes[0], "b", rep); *got.Registered != 3 {
 		t.Errorf("%d keys, 3 expected of a device that does not tell whose they are", *got.Registered)
 	}
-	if got := drawNode(conf, conf.Nodes[0], "b", cluster.Report{Paths: 2}); got.Registered != nil || got.Holds {
+	if got := drawNode(conf, conf.Nodes[0], "b", protocol.Report{Paths: 2}); got.Registered != nil || got.Holds {
 		t.Errorf("%v of a LUN that could not be read", got)
 	}
 }

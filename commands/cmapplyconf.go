@@ -14,6 +14,7 @@ import (
 
 	"lunguard/cluster"
 	"lunguard/cluster/ownfile"
+	"lunguard/protocol"
 	"lunguard/vg"
 )
 
@@ -299,10 +300,10 @@ func (c *call) checkLUNs(a *application, pkg *cluster.Package) (mode cluster.PRM
 	mode = cluster.PRUnknown
 	var luns *int
 	defer func() { a.looked = append(a.looked, lookedAtPackage{pkg.Name, mode, luns}) }()
-	err = c.withPackage(a.merge.Config, a.host, a.node, pkg, func(run *cluster.Run, _ *opened) error {
+	err = c.withPackage(a.merge.Config, a.host, a.node, pkg, func(run *packageRun, _ *opened) error {
 		n := len(run.LUNs)
 		luns = &n
-		mode = run.PRMode(c.ctx)
+		mode = a.merge.Config.PRModeOf(run.Supports(c.ctx))
 		if c.verbose() {
 			c.printf("Package %s: %s, pkg_pr_mode=%s\n", pkg.Name, plural(len(run.LUNs), "LUN"), mode)
 		}
@@ -320,7 +321,7 @@ func (c *call) checkLUNs(a *application, pkg *cluster.Package) (mode cluster.PRM
 			}
 			up = up || s.State.Has(a.node.Key)
 			if foreign := a.merge.Config.Foreign(s.State.Keys()); len(foreign) > 0 {
-				errs = append(errs, &cluster.ForeignKeyError{LUN: s.LUN, Keys: foreign})
+				errs = append(errs, &protocol.ForeignKeyError{LUN: s.LUN, Keys: foreign})
 			}
 		}
 		if mode == cluster.PRUnknown && len(errs) == 0 {
@@ -344,14 +345,14 @@ func whyDisabled(conf *cluster.Config) string {
 // copyToNew copies the keys of a package that is up to those of its LUNs that
 // have none.
 func (c *call) copyToNew(a *application, pkg *cluster.Package) error {
-	return c.withPackage(a.merge.Config, a.host, a.node, pkg, func(run *cluster.Run, o *opened) error {
+	return c.withPackage(a.merge.Config, a.host, a.node, pkg, func(run *packageRun, o *opened) error {
 		say := o.say
-		o.say = func(e cluster.Event) {
+		o.say = func(e protocol.Event) {
 			if !e.Change() {
 				say(e)
 			}
 		}
-		var copied []cluster.Copied
+		var copied []protocol.Copied
 		err := c.perform(run, o, task{deed: deedCopy}, func(ctx context.Context) (err error) {
 			copied, err = run.Copy(ctx)
 			return err
@@ -364,7 +365,7 @@ func (c *call) copyToNew(a *application, pkg *cluster.Package) error {
 }
 
 // printCopiedKeys tells what was copied, in the vendor's words.
-func printCopiedKeys(c *call, copied []cluster.Copied) {
+func printCopiedKeys(c *call, copied []protocol.Copied) {
 	for _, l := range copied {
 		for _, k := range l.Keys {
 			fmt.Fprintf(c.Out, "Successfully copied registration key %s to %s\n", k, l.LUN)

@@ -62,8 +62,8 @@ func runPkgEnv(c *call) error {
 	mode := cluster.PRDisabled
 	if !conf.PRDisabled && len(pkg.Groups)+len(pkg.Volumes) > 0 {
 		mode = cluster.PRUnknown
-		err := c.withPackage(conf, host, node, pkg, func(run *cluster.Run, _ *opened) error {
-			if mode = run.PRMode(c.ctx); mode == cluster.PRUnknown {
+		err := c.withPackage(conf, host, node, pkg, func(run *packageRun, _ *opened) error {
+			if mode = conf.PRModeOf(run.Supports(c.ctx)); mode == cluster.PRUnknown {
 				return &unknownModeError{pkg}
 			}
 			return nil

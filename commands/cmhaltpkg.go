@@ -95,7 +95,7 @@ func (j *job) isDown(ctx context.Context, state phaser) (bool, error) {
 // the start are given up, too, where that can be done: left, they would keep
 // every node out that makes none.
 func (j *job) release(ctx context.Context) error {
-	err := j.onLUNs(ctx, deedHalt, func(ctx context.Context, run *cluster.Run) error { return run.Halt(ctx) })
+	err := j.onLUNs(ctx, deedHalt, func(ctx context.Context, run *packageRun) error { return run.Halt(ctx) })
 	if err != nil && j.conf.PRDisabled {
 		j.c.warnErr(err)
 		return nil

@@ -223,7 +223,7 @@ func (j *job) keptWords(who standing) string {
 // reserve makes the reservations. Who has the LUNs is looked at once more: the
 // scripts that come before may have taken long.
 func (j *job) reserve(ctx context.Context) error {
-	return j.onLUNs(ctx, deedStart, func(ctx context.Context, run *cluster.Run) error {
+	return j.onLUNs(ctx, deedStart, func(ctx context.Context, run *packageRun) error {
 		who, err := standingOf(run, run.Show(ctx))
 		if err == nil {
 			err = j.free(who)

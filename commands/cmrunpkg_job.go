@@ -16,6 +16,7 @@ import (
 	"lunguard/cluster"
 	"lunguard/cluster/ownfile"
 	"lunguard/commands/runpkg"
+	"lunguard/protocol"
 	"lunguard/vg"
 )
 
@@ -194,9 +195,9 @@ func (j *job) rehearse(ctx context.Context, a runpkg.Action) error {
 	if err != nil {
 		return err
 	}
-	protocol := j.reserve
+	do := j.reserve
 	if a == runpkg.Stop {
-		protocol = j.release
+		do = j.release
 	}
 	asJSON := j.c.flags.Bool("json")
 	if asJSON {
@@ -217,7 +218,7 @@ func (j *job) rehearse(ctx context.Context, a runpkg.Action) error {
 		if !s.Reservations || j.conf.PRDisabled && a == runpkg.Start {
 			continue
 		}
-		if err := protocol(ctx); err != nil {
+		if err := do(ctx); err != nil {
 			return err
 		}
 	}
@@ -232,9 +233,9 @@ type standing struct {
 	others []string
 }
 
-// standingOf judges what was read. Errors: *cluster.LUNError, or
-// *cluster.ForeignKeyError, joined.
-func standingOf(run *cluster.Run, list []cluster.Status) (standing, error) {
+// standingOf judges what was read. Errors: *protocol.LUNError, or
+// *protocol.ForeignKeyError, joined.
+func standingOf(run *packageRun, list []protocol.Status) (standing, error) {
 	who := standing{luns: len(list)}
 	var errs []error
 	for _, s := range list {
@@ -247,7 +248,7 @@ func standingOf(run *cluster.Run, list []cluster.Status) (standing, error) {
 			keys = append(keys, held.Key)
 		}
 		if foreign := run.Config.Foreign(keys); len(foreign) > 0 {
-			errs = append(errs, &cluster.ForeignKeyError{LUN: s.LUN, Keys: slices.Compact(foreign)})
+			errs = append(errs, &protocol.ForeignKeyError{LUN: s.LUN, Keys: slices.Compact(foreign)})
 		}
 		mine := false
 		for _, k := range keys {
@@ -273,7 +274,7 @@ func (j *job) look(ctx context.Context) (who standing, err error) {
 	// What is wrong with paths is said when they are used.
 	quiet := *j.c
 	quiet.ctx, quiet.Out, quiet.Err = ctx, io.Discard, io.Discard
-	err = quiet.withPackage(j.conf, j.host, j.node, j.pkg, func(run *cluster.Run, _ *opened) (err error) {
+	err = quiet.withPackage(j.conf, j.host, j.node, j.pkg, func(run *packageRun, _ *opened) (err error) {
 		who, err = standingOf(run, run.Show(ctx))
 		return err
 	})
@@ -286,27 +287,27 @@ func (j *job) look(ctx context.Context) (who standing, err error) {
 // onLUNs runs a protocol on the package. What it changes goes into the log of
 // the package, warnings to the terminal as well. It ends by itself, whatever
 // signals come.
-func (j *job) onLUNs(ctx context.Context, d deed, protocol func(context.Context, *cluster.Run) error) error {
+func (j *job) onLUNs(ctx context.Context, d deed, do func(context.Context, *packageRun) error) error {
 	c := *j.c
 	c.ctx = unhurried(ctx)
-	return c.withPackage(j.conf, j.host, j.node, j.pkg, func(run *cluster.Run, o *opened) error {
+	return c.withPackage(j.conf, j.host, j.node, j.pkg, func(run *packageRun, o *opened) error {
 		if o.rehearse {
 			// It is part of a list of steps.
 			c.Out = indented{j.c, "   "}
 		} else {
 			c.logTo(run, o, j.runner.Log.Say)
 		}
-		return c.perform(run, o, task{deed: d}, func(ctx context.Context) error { return protocol(ctx, run) })
+		return c.perform(run, o, task{deed: d}, func(ctx context.Context) error { return do(ctx, run) })
 	})
 }
 
 // logTo makes the run tell each change and each warning in a log.
-func (c *call) logTo(run *cluster.Run, o *opened, say func(format string, args ...any)) {
-	o.say = func(e cluster.Event) {
+func (c *call) logTo(run *packageRun, o *opened, say func(format string, args ...any)) {
+	o.say = func(e protocol.Event) {
 		text := eventWords(run.Config, e)
 		if e.Change() {
 			text += outcomeWords(e)
-		} else if e.Action != cluster.NothingLeft && !c.verbose() {
+		} else if e.Action != protocol.NothingLeft && !c.verbose() {
 			c.warn("%s", text)
 		}
 		say("%s", text)

@@ -9,6 +9,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"lunguard/cluster"
+	"lunguard/protocol"
 	"lunguard/vg"
 )
 
@@ -253,7 +254,7 @@ const packagesAtOnce = 32
 // What cannot be read is reported, in the order of the packages, and makes the
 // exit status 2.
 func (c *call) readPackages(conf *cluster.Config, host vg.Host, node cluster.Node, packages []*cluster.Package, p *portrait) error {
-	gate := cluster.NewGate(cluster.DefaultParallel)
+	gate := protocol.NewGate(protocol.DefaultParallel)
 	views := make([]*cluster.PackageView, len(packages))
 	said := make([]bytes.Buffer, len(packages))
 	var g errgroup.Group
@@ -285,17 +286,17 @@ func (c *call) readPackages(conf *cluster.Config, host vg.Host, node cluster.Nod
 
 // viewPackage looks at one package. One that cannot be opened is like one with
 // a LUN that cannot be read.
-func (c *call) viewPackage(conf *cluster.Config, host vg.Host, node cluster.Node, pkg *cluster.Package, gate cluster.Gate) *cluster.PackageView {
+func (c *call) viewPackage(conf *cluster.Config, host vg.Host, node cluster.Node, pkg *cluster.Package, gate protocol.Gate) *cluster.PackageView {
 	if conf.PRDisabled {
 		return conf.ViewOf(pkg, nil)
 	}
 	var view *cluster.PackageView
-	err := c.withPackage(conf, host, node, pkg, func(run *cluster.Run, _ *opened) error {
-		view = run.View(c.ctx, gate)
+	err := c.withPackage(conf, host, node, pkg, func(run *packageRun, _ *opened) error {
+		view = conf.ViewOf(pkg, run.View(c.ctx, gate))
 		return nil
 	})
 	if view == nil {
-		view = conf.ViewOf(pkg, []cluster.LUNView{{Mode: cluster.PRUnknown, Err: err}})
+		view = conf.ViewOf(pkg, []protocol.View{{Err: err}})
 	}
 	return view
 }

@@ -9,6 +9,7 @@ import (
 	"sync/atomic"
 
 	"lunguard/cluster"
+	"lunguard/protocol"
 	"lunguard/scsi"
 	"lunguard/vg"
 	"lunguard/vg/simhost"
@@ -40,7 +41,7 @@ func (c *call) host() (vg.Host, error) {
 
 // opened holds the LUNs that a command works on, with their paths open.
 type opened struct {
-	luns []*cluster.LUN
+	luns []*protocol.LUN
 	// sent counts the commands on the wire, retries included.
 	sent    atomic.Int64
 	closers []io.Closer
@@ -54,9 +55,9 @@ type opened struct {
 	own   scsi.Key
 	retry scsi.Retry
 	// shadows are the copies that a rehearsal works on.
-	shadows map[*cluster.LUN]*shadow
+	shadows map[*protocol.LUN]*shadow
 	// say tells people of a change or a warning.
-	say   func(cluster.Event)
+	say   func(protocol.Event)
 	meter *meter
 	// changes are those that were sent to a LUN, for who has to tell what is
 	// left there.
@@ -92,22 +93,22 @@ func (c counted) Do(ctx context.Context, req *scsi.Request) (scsi.Reply, error) 
 
 // openDisk opens all paths of a disk that can be opened. Paths that cannot
 // are warned of through warn; all of them is an error.
-func (o *opened) openDisk(ctx context.Context, host vg.Host, d *vg.Disk, warn func(error)) (*cluster.LUN, error) {
-	lun := &cluster.LUN{Name: d.Device, WWID: d.WWID}
+func (o *opened) openDisk(ctx context.Context, host vg.Host, d *vg.Disk, warn func(error)) (*protocol.LUN, error) {
+	lun := &protocol.LUN{Name: d.Device, WWID: d.WWID}
 	var errs []error
 	shadow := &shadow{own: o.own}
-	o.meter.step(cluster.Step{LUN: d.Device})
-	defer o.meter.step(cluster.Step{LUN: d.Device, Done: true})
+	o.meter.step(protocol.Step{LUN: d.Device})
+	defer o.meter.step(protocol.Step{LUN: d.Device, Done: true})
 	for _, name := range d.Gone {
 		err := &vg.DeviceError{Device: name, Err: vg.ErrGone}
 		errs = append(errs, err)
-		lun.Unopened = append(lun.Unopened, cluster.UnopenedPath{Name: name, Err: err})
+		lun.Unopened = append(lun.Unopened, protocol.UnopenedPath{Name: name, Err: err})
 	}
 	for _, name := range d.Paths {
 		p, err := host.Open(name)
 		if err != nil {
 			errs = append(errs, err)
-			lun.Unopened = append(lun.Unopened, cluster.UnopenedPath{Name: name, Identity: host.Identity(name), Err: err})
+			lun.Unopened = append(lun.Unopened, protocol.UnopenedPath{Name: name, Identity: host.Identity(name), Err: err})
 			continue
 		}
 		o.closers = append(o.closers, p)
@@ -182,10 +183,10 @@ func (c *call) openPackage(host vg.Host, pkg *cluster.Package, o *opened) error 
 // openEach opens those LUNs of the volumes that can be opened, once each. Of
 // the reports, one for each LUN in order, those of the others have the error;
 // at says where each LUN of o belongs.
-func (c *call) openEach(host vg.Host, devices []string, o *opened) (reports []cluster.Report, at []int) {
+func (c *call) openEach(host vg.Host, devices []string, o *opened) (reports []protocol.Report, at []int) {
 	seen := map[string]bool{}
 	lost := func(dev string, err error) {
-		reports = append(reports, cluster.Report{LUN: dev, Findings: []cluster.Finding{{Kind: cluster.Unreadable, Err: err}}})
+		reports = append(reports, protocol.Report{LUN: dev, Findings: []protocol.Finding{{Kind: protocol.Unreadable, Err: err}}})
 	}
 	for _, dev := range devices {
 		d, err := host.Disk(dev)
@@ -203,7 +204,7 @@ func (c *call) openEach(host vg.Host, devices []string, o *opened) (reports []cl
 			continue
 		}
 		o.luns, at = append(o.luns, lun), append(at, len(reports))
-		reports = append(reports, cluster.Report{LUN: d.Device})
+		reports = append(reports, protocol.Report{LUN: d.Device})
 	}
 	return reports, at
 }
@@ -236,7 +237,7 @@ func (c *call) openOptions() (*opened, error) {
 	}
 	o := &opened{retry: scsi.Retry{Timeout: timeout}, rehearse: c.flags.Bool("dry-run"), strict: c.flags.Bool("strict"), serial: c.flags.Bool("serial"),
 		meter: c.meter(), changes: map[string][]string{},
-		shadows: map[*cluster.LUN]*shadow{}}
+		shadows: map[*protocol.LUN]*shadow{}}
 	if o.meter != nil {
 		out, errs := c.Out, c.Err
 		c.Out, c.Err = o.meter.over(out), o.meter.over(errs)

@@ -16,6 +16,7 @@ import (
 	"lunguard/cluster/ownfile"
 	"lunguard/commands/runpkg"
 	"lunguard/commands/watchdog"
+	"lunguard/protocol"
 	"lunguard/scsi"
 	"lunguard/vg"
 )
@@ -62,7 +63,7 @@ func spokenError(topic string, err error) spoken {
 // topicOf tells where an error that several commands have is explained.
 func topicOf(err error) string {
 	var (
-		lun    *cluster.LUNError
+		lun    *protocol.LUNError
 		group  *vg.GroupError
 		device *vg.DeviceError
 		op     *scsi.OpError
@@ -79,31 +80,31 @@ func topicOf(err error) string {
 		return "package"
 	case *cluster.NotMemberError:
 		return "member"
-	case *cluster.ForeignKeyError:
+	case *protocol.ForeignKeyError:
 		return "foreign"
-	case *cluster.SharedLUNError:
+	case *protocol.SharedLUNError:
 		return "once"
-	case *cluster.LostError:
+	case *protocol.LostError:
 		return "lost"
-	case *cluster.DisagreeError, *cluster.IncompleteError:
+	case *protocol.DisagreeError, *protocol.IncompleteError:
 		return "copy"
-	case *cluster.LUNError:
+	case *protocol.LUNError:
 		lun = e
 	}
 	switch {
-	case is(cluster.ErrOtherKeys):
+	case is(protocol.ErrOtherKeys):
 		return "pr_cleanup"
-	case is(cluster.ErrPathLost):
+	case is(protocol.ErrPathLost):
 		return "strict"
-	case is(cluster.ErrNotCopied, cluster.ErrNothingToCopy):
+	case is(protocol.ErrNotCopied, protocol.ErrNothingToCopy):
 		return "copy"
-	case is(cluster.ErrNoWWID, cluster.ErrNoReservationType):
+	case is(protocol.ErrNoWWID, protocol.ErrNoReservationType):
 		return "once"
-	case is(cluster.ErrRemoved):
+	case is(protocol.ErrRemoved):
 		return "lost"
-	case is(cluster.ErrNotRegistered):
+	case is(protocol.ErrNotRegistered):
 		return "unregistered"
-	case lun != nil && !errors.As(err, &op) && !is(cluster.ErrNoPath):
+	case lun != nil && !errors.As(err, &op) && !is(protocol.ErrNoPath):
 		return "protocol"
 	case lun != nil:
 		return "lun"
@@ -122,7 +123,7 @@ func ownErrors() map[string][]error {
 	pkg := &cluster.Package{Name: "pkg1"}
 	at := cluster.Position{File: "pkg1.conf", Line: 7}
 	setting := cluster.Setting{Name: "external_script", Value: "/etc/x.sh", At: at}
-	lun := func(err error) error { return &cluster.LUNError{LUN: "/dev/sda", Err: err} }
+	lun := func(err error) error { return &protocol.LUNError{LUN: "/dev/sda", Err: err} }
 	device := func(err error) error { return watchdogWords(&watchdog.DeviceError{Device: "/dev/watchdog", Err: err}) }
 	job := func(err error) error { return &jobError{"pkg1", "/var/log/lunguard/pkg1.log", err} }
 	path := func(op string, err error) error { return &os.PathError{Op: op, Path: "/run/lunguard", Err: err} }
@@ -137,14 +138,14 @@ func ownErrors() map[string][]error {
 	}
 	return map[string][]error{
 		"copy": {
-			&cluster.DisagreeError{Model: "/dev/sda", LUN: "/dev/sdb", Missing: []scsi.Key{1}, Extra: []scsi.Key{2}},
-			&cluster.IncompleteError{LUN: "/dev/sdb", Nodes: []string{"jack4"}}, cluster.ErrNothingToCopy,
-			lun(fmt.Errorf("%w: it has no reservation", cluster.ErrNotCopied)),
-			lun(fmt.Errorf("%w: 0x1 is not registered for iqn.x,i,0x1", cluster.ErrNotCopied)),
+			&protocol.DisagreeError{Model: "/dev/sda", LUN: "/dev/sdb", Missing: []scsi.Key{1}, Extra: []scsi.Key{2}},
+			&protocol.IncompleteError{LUN: "/dev/sdb", Nodes: []string{"jack4"}}, protocol.ErrNothingToCopy,
+			lun(fmt.Errorf("%w: it has no reservation", protocol.ErrNotCopied)),
+			lun(fmt.Errorf("%w: 0x1 is not registered for iqn.x,i,0x1", protocol.ErrNotCopied)),
 		},
-		"unregistered": {lun(cluster.ErrNotRegistered)},
-		"lost":         {lun(cluster.ErrRemoved)},
-		"protocol":     {lun(cluster.ErrOtherType), lun(cluster.ErrUnsettled)},
+		"unregistered": {lun(protocol.ErrNotRegistered)},
+		"lost":         {lun(protocol.ErrRemoved)},
+		"protocol":     {lun(protocol.ErrOtherType), lun(protocol.ErrUnsettled)},
 		"config": {
 			&configFileError{path("read", syscall.EISDIR)},
 			&cluster.ConfigError{File: "cluster.conf", Expected: "at least one NODE_NAME line was expected"},
@@ -246,11 +247,9 @@ func ownErrors() map[string][]error {
 // endedErrors are what a command says when a signal has ended it.
 func endedErrors() []error {
 	node := cluster.Node{Name: "jack3", Key: 1}
-	run := &cluster.Run{
-		Config: &cluster.Config{Nodes: []cluster.Node{node, {Name: "jack4", Key: 2}}}, Package: &cluster.Package{Name: "pkg1"}, Node: node,
-	}
-	state := func(held scsi.Key, how scsi.Type, keys ...scsi.Key) cluster.Status {
-		s := cluster.Status{LUN: "/dev/sda", State: &scsi.State{}}
+	run := newPackageRun(&cluster.Config{Nodes: []cluster.Node{node, {Name: "jack4", Key: 2}}}, &cluster.Package{Name: "pkg1"}, node, nil)
+	state := func(held scsi.Key, how scsi.Type, keys ...scsi.Key) protocol.Status {
+		s := protocol.Status{LUN: "/dev/sda", State: &scsi.State{}}
 		for _, k := range keys {
 			s.State.Registrations = append(s.State.Registrations, scsi.FullStatus{Key: k})
 		}
@@ -260,12 +259,12 @@ func endedErrors() []error {
 		return s
 	}
 	shared := scsi.WriteExclusiveRegistrantsOnly
-	unread := cluster.Status{LUN: "/dev/sda", Err: failed("/dev/sda", "/dev/sdb", answered{reply: scsi.Reply{Host: scsi.HostNoConnect}})}
+	unread := protocol.Status{LUN: "/dev/sda", Err: failed("/dev/sda", "/dev/sdb", answered{reply: scsi.Reply{Host: scsi.HostNoConnect}})}
 	list := []error{&signalError{syscall.SIGTERM}}
 	for _, d := range []deed{deedStart, deedHalt, deedFence, deedCleanup, deedCopy, deedRepair} {
 		t := task{deed: d, victim: cluster.Node{Name: "jack4", Key: 2}}
 		list = append(list, &leftError{"all LUNs", t.nothing(), t.next(run)})
-		for _, s := range []cluster.Status{
+		for _, s := range []protocol.Status{
 			unread, state(0, 0), state(0, 0, 1), state(0, 0, 1, 2), state(0, 0, 2), state(1, shared, 1), state(1, shared, 1, 2), state(2, shared, 1, 2), state(2, shared, 2), state(0, scsi.WriteExclusiveAllRegistrants, 2),
 		} {
 			for _, changes := range [][]string{nil, {"REGISTER 0x1"}} {
@@ -283,22 +282,22 @@ func spokenEvents() []spoken {
 	conf := &cluster.Config{Nodes: []cluster.Node{{Name: "jack3", Key: 1}, {Name: "jack4", Key: 2}}}
 	reason := errors.Unwrap(failed("", "/dev/sdb", answered{reply: scsi.Reply{Host: scsi.HostNoConnect}}))
 	var list []spoken
-	for _, a := range []cluster.Action{
-		cluster.Registered, cluster.Readmitted, cluster.Unregistered, cluster.Reserved, cluster.Preempted, cluster.Cleared, cluster.Introduced,
-		cluster.Marked, cluster.Moved, cluster.PathFailed, cluster.NotPersistent, cluster.PathsMissing, cluster.PerHost, cluster.Kept, cluster.TakingOpen,
-		cluster.NothingLeft, cluster.Unmoved, cluster.PastLeft,
+	for _, a := range []protocol.Action{
+		protocol.Registered, protocol.Readmitted, protocol.Unregistered, protocol.Reserved, protocol.Preempted, protocol.Cleared, protocol.Introduced,
+		protocol.Marked, protocol.Moved, protocol.PathFailed, protocol.NotPersistent, protocol.PathsMissing, protocol.PerHost, protocol.Kept, protocol.TakingOpen,
+		protocol.NothingLeft, protocol.Unmoved, protocol.PastLeft,
 	} {
-		e := cluster.Event{Action: a, LUN: "/dev/sda", Path: "/dev/sda", Key: 1, Victim: 2, Heir: 2, Heirs: []scsi.Key{2}, Err: reason}
+		e := protocol.Event{Action: a, LUN: "/dev/sda", Path: "/dev/sda", Key: 1, Victim: 2, Heir: 2, Heirs: []scsi.Key{2}, Err: reason}
 		switch {
-		case a == cluster.NothingLeft || e.Change():
+		case a == protocol.NothingLeft || e.Change():
 			list = append(list, spoken{topic: "", kind: "step", text: eventWords(conf, e) + outcomeWords(e)})
 			e.Heir, e.Victim, e.Err = 0, 0, nil
 			list = append(list, spoken{topic: "", kind: "step", text: eventWords(conf, e) + outcomeWords(e)})
-		case a == cluster.PathFailed || a == cluster.NotPersistent:
+		case a == protocol.PathFailed || a == protocol.NotPersistent:
 			e.Path = "/dev/sdb"
 			fallthrough
 		default:
-			list = append(list, spoken{topic: map[cluster.Action]string{cluster.Unmoved: "unmoved"}[a], kind: "warning", text: eventWords(conf, e)})
+			list = append(list, spoken{topic: map[protocol.Action]string{protocol.Unmoved: "unmoved"}[a], kind: "warning", text: eventWords(conf, e)})
 		}
 	}
 	for i, s := range list {
@@ -306,7 +305,7 @@ func spokenEvents() []spoken {
 			list[i].topic = "warning"
 		}
 	}
-	return append(list, spoken{topic: "", kind: "step", text: keyWithNode(conf, 2|cluster.LeavingBit)})
+	return append(list, spoken{topic: "", kind: "step", text: keyWithNode(conf, 2|protocol.LeavingMark)})
 }
 
 // spokenFindings are what a check can find.
@@ -322,16 +321,16 @@ func spokenFindings() []spoken {
 		{"log", "log", "Service s1 has ended (exit status 1) and is not started again; package pkg1 stays up without it", "", 0},
 		{"log", "log", "Service s1: fork/exec /x: no such file or directory", "", 0},
 	}
-	rep := cluster.Report{LUN: "/dev/sda", Paths: 2, State: &scsi.State{Reservation: &scsi.Reservation{Key: 1, Type: scsi.ExclusiveAccess}}}
-	for _, k := range []cluster.FindingKind{cluster.PathsUnregistered, cluster.StaleNexus} {
+	rep := protocol.Report{LUN: "/dev/sda", Paths: 2, State: &scsi.State{Reservation: &scsi.Reservation{Key: 1, Type: scsi.ExclusiveAccess}}}
+	for _, k := range []protocol.FindingKind{protocol.PathsUnregistered, protocol.StaleNexus} {
 		// Where nothing tells which registration is which path's.
-		list = append(list, spoken{"finding", "finding", "/dev/sda: " + findingWords(conf, rep, cluster.Finding{Kind: k, Keys: []scsi.Key{1}}), "", 0})
+		list = append(list, spoken{"finding", "finding", "/dev/sda: " + findingWords(conf, rep, protocol.Finding{Kind: k, Keys: []scsi.Key{1}}), "", 0})
 	}
-	for _, k := range []cluster.FindingKind{
-		cluster.Unreadable, cluster.DeadPath, cluster.ForeignKeys, cluster.Unreserved, cluster.WrongType, cluster.LeavingKeys,
-		cluster.PathsUnregistered, cluster.StaleNexus, cluster.KeysMissing, cluster.SeveralOwners, cluster.WrongKey, cluster.NotKept,
+	for _, k := range []protocol.FindingKind{
+		protocol.Unreadable, protocol.DeadPath, protocol.ForeignKeys, protocol.Unreserved, protocol.WrongType, protocol.LeavingKeys,
+		protocol.PathsUnregistered, protocol.StaleNexus, protocol.KeysMissing, protocol.SeveralOwners, protocol.WrongKey, protocol.NotKept,
 	} {
-		f := cluster.Finding{Kind: k, Path: "/dev/sdb", Keys: []scsi.Key{1}, Err: failed("/dev/sda", "/dev/sdb", answered{reply: scsi.Reply{Host: scsi.HostNoConnect}})}
+		f := protocol.Finding{Kind: k, Path: "/dev/sdb", Keys: []scsi.Key{1}, Err: failed("/dev/sda", "/dev/sdb", answered{reply: scsi.Reply{Host: scsi.HostNoConnect}})}
 		list = append(list, spoken{"finding", "finding", "/dev/sda: " + findingWords(conf, rep, f), "", 0})
 	}
 	return list

@@ -10,7 +10,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"lunguard/cluster"
+	"lunguard/protocol"
 	"lunguard/scsi"
 )
 
@@ -153,7 +153,7 @@ func (m *meter) lun(name string) *lunProgress {
 }
 
 // step takes the begin or the end of work on a LUN.
-func (m *meter) step(s cluster.Step) {
+func (m *meter) step(s protocol.Step) {
 	if m == nil {
 		return
 	}
@@ -215,7 +215,7 @@ func commandName(req *scsi.Request) string {
 }
 
 // watch shows how far a run is.
-func (m *meter) watch(run *cluster.Run) {
+func (m *meter) watch(run *packageRun) {
 	if m != nil {
 		m.begin(len(run.LUNs))
 		run.Progress = m.step

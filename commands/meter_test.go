@@ -15,7 +15,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"lunguard/cluster"
+	"lunguard/protocol"
 	"lunguard/scsi"
 )
 
@@ -31,8 +31,8 @@ func (m *meter) shown() bool {
 	return m.drawn
 }
 
-func begins(lun string) cluster.Step { return cluster.Step{LUN: lun} }
-func ends(lun string) cluster.Step   { return cluster.Step{LUN: lun, Done: true} }
+func begins(lun string) protocol.Step { return protocol.Step{LUN: lun} }
+func ends(lun string) protocol.Step   { return protocol.Step{LUN: lun, Done: true} }
 
 // The clock of this is synctest's: no time passes outside.
 func TestMeter(t *testing.T) {

@@ -43,7 +43,7 @@ func (c *call) packages(conf *cluster.Config, host vg.Host, node cluster.Node, n
 			continue
 		}
 		up := true
-		err := c.withPackage(conf, host, node, pkg, func(run *cluster.Run, _ *opened) error {
+		err := c.withPackage(conf, host, node, pkg, func(run *packageRun, _ *opened) error {
 			up = run.Up(c.ctx)
 			return nil
 		})
@@ -55,7 +55,7 @@ func (c *call) packages(conf *cluster.Config, host vg.Host, node cluster.Node, n
 }
 
 // withPackage opens the LUNs of a package and runs f on them.
-func (c *call) withPackage(conf *cluster.Config, host vg.Host, node cluster.Node, pkg *cluster.Package, f func(*cluster.Run, *opened) error) error {
+func (c *call) withPackage(conf *cluster.Config, host vg.Host, node cluster.Node, pkg *cluster.Package, f func(*packageRun, *opened) error) error {
 	o, err := c.openOptions()
 	if err != nil {
 		return err
@@ -64,15 +64,16 @@ func (c *call) withPackage(conf *cluster.Config, host vg.Host, node cluster.Node
 	if err := c.openPackage(host, pkg, o); err != nil {
 		return errors.Join(err, o.Close())
 	}
-	run := &cluster.Run{Config: conf, Package: pkg, Node: node, LUNs: o.luns, Strict: o.strict}
+	run := newPackageRun(conf, pkg, node, o.luns)
+	run.Strict = o.strict
 	c.follow(run, o)
 	return errors.Join(f(run, o), o.Close())
 }
 
 // onPackage runs a protocol on a package and tells, if asked, what it took.
-func (c *call) onPackage(conf *cluster.Config, host vg.Host, node cluster.Node, pkg *cluster.Package, protocol func(*cluster.Run, *opened) error) error {
-	return c.withPackage(conf, host, node, pkg, func(run *cluster.Run, o *opened) error {
-		err := protocol(run, o)
+func (c *call) onPackage(conf *cluster.Config, host vg.Host, node cluster.Node, pkg *cluster.Package, do func(*packageRun, *opened) error) error {
+	return c.withPackage(conf, host, node, pkg, func(run *packageRun, o *opened) error {
+		err := do(run, o)
 		if c.verbose() && !c.flags.Bool("json") {
 			fmt.Fprintf(c.Out, "%s: %s, %s\n", pkg.Name, plural(len(o.luns), "LUN"), plural(int(o.sent.Load()), "SCSI command"))
 		}

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"lunguard/cluster"
+	"lunguard/protocol"
 	"lunguard/scsi"
 )
 
@@ -34,14 +35,14 @@ type task struct {
 
 // perform runs a protocol that changes LUNs, or rehearses it. How it ended goes
 // into the log. If a signal has ended it, the error tells what is left.
-func (c *call) perform(run *cluster.Run, o *opened, t task, protocol func(context.Context) error) error {
+func (c *call) perform(run *packageRun, o *opened, t task, do func(context.Context) error) error {
 	if o.rehearse {
-		return c.rehearse(run, o, t, protocol)
+		return c.rehearse(run, o, t, do)
 	}
 	run.Hurry = whileChanging(c.ctx)
 	seen := c.sayInterrupted(t.finishing())
 	begin := time.Now()
-	err := protocol(c.ctx)
+	err := do(c.ctx)
 	seen()
 	sig := signalOf(c.ctx)
 	rec := c.shared.rec
@@ -77,7 +78,7 @@ const accountTime = 2 * time.Second
 
 // account says what is left on each LUN after a signal has ended a run: first
 // what else went wrong, then the state as it is now.
-func (c *call) account(run *cluster.Run, o *opened, t task, sig *signalError, err error) error {
+func (c *call) account(run *packageRun, o *opened, t task, sig *signalError, err error) error {
 	errs := []error{sig}
 	for _, leaf := range leaves(err) {
 		if !byInterruption(leaf) {
@@ -86,7 +87,7 @@ func (c *call) account(run *cluster.Run, o *opened, t task, sig *signalError, er
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(c.ctx), accountTime)
 	defer cancel()
-	look := &cluster.Run{Config: run.Config, Package: run.Package, Node: run.Node, LUNs: run.LUNs}
+	look := &protocol.Run{LUNs: run.LUNs}
 	clean := 0
 	for _, s := range look.Show(ctx) {
 		if text := t.left(run, s, o.changes[s.LUN]); text != "" {
@@ -103,12 +104,12 @@ func (c *call) account(run *cluster.Run, o *opened, t task, sig *signalError, er
 
 // byInterruption reports whether an error says no more than that a signal came.
 func byInterruption(err error) bool {
-	return errors.Is(err, context.Canceled) || errors.Is(err, cluster.ErrNotBegun)
+	return errors.Is(err, context.Canceled) || errors.Is(err, protocol.ErrNotBegun)
 }
 
 // left says what is left on a LUN that the task was to change, empty if that
 // is as it should be. changes are those that this run has sent there.
-func (t task) left(run *cluster.Run, s cluster.Status, changes []string) string {
+func (t task) left(run *packageRun, s protocol.Status, changes []string) string {
 	if s.Err != nil {
 		text := "unknown, it cannot be read: " + reason(s.LUN, s.Err)
 		if len(changes) > 0 {
@@ -116,7 +117,7 @@ func (t task) left(run *cluster.Run, s cluster.Status, changes []string) string 
 		}
 		return text
 	}
-	own := s.State.Has(run.Node.Key) || s.State.Has(cluster.Leaving(run.Node.Key))
+	own := s.State.Has(run.Node.Key) || s.State.Has(protocol.Leaving(run.Node.Key))
 	switch t.deed {
 	case deedStart, deedHalt:
 		if !own && len(changes) == 0 {
@@ -126,7 +127,7 @@ func (t task) left(run *cluster.Run, s cluster.Status, changes []string) string 
 			return ""
 		}
 	case deedFence:
-		if !s.State.Has(t.victim.Key) && !s.State.Has(cluster.Leaving(t.victim.Key)) {
+		if !s.State.Has(t.victim.Key) && !s.State.Has(protocol.Leaving(t.victim.Key)) {
 			return ""
 		}
 	case deedCleanup:
@@ -153,7 +154,7 @@ func (t task) nothing() string {
 }
 
 // next is what can be done about what is left.
-func (t task) next(run *cluster.Run) string {
+func (t task) next(run *packageRun) string {
 	switch t.deed {
 	case deedStart:
 		return "run pr_start " + run.Package.Name + " again, or pr_halt " + run.Package.Name + " to give up what this node has"
@@ -179,7 +180,7 @@ func (e *leftError) message() message {
 }
 
 // stateWords says who is on a LUN, as this node sees it.
-func stateWords(conf *cluster.Config, node cluster.Node, s *scsi.State) string {
+func stateWords(conf *cluster.Config, node protocol.Member, s *scsi.State) string {
 	keys := s.Keys()
 	held := s.Reservation
 	own := s.Has(node.Key) && node.Key != 0

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"lunguard/cluster"
+	"lunguard/protocol"
 	"lunguard/scsi"
 )
 
@@ -50,7 +51,7 @@ type plannedState struct {
 
 // plannedCommand is one command that would be sent.
 type plannedCommand struct {
-	Action cluster.Action `json:"action"`
+	Action protocol.Action `json:"action"`
 	Path   string         `json:"path"`
 	Key    string         `json:"key"`
 	Victim string         `json:"victim,omitempty"`
@@ -59,17 +60,17 @@ type plannedCommand struct {
 }
 
 // rehearse runs a protocol on copies of the LUNs and shows what it did to them.
-func (c *call) rehearse(run *cluster.Run, o *opened, t task, protocol func(context.Context) error) error {
-	var events []cluster.Event
-	run.Log = func(e cluster.Event) {
+func (c *call) rehearse(run *packageRun, o *opened, t task, do func(context.Context) error) error {
+	var events []protocol.Event
+	run.Log = func(e protocol.Event) {
 		switch {
 		case e.Change():
 			events = append(events, e)
-		case e.Action != cluster.NothingLeft:
+		case e.Action != protocol.NothingLeft:
 			c.warn("%s", eventWords(run.Config, e))
 		}
 	}
-	err := protocol(c.ctx)
+	err := do(c.ctx)
 	p := &plan{Action: t.deed, Group: t.group, Node: run.Node.Name, Victim: t.victim.Name}
 	if run.Package != nil {
 		p.Package = run.Package.Name
@@ -88,7 +89,7 @@ func (c *call) rehearse(run *cluster.Run, o *opened, t task, protocol func(conte
 
 // planLUN puts together what was done to the copy of one LUN; false if it was
 // not even read.
-func planLUN(run *cluster.Run, t task, l *cluster.LUN, s *shadow, events []cluster.Event) (plannedLUN, bool) {
+func planLUN(run *packageRun, t task, l *protocol.LUN, s *shadow, events []protocol.Event) (plannedLUN, bool) {
 	p := plannedLUN{LUN: l.Name, WWID: l.WWID, Commands: []plannedCommand{}, before: s.before}
 	if s.before == nil {
 		return p, false
@@ -126,14 +127,14 @@ func planState(conf *cluster.Config, s *scsi.State) plannedState {
 		p.Keys = append(p.Keys, k.String())
 	}
 	if held := s.Reservation; held != nil {
-		w := wordsOf(conf, cluster.Status{State: s})
+		w := wordsOf(conf, protocol.Status{State: s})
 		p.Holder, p.Node, p.Type = w.holder, w.node, held.Type.String()
 	}
 	return p
 }
 
 // idle says why a LUN would be left alone.
-func (t task) idle(run *cluster.Run) string {
+func (t task) idle(run *packageRun) string {
 	switch t.deed {
 	case deedHalt:
 		return "nothing of this node is registered"
@@ -153,7 +154,7 @@ func (t task) idle(run *cluster.Run) string {
 }
 
 // show prints a plan, or keeps it for the document that programs get.
-func (c *call) show(run *cluster.Run, p *plan) {
+func (c *call) show(run *packageRun, p *plan) {
 	if c.flags.Bool("json") {
 		c.shared.plans = append(c.shared.plans, p)
 		return
@@ -238,7 +239,7 @@ func keysWords(conf *cluster.Config, keys []scsi.Key) string {
 		list[i] = k.String()
 		if n, ok := conf.NodeOf(k); ok {
 			list[i] = n.Name + " (" + k.String() + ")"
-			if k&cluster.LeavingBit != 0 {
+			if k&protocol.LeavingMark != 0 {
 				list[i] = n.Name + " (" + k.String() + ", leaving)"
 			}
 		}

@@ -4,6 +4,7 @@ import (
 	"testing"
 
 	"lunguard/cluster"
+	"lunguard/protocol"
 	"lunguard/scsi"
 )
 
@@ -27,7 +28,7 @@ func stateOf(held scsi.Key, typ scsi.Type, keys ...scsi.Key) *scsi.State {
 // A state in the words of a plan, before and after, and in those of a command
 // that was ended on jack3.
 func TestStateWords(t *testing.T) {
-	const wero, leaving = scsi.WriteExclusiveRegistrantsOnly, cluster.LeavingBit
+	const wero, leaving = scsi.WriteExclusiveRegistrantsOnly, protocol.LeavingMark
 	for _, c := range []struct {
 		state                *scsi.State
 		before, after, ended string
@@ -51,7 +52,7 @@ func TestStateWords(t *testing.T) {
 		if got := writersWords(conf, c.state); got != c.after {
 			t.Errorf("after: %s, want %s", got, c.after)
 		}
-		if got := stateWords(conf, conf.Nodes[0], c.state); got != c.ended {
+		if got := stateWords(conf, conf.Nodes[0].Member(), c.state); got != c.ended {
 			t.Errorf("ended: %s, want %s", got, c.ended)
 		}
 	}

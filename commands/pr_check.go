@@ -12,6 +12,7 @@ import (
 
 	"lunguard/cluster"
 	"lunguard/commands/picture"
+	"lunguard/protocol"
 	"lunguard/vg"
 )
 
@@ -178,7 +179,7 @@ func (k *checker) section(c *call, pkg *cluster.Package) (picture.Section, error
 		return picture.Section{}, err
 	}
 	reports, at := c.openEach(k.host, devices, o)
-	run := &cluster.Run{Config: k.conf, Package: pkg, Node: k.node, LUNs: o.luns}
+	run := newPackageRun(k.conf, pkg, k.node, o.luns)
 	c.follow(run, o)
 	if c.flags.Bool("repair") && len(at) == len(reports) {
 		if err := c.perform(run, o, task{deed: deedRepair}, run.Repair); err != nil {
@@ -207,7 +208,7 @@ func (k *checker) section(c *call, pkg *cluster.Package) (picture.Section, error
 // judge raises the exit status by what was found: what is unknown outweighs
 // what is wrong. at are the LUNs that were opened; the errors of the others are
 // reported, and may mean that no node should try.
-func (c *call) judge(reports []cluster.Report, at []int) {
+func (c *call) judge(reports []protocol.Report, at []int) {
 	for i, rep := range reports {
 		switch {
 		case !slices.Contains(at, i):
@@ -245,7 +246,7 @@ func (c *call) readmit(conf *cluster.Config, host vg.Host, node cluster.Node, de
 	if err != nil {
 		return errors.Join(err, o.Close())
 	}
-	run := &cluster.Run{Config: conf, Package: &cluster.Package{Type: cluster.MultiNode}, Node: node, LUNs: []*cluster.LUN{lun}}
+	run := newPackageRun(conf, &cluster.Package{Type: cluster.MultiNode}, node, []*protocol.LUN{lun})
 	c.follow(run, o)
 	var paths []string
 	err = c.perform(run, o, task{deed: deedReadmit}, func(ctx context.Context) (err error) {

@@ -8,9 +8,9 @@ import (
 	"strings"
 	"time"
 
-	"lunguard/cluster"
 	"lunguard/cluster/ownfile"
 	"lunguard/commands/picture"
+	"lunguard/protocol"
 )
 
 // stdoutName is the standard output in the place of a file name.
@@ -169,7 +169,7 @@ func linesOf(s *picture.Section) []picture.LUN {
 	l := picture.LUN{Name: picture.Unknown, Nodes: []picture.OfNode{}, Findings: []picture.Finding{}}
 	for _, t := range s.Trouble {
 		text := "unknown: " + strings.ReplaceAll(t.Text, "\n", "; ")
-		l.Findings = append(l.Findings, picture.Finding{Kind: string(cluster.Unreadable), Text: text, What: text, Hint: t.Hint, Grave: true})
+		l.Findings = append(l.Findings, picture.Finding{Kind: string(protocol.Unreadable), Text: text, What: text, Hint: t.Hint, Grave: true})
 	}
 	return []picture.LUN{l}
 }

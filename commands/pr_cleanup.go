@@ -13,6 +13,7 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"lunguard/cluster"
+	"lunguard/protocol"
 	"lunguard/scsi"
 	"lunguard/vg"
 )
@@ -83,9 +84,9 @@ func runPrCleanup(c *call) error {
 	if err := c.openCleanup(host, names, areLUNs, o); err != nil {
 		return err
 	}
-	run := &cluster.Run{Config: conf, LUNs: o.luns}
+	run := newPackageRun(conf, nil, cluster.Node{}, o.luns)
 	c.follow(run, o)
-	var results []cluster.CleanupResult
+	var results []protocol.CleanupResult
 	err = c.perform(run, o, task{deed: deedCleanup, only: key}, func(ctx context.Context) error {
 		results = run.Cleanup(ctx, key)
 		var errs []error
@@ -170,9 +171,9 @@ func (c *call) openCleanup(host vg.Host, names []string, areLUNs bool, o *opened
 
 // unique leaves out further names of a LUN, which would get into each other's
 // way.
-func unique(luns []*cluster.LUN) []*cluster.LUN {
+func unique(luns []*protocol.LUN) []*protocol.LUN {
 	seen := map[string]bool{}
-	return slices.DeleteFunc(luns, func(l *cluster.LUN) bool {
+	return slices.DeleteFunc(luns, func(l *protocol.LUN) bool {
 		again := l.WWID != "" && seen[l.WWID]
 		seen[l.WWID] = true
 		return again
@@ -181,7 +182,7 @@ func unique(luns []*cluster.LUN) []*cluster.LUN {
 
 // printCleanup tells what became of one LUN, and who of the cluster is no
 // longer protected there.
-func (c *call) printCleanup(conf *cluster.Config, res cluster.CleanupResult) {
+func (c *call) printCleanup(conf *cluster.Config, res protocol.CleanupResult) {
 	dry := c.flags.Bool("dry-run")
 	switch {
 	case res.Err != nil:

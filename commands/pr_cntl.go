@@ -11,6 +11,7 @@ import (
 
 	"lunguard/cluster"
 	"lunguard/commands/runpkg"
+	"lunguard/protocol"
 	"lunguard/scsi"
 )
 
@@ -109,7 +110,7 @@ func (c *call) cntl(action cntlAction, name string) error {
 	if action == cntlValidate && !pkg.RunsOn(node.Name) {
 		return &cluster.NotMemberError{Node: node.Name, Package: pkg}
 	}
-	return c.onPackage(conf, host, node, pkg, func(run *cluster.Run, o *opened) error {
+	return c.onPackage(conf, host, node, pkg, func(run *packageRun, o *opened) error {
 		if len(run.LUNs) == 0 {
 			c.warn("package %s has no vg and no pv line in %s: nothing is protected", pkg.Name, conf.Path)
 		}
@@ -125,19 +126,19 @@ func (c *call) cntl(action cntlAction, name string) error {
 
 // validateLUNs finds what would keep a start from succeeding. What only makes
 // it worse, such as a dead path, is a warning.
-func (c *call) validateLUNs(run *cluster.Run) error {
+func (c *call) validateLUNs(run *packageRun) error {
 	errs := []error{validateNames(run.LUNs)}
 	for _, rep := range run.Check(c.ctx) {
 		caps := rep.Capabilities
 		if caps != nil && !caps.Supports(scsi.WriteExclusiveRegistrantsOnly) {
-			errs = append(errs, &cluster.LUNError{LUN: rep.LUN, Err: cluster.ErrNoReservationType})
+			errs = append(errs, &protocol.LUNError{LUN: rep.LUN, Err: protocol.ErrNoReservationType})
 		}
 		for _, f := range rep.Findings {
 			switch f.Kind {
-			case cluster.Unreadable:
+			case protocol.Unreadable:
 				errs = append(errs, f.Err)
-			case cluster.ForeignKeys:
-				errs = append(errs, &cluster.ForeignKeyError{LUN: rep.LUN, Keys: f.Keys})
+			case protocol.ForeignKeys:
+				errs = append(errs, &protocol.ForeignKeyError{LUN: rep.LUN, Keys: f.Keys})
 			default:
 				c.warn("%s: %s", rep.LUN, findingWords(run.Config, rep, f))
 			}
@@ -147,14 +148,14 @@ func (c *call) validateLUNs(run *cluster.Run) error {
 }
 
 // validateNames refuses LUNs that no start could tell apart, or order.
-func validateNames(luns []*cluster.LUN) error {
+func validateNames(luns []*protocol.LUN) error {
 	first := map[string]string{}
 	for _, l := range luns {
 		switch other, twice := first[l.WWID]; {
 		case l.WWID == "" && len(luns) > 1:
-			return &cluster.LUNError{LUN: l.Name, Err: cluster.ErrNoWWID}
+			return &protocol.LUNError{LUN: l.Name, Err: protocol.ErrNoWWID}
 		case twice:
-			return &cluster.SharedLUNError{Names: []string{other, l.Name}, WWID: l.WWID}
+			return &protocol.SharedLUNError{Names: []string{other, l.Name}, WWID: l.WWID}
 		}
 		first[l.WWID] = l.Name
 	}

@@ -1,10 +1,6 @@
 package commands
 
-import (
-	"context"
-
-	"lunguard/cluster"
-)
+import "context"
 
 func prFence() *applet {
 	return &applet{
@@ -55,8 +51,8 @@ func runFence(c *call) error {
 			c.fail(&notBegunError{packages[i:]})
 			break
 		}
-		err := c.onPackage(conf, host, node, pkg, func(run *cluster.Run, o *opened) error {
-			return c.perform(run, o, task{deed: deedFence, victim: victim}, func(ctx context.Context) error { return run.Fence(ctx, victim) })
+		err := c.onPackage(conf, host, node, pkg, func(run *packageRun, o *opened) error {
+			return c.perform(run, o, task{deed: deedFence, victim: victim}, func(ctx context.Context) error { return run.Fence(ctx, victim.Member()) })
 		})
 		if err != nil {
 			c.fail(err)

@@ -8,6 +8,7 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"lunguard/cluster"
+	"lunguard/protocol"
 	"lunguard/scsi"
 )
 
@@ -51,7 +52,7 @@ exit status: 0 this node alone can write; 1 failed, do not retry elsewhere
 128 + N ended by signal N, and what is left is said`,
 		flags: append(packageFlags(), strictFlag()), planJSON: true,
 		run: func(c *call) error {
-			return runPackage(c, deedStart, (*cluster.Run).Start)
+			return runPackage(c, deedStart, (*packageRun).Start)
 		},
 	}
 }
@@ -72,12 +73,12 @@ exit status: 0 nothing of this node is left; 1 failed, do not retry elsewhere
 (usage, config, foreign key); 2 failed on this node;
 128 + N ended by signal N, and what is left is said`,
 		flags: packageFlags(), planJSON: true,
-		run: func(c *call) error { return runPackage(c, deedHalt, (*cluster.Run).Halt) },
+		run: func(c *call) error { return runPackage(c, deedHalt, (*packageRun).Halt) },
 	}
 }
 
 // runPackage runs a protocol for the package that the command line names.
-func runPackage(c *call, d deed, protocol func(*cluster.Run, context.Context) error) error {
+func runPackage(c *call, d deed, do func(*packageRun, context.Context) error) error {
 	name, err := c.packageName()
 	if err != nil {
 		return err
@@ -90,7 +91,7 @@ func runPackage(c *call, d deed, protocol func(*cluster.Run, context.Context) er
 	if err != nil {
 		return err
 	}
-	return c.onPackage(conf, host, node, pkg, func(run *cluster.Run, o *opened) error {
+	return c.onPackage(conf, host, node, pkg, func(run *packageRun, o *opened) error {
 		if len(run.LUNs) == 0 {
 			c.warn("package %s has no vg and no pv line in %s: nothing is protected", pkg.Name, conf.Path)
 		}
@@ -98,13 +99,13 @@ func runPackage(c *call, d deed, protocol func(*cluster.Run, context.Context) er
 			c.warn("FORCED_PR_DISABLE is set in %s: nothing is protected", conf.Path)
 			return nil
 		}
-		return c.perform(run, o, task{deed: d}, func(ctx context.Context) error { return protocol(run, ctx) })
+		return c.perform(run, o, task{deed: d}, func(ctx context.Context) error { return do(run, ctx) })
 	})
 }
 
 // follow makes the run tell what it does: the log, the terminal, and, as far as
 // the flags want it, people.
-func (c *call) follow(run *cluster.Run, o *opened) {
+func (c *call) follow(run *packageRun, o *opened) {
 	if o.serial {
 		run.Parallel = 1
 	}
@@ -113,8 +114,8 @@ func (c *call) follow(run *cluster.Run, o *opened) {
 		run.Parallel = 1
 	}
 	o.meter.watch(run)
-	o.say = func(e cluster.Event) { c.sayEvent(run.Config, e) }
-	run.Log = func(e cluster.Event) {
+	o.say = func(e protocol.Event) { c.sayEvent(run.Config, e) }
+	run.Log = func(e protocol.Event) {
 		c.shared.mu.Lock()
 		defer c.shared.mu.Unlock()
 		if e.Change() && !isRegistered(e) {
@@ -129,14 +130,14 @@ func (c *call) follow(run *cluster.Run, o *opened) {
 
 // isRegistered reports whether the event is a repair that was told that the path
 // is registered already, which is how it finds out.
-func isRegistered(e cluster.Event) bool {
-	return e.Action == cluster.Readmitted && errors.Is(e.Err, scsi.ErrReservationConflict)
+func isRegistered(e protocol.Event) bool {
+	return e.Action == protocol.Readmitted && errors.Is(e.Err, scsi.ErrReservationConflict)
 }
 
 // sayEvent says a change or a warning.
-func (c *call) sayEvent(conf *cluster.Config, e cluster.Event) {
+func (c *call) sayEvent(conf *cluster.Config, e protocol.Event) {
 	switch {
-	case e.Action == cluster.NothingLeft:
+	case e.Action == protocol.NothingLeft:
 		if c.verbose() {
 			fmt.Fprintln(c.Out, eventWords(conf, e))
 		}

@@ -11,13 +11,13 @@ import (
 
 	"github.com/urfave/cli/v2"
 
-	"lunguard/cluster"
 	"lunguard/commands/syslog"
+	"lunguard/protocol"
 	"lunguard/scsi"
 )
 
 // deed is what a command did, or what it saw, as the log calls it. What a
-// protocol does to a LUN is a cluster.Action.
+// protocol does to a LUN is a protocol.Action.
 type deed string
 
 // Deeds. docs/logging.md describes each.
@@ -107,7 +107,7 @@ type recorder struct {
 	log    *syslog.Log
 	// wwids are those of the LUNs of a run.
 	wwids map[string]string
-	of    *cluster.Run
+	of    *packageRun
 }
 
 // openRecorder makes the recorder that the flags ask for.
@@ -162,7 +162,7 @@ type entry struct {
 	severity syslog.Severity
 }
 
-func newEntry[A deed | cluster.Action](what A) *entry {
+func newEntry[A deed | protocol.Action](what A) *entry {
 	e := &entry{severity: syslog.Notice}
 	e.add(fieldAction, string(what))
 	return e
@@ -213,7 +213,7 @@ func (r *recorder) write(e *entry) {
 }
 
 // whose adds which package it is about, and which node this is.
-func (e *entry) whose(run *cluster.Run) {
+func (e *entry) whose(run *packageRun) {
 	if run.Package != nil {
 		e.add(fieldPackage, run.Package.Name)
 	}
@@ -221,7 +221,7 @@ func (e *entry) whose(run *cluster.Run) {
 }
 
 // where adds a LUN of the run.
-func (r *recorder) where(e *entry, run *cluster.Run, lun, path string) {
+func (r *recorder) where(e *entry, run *packageRun, lun, path string) {
 	e.add(fieldDevice, lun)
 	if path != lun {
 		e.add(fieldPath, path)
@@ -237,7 +237,7 @@ func (r *recorder) where(e *entry, run *cluster.Run, lun, path string) {
 }
 
 // event writes what a protocol did or warns of.
-func (r *recorder) event(run *cluster.Run, ev cluster.Event) {
+func (r *recorder) event(run *packageRun, ev protocol.Event) {
 	if r == nil {
 		return
 	}
@@ -250,13 +250,13 @@ func (r *recorder) event(run *cluster.Run, ev cluster.Event) {
 	if len(ev.Heirs) > 0 {
 		e.add(fieldHeirs, keyList(ev.Heirs))
 	}
-	if ev.Change() || ev.Action == cluster.NothingLeft {
+	if ev.Change() || ev.Action == protocol.NothingLeft {
 		e.add(fieldPRGen, strconv.FormatUint(uint64(ev.Generation), 10))
 	}
 	switch {
 	case ev.Change():
 		e.result(ev.Err)
-	case ev.Action == cluster.NothingLeft, ev.Action == cluster.PerHost:
+	case ev.Action == protocol.NothingLeft, ev.Action == protocol.PerHost:
 	default:
 		e.severity = syslog.Warning
 		if ev.Err != nil {
@@ -267,9 +267,9 @@ func (r *recorder) event(run *cluster.Run, ev cluster.Event) {
 }
 
 // foreign writes which keys kept a command from working.
-func (r *recorder) foreign(run *cluster.Run, err error) {
+func (r *recorder) foreign(run *packageRun, err error) {
 	for _, leaf := range leaves(err) {
-		var foreign *cluster.ForeignKeyError
+		var foreign *protocol.ForeignKeyError
 		if r == nil || !errors.As(leaf, &foreign) {
 			continue
 		}

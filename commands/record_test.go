@@ -18,11 +18,12 @@ import (
 	"testing"
 	"time"
 
-	gocmp "github.com/google/go-cmp/cmp"
 	"golang.org/x/sys/unix"
+	gocmp "github.com/google/go-cmp/cmp"
 
 	"lunguard/cluster"
 	"lunguard/commands/watchdog"
+	"lunguard/protocol"
 	"lunguard/scsi"
 )
 
@@ -168,7 +169,7 @@ func TestForgedLogLine(t *testing.T) {
 	var e entry
 	e.add(fieldAction, string(deedStart))
 	e.add(fieldPackage, "p\n<29>Nov 1 00:00:00 pr_fence[1]: action=fence result=ok")
-	e.result(fmt.Errorf("a\nb %w", &cluster.LUNError{LUN: `/dev/"x y"`, Err: cluster.ErrNoPath}))
+	e.result(fmt.Errorf("a\nb %w", &protocol.LUNError{LUN: `/dev/"x y"`, Err: protocol.ErrNoPath}))
 	want := `action=start pkg="p\n<29>Nov 1 00:00:00 pr_fence[1]: action=fence result=ok" result=error err="a\nb /dev/\"x y\": no usable path"`
 	if got := e.String(); got != want {
 		t.Errorf("got  %s\nwant %s", got, want)
@@ -225,7 +226,7 @@ func described(t *testing.T, section string) []string {
 
 // docs/logging.md has every action, field and result, and no others.
 func TestLogDescribed(t *testing.T) {
-	actions := append(constants(t, "../cluster/run.go", "Action"), constants(t, "record.go", "deed")...)
+	actions := append(constants(t, "../protocol/run.go", "Action"), constants(t, "record.go", "deed")...)
 	slices.Sort(actions)
 	for section, want := range map[string][]string{
 		"Actions": actions, "Fields": constants(t, "record.go", "field"), "Results": constants(t, "record.go", "result"),

@@ -9,6 +9,7 @@ import (
 
 	"lunguard/cluster"
 	"lunguard/commands/picture"
+	"lunguard/protocol"
 	"lunguard/scsi"
 	"lunguard/vg"
 )
@@ -113,7 +114,7 @@ func showGroup(c *call, conf *cluster.Config, host vg.Host, name string) error {
 		c.unread(err)
 		return nil
 	}
-	shown := make([]cluster.Status, len(group.Volumes))
+	shown := make([]protocol.Status, len(group.Volumes))
 	var at []int
 	for i, dev := range group.Volumes {
 		shown[i].LUN = dev
@@ -129,7 +130,7 @@ func showGroup(c *call, conf *cluster.Config, host vg.Host, name string) error {
 		}
 		o.luns, at = append(o.luns, lun), append(at, i)
 	}
-	run := &cluster.Run{Config: conf, LUNs: o.luns}
+	run := newPackageRun(conf, nil, cluster.Node{}, o.luns)
 	o.meter.watch(run)
 	for i, s := range run.Show(c.ctx) {
 		shown[at[i]] = s
@@ -155,7 +156,7 @@ const (
 	unknown = "UNKNOWN"
 )
 
-func wordsOf(conf *cluster.Config, s cluster.Status) keyWords {
+func wordsOf(conf *cluster.Config, s protocol.Status) keyWords {
 	if s.Err != nil || s.State == nil {
 		return keyWords{picture.Printable(s.LUN), unknown, unknown, unknown}
 	}

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"lunguard/cluster"
+	"lunguard/protocol"
 )
 
 // copyGroups copies keys within each of the groups.
@@ -26,15 +27,15 @@ func copyGroups(c *call, groups []string) error {
 		}
 		// Any group may be copied, whether a package owns it or not.
 		pkg := &cluster.Package{Name: group.Name, Type: cluster.MultiNode, Groups: []string{name}}
-		err = c.withPackage(conf, host, node, pkg, func(run *cluster.Run, o *opened) error {
+		err = c.withPackage(conf, host, node, pkg, func(run *packageRun, o *opened) error {
 			// -v speaks of keys here, not of commands.
 			say := o.say
-			o.say = func(e cluster.Event) {
+			o.say = func(e protocol.Event) {
 				if !e.Change() {
 					say(e)
 				}
 			}
-			var copied []cluster.Copied
+			var copied []protocol.Copied
 			err := c.perform(run, o, task{deed: deedCopy, group: group.Name}, func(ctx context.Context) (err error) {
 				copied, err = run.Copy(ctx)
 				return err
@@ -59,7 +60,7 @@ func (e *notCopiedError) Error() string {
 }
 
 // printCopied tells what was copied, in the vendor's words.
-func printCopied(c *call, group string, copied []cluster.Copied, err error) {
+func printCopied(c *call, group string, copied []protocol.Copied, err error) {
 	fmt.Fprintf(c.Out, "Volume Group: /dev/%s\n", group)
 	printCopiedKeys(c, copied)
 	if err == nil {

@@ -7,6 +7,7 @@ import (
 
 	"lunguard/cluster"
 	"lunguard/commands/picture"
+	"lunguard/protocol"
 	"lunguard/vg"
 )
 
@@ -97,7 +98,7 @@ func (d *drawnGroups) section(c *call, own cluster.Node, name string) (picture.S
 		return unopened(name, "", err), nil
 	}
 	reports, at := c.openEach(d.host, group.Volumes, o)
-	run := &cluster.Run{Config: d.conf, Package: d.owner(group.Name), Node: own, LUNs: o.luns}
+	run := newPackageRun(d.conf, d.owner(group.Name), own, o.luns)
 	for i, rep := range run.Check(c.ctx) {
 		reports[at[i]] = rep
 	}
@@ -125,7 +126,7 @@ func (d *drawnGroups) owner(group string) *cluster.Package {
 
 // draw makes the section. at are the volumes that were opened. Without a
 // config nothing is judged: nobody knows whose the keys are.
-func (d *drawnGroups) draw(group *vg.Group, pkg *cluster.Package, own cluster.Node, reports []cluster.Report, at []int) picture.Section {
+func (d *drawnGroups) draw(group *vg.Group, pkg *cluster.Package, own cluster.Node, reports []protocol.Report, at []int) picture.Section {
 	s := picture.Section{Name: group.Name, Known: true, Nodes: columnsOf(d.conf, pkg.Nodes, reports)}
 	for i, rep := range reports {
 		l := drawLUN(d.conf, pkg, own, s.Nodes, rep)

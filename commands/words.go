@@ -12,6 +12,7 @@ import (
 	"lunguard/cluster"
 	"lunguard/cluster/ownfile"
 	"lunguard/commands/picture"
+	"lunguard/protocol"
 	"lunguard/scsi"
 	"lunguard/scsi/simlun"
 	"lunguard/vg"
@@ -93,10 +94,10 @@ func words(err error) message {
 		node    *cluster.UnknownNodeError
 		pkg     *cluster.UnknownPackageError
 		member  *cluster.NotMemberError
-		shared  *cluster.SharedLUNError
-		foreign *cluster.ForeignKeyError
-		lost    *cluster.LostError
-		lun     *cluster.LUNError
+		shared  *protocol.SharedLUNError
+		foreign *protocol.ForeignKeyError
+		lost    *protocol.LostError
+		lun     *protocol.LUNError
 		group   *vg.GroupError
 		device  *vg.DeviceError
 		file    *configFileError
@@ -180,7 +181,7 @@ func packageNames(c *cluster.Config) string {
 	return c.Path + " has " + strings.Join(names, ", ")
 }
 
-func lostWords(e *cluster.LostError) message {
+func lostWords(e *protocol.LostError) message {
 	if e.Winner == 0 {
 		return message{
 			text:   e.LUN + ": cleared by another node while this one took the package's LUNs",
@@ -263,33 +264,33 @@ func deviceWords(e *vg.DeviceError) message {
 const lookAtPath = "look at the path: cable, switch, session, kernel log"
 
 // lunWords says what went wrong on one LUN.
-func lunWords(e *cluster.LUNError) message {
+func lunWords(e *protocol.LUNError) message {
 	m := message{text: lunText(e), status: exitNode}
 	switch {
-	case errors.Is(e, cluster.ErrOtherKeys):
+	case errors.Is(e, protocol.ErrOtherKeys):
 		m.text, m.status = e.LUN+": left alone, the key is not registered there", exitFailed
 		m.hint = "without -k everything is cleared, whoever registered it"
-	case errors.Is(e, cluster.ErrPathLost):
+	case errors.Is(e, protocol.ErrPathLost):
 		m.hint = "mend the path, or leave --strict out: then one working path to each LUN is enough"
-	case errors.Is(e, cluster.ErrNoReservationType):
+	case errors.Is(e, protocol.ErrNoReservationType):
 		m.hint, m.status = "let the array have them, or take the LUN out of the package", exitFailed
-	case errors.Is(e, cluster.ErrUnsettled) && scsi.ASCOf(e) != scsi.CommunicationFailure:
+	case errors.Is(e, protocol.ErrUnsettled) && scsi.ASCOf(e) != scsi.CommunicationFailure:
 		m.hint = "other nodes change it all the time, or the device does not do what it says; see vg_pr_key -g and try again"
-	case errors.Is(e, cluster.ErrNotRegistered):
+	case errors.Is(e, protocol.ErrNotRegistered):
 		m.hint = "the package is not up on this node, or this node was fenced; act from a node that has it up"
-	case errors.Is(e, cluster.ErrRemoved):
+	case errors.Is(e, protocol.ErrRemoved):
 		m.text, m.status = e.LUN+": another node has removed this node while it was starting", exitFailed
 		m.hint = "this node was fenced, and nothing of it is left; find out why before starting the package here again"
-	case errors.Is(e, cluster.ErrOtherType):
+	case errors.Is(e, protocol.ErrOtherType):
 		m.hint = "see vg_pr_key -g and pr_check; halt the package on the nodes that have it, then start it again"
-	case errors.Is(e, cluster.ErrNotCopied):
+	case errors.Is(e, protocol.ErrNotCopied):
 		m.hint = "run pr_start on the nodes that are missing; pr_check names them"
-	case errors.Is(e, cluster.ErrStaleNexus):
+	case errors.Is(e, protocol.ErrStaleNexus):
 		m.hint = "it was registered before a new login or by a replaced adapter; clear it with pr_cleanup when nothing runs on the LUN"
-	case errors.Is(e, cluster.ErrKeysLeft):
+	case errors.Is(e, protocol.ErrKeysLeft):
 		m.text = e.LUN + ": keys are there again after they were cleared"
 		m.hint = "another node registered meanwhile; see vg_pr_key -g and try again"
-	case errors.Is(e, cluster.ErrNoWWID):
+	case errors.Is(e, protocol.ErrNoWWID):
 		m.hint, m.status = "its nodes could not agree on which LUN to take first; give each LUN a package of its own", exitFailed
 	default:
 		deviceFailure(e, &m)
@@ -299,7 +300,7 @@ func lunWords(e *cluster.LUNError) message {
 
 // lunText is the error with the path that it is about, if that is not the LUN
 // itself.
-func lunText(e *cluster.LUNError) string {
+func lunText(e *protocol.LUNError) string {
 	text := e.Error()
 	var op *scsi.OpError
 	switch {
@@ -319,10 +320,10 @@ func lunText(e *cluster.LUNError) string {
 }
 
 // deviceFailure says what a device or the way to it did wrong.
-func deviceFailure(e *cluster.LUNError, m *message) {
+func deviceFailure(e *protocol.LUNError, m *message) {
 	var op *scsi.OpError
 	if !errors.As(e, &op) {
-		if errors.Is(e, cluster.ErrNoPath) {
+		if errors.Is(e, protocol.ErrNoPath) {
 			m.hint = lookAtPath
 		}
 		return
@@ -363,7 +364,7 @@ func deviceFailure(e *cluster.LUNError, m *message) {
 }
 
 // eventWords says a change or a warning of a protocol.
-func eventWords(conf *cluster.Config, e cluster.Event) string {
+func eventWords(conf *cluster.Config, e protocol.Event) string {
 	where := e.LUN
 	if e.Path != "" && e.Path != e.LUN {
 		where += ": path " + e.Path
@@ -373,59 +374,59 @@ func eventWords(conf *cluster.Config, e cluster.Event) string {
 	}
 	key := keyWithNode(conf, e.Key)
 	switch e.Action {
-	case cluster.NothingLeft:
+	case protocol.NothingLeft:
 		if e.Heir == 0 {
 			return where + ": nothing of this node is left"
 		}
 		return where + ": nothing of this node is left; reserved by " + keyWithNode(conf, e.Heir)
-	case cluster.Unmoved:
+	case protocol.Unmoved:
 		return where + ": the device cannot hand the reservation over and is unreserved now; run pr_check --repair on " + nodeList(conf, e.Heirs)
-	case cluster.PathFailed:
+	case protocol.PathFailed:
 		return where + ": the path fails and is left out: " + strings.TrimPrefix(e.Err.Error(), e.Path+": ")
-	case cluster.NotPersistent:
+	case protocol.NotPersistent:
 		return where + ": the device does not keep registrations through power loss: " + strings.TrimPrefix(e.Err.Error(), e.Path+": ")
-	case cluster.PastLeft:
+	case protocol.PastLeft:
 		return where + ": nexuses of the past are registered with " + key + " too, and are left; pr_halt removes them"
-	case cluster.PathsMissing:
+	case protocol.PathsMissing:
 		return where + ": the device lists fewer registrations than paths were registered; pr_check names those that are missing"
-	case cluster.PerHost:
+	case protocol.PerHost:
 		return where + ": the device registers all paths of a host at once"
-	case cluster.TakingOpen:
+	case protocol.TakingOpen:
 		who := "nobody"
 		if e.Heir != 0 {
 			who = keyWithNode(conf, e.Heir)
 		}
 		return where + ": stays registered with " + key + ", reserved by " + who + ": a command that takes it may still be on its way; run pr_start or pr_halt again"
-	case cluster.Kept:
+	case protocol.Kept:
 		return where + ": stays reserved by " + key + ": given up, it would be open to the node it was taken from; run pr_start or pr_halt again"
 	}
 	return where + ": " + string(e.Action)
 }
 
 // changeWords says a command that changes something.
-func changeWords(conf *cluster.Config, e cluster.Event) string {
+func changeWords(conf *cluster.Config, e protocol.Event) string {
 	key := keyWithNode(conf, e.Key)
 	switch e.Action {
-	case cluster.Registered:
+	case protocol.Registered:
 		return "REGISTER AND IGNORE EXISTING KEY " + key
-	case cluster.Readmitted:
+	case protocol.Readmitted:
 		return "REGISTER " + key
-	case cluster.Unregistered:
+	case protocol.Unregistered:
 		return "REGISTER 0 in place of " + key
-	case cluster.Reserved:
+	case protocol.Reserved:
 		return "RESERVE, Write Exclusive - Registrants Only, by " + key
-	case cluster.Preempted:
+	case protocol.Preempted:
 		if e.Victim == 0 {
 			return "PREEMPT AND ABORT all registrants by " + key
 		}
 		return "PREEMPT AND ABORT " + keyWithNode(conf, e.Victim) + " by " + key
-	case cluster.Cleared:
+	case protocol.Cleared:
 		return "CLEAR by " + key
-	case cluster.Introduced:
+	case protocol.Introduced:
 		return "REGISTER other nexuses (SPEC_I_PT) with " + key
-	case cluster.Marked:
+	case protocol.Marked:
 		return "REGISTER the mark of leaving in place of " + key
-	case cluster.Moved:
+	case protocol.Moved:
 		return "REGISTER AND MOVE from " + key + " to " + keyWithNode(conf, e.Heir)
 	}
 	return string(e.Action)
@@ -437,14 +438,14 @@ func keyWithNode(conf *cluster.Config, k scsi.Key) string {
 	if !ok {
 		return k.String()
 	}
-	if k&cluster.LeavingBit != 0 {
+	if k&protocol.LeavingMark != 0 {
 		return fmt.Sprintf("%s (%s, leaving)", k, n.Name)
 	}
 	return fmt.Sprintf("%s (%s)", k, n.Name)
 }
 
 // outcomeWords says how a change went.
-func outcomeWords(e cluster.Event) string {
+func outcomeWords(e protocol.Event) string {
 	if e.Err == nil {
 		return ": done"
 	}

@@ -6,73 +6,74 @@ import (
 	"strings"
 
 	"lunguard/cluster"
+	"lunguard/protocol"
 	"lunguard/scsi"
 )
 
 // findingWords says what a check found, and what to do about it.
-func findingWords(conf *cluster.Config, rep cluster.Report, f cluster.Finding) string {
+func findingWords(conf *cluster.Config, rep protocol.Report, f protocol.Finding) string {
 	m := findingMessage(conf, rep, f)
-	if m.hint == "" || f.Kind == cluster.Unreadable || f.Kind == cluster.DeadPath {
+	if m.hint == "" || f.Kind == protocol.Unreadable || f.Kind == protocol.DeadPath {
 		return m.text
 	}
 	return m.text + "; " + m.hint
 }
 
 // findingMessage says what a check found and, apart from it, what to do.
-func findingMessage(conf *cluster.Config, rep cluster.Report, f cluster.Finding) message {
+func findingMessage(conf *cluster.Config, rep protocol.Report, f protocol.Finding) message {
 	keys := make([]string, len(f.Keys))
 	for i, k := range f.Keys {
 		keys[i] = keyWithNode(conf, k)
 	}
 	list := strings.Join(keys, ", ")
 	switch f.Kind {
-	case cluster.Unreadable:
+	case protocol.Unreadable:
 		m := words(f.Err)
 		// The LUN is named beside it, and one finding is one line.
 		text := strings.ReplaceAll(strings.TrimPrefix(m.text, rep.LUN+": "), "\n", "; ")
 		return message{text: "unknown: " + text, hint: m.hint}
-	case cluster.DeadPath:
+	case protocol.DeadPath:
 		return message{text: "path " + f.Path + " does not answer", hint: "look at the path: cable, switch, session, kernel log"}
-	case cluster.ForeignKeys:
+	case protocol.ForeignKeys:
 		return message{text: "foreign key " + list, hint: "find its owner, or clear it with pr_cleanup"}
-	case cluster.Unreserved:
+	case protocol.Unreserved:
 		return message{text: "not reserved, every node can write", hint: "run pr_check --repair on a node that has it up"}
-	case cluster.WrongType:
+	case protocol.WrongType:
 		return message{text: "the reservation is " + rep.State.Reservation.Type.String() + ", by " + list, hint: "run pr_start on its node"}
-	case cluster.LeavingKeys:
+	case protocol.LeavingKeys:
 		return message{text: "halt under way or killed: " + list, hint: "run pr_halt there again, or pr_fence"}
-	case cluster.PathsUnregistered:
+	case protocol.PathsUnregistered:
 		if f.Path != "" {
 			return message{text: "path " + f.Path + " is not registered", hint: "run pr_check --repair"}
 		}
 		return message{text: fmt.Sprintf("%d of %d paths are registered", registrations(rep, f.Keys[0]), rep.Paths), hint: "run pr_check --repair"}
-	case cluster.StaleNexus:
+	case protocol.StaleNexus:
 		if f.Path != "" {
 			return message{text: f.Path + " has this node's key and is no path of this host: a nexus of the past, or another host's", hint: "pr_start removes it if the package is down"}
 		}
 		return message{text: fmt.Sprintf("%d registrations of this node for %s: a nexus of the past, or another node's with this key", registrations(rep, f.Keys[0]), plural(rep.Paths, "path")), hint: "clear it with pr_cleanup when nothing runs on the LUN"}
-	case cluster.KeysMissing:
+	case protocol.KeysMissing:
 		return message{text: "key " + list + " is on other LUNs of the package, not here", hint: "run pr_start on its node, or vg_pr_key -s if the LUN is new"}
-	case cluster.SeveralOwners:
+	case protocol.SeveralOwners:
 		return message{text: "several nodes on a failover package: " + list, hint: "run pr_start on the one that runs it"}
-	case cluster.WrongKey:
+	case protocol.WrongKey:
 		return message{text: "nexus " + f.Path + " has different keys on different LUNs: " + list, hint: "compare the configs of all nodes"}
-	case cluster.NotKept:
+	case protocol.NotKept:
 		return message{text: "the device would forget it at power loss", hint: "run pr_start again"}
 	}
 	return message{text: string(f.Kind)}
 }
 
 // registrations counts those of a node, marked leaving or not.
-func registrations(rep cluster.Report, key scsi.Key) int {
-	return rep.State.Count(key) + rep.State.Count(cluster.Leaving(key))
+func registrations(rep protocol.Report, key scsi.Key) int {
+	return rep.State.Count(key) + rep.State.Count(protocol.Leaving(key))
 }
 
 // copyWords says what kept a copy from being made, nil if err is none of it.
 func copyWords(err error) (message, bool) {
 	var (
-		disagree   *cluster.DisagreeError
-		incomplete *cluster.IncompleteError
+		disagree   *protocol.DisagreeError
+		incomplete *protocol.IncompleteError
 	)
 	switch {
 	case errors.As(err, &disagree):
@@ -90,7 +91,7 @@ func copyWords(err error) (message, bool) {
 			hint:   "the device does not register other nodes for this one, or their own copy was killed; where such a node is down, clear the LUN with pr_cleanup first",
 			status: exitNode,
 		}, true
-	case errors.Is(err, cluster.ErrNothingToCopy):
+	case errors.Is(err, protocol.ErrNothingToCopy):
 		return message{text: "no physical volume has keys that could be copied", hint: "pr_start reserves the LUNs of a package", status: exitFailed}, true
 	}
 	return message{}, false

@@ -15,6 +15,7 @@ import (
 
 	"lunguard/cluster"
 	"lunguard/cluster/ownfile"
+	"lunguard/protocol"
 	"lunguard/scsi"
 	"lunguard/scsi/simlun"
 	"lunguard/vg"
@@ -43,7 +44,7 @@ func (a answered) Do(context.Context, *scsi.Request) (scsi.Reply, error) { retur
 // the path.
 func failed(lun, path string, a answered) error {
 	_, err := scsi.NewUnit(path, a).Capabilities(context.Background())
-	return &cluster.LUNError{LUN: lun, Err: err}
+	return &protocol.LUNError{LUN: lun, Err: err}
 }
 
 func checked(key scsi.SenseKey, asc scsi.ASC) answered {
@@ -59,7 +60,7 @@ func errno(e syscall.Errno) answered {
 func everyError() map[string]said {
 	conf := &cluster.Config{Path: "cluster.conf", Nodes: []cluster.Node{{Name: "jack3", Key: 1}, {Name: "jack4", Key: 2}}}
 	pkg := &cluster.Package{Name: "pkg1", Type: cluster.MultiNode, Nodes: []string{"jack4"}}
-	lun := func(err error) error { return &cluster.LUNError{LUN: "/dev/sda", Err: err} }
+	lun := func(err error) error { return &protocol.LUNError{LUN: "/dev/sda", Err: err} }
 	group := func(err error) error { return &vg.GroupError{Group: "vg1", Err: err} }
 	device := func(err error) error { return &vg.DeviceError{Device: "/dev/sda", Err: err} }
 	onA, onPath := []string{"/dev/sda"}, []string{"/dev/sda", "/dev/sdb"}
@@ -70,11 +71,11 @@ func everyError() map[string]said {
 		"unknown node":            {&cluster.UnknownNodeError{Name: "jack9", Config: conf}, exitFailed, []string{"jack9", "cluster.conf"}, true},
 		"unknown package":         {&cluster.UnknownPackageError{Name: "pkg9", Config: conf}, exitFailed, []string{"pkg9"}, true},
 		"not on this node":        {&cluster.NotMemberError{Node: "jack3", Package: pkg}, exitFailed, []string{"pkg1", "jack3"}, true},
-		"one LUN twice":           {&cluster.SharedLUNError{Names: []string{"/dev/sda", "/dev/sdb"}, WWID: "naa.6"}, exitFailed, onPath, true},
-		"foreign key":             {&cluster.ForeignKeyError{LUN: "/dev/sda", Keys: []scsi.Key{0xdead}}, exitFailed, onA, true},
-		"lost to a node":          {&cluster.LostError{LUN: "/dev/sda", Winner: 2, Node: "jack4"}, exitFailed, []string{"/dev/sda", "jack4", "0x2"}, true},
-		"lost to a key":           {&cluster.LostError{LUN: "/dev/sda", Winner: 9}, exitFailed, []string{"/dev/sda", "0x9"}, true},
-		"lost to nobody":          {&cluster.LostError{LUN: "/dev/sda"}, exitFailed, []string{"/dev/sda", "cleared"}, true},
+		"one LUN twice":           {&protocol.SharedLUNError{Names: []string{"/dev/sda", "/dev/sdb"}, WWID: "naa.6"}, exitFailed, onPath, true},
+		"foreign key":             {&protocol.ForeignKeyError{LUN: "/dev/sda", Keys: []scsi.Key{0xdead}}, exitFailed, onA, true},
+		"lost to a node":          {&protocol.LostError{LUN: "/dev/sda", Winner: 2, Node: "jack4"}, exitFailed, []string{"/dev/sda", "jack4", "0x2"}, true},
+		"lost to a key":           {&protocol.LostError{LUN: "/dev/sda", Winner: 9}, exitFailed, []string{"/dev/sda", "0x9"}, true},
+		"lost to nobody":          {&protocol.LostError{LUN: "/dev/sda"}, exitFailed, []string{"/dev/sda", "cleared"}, true},
 		"no group":                {group(vg.ErrNoGroup), exitNode, []string{"vg1"}, true},
 		"pattern fits nothing":    {group(&vg.DeviceError{Device: "/dev/mapper/mpaht*", Err: vg.ErrNoMatch}), exitNode, []string{"vg1", "/dev/mapper/mpaht*"}, true},
 		"no lvm2":                 {group(vg.ErrNoLVM), exitNode, []string{"vg1"}, true},
@@ -101,18 +102,18 @@ func everyError() map[string]said {
 		"device fails":            {device(syscall.EIO), exitNode, onA, true},
 		"not a simulated host":    {fmt.Errorf("/tmp: %w", simhost.ErrNotHost), exitFailed, []string{"/tmp"}, true},
 		"not a simulated array":   {fmt.Errorf("/tmp: %w", simhost.ErrNotArray), exitFailed, []string{"/tmp"}, true},
-		"no path":                 {lun(cluster.ErrNoPath), exitNode, onA, true},
-		"no path, with a reason":  {lun(fmt.Errorf("%w: %w", cluster.ErrNoPath, errors.Unwrap(failed("", "/dev/sdb", answered{reply: scsi.Reply{Host: scsi.HostNoConnect}})))), exitNode, onPath, true},
-		"path lost, strict":       {lun(fmt.Errorf("%w: %w", cluster.ErrPathLost, errors.Unwrap(failed("", "/dev/sdb", answered{reply: scsi.Reply{Host: scsi.HostNoConnect}})))), exitNode, onPath, true},
+		"no path":                 {lun(protocol.ErrNoPath), exitNode, onA, true},
+		"no path, with a reason":  {lun(fmt.Errorf("%w: %w", protocol.ErrNoPath, errors.Unwrap(failed("", "/dev/sdb", answered{reply: scsi.Reply{Host: scsi.HostNoConnect}})))), exitNode, onPath, true},
+		"path lost, strict":       {lun(fmt.Errorf("%w: %w", protocol.ErrPathLost, errors.Unwrap(failed("", "/dev/sdb", answered{reply: scsi.Reply{Host: scsi.HostNoConnect}})))), exitNode, onPath, true},
 		"paths gone":              {device(fmt.Errorf("%w in dm-0", vg.ErrNoPath)), exitNode, append(onA, "dm-0"), true},
 		"disk removed":            {device(vg.ErrGone), exitNode, onA, true},
 		"disks not joined":        {device(&vg.UnjoinedError{WWID: "naa.6", Disks: []string{"sda", "sdb"}}), exitNode, append(onA, "sdb", "naa.6"), true},
-		"never at rest":           {lun(errors.Join(cluster.ErrUnsettled, scsi.ErrReservationConflict)), exitNode, onA, true},
-		"stale nexus":             {lun(cluster.ErrStaleNexus), exitNode, onA, true},
-		"keys left":               {lun(cluster.ErrKeysLeft), exitNode, onA, true},
-		"other keys":              {lun(cluster.ErrOtherKeys), exitFailed, onA, true},
-		"no worldwide name":       {lun(cluster.ErrNoWWID), exitFailed, onA, true},
-		"no type of ours":         {lun(cluster.ErrNoReservationType), exitFailed, onA, true},
+		"never at rest":           {lun(errors.Join(protocol.ErrUnsettled, scsi.ErrReservationConflict)), exitNode, onA, true},
+		"stale nexus":             {lun(protocol.ErrStaleNexus), exitNode, onA, true},
+		"keys left":               {lun(protocol.ErrKeysLeft), exitNode, onA, true},
+		"other keys":              {lun(protocol.ErrOtherKeys), exitFailed, onA, true},
+		"no worldwide name":       {lun(protocol.ErrNoWWID), exitFailed, onA, true},
+		"no type of ours":         {lun(protocol.ErrNoReservationType), exitFailed, onA, true},
 		"SG_IO not permitted":     {failed("/dev/sda", "/dev/sda", errno(syscall.EPERM)), exitFailed, onA, true},
 		"SG_IO no access":         {failed("/dev/sda", "/dev/sdb", errno(syscall.EACCES)), exitFailed, onPath, true},
 		"SG_IO unknown":           {failed("/dev/sda", "/dev/sda", errno(syscall.ENOTTY)), exitFailed, onA, true},
@@ -180,7 +181,7 @@ func TestMessagesTogether(t *testing.T) {
 	if out.String() != want {
 		t.Errorf("got %q, want %q", out, want)
 	}
-	foreign := &cluster.ForeignKeyError{LUN: "/dev/sdc", Keys: []scsi.Key{1}}
+	foreign := &protocol.ForeignKeyError{LUN: "/dev/sdc", Keys: []scsi.Key{1}}
 	if status := c.report(errors.Join(gone, foreign, gone2)); status != exitFailed {
 		t.Errorf("exit status %d", status)
 	}
@@ -201,11 +202,11 @@ func TestWorse(t *testing.T) {
 func TestEventWords(t *testing.T) {
 	conf := &cluster.Config{Nodes: []cluster.Node{{Name: "jack3", Key: 1}, {Name: "jack4", Key: 2}}}
 	reason := errors.Unwrap(failed("", "/dev/sdb", answered{reply: scsi.Reply{Host: scsi.HostNoConnect}}))
-	for _, a := range []cluster.Action{
-		cluster.Registered, cluster.Readmitted, cluster.Unregistered, cluster.Reserved, cluster.Preempted, cluster.Cleared,
-		cluster.PathFailed, cluster.NotPersistent, cluster.PathsMissing, cluster.PerHost, cluster.Kept, cluster.TakingOpen,
+	for _, a := range []protocol.Action{
+		protocol.Registered, protocol.Readmitted, protocol.Unregistered, protocol.Reserved, protocol.Preempted, protocol.Cleared,
+		protocol.PathFailed, protocol.NotPersistent, protocol.PathsMissing, protocol.PerHost, protocol.Kept, protocol.TakingOpen,
 	} {
-		e := cluster.Event{Action: a, LUN: "/dev/sda", Path: "/dev/sdb", Key: 1, Victim: 2, Err: reason}
+		e := protocol.Event{Action: a, LUN: "/dev/sda", Path: "/dev/sdb", Key: 1, Victim: 2, Err: reason}
 		text := eventWords(conf, e)
 		t.Log(text)
 		if !strings.HasPrefix(text, "/dev/sda: path /dev/sdb: ") || strings.Count(text, "/dev/sdb") != 1 {
@@ -218,7 +219,7 @@ func TestEventWords(t *testing.T) {
 			t.Errorf("%s: %s", a, eventWords(conf, e))
 		}
 	}
-	for key, want := range map[scsi.Key]string{1: "0x1 (jack3)", 2 | cluster.LeavingBit: "0x8000000000000002 (jack4, leaving)", 9: "0x9"} {
+	for key, want := range map[scsi.Key]string{1: "0x1 (jack3)", 2 | protocol.LeavingMark: "0x8000000000000002 (jack4, leaving)", 9: "0x9"} {
 		if got := keyWithNode(conf, key); got != want {
 			t.Errorf("key %v: %s, want %s", key, got, want)
 		}

@@ -4,7 +4,7 @@ import (
 	"slices"
 	"time"
 
-	"lunguard/cluster"
+	"lunguard/protocol"
 	"lunguard/scsi"
 )
 
@@ -44,7 +44,7 @@ type Finding struct {
 // has reports whether a node's key is among keys. Marked as leaving it is there
 // all the same: the node is halting, and nobody has taken it off.
 func has(keys []scsi.Key, own scsi.Key) bool {
-	return slices.Contains(keys, own) || slices.Contains(keys, cluster.Leaving(own))
+	return slices.Contains(keys, own) || slices.Contains(keys, protocol.Leaving(own))
 }
 
 // judge finds out what is known of a LUN now.

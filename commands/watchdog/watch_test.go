@@ -10,7 +10,7 @@ import (
 	"testing/synctest"
 	"time"
 
-	"lunguard/cluster"
+	"lunguard/protocol"
 	"lunguard/scsi"
 )
 
@@ -36,11 +36,11 @@ func TestHealthy(t *testing.T) {
 // A node that halts has marked its key, and is not fenced.
 func TestLeaving(t *testing.T) {
 	run(t, 1, func(r *rig) {
-		r.disk("A").setKeys(otherKey, cluster.Leaving(ownKey))
+		r.disk("A").setKeys(otherKey, protocol.Leaving(ownKey))
 		r.start()
 		r.pass(10 * time.Second)
 		r.wantEvents()
-		r.disk("A").setKeys(otherKey, cluster.Leaving(otherKey))
+		r.disk("A").setKeys(otherKey, protocol.Leaving(otherKey))
 		r.pass(10 * time.Second)
 		r.wantEvents("gone A", "expired A", "holders A")
 		r.end(Dead)

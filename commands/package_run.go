@@ -1,0 +1,34 @@
+package commands
+
+import (
+	"context"
+
+	"lunguard/cluster"
+	"lunguard/protocol"
+)
+
+// packageRun is a protocol on the LUNs of a package. Config may be nil, and so
+// may Package, where a command works on LUNs of no package.
+type packageRun struct {
+	*protocol.Run
+	Config  *cluster.Config
+	Package *cluster.Package
+}
+
+// newPackageRun makes one; the LUNs are those that were opened.
+func newPackageRun(conf *cluster.Config, pkg *cluster.Package, node cluster.Node, luns []*protocol.LUN) *packageRun {
+	r := &packageRun{Config: conf, Package: pkg, Run: &protocol.Run{Members: conf.Members(), Node: node.Member(), LUNs: luns}}
+	if pkg != nil {
+		r.Mode = pkg.Mode()
+	}
+	return r
+}
+
+// Start brings the LUNs up on this node, which has to be one of the package's:
+// *cluster.NotMemberError, and those of [protocol.Run.Start].
+func (r *packageRun) Start(ctx context.Context) error {
+	if !r.Package.RunsOn(r.Node.Name) {
+		return &cluster.NotMemberError{Node: r.Node.Name, Package: r.Package}
+	}
+	return r.Run.Start(ctx)
+}

@@ -1,0 +1,243 @@
+package protocol
+
+import (
+	"context"
+	"errors"
+	"slices"
+
+	"lunguard/scsi"
+)
+
+// FindingKind is one thing that can be wrong with a LUN.
+type FindingKind string
+
+// Kinds of finding.
+const (
+	// Unreadable: the state is unknown.
+	Unreadable FindingKind = "unreadable"
+	// DeadPath: a path does not answer, another one does.
+	DeadPath FindingKind = "dead-path"
+	// ForeignKeys are keys that belong to no node.
+	ForeignKeys FindingKind = "foreign-keys"
+	// Unreserved: there are registrations but no reservation, so that every
+	// node can write.
+	Unreserved FindingKind = "unreserved"
+	// WrongType: the reservation is of another type.
+	WrongType FindingKind = "wrong-type"
+	// Leaving: a node's halt is under way, or was killed.
+	LeavingKeys FindingKind = "leaving"
+	// PathsUnregistered: a path is not registered, or, if the path is empty,
+	// this node has fewer registrations than paths.
+	PathsUnregistered FindingKind = "paths-unregistered"
+	// StaleNexus: a nexus that is no path of this host, named by the path, is
+	// registered with this node's key; or, if the path is empty, this node has
+	// more registrations than paths.
+	StaleNexus FindingKind = "stale-nexus"
+	// KeysMissing: other LUNs of the package have keys that this one lacks.
+	KeysMissing FindingKind = "keys-missing"
+	// SeveralOwners: a failover package has more than one node's key.
+	SeveralOwners FindingKind = "several-owners"
+	// WrongKey: a nexus has another key on another LUN of the package.
+	WrongKey FindingKind = "wrong-key"
+	// NotKept: the device could keep registrations through power loss and
+	// does not.
+	NotKept FindingKind = "not-kept"
+)
+
+// Finding is one thing that is wrong with a LUN.
+type Finding struct {
+	Kind FindingKind
+	// Path is the path that it is about, empty for the LUN as a whole.
+	Path string
+	// Keys are those that it is about.
+	Keys []scsi.Key
+	// Err tells why something could not be read.
+	Err error
+}
+
+// Report is what a check found out about one LUN.
+type Report struct {
+	LUN string
+	// State is nil if it could not be read.
+	State *scsi.State
+	// Capabilities is nil if the device does not tell.
+	Capabilities *scsi.Capabilities
+	// Paths are this host's paths to the LUN, Working those that answer.
+	Paths, Working int
+	Findings       []Finding
+}
+
+// Unknown reports whether the state could not be read.
+func (r *Report) Unknown() bool { return r.State == nil }
+
+// Check looks at every LUN and path of the package and compares them with the
+// config and with each other. It changes nothing. The reports come in the
+// order of the LUNs.
+func (r *Run) Check(ctx context.Context) []Report {
+	reports := make([]Report, len(r.LUNs))
+	r.eachLUN(func(i int) { reports[i] = r.target(r.LUNs[i]).look(ctx) })
+	r.compare(reports)
+	return reports
+}
+
+// look reads one LUN through each of its paths.
+func (t *target) look(ctx context.Context) Report {
+	rep := Report{LUN: t.Name, Paths: t.expected()}
+	var failures []Finding
+	var errs []error
+	for _, p := range t.Unopened {
+		failures = append(failures, Finding{Kind: DeadPath, Path: p.Name, Err: p.Err})
+		errs = append(errs, p.Err)
+	}
+	for _, p := range t.Paths {
+		s, err := p.State(ctx)
+		if err != nil {
+			failures = append(failures, Finding{Kind: DeadPath, Path: p.Name(), Err: err})
+			errs = append(errs, err)
+			continue
+		}
+		rep.State = s
+		rep.Working++
+	}
+	if rep.State == nil {
+		rep.Findings = []Finding{{Kind: Unreadable, Err: &LUNError{LUN: t.Name, Err: errors.Join(errs...)}}}
+		return rep
+	}
+	rep.Findings = failures
+	t.state = rep.State
+	t.usable = slices.DeleteFunc(t.usable, func(p Nexus) bool {
+		return slices.ContainsFunc(failures, func(f Finding) bool { return f.Path == p.Name() })
+	})
+	switch err := t.readCapabilities(ctx); {
+	case err == nil, errors.Is(err, ErrNoReservationType):
+		rep.Capabilities = t.caps
+	default:
+		rep.Findings = append(rep.Findings, Finding{Kind: Unreadable, Err: err})
+	}
+	rep.Findings = append(rep.Findings, t.findings(rep.Capabilities)...)
+	return rep
+}
+
+// findings judges one LUN by itself.
+func (t *target) findings(caps *scsi.Capabilities) []Finding {
+	var list []Finding
+	add := func(kind FindingKind, keys ...scsi.Key) { list = append(list, Finding{Kind: kind, Keys: keys}) }
+	if keys := t.foreign(); len(keys) > 0 {
+		add(ForeignKeys, keys...)
+	}
+	s := t.state
+	held := s.Reservation
+	switch {
+	case held == nil && len(s.Registrations) > 0:
+		add(Unreserved, s.Keys()...)
+	case held != nil && (held.Type != reservationType || held.Scope != scsi.LUScope):
+		add(WrongType, held.Key)
+	case held != nil && !s.Has(held.Key):
+		add(Unreserved, held.Key)
+	}
+	var leaving []scsi.Key
+	for _, k := range s.Keys() {
+		if k&LeavingMark != 0 {
+			leaving = append(leaving, k)
+		}
+	}
+	if len(leaving) > 0 {
+		add(LeavingKeys, leaving...)
+	}
+	list = append(list, t.pathFindings()...)
+	if t.run.Mode == Exclusive {
+		if nodes := t.nodes(); len(nodes) > 1 {
+			add(SeveralOwners, nodes...)
+		}
+	}
+	if caps != nil && caps.PersistCapable && !caps.PersistActive && len(s.Registrations) > 0 {
+		add(NotKept)
+	}
+	return list
+}
+
+// pathFindings compares this node's registrations with its paths: one by one if
+// enough is known of each, else their numbers.
+func (t *target) pathFindings() []Finding {
+	key := t.run.Node.Key
+	own := t.present()
+	if len(own) == 0 || key == 0 {
+		return nil
+	}
+	keys := []scsi.Key{key}
+	var list []Finding
+	for _, p := range t.usable {
+		switch t.likeness(p, own) {
+		case scsi.Perhaps:
+			return t.countFindings(len(own), keys)
+		case scsi.Unlike:
+			list = append(list, Finding{Kind: PathsUnregistered, Path: p.Name(), Keys: keys})
+		}
+	}
+	for _, r := range t.past() {
+		list = append(list, Finding{Kind: StaleNexus, Path: r.TransportID.String(), Keys: keys})
+	}
+	return list
+}
+
+// countFindings compares numbers only.
+func (t *target) countFindings(n int, keys []scsi.Key) []Finding {
+	perHost := slices.ContainsFunc(t.present(), func(r scsi.FullStatus) bool { return r.AllTgtPort })
+	switch {
+	case n < t.expected() && !perHost:
+		return []Finding{{Kind: PathsUnregistered, Keys: keys}}
+	case n > t.expected():
+		return []Finding{{Kind: StaleNexus, Keys: keys}}
+	}
+	return nil
+}
+
+// nodes are the keys of the cluster's nodes that are registered, unmarked.
+func (t *target) nodes() []scsi.Key {
+	var keys []scsi.Key
+	for _, k := range t.state.Keys() {
+		if n, ok := t.run.Members.Of(k); ok && !slices.Contains(keys, n.Key) {
+			keys = append(keys, n.Key)
+		}
+	}
+	return keys
+}
+
+// compare judges the LUNs by each other: nodes that won different LUNs, keys
+// that stand on some only, nexuses that have different keys.
+func (r *Run) compare(reports []Report) {
+	var all []scsi.Key
+	names := map[scsi.TransportID]scsi.Key{}
+	for i := range reports {
+		if reports[i].Unknown() {
+			continue
+		}
+		for _, k := range reports[i].State.Keys() {
+			if _, ok := r.Members.Of(k); ok && k&LeavingMark == 0 && !slices.Contains(all, k) {
+				all = append(all, k)
+			}
+		}
+	}
+	slices.Sort(all)
+	for i := range reports {
+		rep := &reports[i]
+		if rep.Unknown() {
+			continue
+		}
+		if missing := difference(all, rep.State.Keys()); len(missing) > 0 {
+			rep.Findings = append(rep.Findings, Finding{Kind: KeysMissing, Keys: missing})
+		}
+		for _, reg := range rep.State.Registrations {
+			id := reg.TransportID.Canonical()
+			first, known := names[id]
+			if id.IsZero() || reg.Key&LeavingMark != 0 {
+				continue
+			}
+			if !known {
+				names[id] = reg.Key
+			} else if first != reg.Key {
+				rep.Findings = append(rep.Findings, Finding{Kind: WrongKey, Path: reg.TransportID.String(), Keys: []scsi.Key{first, reg.Key}})
+			}
+		}
+	}
+}

@@ -1,0 +1,136 @@
+package protocol
+
+import (
+	"context"
+	"fmt"
+
+	"lunguard/scsi"
+)
+
+// copyPlan is which registrations one LUN has to get, and how.
+type copyPlan struct {
+	steps []copyStep
+	// wanted are the other nodes' registrations as the copy must show them.
+	wanted []wantedRegistration
+	// holder is whom the reservation goes to, nil if it stays here.
+	holder *scsi.FullStatus
+	// member says that this node is registered on the model, too.
+	member bool
+}
+
+// copyStep registers some nexuses of one node through one target port.
+type copyStep struct {
+	path Nexus
+	key  scsi.Key
+	port uint16
+	ids  []scsi.TransportID
+}
+
+// missing are those of the step's nexuses that are not registered yet.
+func (s *copyStep) missing(state *scsi.State) []scsi.TransportID {
+	var ids []scsi.TransportID
+	for _, id := range s.ids {
+		w := wantedRegistration{scsi.FullStatus{Key: s.key, TransportID: id, RelativePort: s.port}}
+		found := false
+		for _, r := range state.Registrations {
+			found = found || w.same(r)
+		}
+		if !found {
+			ids = append(ids, id)
+		}
+	}
+	return ids
+}
+
+// wantedRegistration is a registration that the copy must show.
+type wantedRegistration struct{ scsi.FullStatus }
+
+// same reports whether r is that registration. A device may fold the ports of
+// an initiator into one entry.
+func (w wantedRegistration) same(r scsi.FullStatus) bool {
+	return r.Key == w.Key && r.TransportID.Canonical() == w.TransportID.Canonical() &&
+		(r.AllTgtPort || w.RelativePort == 0 || r.RelativePort == w.RelativePort)
+}
+
+// plan finds for each registration of the model the path of ours that leads
+// through the same target port, because SPEC_I_PT registers through the port
+// that the command comes by. It is nil if there is no such path.
+func (c *copier) plan(ctx context.Context, t *target) (*copyPlan, error) {
+	key := c.run.Node.Key
+	plan := &copyPlan{member: c.model.state.Has(key)}
+	ports, err := c.ports(ctx, t)
+	if err != nil {
+		return nil, err
+	}
+	held := c.model.holder()
+	for _, r := range c.model.state.Registrations {
+		if r.Key == key || r.Key&LeavingMark != 0 {
+			continue
+		}
+		port, ok := ports[r.RelativePort]
+		if !ok {
+			return nil, nil
+		}
+		plan.add(port, r.Key, r.TransportID)
+		r.RelativePort = port.relative
+		plan.wanted = append(plan.wanted, wantedRegistration{r})
+		if held == r.Key && r.Holder {
+			plan.holder = &r
+		}
+	}
+	return plan, nil
+}
+
+// add puts a nexus into the step of its node and port.
+func (p *copyPlan) add(port copyPort, key scsi.Key, id scsi.TransportID) {
+	for i := range p.steps {
+		if p.steps[i].key == key && p.steps[i].path == port.path {
+			p.steps[i].ids = append(p.steps[i].ids, id)
+			return
+		}
+	}
+	p.steps = append(p.steps, copyStep{path: port.path, key: key, port: port.relative, ids: []scsi.TransportID{id}})
+}
+
+// copyPort is a path of ours to the copy, and how the copy numbers the target
+// port that it leads through.
+type copyPort struct {
+	path     Nexus
+	relative uint16
+}
+
+// ports finds, for each target port by the number that the model gives it, the
+// path of ours to the copy that leads through it. The numbers of one port may
+// differ between LUNs, its name does not.
+func (c *copier) ports(ctx context.Context, t *target) (map[uint16]copyPort, error) {
+	byName := map[string]uint16{}
+	c.run.looking.Lock()
+	for _, p := range c.model.usable {
+		port, err := p.TargetPort(ctx)
+		if err != nil {
+			c.run.looking.Unlock()
+			return nil, &LUNError{LUN: c.model.Name, Err: err}
+		}
+		byName[portName(port)] = port.Relative
+	}
+	c.run.looking.Unlock()
+	ports := map[uint16]copyPort{}
+	for _, p := range t.usable {
+		port, err := p.TargetPort(ctx)
+		if err != nil {
+			return nil, &LUNError{LUN: t.Name, Err: err}
+		}
+		if model, ok := byName[portName(port)]; ok && model != 0 {
+			ports[model] = copyPort{path: p, relative: port.Relative}
+		}
+	}
+	return ports, nil
+}
+
+// portName is the name of a port, or its number for want of a name.
+func portName(p scsi.TargetPort) string {
+	if p.Name != "" {
+		return p.Name
+	}
+	return fmt.Sprint(p.Relative)
+}

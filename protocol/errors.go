@@ -1,0 +1,94 @@
+package protocol
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+
+	"lunguard/scsi"
+)
+
+// Reasons of a *LUNError, to be tested with errors.Is.
+var (
+	// ErrNoReservationType says that the device cannot reserve Write
+	// Exclusive - Registrants Only.
+	ErrNoReservationType = errors.New("the device has no Write Exclusive - Registrants Only reservations")
+	// ErrNoPath says that no path to the LUN is left.
+	ErrNoPath = errors.New("no usable path")
+	// ErrPathLost says that a path failed, where every path is wanted
+	// (Run.Strict).
+	ErrPathLost = errors.New("a path failed")
+	// ErrUnsettled says that the state kept changing, or that the device does
+	// not do what it says.
+	ErrUnsettled = errors.New("the reservation state does not come to rest")
+	// ErrStaleNexus says that our key is registered by a nexus that this host
+	// no longer has, so that no path of ours can remove it.
+	ErrStaleNexus = errors.New("the key is registered, but by no path that this host has now")
+	// ErrNotRegistered says that this node is not registered, so that it may
+	// not act on the LUN.
+	ErrNotRegistered = errors.New("this node is not registered there")
+	// ErrRemoved says that another node has taken this one's registration off
+	// while it was starting: it was fenced.
+	ErrRemoved = errors.New("another node has removed this node's registration")
+	// ErrOtherType says that other nodes hold a reservation of another type.
+	ErrOtherType = errors.New("the reservation is not Write Exclusive - Registrants Only")
+	// ErrNoWWID says that a LUN has no worldwide name, so that nodes cannot
+	// agree on which one is the arbiter.
+	ErrNoWWID = errors.New("the LUN has no worldwide name, which a package of several LUNs needs")
+	// ErrNotBegun says that nothing was done on the LUN, because the run was
+	// ended before.
+	ErrNotBegun = errors.New("ended before anything was done there")
+	// ErrKeysLeft says that keys were there after they had been cleared.
+	ErrKeysLeft = errors.New("keys are left")
+)
+
+// LUNError is a failure on one LUN. Err is a reason of this package, or one
+// of package scsi with the path, command and answer.
+type LUNError struct {
+	LUN string
+	Err error
+}
+
+func (e *LUNError) Error() string { return e.LUN + ": " + e.Err.Error() }
+
+// Unwrap gives the reason.
+func (e *LUNError) Unwrap() error { return e.Err }
+
+// ForeignKeyError says that a LUN has keys which belong to no node of the
+// cluster.
+type ForeignKeyError struct {
+	LUN  string
+	Keys []scsi.Key
+}
+
+func (e *ForeignKeyError) Error() string {
+	return fmt.Sprintf("%s: foreign %s", e.LUN, joinKeys(e.Keys))
+}
+
+// LostError says that another node took the package's LUNs meanwhile.
+type LostError struct {
+	LUN    string
+	Winner scsi.Key
+	// Node is the winner's name, empty if the key has none.
+	Node string
+}
+
+func (e *LostError) Error() string { return fmt.Sprintf("%s: lost to %v", e.LUN, e.Winner) }
+
+// SharedLUNError says that two names of a package are one LUN.
+type SharedLUNError struct {
+	Names []string
+	WWID  string
+}
+
+func (e *SharedLUNError) Error() string {
+	return fmt.Sprintf("%s are one LUN, %s", strings.Join(e.Names, " and "), e.WWID)
+}
+
+func joinKeys(keys []scsi.Key) string {
+	words := make([]string, len(keys))
+	for i, k := range keys {
+		words[i] = k.String()
+	}
+	return strings.Join(words, ",")
+}

@@ -1,0 +1,417 @@
+package protocol
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"lunguard/scsi"
+)
+
+// What a node does in a scenario is the protocol code itself. A goroutine
+// cannot be copied, so a run that stands before a command is known by the
+// answers that it has had so far: given the same answers again, the code
+// comes to the same command again. Each such point is a moment.
+
+// verb is one protocol on one node.
+type verb struct {
+	node, name string
+	kind       verbKind
+	// victim is whom a fence is for.
+	victim string
+	// luns is how many LUNs the verb knows of; 0 is all.
+	luns int
+	do   func(context.Context, *Run) error
+}
+
+type verbKind int
+
+const (
+	startKind verbKind = iota
+	haltKind
+	fenceKind
+	repairKind
+	copyKind
+)
+
+func starts(node string) verb {
+	return verb{node: node, name: "start", kind: startKind, do: func(ctx context.Context, r *Run) error { return r.Start(ctx) }}
+}
+
+func halts(node string) verb {
+	return verb{node: node, name: "halt", kind: haltKind, do: func(ctx context.Context, r *Run) error { return r.Halt(ctx) }}
+}
+
+func fences(node, victim string) verb {
+	return verb{node: node, name: "fence of " + victim, kind: fenceKind, victim: victim, do: func(ctx context.Context, r *Run) error {
+		n, err := r.Members.named(victim)
+		if err != nil {
+			return err
+		}
+		return r.Fence(ctx, n)
+	}}
+}
+
+// readmits is what udev starts when a path comes back.
+func readmits(node string) verb {
+	return verb{node: node, name: "readmit", kind: repairKind, do: func(ctx context.Context, r *Run) error {
+		_, err := r.Readmit(ctx)
+		return err
+	}}
+}
+
+func repairs(node string) verb {
+	return verb{node: node, name: "repair", kind: repairKind, do: func(ctx context.Context, r *Run) error { return r.Repair(ctx) }}
+}
+
+func copies(node string) verb {
+	return verb{node: node, name: "copy", kind: copyKind, do: func(ctx context.Context, r *Run) error {
+		_, err := r.Copy(ctx)
+		return err
+	}}
+}
+
+func (v verb) String() string { return v.node + " " + v.name }
+
+// outcome is how a verb ended, as far as anybody can tell from outside.
+type outcome string
+
+const (
+	ok   outcome = "ok"
+	lost outcome = "lost"
+)
+
+func outcomeOf(err error) outcome {
+	var l *LostError
+	var f *ForeignKeyError
+	switch {
+	case err == nil:
+		return ok
+	case errors.As(err, &l):
+		return lost
+	case errors.As(err, &f):
+		return "foreign key"
+	}
+	var i *IncompleteError
+	var d *DisagreeError
+	switch {
+	case errors.As(err, &i):
+		return "incomplete"
+	case errors.As(err, &d):
+		return "disagree"
+	}
+	for _, reason := range []error{ErrUnsettled, ErrNothingToCopy, ErrNotCopied, ErrNotRegistered, ErrStaleNexus, ErrKeysLeft, ErrRemoved, ErrNoPath, ErrOtherType} {
+		if errors.Is(err, reason) {
+			return outcome(reason.Error())
+		}
+	}
+	return outcome(err.Error())
+}
+
+// command is what a run is about to send.
+type command struct {
+	lun, path int
+	req       *scsi.Request
+	// length is that of the data, which is not kept if it comes in.
+	length int
+}
+
+// changes reports whether the command is a PERSISTENT RESERVE OUT.
+func (c *command) changes() bool { return c.req.Opcode() == scsi.OpPROut }
+
+func (c *command) String() string {
+	where := fmt.Sprintf("LUN %d", c.lun)
+	if c.path > 0 {
+		where += fmt.Sprintf(" path %d", c.path)
+	}
+	if c.req.Opcode() != scsi.OpPRIn && !c.changes() {
+		return where + ": " + strings.ToLower(c.req.Opcode().String())
+	}
+	if !c.changes() {
+		return where + ": " + strings.ToLower(scsi.InAction(c.req.CDB[1]&0x1f).String())
+	}
+	action := scsi.OutAction(c.req.CDB[1] & 0x1f)
+	key := scsi.Key(binary.BigEndian.Uint64(c.req.Data))
+	arg := scsi.Key(binary.BigEndian.Uint64(c.req.Data[8:]))
+	return fmt.Sprintf("%s: %v, key %v, for %v", where, action, key, arg)
+}
+
+// answer is what came back for a command: only the bytes that are the
+// device's.
+type answer struct {
+	reply scsi.Reply
+	data  []byte
+}
+
+// call is a call of a method of Nexus that has come back. The next run through
+// the same history gets its result at once.
+type call struct {
+	value any
+	err   error
+	after memory
+}
+
+// memory is what is kept of a verb's history.
+type memory struct {
+	// sum is the digest of the answers, attempts that of those within one
+	// command with its retries: when that is over only its result counts,
+	// because a Retry keeps nothing from one command to the next.
+	sum, attempts digest
+	// begun says that a command of the verb has changed something.
+	begun bool
+	// reserved are the LUNs that the verb has reserved by RESERVE since it
+	// registered: what it holds there it made itself.
+	reserved [mostLUNs]bool
+}
+
+// moment is a point in the life of an actor: it stands before a command, or
+// has ended.
+type moment struct {
+	id int32
+	// calls and answers are one history that leads here, the answers being
+	// those of the call under way; others with the same digest do, too.
+	calls   []call
+	answers []answer
+	next    command
+	ended   bool
+	// results are the outcomes of the verbs that have ended, one each.
+	results []outcome
+	// commands is how many have been sent, in this history.
+	commands int
+	memory
+}
+
+// verb is the index of the verb under way.
+func (m *moment) verb() int { return len(m.results) }
+
+// digest names a moment.
+type digest [16]byte
+
+// player lets the code run into the history it is given and stops it before
+// the command that comes next.
+type player struct {
+	*scenario
+	calls   []call
+	answers []answer
+	// at counts the calls, and the answers of the one under way.
+	at, answered int
+	inside       bool
+	stop         *command
+	memory
+}
+
+// stopped is what a run panics with in order to stop.
+type stopped struct{}
+
+// chain adds an answer to a digest.
+func (p *player) chain(d digest, cdb []byte, a answer) digest {
+	b := make([]byte, 0, 512)
+	b = append(b, d[:]...)
+	b = append(b, cdb[:2]...)
+	b = append(b, byte(a.reply.Status), byte(a.reply.Host), byte(len(a.reply.Sense)))
+	b = append(b, a.reply.Sense...)
+	data := a.data
+	if !p.quirks.NoFullStatus && scsi.Opcode(cdb[0]) == scsi.OpPRIn && cdb[1]&0x1f != byte(scsi.InReportCapabilities) && len(data) >= 4 {
+		data = data[4:] // PRGENERATION
+	}
+	b = append(b, data...)
+	sum := sha256.Sum256(b)
+	return digest(sum[:16])
+}
+
+// wire is the lower end of a path: it answers from the history.
+type wire struct {
+	p         *player
+	lun, path int
+}
+
+func (w wire) Do(_ context.Context, req *scsi.Request) (scsi.Reply, error) {
+	p := w.p
+	if !p.inside {
+		panic("a method of Nexus is missing in actorPath")
+	}
+	if p.answered == len(p.answers) {
+		p.stop = &command{w.lun, w.path, req, len(req.Data)}
+		if req.Dir == scsi.DataIn {
+			req.Data = nil // large, and empty
+		}
+		panic(stopped{})
+	}
+	a := p.answers[p.answered]
+	p.answered++
+	copy(req.Data, a.data)
+	p.attempts = p.chain(p.attempts, req.CDB, a)
+	if req.Opcode() == scsi.OpPROut && a.reply.Err() == nil {
+		p.begun = true
+		switch scsi.OutAction(req.CDB[1] & 0x1f) {
+		case scsi.OutReserve:
+			p.reserved[w.lun] = true
+		case scsi.OutRegisterAndIgnoreExistingKey:
+			p.reserved[w.lun] = false
+		}
+	}
+	return a.reply, nil
+}
+
+// whole is the upper end: it sees commands with all their retries.
+type whole struct {
+	p *player
+	t scsi.Transport
+}
+
+func (w whole) Do(ctx context.Context, req *scsi.Request) (scsi.Reply, error) {
+	w.p.attempts = digest{}
+	reply, err := w.t.Do(ctx, req)
+	if err != nil {
+		panic(fmt.Sprintf("a simulated transport failed: %v", err))
+	}
+	a := answer{reply: reply}
+	if req.Dir == scsi.DataIn {
+		a.data = req.Data[:len(req.Data)-reply.Resid]
+	}
+	w.p.sum = w.p.chain(w.p.sum, req.CDB, a)
+	w.p.attempts = digest{}
+	return reply, nil
+}
+
+// actorPath is a path of an actor: a unit whose calls are played back.
+type actorPath struct {
+	*scsi.Unit
+	p *player
+}
+
+// playback gives the result that a call had in the history, or makes it.
+func playback[T any](p *player, f func() (T, error)) (T, error) {
+	if p.at < len(p.calls) {
+		c := p.calls[p.at]
+		p.at++
+		p.memory = c.after
+		return c.value.(T), c.err
+	}
+	p.inside = true
+	v, err := f()
+	if p.answered < len(p.answers) {
+		panic("the code did not come the same way again")
+	}
+	p.inside = false
+	p.calls = append(slices.Clip(p.calls), call{v, err, p.memory})
+	p.at++
+	p.answers, p.answered = nil, 0
+	return v, err
+}
+
+func playbackError(p *player, f func() error) error {
+	_, err := playback(p, func() (struct{}, error) { return struct{}{}, f() })
+	return err
+}
+
+func (n actorPath) Capabilities(ctx context.Context) (*scsi.Capabilities, error) {
+	return playback(n.p, func() (*scsi.Capabilities, error) { return n.Unit.Capabilities(ctx) })
+}
+
+func (n actorPath) State(ctx context.Context) (*scsi.State, error) {
+	return playback(n.p, func() (*scsi.State, error) { return n.Unit.State(ctx) })
+}
+
+func (n actorPath) TargetPort(ctx context.Context) (scsi.TargetPort, error) {
+	return playback(n.p, func() (scsi.TargetPort, error) { return n.Unit.TargetPort(ctx) })
+}
+
+func (n actorPath) RegisterAndIgnore(ctx context.Context, key scsi.Key, aptpl bool) error {
+	return playbackError(n.p, func() error { return n.Unit.RegisterAndIgnore(ctx, key, aptpl) })
+}
+
+func (n actorPath) Register(ctx context.Context, old, key scsi.Key, aptpl bool) error {
+	return playbackError(n.p, func() error { return n.Unit.Register(ctx, old, key, aptpl) })
+}
+
+func (n actorPath) Reserve(ctx context.Context, key scsi.Key, typ scsi.Type) error {
+	return playbackError(n.p, func() error { return n.Unit.Reserve(ctx, key, typ) })
+}
+
+func (n actorPath) PreemptAndAbort(ctx context.Context, key, victim scsi.Key, typ scsi.Type) error {
+	return playbackError(n.p, func() error { return n.Unit.PreemptAndAbort(ctx, key, victim, typ) })
+}
+
+func (n actorPath) Clear(ctx context.Context, key scsi.Key) error {
+	return playbackError(n.p, func() error { return n.Unit.Clear(ctx, key) })
+}
+
+func (n actorPath) Move(ctx context.Context, m *scsi.RegisterMove) error {
+	return playbackError(n.p, func() error { return n.Unit.Move(ctx, m) })
+}
+
+func (n actorPath) Introduce(ctx context.Context, key scsi.Key, others []scsi.TransportID, aptpl bool) error {
+	return playbackError(n.p, func() error { return n.Unit.Introduce(ctx, key, others, aptpl) })
+}
+
+// theDate is when everything happens: no decision ever grows old.
+var theDate = time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
+
+// newRun is a Run whose commands the player answers.
+func (p *player) newRun(v verb) *Run {
+	n, err := p.world.node(v.node)
+	if err != nil {
+		panic(err)
+	}
+	r := &Run{Members: p.world.members, Mode: p.typ, Node: n, Parallel: 1,
+		Now: func() time.Time { return theDate }, without: p.without}
+	for i := range p.luns {
+		l := &LUN{Name: fmt.Sprint("LUN ", i), WWID: fmt.Sprintf("naa.%d", i)}
+		for path := range p.paths {
+			t := &scsi.Retry{Transport: wire{p, i, path}, Sleep: noSleep, Timeout: time.Hour}
+			u := scsi.NewUnit(fmt.Sprint("path ", path), whole{p, t})
+			l.Paths = append(l.Paths, actorPath{u.WithIdentity(func() scsi.Identity { return identityOf(v.node, path) }), p})
+		}
+		r.LUNs = append(r.LUNs, l)
+	}
+	return r
+}
+
+// play runs an actor from the beginning through the history of a moment with
+// one more answer (none for the first moment), and returns where it stands
+// then and the digest of that.
+func (s *scenario) play(verbs []verb, from *moment, more ...answer) (m *moment, d digest) {
+	p := &player{scenario: s}
+	if from != nil {
+		p.calls, p.answers = from.calls, append(slices.Clip(from.answers), more...)
+	}
+	m = &moment{}
+	defer func() {
+		if e := recover(); e != nil {
+			if _, is := e.(stopped); !is {
+				panic(e)
+			}
+			m.next = *p.stop
+		}
+		m.calls, m.answers, m.memory = p.calls, p.answers, p.memory
+		if from != nil {
+			m.commands = from.commands + len(more)
+		}
+		d = m.digest()
+	}()
+	for _, v := range verbs {
+		// Each verb is a process of its own, which knows nothing of the one
+		// before.
+		p.memory = memory{}
+		err := v.do(context.Background(), p.newRun(v))
+		m.results = append(m.results, outcomeOf(err))
+	}
+	m.ended = true
+	return m, d
+}
+
+func (m *moment) digest() digest {
+	b := []byte(fmt.Sprint(m.results, m.ended))
+	if !m.ended {
+		b = append(b, m.sum[:]...)
+		b = append(b, m.attempts[:]...)
+	}
+	sum := sha256.Sum256(b)
+	return digest(sum[:16])
+}

@@ -1,0 +1,231 @@
+package protocol
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"lunguard/scsi"
+	"lunguard/scsi/simlun"
+)
+
+func TestHalt(t *testing.T) {
+	held := func(keys ...scsi.Key) status { return status{keys, keys[0], reservationType} }
+	cases := map[string]struct {
+		prepare func(*world)
+		want    status
+	}{
+		"ours":                         {func(w *world) { w.put(0, "A", 0, keyA, reservationType); w.put(0, "A", 1, keyA, 0) }, status{}},
+		"ours, one path only":          {func(w *world) { w.put(0, "A", 1, keyA, reservationType) }, status{}},
+		"ours, not reserved":           {func(w *world) { w.put(0, "A", 1, keyA, 0) }, status{}},
+		"nothing there":                {func(*world) {}, status{}},
+		"taken over":                   {func(w *world) { w.put(0, "B", 0, keyB, reservationType) }, held(keyB)},
+		"taken over, we came too late": {func(w *world) { w.put(0, "B", 0, keyB, reservationType); w.put(0, "A", 0, keyA, 0) }, held(keyB)},
+		"another registered beside us": {func(w *world) { w.put(0, "A", 0, keyA, reservationType); w.put(0, "B", 0, keyB, 0) }, status{}},
+		"all registrants":              {func(w *world) { w.put(0, "A", 0, keyA, scsi.WriteExclusiveAllRegistrants) }, status{}},
+	}
+	for name, c := range cases {
+		for _, q := range []simlun.Quirks{{}, {NoFullStatus: true}, {FirstCmdUA: scsi.PowerOnOrReset}, {NoRegIgnore: true}} {
+			t.Run(fmt.Sprintf("%s %v", name, q), func(t *testing.T) {
+				w := newWorld(t, 1, 2, q)
+				c.prepare(w)
+				if err := w.run("A").Halt(context.Background()); err != nil {
+					t.Fatal(err)
+				}
+				if diff := cmp.Diff(c.want, w.status(0)); diff != "" {
+					t.Errorf("(-want +got):\n%s", diff)
+				}
+				for _, e := range w.log {
+					if e.Action == Registered {
+						t.Error("halt registered something")
+					}
+				}
+			})
+		}
+	}
+}
+
+// What another node has taken over is not even touched.
+func TestLateHaltChangesNothing(t *testing.T) {
+	w := newWorld(t, 3, 2, simlun.Quirks{})
+	w.start("A")
+	w.start("B")
+	r := w.run("A")
+	// The unit attentions of the take-over are delivered to whoever looks.
+	if err := r.Halt(context.Background()); err != nil {
+		t.Fatal(err)
+	}
+	before := w.prints()
+	if err := r.Halt(context.Background()); err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(before, w.prints()); diff != "" {
+		t.Error("a LUN was changed")
+	}
+	w.wantOwned(keyB)
+}
+
+func TestHaltForeignKey(t *testing.T) {
+	w := newWorld(t, 2, 1, simlun.Quirks{})
+	w.start("A")
+	w.put(1, "X", 0, foreign, 0)
+	r := w.run("A")
+	before := w.prints()
+	var fk *ForeignKeyError
+	if err := r.Halt(context.Background()); !errors.As(err, &fk) {
+		t.Fatalf("error %v, *ForeignKeyError expected", err)
+	}
+	if diff := cmp.Diff(before, w.prints()); diff != "" {
+		t.Error("a LUN was changed")
+	}
+}
+
+// A registration of ours that no path of ours has cannot be removed, and that
+// is said.
+func TestHaltStaleNexus(t *testing.T) {
+	w := newWorld(t, 1, 2, simlun.Quirks{})
+	w.put(0, "A", 7, keyA, reservationType)
+	if err := w.run("A").Halt(context.Background()); !errors.Is(err, ErrStaleNexus) {
+		t.Errorf("error %v, ErrStaleNexus expected", err)
+	}
+}
+
+// The bit that keeps registrations through power loss belongs to the new
+// owner: a late unregistration must not turn it off.
+func TestLateHaltKeepsPersistence(t *testing.T) {
+	w := newWorld(t, 1, 1, simlun.Quirks{})
+	w.start("B")
+	w.put(0, "A", 0, keyA, 0)
+	w.start("B")
+	w.put2(0, "A", keyA)
+	if err := w.run("A").Halt(context.Background()); err != nil {
+		t.Fatal(err)
+	}
+	w.luns[0].With(func(m *simlun.Machine) { m.PowerCycle() })
+	w.wantOwned(keyB)
+}
+
+// put2 registers a key and keeps what the unit does with it at power loss.
+func (w *world) put2(lun int, node string, key scsi.Key) {
+	w.t.Helper()
+	u := scsi.NewUnit("put", &scsi.Retry{Transport: w.transport(node, lun, 0), AfterStateChange: true, Sleep: noSleep})
+	if err := u.RegisterAndIgnore(context.Background(), key, true); err != nil {
+		w.t.Fatal(err)
+	}
+}
+
+func TestHaltLostAnswers(t *testing.T) {
+	for _, command := range []string{"prout.clear", "prout.register", "prin.full"} {
+		for _, when := range []string{"host=3", "after:host=3", "sense=2/08/00", "after:sense=4/44/00", "aborted", "conflict", "busy", "full",
+			"sense=6/29/00", "sense=6/2a/03", "sense=6/2a/05", "truncate=12", "truncate=4", "truncate=0"} {
+			t.Run(command+" "+when, func(t *testing.T) {
+				w := newWorld(t, 2, 2, simlun.Quirks{})
+				w.start("A")
+				for i := range w.luns {
+					w.faults(i, command+"@1:"+when)
+				}
+				err := w.run("A").Halt(context.Background())
+				for i := range w.luns {
+					w.faults(i, "")
+				}
+				if err == nil {
+					w.wantEmpty()
+				}
+				if err := w.run("A").Halt(context.Background()); err != nil {
+					t.Fatal(err)
+				}
+				w.wantEmpty()
+			})
+		}
+	}
+}
+
+func TestCleanup(t *testing.T) {
+	w := newWorld(t, 3, 2, simlun.Quirks{})
+	w.start("B")
+	w.put(0, "X", 0, foreign, 0)
+	w.luns[1].With(func(m *simlun.Machine) { m.PowerCycle() })
+	w.faults(2, "prout.clear@1:after:host=3")
+	r := w.run("A")
+	ctx := context.Background()
+	got := map[string]CleanupResult{}
+	for _, res := range r.Cleanup(ctx, foreign) {
+		got[res.LUN] = res
+	}
+	if !got["sda"].Cleared || got["sda"].Err != nil || got["sda"].Holder != keyB {
+		t.Errorf("sda: %+v", got["sda"])
+	}
+	for _, lun := range []string{"sdb", "sdc"} {
+		if res := got[lun]; res.Cleared || !errors.Is(res.Err, ErrOtherKeys) {
+			t.Errorf("%s: %+v", lun, res)
+		}
+	}
+	if st := w.status(2); st.Holder != keyB {
+		t.Errorf("sdc was changed: %+v", st)
+	}
+	for _, res := range r.Cleanup(ctx, 0) {
+		if res.Err != nil {
+			t.Errorf("%s: %v", res.LUN, res.Err)
+		}
+	}
+	w.wantEmpty()
+}
+
+// Keys that are there after a CLEAR are a failure, whether the device lies or
+// somebody came.
+func TestCleanupReadsBack(t *testing.T) {
+	for name, comes := range map[string]scsi.Key{"somebody": keyC, "the same": keyB} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t, 1, 1, simlun.Quirks{})
+			w.start("B")
+			w.wrap = func(node string, lun, path int, t scsi.Transport) scsi.Transport {
+				return doFunc(func(ctx context.Context, req *scsi.Request) (scsi.Reply, error) {
+					reply, err := t.Do(ctx, req)
+					if req.Opcode() == scsi.OpPROut && scsi.OutAction(req.CDB[1]) == scsi.OutClear {
+						w.put(0, "C", 0, comes, 0)
+					}
+					return reply, err
+				})
+			}
+			res := w.run("A").Cleanup(context.Background(), 0)[0]
+			if res.Cleared || !errors.Is(res.Err, ErrKeysLeft) {
+				t.Errorf("%+v", res)
+			}
+		})
+	}
+}
+
+func TestShow(t *testing.T) {
+	w := newWorld(t, 2, 2, simlun.Quirks{})
+	w.start("B")
+	w.faults(0, "prin@every:host=1")
+	got := w.run("A").Show(context.Background())
+	// run names the LUNs in reverse.
+	if got[0].Err != nil || !got[0].State.HeldBy(keyB) {
+		t.Errorf("%+v", got[0])
+	}
+	if got[1].State != nil || !errors.Is(got[1].Err, scsi.ErrTransport) {
+		t.Errorf("a LUN that cannot be read: %+v", got[1])
+	}
+}
+
+// A path that is not registered may be refused by an error of the device, time
+// and again: another path clears the LUN.
+func TestHaltOnRefusingPath(t *testing.T) {
+	w := newWorld(t, 1, 2, simlun.Quirks{})
+	w.start("A")
+	w.drop(0, "A", 0)
+	// Every other one: that is the one through the first path.
+	plan := "prout.clear@1:sense=2/08/00"
+	for n := 3; n < 4*maxRounds; n += 2 {
+		plan += fmt.Sprintf(" prout.clear@%d:sense=2/08/00", n)
+	}
+	w.faults(0, plan)
+	w.must(w.run("A").Halt(context.Background()))
+	if diff := cmp.Diff(status{}, w.status(0)); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+}

@@ -1,0 +1,121 @@
+package protocol
+
+import (
+	"context"
+	"errors"
+
+	"lunguard/scsi"
+)
+
+// Support says whether a LUN can be reserved as the protocols need it.
+type Support uint8
+
+// Answers.
+const (
+	SupportUnknown Support = iota
+	Supported
+	Unsupported
+)
+
+// View is what one LUN tells of itself.
+type View struct {
+	LUN     string
+	Support Support
+	// State is nil if it could not be read, and then Err is set, or if the
+	// device has no reservations at all.
+	State *scsi.State
+	// Err tells why the support or the state is unknown.
+	Err error
+}
+
+// Gate bounds how many LUNs are read at once by several looks together.
+type Gate chan struct{}
+
+// NewGate makes a gate for n at once.
+func NewGate(n int) Gate { return make(Gate, n) }
+
+// View looks at the LUNs of the run and changes nothing: two commands a LUN,
+// some more if the device is old. A nil gate bounds nothing. The views come in
+// the order of the LUNs.
+func (r *Run) View(ctx context.Context, gate Gate) []View {
+	views := make([]View, len(r.LUNs))
+	r.eachLUN(func(i int) {
+		if gate != nil {
+			gate <- struct{}{}
+			defer func() { <-gate }()
+		}
+		views[i] = r.target(r.LUNs[i]).view(ctx)
+	})
+	return views
+}
+
+// view asks one LUN what it can do and reads it. A device that did not answer
+// the one is not asked the other, which would take as long again.
+func (t *target) view(ctx context.Context) View {
+	err := t.readCapabilities(ctx)
+	v := View{LUN: t.Name, Support: supportOf(err)}
+	switch {
+	case errors.Is(err, scsi.ErrUnsupported):
+		return v
+	case v.Support == SupportUnknown:
+		v.Err = err
+		if !errors.Is(err, scsi.ErrMalformed) && !errors.Is(err, scsi.ErrDevice) {
+			return v
+		}
+	}
+	err = t.read(ctx)
+	switch {
+	case err == nil:
+		v.State = t.state
+	case errors.Is(err, scsi.ErrUnsupported):
+		v.Support, v.Err = Unsupported, nil
+	default:
+		v.Err = errors.Join(v.Err, err)
+		if t.caps == nil && v.Support == Supported {
+			// An old device of which the reading was the test.
+			v.Support = SupportUnknown
+		}
+	}
+	return v
+}
+
+// Supports asks the devices what they can do, with two commands a LUN at most,
+// and changes nothing. The answers come in the order of the LUNs.
+func (r *Run) Supports(ctx context.Context) []Support {
+	list := make([]Support, len(r.LUNs))
+	r.eachLUN(func(i int) { list[i] = r.target(r.LUNs[i]).support(ctx) })
+	return list
+}
+
+// support asks one LUN.
+func (t *target) support(ctx context.Context) Support {
+	err := t.readCapabilities(ctx)
+	if err == nil && t.caps == nil {
+		// Older than REPORT CAPABILITIES. Whoever knows READ KEYS can reserve.
+		err = t.onAnyPath(func(p Nexus) error { return knowsKeys(ctx, p) })
+	}
+	return supportOf(err)
+}
+
+// supportOf is what a LUN that was asked for its capabilities can do, by the
+// outcome.
+func supportOf(err error) Support {
+	switch {
+	case err == nil:
+		return Supported
+	case errors.Is(err, ErrNoReservationType), errors.Is(err, scsi.ErrUnsupported):
+		return Unsupported
+	}
+	return SupportUnknown
+}
+
+// knowsKeys asks a device for its keys, by one command where the path lets it
+// be sent by itself.
+func knowsKeys(ctx context.Context, p Nexus) error {
+	if u, ok := p.(interface{ Transport() scsi.Transport }); ok {
+		_, err := scsi.ReadKeys{}.Execute(ctx, u.Transport())
+		return err
+	}
+	_, err := p.State(ctx)
+	return err
+}

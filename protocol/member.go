@@ -1,0 +1,79 @@
+package protocol
+
+import "lunguard/scsi"
+
+// Member is a node of a cluster: its name, and the one key by which it is
+// registered on every path of every LUN.
+type Member struct {
+	Name string
+	Key  scsi.Key
+}
+
+// Members are all nodes of a cluster. A key that belongs to none of them is
+// foreign.
+type Members []Member
+
+// Of returns the node that the key belongs to, marked or not.
+func (list Members) Of(k scsi.Key) (Member, bool) {
+	for _, m := range list {
+		if m.Key == Plain(k) {
+			return m, true
+		}
+	}
+	return Member{}, false
+}
+
+// Foreign returns those keys that belong to no node.
+func (list Members) Foreign(keys []scsi.Key) []scsi.Key {
+	var foreign []scsi.Key
+	for _, k := range keys {
+		if _, ok := list.Of(k); !ok {
+			foreign = append(foreign, k)
+		}
+	}
+	return foreign
+}
+
+// MaxMembers is the largest cluster that the protocols are made for.
+const MaxMembers = 16
+
+// Mode says how many nodes write to the LUNs at once.
+type Mode uint8
+
+// Modes.
+const (
+	// Exclusive: one node has the LUNs; another one takes them over.
+	Exclusive Mode = iota
+	// Shared: several nodes have the LUNs at once.
+	Shared
+)
+
+// Marks are high bits of a key by which its node says on the LUN itself what
+// it is about to do. No node's key may have one. A key that differs from a
+// node's key by a mark only belongs to that node.
+const (
+	// LeavingMark: the node is giving its registrations up.
+	LeavingMark scsi.Key = 1 << 63
+	// TakingMark: the node removes others, and it is not known yet whether the
+	// commands of those that are gone are over.
+	TakingMark scsi.Key = 1 << 62
+	// Marks are both.
+	Marks = LeavingMark | TakingMark
+)
+
+// Plain is the key without a mark.
+func Plain(k scsi.Key) scsi.Key { return k &^ Marks }
+
+// Leaving returns the key by which a node marks itself leaving.
+func Leaving(k scsi.Key) scsi.Key { return k | LeavingMark }
+
+// Taking returns the key by which a node marks itself taking.
+func Taking(k scsi.Key) scsi.Key { return k | TakingMark }
+
+// String names the mode.
+func (m Mode) String() string {
+	if m == Exclusive {
+		return "exclusive"
+	}
+	return "shared"
+}

@@ -1,0 +1,319 @@
+package protocol
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"sync"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"lunguard/scsi"
+)
+
+// DefaultParallel is how many LUNs are worked on at once. Each one blocks a
+// thread of the process while a command is under way. More threads than that
+// gain nothing: the processors are busy with the answers then.
+// docs/benchmarks.md has the curve.
+const DefaultParallel = 512
+
+// Run is one protocol under way: the nodes of a cluster, the one that this is,
+// and LUNs that are protected together, as this host sees them.
+type Run struct {
+	// Members are all nodes of the cluster, Node the one that this is.
+	Members Members
+	Node    Member
+	Mode    Mode
+	LUNs    []*LUN
+	// Parallel bounds how many LUNs are worked on at once; 0 means
+	// DefaultParallel, 1 makes the run deterministic.
+	Parallel int
+	// Strict makes a start fail if any path does.
+	Strict bool
+	// Log takes every change and every warning as it happens, from several
+	// goroutines at once. It may be nil.
+	Log func(Event)
+	// Progress takes the begin and the end of the work on each LUN, from
+	// several goroutines at once. It may be nil.
+	Progress func(Step)
+	// Hurry, once closed, cuts short what goes on after the end of the run's
+	// context: undoing, and bringing to an end what was begun on a LUN. nil
+	// never does.
+	Hurry <-chan struct{}
+	// Now replaces the clock in tests; nil is the clock.
+	Now func() time.Time
+
+	// looking is held while the arbiter is read for another LUN.
+	looking sync.Mutex
+	// without takes rules out of the protocols. Only tests set it, to show
+	// that the explorer finds what each rule prevents.
+	without rule
+}
+
+// Step is the begin or the end of work on one LUN. A protocol works on each of
+// them several times: it reads, acts, and looks again.
+type Step struct {
+	LUN  string
+	Done bool
+}
+
+// Action is what an Event tells.
+type Action string
+
+// Actions. Those of changes are the service actions by which they are made.
+const (
+	Registered Action = "register"
+	// Readmitted: a path was registered that was not, by REGISTER without a
+	// key to quote.
+	Readmitted   Action = "readmit"
+	Unregistered Action = "unregister"
+	Reserved     Action = "reserve"
+	Preempted    Action = "preempt"
+	Cleared      Action = "clear"
+	// Introduced: another node's nexuses were registered for it.
+	Introduced Action = "introduce"
+	// Marked: the key was changed for the one that says that its node leaves.
+	Marked Action = "mark-leaving"
+	// Moved: the reservation went to a nexus of another node, Heir.
+	Moved Action = "move"
+	// PathFailed: the path is not used any further.
+	PathFailed Action = "path-failed"
+	// NotPersistent: the device can keep registrations through power loss but
+	// refuses to.
+	NotPersistent Action = "not-persistent"
+	// PastLeft: nexuses of the past are registered with this node's key, and
+	// could not be removed or must not be while the package may be up.
+	PastLeft Action = "past-left"
+	// PathsMissing: fewer registrations are listed than paths were registered.
+	PathsMissing Action = "paths-missing"
+	// PerHost: the device registers all paths of a host at once.
+	PerHost Action = "per-host"
+	// Kept: the run failed, and the LUN stays reserved for this node because
+	// giving it up would leave it open to the node it was taken from.
+	Kept Action = "kept"
+	// TakingOpen: the run failed while it took the LUN, it is not known whether
+	// the command took effect, and Heir holds the reservation.
+	TakingOpen Action = "taking-open"
+	// NothingLeft: a halt found no registration of its node; Heir holds the
+	// reservation, if anybody does. This is no warning.
+	NothingLeft Action = "nothing-left"
+	// Unmoved: the device cannot move the reservation, so there is none now;
+	// Heirs must run pr_check --repair.
+	Unmoved Action = "unmoved"
+)
+
+// Event is a change that was made, or a warning.
+type Event struct {
+	Action    Action
+	LUN, Path string
+	// Key is the key that was acted with, Victim whose registration went.
+	Key, Victim scsi.Key
+	// Heir is whom the reservation was moved to, Heirs those who are left
+	// without one.
+	Heir  scsi.Key
+	Heirs []scsi.Key
+	// Generation is PRGENERATION as last read before the change.
+	Generation uint32
+	// Err tells why the change failed, or what the warning is about.
+	Err error
+}
+
+// Change reports whether the event is a command that was sent to change
+// something.
+func (e Event) Change() bool {
+	switch e.Action {
+	case Registered, Readmitted, Unregistered, Reserved, Preempted, Cleared, Marked, Moved, Introduced:
+		return true
+	}
+	return false
+}
+
+func (r *Run) log(e Event) {
+	if r.Log != nil {
+		r.Log(e)
+	}
+}
+
+func (r *Run) now() time.Time {
+	if r.Now != nil {
+		return r.Now()
+	}
+	return time.Now()
+}
+
+// step tells that f works on a LUN.
+func (r *Run) step(l *LUN, f func() error) error {
+	if r.Progress != nil {
+		r.Progress(Step{LUN: l.Name})
+		defer r.Progress(Step{LUN: l.Name, Done: true})
+	}
+	return f()
+}
+
+// eachLUN calls f for the LUNs of the run by their number, several at once.
+func (r *Run) eachLUN(f func(i int)) {
+	r.parallel(len(r.LUNs), func(i int) {
+		_ = r.step(r.LUNs[i], func() error { f(i); return nil }) // f has no error
+	})
+}
+
+// parallel calls f for 0 to n-1, several at once.
+func (r *Run) parallel(n int, f func(i int)) {
+	limit := r.Parallel
+	if limit == 0 {
+		limit = DefaultParallel
+	}
+	if limit == 1 {
+		for i := range n {
+			f(i)
+		}
+		return
+	}
+	scsi.MakeRoom(min(n, limit))
+	var g errgroup.Group
+	g.SetLimit(limit)
+	for i := range n {
+		g.Go(func() error {
+			f(i)
+			return nil
+		})
+	}
+	_ = g.Wait() // f has no error
+}
+
+// each runs f on every target and joins the errors in the order of the
+// targets. One that fails does not stop the others.
+func (r *Run) each(targets []*target, f func(*target) error) error {
+	errs := make([]error, len(targets))
+	r.parallel(len(targets), func(i int) {
+		errs[i] = r.step(targets[i].LUN, func() error { return f(targets[i]) })
+	})
+	return errors.Join(errs...)
+}
+
+// eachWhole is each for what must not stop half-way on a LUN: once ctx has
+// ended no further LUN is begun, and those at hand are brought to an end. The
+// error of one that was not begun is ErrNotBegun.
+func (r *Run) eachWhole(ctx context.Context, targets []*target, f func(context.Context, *target) error) error {
+	whole, cancel := r.whole(ctx)
+	defer cancel()
+	return r.each(targets, func(t *target) error {
+		if ctx.Err() != nil {
+			return t.notBegun()
+		}
+		return f(whole, t)
+	})
+}
+
+// whole is a context that outlives ctx until somebody is in a hurry.
+func (r *Run) whole(ctx context.Context) (context.Context, context.CancelFunc) {
+	ctx, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	if r.Hurry == nil {
+		return ctx, cancel
+	}
+	go func() {
+		select {
+		case <-r.Hurry:
+			cancel()
+		case <-ctx.Done():
+		}
+	}()
+	return ctx, cancel
+}
+
+// undoing is a context for what has to be undone after ctx may have ended.
+func (r *Run) undoing(ctx context.Context) (context.Context, context.CancelFunc) {
+	ctx, cancel := r.whole(ctx)
+	ctx, stop := context.WithTimeout(ctx, undoTime)
+	return ctx, func() {
+		stop()
+		cancel()
+	}
+}
+
+// survey reads all LUNs and judges them: errors if one cannot be read, if two
+// names are one LUN, or if there is a foreign key anywhere (one
+// *ForeignKeyError a LUN). The targets come ordered, the arbiter first.
+func (r *Run) survey(ctx context.Context, read func(context.Context, *target) error) ([]*target, error) {
+	targets := make([]*target, len(r.LUNs))
+	for i, l := range r.LUNs {
+		targets[i] = r.target(l)
+	}
+	slices.SortFunc(targets, byWWID)
+	if len(targets) > 1 && targets[0].WWID == "" {
+		return nil, &LUNError{LUN: targets[0].Name, Err: ErrNoWWID}
+	}
+	for i := 1; i < len(targets); i++ {
+		if a, b := targets[i-1], targets[i]; a.WWID == b.WWID {
+			return nil, &SharedLUNError{Names: []string{a.Name, b.Name}, WWID: a.WWID}
+		}
+	}
+	if err := r.each(targets, func(t *target) error { return read(ctx, t) }); err != nil {
+		return nil, err
+	}
+	return targets, r.judge(targets)
+}
+
+// judge finds foreign keys.
+func (r *Run) judge(targets []*target) error {
+	var errs []error
+	for _, t := range targets {
+		if keys := t.foreign(); len(keys) > 0 {
+			errs = append(errs, &ForeignKeyError{LUN: t.Name, Keys: keys})
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// rule is a set of parts of the protocols, each of which prevents something.
+type rule uint32
+
+const (
+	// ruleArbiter: one LUN is won before the others are touched.
+	ruleArbiter rule = 1 << iota
+	// ruleLookLast: the arbiter is looked at after registering on the others.
+	ruleLookLast
+	// ruleLookEachTime: it is looked at in each round, not in the first only.
+	ruleLookEachTime
+	// ruleAfresh: who has lost and regained the arbiter takes the others anew.
+	ruleAfresh
+	// ruleQuoteOwn: who has registered once quotes his key from then on, so
+	// that he notices when he was removed.
+	ruleQuoteOwn
+	// ruleKeepHeld: who gives up leaves those LUNs alone that he holds.
+	ruleKeepHeld
+	// ruleClearOnlyOwn: a halt clears no LUN that another node holds.
+	ruleClearOnlyOwn
+
+	// ruleMark: who halts marks himself leaving first.
+	ruleMark
+	// ruleReadAfterMark: and reads then.
+	ruleReadAfterMark
+	// rulePreemptLeaving: a halt preempts another leaving node that holds.
+	rulePreemptLeaving
+	// ruleJoinPreempts: so does a start.
+	ruleJoinPreempts
+	// ruleNoClear: the last one out unregisters, instead of CLEAR.
+	ruleNoClear
+	// ruleQuoteMark: a halt quotes the old key when it changes its own.
+	ruleQuoteMark
+	// ruleWholeNode: a node is leaving if one of its paths is marked.
+	ruleWholeNode
+	// ruleOwnByPreempt: unmarked paths go by a PREEMPT from the marked one.
+	ruleOwnByPreempt
+	// ruleFenceLeaving: a fence removes the keys of all who leave.
+	ruleFenceLeaving
+	// ruleLookTwice: a start and a fence of several LUNs look at all of them
+	// again at the end.
+	ruleLookTwice
+	// ruleStayOut: a start that finds itself removed does not register again.
+	ruleStayOut
+
+	// ruleSweepHeld: a start removes nexuses of its node's past only where it
+	// holds the reservation: elsewhere it would remove itself.
+	ruleSweepHeld
+)
+
+// keeps reports whether the rule is in force.
+func (r *Run) keeps(x rule) bool { return r.without&x == 0 }

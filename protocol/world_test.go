@@ -1,0 +1,229 @@
+package protocol
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"lunguard/scsi"
+	"lunguard/scsi/simlun"
+)
+
+// Keys of the nodes in a world, and one of nobody.
+const (
+	keyA    = scsi.Key(0xbcb00001)
+	keyB    = scsi.Key(0xbcb00002)
+	keyC    = scsi.Key(0xbcb00003)
+	foreign = scsi.Key(0xdead)
+)
+
+// world is a cluster of nodes A, B, C with simulated LUNs in memory.
+type world struct {
+	t       testing.TB
+	members Members
+	mode    Mode
+	luns    []*simlun.LUN
+	paths   int
+	// sent counts commands by LUN.
+	sent []atomic.Int64
+	mu   sync.Mutex
+	log  []Event
+	// wrap changes a path's transport, given node, LUN and path.
+	wrap func(node string, lun, path int, t scsi.Transport) scsi.Transport
+}
+
+func newWorld(t testing.TB, luns, paths int, quirks simlun.Quirks) *world {
+	t.Helper()
+	w := &world{t: t, paths: paths, sent: make([]atomic.Int64, luns), members: Members{{"A", keyA}, {"B", keyB}, {"C", keyC}}}
+	for i := range luns {
+		l, err := simlun.NewMemory(simlun.Config{Serial: fmt.Sprintf("W%04d", i), WWID: fmt.Sprintf("naa.600140500000%04x", i), Quirks: quirks})
+		if err != nil {
+			t.Fatal(err)
+		}
+		w.luns = append(w.luns, l)
+	}
+	return w
+}
+
+// port is the initiator port of a node's path.
+func port(node string, path int) scsi.TransportID {
+	return scsi.ISCSIPortTransportID("iqn.2026-01.test:"+node, uint64(path+1))
+}
+
+// transport is a node's path to a LUN without retries.
+func (w *world) transport(node string, lun, path int) *simlun.Path {
+	return w.luns[lun].Nexus(port(node, path), uint16(path+1))
+}
+
+// identityOf is what a node knows of its path.
+func identityOf(node string, path int) scsi.Identity {
+	return scsi.Identity{Initiator: port(node, path), RelativePort: uint16(path + 1)}
+}
+
+// tally counts the commands of a LUN.
+type tally struct {
+	scsi.Transport
+	n *atomic.Int64
+}
+
+func (c tally) Do(ctx context.Context, req *scsi.Request) (scsi.Reply, error) {
+	c.n.Add(1)
+	return c.Transport.Do(ctx, req)
+}
+
+func noSleep(ctx context.Context, _ time.Duration) error { return ctx.Err() }
+
+// node is the member of that name.
+func (w *world) node(name string) (Member, error) { return w.members.named(name) }
+
+// named is the member of that name.
+func (list Members) named(name string) (Member, error) {
+	for _, m := range list {
+		if m.Name == name {
+			return m, nil
+		}
+	}
+	return Member{}, fmt.Errorf("no node %s", name)
+}
+
+// run is a protocol on the node. The LUNs are named sda, sdb, ... in an order
+// that is not that of the WWIDs.
+func (w *world) run(node string) *Run {
+	w.t.Helper()
+	n, err := w.node(node)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	r := &Run{Members: w.members, Mode: w.mode, Node: n, Log: w.note}
+	for i := range w.luns {
+		l := &LUN{Name: "sd" + string(rune('a'+i)), WWID: fmt.Sprintf("naa.600140500000%04x", i)}
+		for p := range w.paths {
+			var t scsi.Transport = tally{w.transport(node, i, p), &w.sent[i]}
+			if w.wrap != nil {
+				t = w.wrap(node, i, p, t)
+			}
+			u := scsi.NewUnit(fmt.Sprintf("%s%d", l.Name, p), &scsi.Retry{Transport: t, Sleep: noSleep, Timeout: 2 * time.Second})
+			l.Paths = append(l.Paths, u.WithIdentity(func() scsi.Identity { return identityOf(node, p) }))
+		}
+		r.LUNs = append(r.LUNs, l)
+	}
+	slices.Reverse(r.LUNs)
+	return r
+}
+
+func (w *world) note(e Event) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.log = append(w.log, e)
+}
+
+func (w *world) logged(a Action) bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return slices.ContainsFunc(w.log, func(e Event) bool { return e.Action == a })
+}
+
+// put registers a key on a LUN from outside the protocols, and reserves if
+// typ is not 0.
+func (w *world) put(lun int, node string, path int, key scsi.Key, typ scsi.Type) {
+	w.t.Helper()
+	u := scsi.NewUnit("put", &scsi.Retry{Transport: w.transport(node, lun, path), AfterStateChange: true, Sleep: noSleep})
+	ctx := context.Background()
+	if err := u.RegisterAndIgnore(ctx, key, false); err != nil {
+		w.t.Fatal(err)
+	}
+	if typ != 0 {
+		if err := u.Reserve(ctx, key, typ); err != nil {
+			w.t.Fatal(err)
+		}
+	}
+}
+
+// canWrite tries a write on every path and reports whether one went through.
+func (w *world) canWrite(node string, lun int) bool {
+	w.t.Helper()
+	can := false
+	for p := range w.paths {
+		t := &scsi.Retry{Transport: w.transport(node, lun, p), AfterStateChange: true, Sleep: noSleep}
+		err := scsi.Write{BlockSize: 512, Data: make([]byte, 512)}.Execute(context.Background(), t)
+		if err != nil && !errors.Is(err, scsi.ErrReservationConflict) {
+			w.t.Fatalf("write by %s: %v", node, err)
+		}
+		can = can || err == nil
+	}
+	return can
+}
+
+// status is what the tests compare of a LUN.
+type status struct {
+	Keys   []scsi.Key // one for each registration
+	Holder scsi.Key
+	Type   scsi.Type
+}
+
+func (w *world) status(lun int) status {
+	var s *scsi.State
+	w.luns[lun].With(func(m *simlun.Machine) { s = m.State() })
+	var st status
+	for _, r := range s.Registrations {
+		st.Keys = append(st.Keys, r.Key)
+	}
+	slices.Sort(st.Keys)
+	if s.Reservation != nil {
+		st.Holder, st.Type = s.Reservation.Key, s.Reservation.Type
+	}
+	return st
+}
+
+func (w *world) prints() []string {
+	var list []string
+	for _, l := range w.luns {
+		list = append(list, l.Fingerprint(true))
+	}
+	return list
+}
+
+// wantOwned fails the test unless the key alone holds every LUN, on each path.
+func (w *world) wantOwned(key scsi.Key) {
+	w.t.Helper()
+	want := status{Keys: slices.Repeat([]scsi.Key{key}, w.paths), Holder: key, Type: reservationType}
+	for i := range w.luns {
+		if diff := cmp.Diff(want, w.status(i)); diff != "" {
+			w.t.Errorf("LUN %d (-want +got):\n%s", i, diff)
+		}
+	}
+}
+
+// wantEmpty fails the test unless no LUN has a registration.
+func (w *world) wantEmpty() {
+	w.t.Helper()
+	for i := range w.luns {
+		if diff := cmp.Diff(status{}, w.status(i)); diff != "" {
+			w.t.Errorf("LUN %d (-want +got):\n%s", i, diff)
+		}
+	}
+}
+
+func (w *world) start(node string) {
+	w.t.Helper()
+	if err := w.run(node).Start(context.Background()); err != nil {
+		w.t.Fatalf("start on %s: %v", node, err)
+	}
+}
+
+// faults sets a fault plan on a LUN.
+func (w *world) faults(lun int, plan string) {
+	w.t.Helper()
+	p, err := simlun.ParsePlan(plan)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	w.luns[lun].With(func(m *simlun.Machine) { m.SetPlan(p) })
+}
