@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"go/ast"
+	goparser "go/parser"
 	"go/token"
 	"os"
 	"regexp"
@@ -11,7 +12,6 @@ import (
 	"strconv"
 	"strings"
 	"testing"
-	goparser "go/parser"
 )
 
 // manualFile is the page of the config.

@@ -10,8 +10,8 @@ import (
 	"testing"
 	"time"
 
-	"github.com/urfave/cli/v2"
 	gocmp "github.com/google/go-cmp/cmp"
+	"github.com/urfave/cli/v2"
 )
 
 // completeWorld is a config with two packages and a host with devices that

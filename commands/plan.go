@@ -52,11 +52,11 @@ type plannedState struct {
 // plannedCommand is one command that would be sent.
 type plannedCommand struct {
 	Action protocol.Action `json:"action"`
-	Path   string         `json:"path"`
-	Key    string         `json:"key"`
-	Victim string         `json:"victim,omitempty"`
-	Heir   string         `json:"heir,omitempty"`
-	Text   string         `json:"text"`
+	Path   string          `json:"path"`
+	Key    string          `json:"key"`
+	Victim string          `json:"victim,omitempty"`
+	Heir   string          `json:"heir,omitempty"`
+	Text   string          `json:"text"`
 }
 
 // rehearse runs a protocol on copies of the LUNs and shows what it did to them.

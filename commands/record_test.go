@@ -18,8 +18,8 @@ import (
 	"testing"
 	"time"
 
-	"golang.org/x/sys/unix"
 	gocmp "github.com/google/go-cmp/cmp"
+	"golang.org/x/sys/unix"
 
 	"lunguard/cluster"
 	"lunguard/commands/watchdog"

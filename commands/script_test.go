@@ -17,9 +17,9 @@ import (
 	"syscall"
 	"testing"
 
+	gocmp "github.com/google/go-cmp/cmp"
 	"github.com/rogpeppe/go-internal/testscript"
 	"golang.org/x/sys/unix"
-	gocmp "github.com/google/go-cmp/cmp"
 
 	"lunguard/scsi"
 	"lunguard/scsi/simlun"

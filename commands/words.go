@@ -97,6 +97,7 @@ func words(err error) message {
 		shared  *protocol.SharedLUNError
 		foreign *protocol.ForeignKeyError
 		lost    *protocol.LostError
+		stray   *protocol.StrayPortError
 		lun     *protocol.LUNError
 		group   *vg.GroupError
 		device  *vg.DeviceError
@@ -132,6 +133,11 @@ func words(err error) message {
 		}
 	case errors.As(err, &lost):
 		return lostWords(lost)
+	case errors.As(err, &stray):
+		return message{
+			text: fmt.Sprintf("%s: port %s of node %s is registered with the key of node %s, left by a copy that was killed", stray.LUN, stray.Port, stray.Victim, stray.Node),
+			hint: "nothing was changed; run the fence on " + stray.Node + ", which alone can take it off, or fence that node first", status: exitNode,
+		}
 	case errors.As(err, &lun):
 		return lunWords(lun)
 	case errors.As(err, &group):
@@ -270,6 +276,12 @@ func lunWords(e *protocol.LUNError) message {
 	case errors.Is(e, protocol.ErrOtherKeys):
 		m.text, m.status = e.LUN+": left alone, the key is not registered there", exitFailed
 		m.hint = "without -k everything is cleared, whoever registered it"
+	case errors.Is(e, protocol.ErrUnresolved):
+		m.hint = "do not start anything on it: writes of the node that was removed may still land; shut that node down or cut it off from the array, then run this again, with a longer --timeout if the array is slow"
+	case errors.Is(e, protocol.ErrPending):
+		m.hint = "the path hangs: see the kernel log and multipath -ll; when it has come back or is gone, run this again, and pr_check"
+	case errors.Is(e, protocol.ErrTooSlow):
+		m.hint = "see the array: an answer must come within ten seconds for it to be acted on"
 	case errors.Is(e, protocol.ErrPathLost):
 		m.hint = "mend the path, or leave --strict out: then one working path to each LUN is enough"
 	case errors.Is(e, protocol.ErrNoReservationType):
@@ -407,9 +419,13 @@ func eventWords(conf *cluster.Config, e protocol.Event) string {
 func changeWords(conf *cluster.Config, e protocol.Event) string {
 	key := keyWithNode(conf, e.Key)
 	switch e.Action {
-	case protocol.Registered:
-		return "REGISTER AND IGNORE EXISTING KEY " + key
-	case protocol.Readmitted:
+	case protocol.Registered, protocol.Readmitted:
+		switch {
+		case e.From != "":
+			return "REGISTER AND MOVE " + key + " from path " + e.From
+		case e.Anew:
+			return "REGISTER AND IGNORE EXISTING KEY " + key
+		}
 		return "REGISTER " + key
 	case protocol.Unregistered:
 		return "REGISTER 0 in place of " + key
@@ -426,6 +442,12 @@ func changeWords(conf *cluster.Config, e protocol.Event) string {
 		return "REGISTER other nexuses (SPEC_I_PT) with " + key
 	case protocol.Marked:
 		return "REGISTER the mark of leaving in place of " + key
+	case protocol.MarkedTaking:
+		return "REGISTER the mark of taking in place of " + key
+	case protocol.Unmarked:
+		return "REGISTER " + key + " in place of its mark"
+	case protocol.Reset:
+		return "LOGICAL UNIT RESET"
 	case protocol.Moved:
 		return "REGISTER AND MOVE from " + key + " to " + keyWithNode(conf, e.Heir)
 	}
@@ -438,8 +460,11 @@ func keyWithNode(conf *cluster.Config, k scsi.Key) string {
 	if !ok {
 		return k.String()
 	}
-	if k&protocol.LeavingMark != 0 {
+	switch {
+	case k&protocol.LeavingMark != 0:
 		return fmt.Sprintf("%s (%s, leaving)", k, n.Name)
+	case k&protocol.TakingMark != 0:
+		return fmt.Sprintf("%s (%s, taking)", k, n.Name)
 	}
 	return fmt.Sprintf("%s (%s)", k, n.Name)
 }

@@ -160,7 +160,7 @@ func (t *target) findings(caps *scsi.Capabilities) []Finding {
 // enough is known of each, else their numbers.
 func (t *target) pathFindings() []Finding {
 	key := t.run.Node.Key
-	own := t.present()
+	own := t.own()
 	if len(own) == 0 || key == 0 {
 		return nil
 	}
@@ -182,7 +182,7 @@ func (t *target) pathFindings() []Finding {
 
 // countFindings compares numbers only.
 func (t *target) countFindings(n int, keys []scsi.Key) []Finding {
-	perHost := slices.ContainsFunc(t.present(), func(r scsi.FullStatus) bool { return r.AllTgtPort })
+	perHost := slices.ContainsFunc(t.own(), func(r scsi.FullStatus) bool { return r.AllTgtPort })
 	switch {
 	case n < t.expected() && !perHost:
 		return []Finding{{Kind: PathsUnregistered, Keys: keys}}
@@ -190,17 +190,6 @@ func (t *target) countFindings(n int, keys []scsi.Key) []Finding {
 		return []Finding{{Kind: StaleNexus, Keys: keys}}
 	}
 	return nil
-}
-
-// nodes are the keys of the cluster's nodes that are registered, unmarked.
-func (t *target) nodes() []scsi.Key {
-	var keys []scsi.Key
-	for _, k := range t.state.Keys() {
-		if n, ok := t.run.Members.Of(k); ok && !slices.Contains(keys, n.Key) {
-			keys = append(keys, n.Key)
-		}
-	}
-	return keys
 }
 
 // compare judges the LUNs by each other: nodes that won different LUNs, keys

@@ -3,12 +3,13 @@ package protocol
 import (
 	"context"
 	"errors"
+	"slices"
 
 	"lunguard/scsi"
 )
 
-// Cleanup clears what an unclean halt left on LUNs, whoever left it. Config
-// and Node of the run may be empty; Package is not looked at.
+// Cleanup clears what an unclean halt left on LUNs, whoever left it. Members
+// and Node of the run may be empty.
 //
 // With a key, those LUNs alone are cleared on which it is registered. Without,
 // every LUN is cleared that has a registration. Results come in the order of
@@ -43,63 +44,68 @@ type CleanupResult struct {
 // not registered on it.
 var ErrOtherKeys = errors.New("the key is not registered there")
 
+// cleanup clears one LUN and reads back that it is empty. If somebody was taking
+// it, what that one had removed may still have commands under way: that is
+// resolved afterwards, by a reset, or said.
 func (t *target) cleanup(ctx context.Context, only scsi.Key) CleanupResult {
 	res := CleanupResult{LUN: t.Name}
-	if res.Err = t.read(ctx); res.Err != nil {
+	if res.Err = t.surveyState(ctx); res.Err != nil {
 		return res
 	}
-	res.Before = t.state.Keys()
-	if t.state.Reservation != nil {
-		res.Holder = t.state.Reservation.Key
+	res.Before, res.Holder = t.state.Keys(), t.holder()
+	res.Err = t.drive(ctx, clearRows(only))
+	res.Cleared = res.Err == nil && t.sent
+	if res.Err == nil {
+		res.Err = t.unfinished()
 	}
-	// sent says that a CLEAR may have taken effect, accepted that the device
-	// said so.
-	var sent, accepted bool
-	var last error
-	for range maxRounds {
-		empty := len(allKeys(t.state)) == 0
-		switch {
-		case empty && (sent || only == 0):
-			res.Cleared = sent
-			return res
-		case accepted:
-			// It was empty by the device's word only, or somebody came.
-			res.Err = &LUNError{LUN: t.Name, Err: ErrKeysLeft}
-			return res
-		case only != 0 && !t.state.Has(only):
-			res.Err = &LUNError{LUN: t.Name, Err: ErrOtherKeys}
-			return res
-		}
-		last = t.clearAs(ctx, only)
-		if last != nil && !again(last) {
-			res.Err = &LUNError{LUN: t.Name, Err: last}
-			return res
-		}
-		accepted = last == nil
-		sent = sent || accepted || scsi.OutcomeUnknown(last)
-		if err := t.read(ctx); err != nil {
-			res.Err = err
-			return res
-		}
-	}
-	res.Err = &LUNError{LUN: t.Name, Err: errors.Join(ErrUnsettled, last)}
 	return res
 }
 
-// clearAs registers one path with a key that is there already, so that
-// killed in between it leaves no new one, and clears with it.
-func (t *target) clearAs(ctx context.Context, key scsi.Key) error {
-	if len(t.usable) == 0 {
-		return t.noPath()
+// clearRows register one path and clear with it: with this node's own key, which
+// then stands on a port of its own if the run is killed in between; without a
+// config with one that is there already, so that no new one is left.
+func clearRows(only scsi.Key) []row {
+	return []row{
+		{"it is empty", func(t *target) bool { return len(allKeys(t.state)) == 0 && !t.doubt && (t.sent || only == 0) }, finish},
+		{"it is empty, and it is not known whether commands are over", func(t *target) bool { return len(allKeys(t.state)) == 0 && t.sent && t.unresolved != nil },
+			func(t *target) action { return fail(errors.Join(ErrUnresolved, t.unresolved)) }},
+		noPathRow(),
+		{"it is empty, and somebody was taking it", func(t *target) bool { return len(allKeys(t.state)) == 0 && t.doubt },
+			func(t *target) action { return t.resets(t.usable[0]) }},
+		{"it was cleared, and is not empty", func(t *target) bool { return t.accepted },
+			func(*target) action { return fail(ErrKeysLeft) }},
+		{"the key asked for is not there", func(t *target) bool { return only != 0 && !t.state.Has(only) },
+			func(*target) action { return fail(ErrOtherKeys) }},
+		{"no path is registered", func(t *target) bool { return t.sureKey(t.seat()) == 0 },
+			func(t *target) action { return t.registersFor(only) }},
+		{"a path is registered", func(*target) bool { return true },
+			func(t *target) action { return t.clearsAll() }},
 	}
-	if key == 0 {
+}
+
+// registersFor registers the seat in order to clear.
+func (t *target) registersFor(only scsi.Key) action {
+	key := t.me()
+	switch {
+	case key != 0:
+	case only != 0:
+		key = only
+	default:
 		key = allKeys(t.state)[0]
 	}
-	p := t.usable[0]
-	err := t.out(p, Event{Action: Registered, Key: key}, func() error { return p.RegisterAndIgnore(ctx, key, false) })
-	if err == nil {
-		err = t.out(p, Event{Action: Cleared, Key: key}, func() error { return p.Clear(ctx, key) })
+	return t.registersAnew(t.seat(), key)
+}
+
+// clearsAll clears with the key of the seat.
+func (t *target) clearsAll() action {
+	p := t.seat()
+	takers := slices.ContainsFunc(allKeys(t.state), func(k scsi.Key) bool { return k&TakingMark != 0 })
+	a := t.clears(p, t.sureKey(p))
+	a.ended = func(how end, _ error) {
+		t.registered(p, 0)
+		t.accepted = t.accepted || how == performed
+		t.sent = t.sent || how == performed || how == unknown
+		t.doubt = t.doubt || t.sent && takers
 	}
-	t.dropIfFailed(p, err)
-	return err
+	return a
 }

@@ -56,13 +56,7 @@ var ErrNothingToCopy = errors.New("no LUN has keys that could be copied")
 // are several: *LUNError, *SharedLUNError, *ForeignKeyError, *DisagreeError
 // and ErrNothingToCopy (nothing was changed); *IncompleteError.
 func (r *Run) Copy(ctx context.Context) ([]Copied, error) {
-	targets, err := r.survey(ctx, func(ctx context.Context, t *target) error {
-		if err := t.read(ctx); err != nil {
-			return err
-		}
-		t.before = t.state
-		return nil
-	})
+	targets, err := r.survey(ctx, (*target).surveyState)
 	if err != nil {
 		return nil, err
 	}
@@ -103,7 +97,14 @@ func modelOf(targets []*target) *target {
 
 // staying are the registrations of nodes that do not leave, by key.
 func (t *target) staying() []scsi.Key {
-	return slices.DeleteFunc(t.state.Keys(), func(k scsi.Key) bool { return k&LeavingMark != 0 })
+	var keys []scsi.Key
+	for _, k := range t.state.Keys() {
+		if k&LeavingMark == 0 && !slices.Contains(keys, Plain(k)) {
+			keys = append(keys, Plain(k))
+		}
+	}
+	slices.Sort(keys)
+	return keys
 }
 
 // lacking finds the LUNs that are to be copied to, and refuses two different
@@ -192,32 +193,52 @@ func (c *copier) blocking(t *target, plan *copyPlan) []string {
 // carryOut registers the other nodes, then this one, reserves, and moves the
 // reservation to whoever holds the model's.
 func (c *copier) carryOut(ctx context.Context, t *target, plan *copyPlan) error {
-	key := c.run.Node.Key
-	if len(t.state.Registrations) > 0 {
-		// An unfinished copy may have left our nexus with another node's key.
-		for _, p := range slices.Clone(t.usable) {
-			if err := t.outFrom(p, Event{Action: Unregistered, Key: key}, func() error { return p.RegisterAndIgnore(ctx, 0, t.aptpl) }); err != nil {
-				return err
-			}
-		}
-		if err := t.read(ctx); err != nil {
-			return err
-		}
+	if err := c.freePaths(ctx, t); err != nil {
+		return err
 	}
 	for _, s := range plan.steps {
 		ids := s.missing(t.state)
 		if len(ids) == 0 {
 			continue
 		}
-		err := t.outFrom(s.path, Event{Action: Introduced, Key: s.key}, func() error { return s.path.Introduce(ctx, s.key, ids, t.aptpl) })
-		if err != nil {
+		if at := t.registrationOf(s.path, 0); at >= 0 && t.identity(s.path).Likens(t.state.Registrations[at]) == scsi.Alike {
+			// The path would have to be unregistered for it, and this node may be
+			// relying on it.
+			n, _ := c.run.Members.Of(s.key)
+			return &IncompleteError{LUN: t.Name, Nodes: []string{n.Name}}
+		}
+		if err := t.send(ctx, c.introduces(t, s, ids)); err != nil {
 			return err
 		}
-		if err := t.change(ctx, s.path, Unregistered, s.key, 0); err != nil {
+		if err := t.send(ctx, t.unregisters(s.path, s.key)); err != nil {
 			return err
 		}
 	}
 	return c.reserveAndMove(ctx, t, plan)
+}
+
+// freePaths takes off our own paths what an unfinished copy has left there:
+// another node's key. Our own key stays: another node may have put it there, and
+// have said so.
+func (c *copier) freePaths(ctx context.Context, t *target) error {
+	for _, p := range slices.Clone(t.usable) {
+		at := t.registrationOf(p, 0)
+		if at < 0 || t.identity(p).Likens(t.state.Registrations[at]) != scsi.Alike || Plain(t.state.Registrations[at].Key) == t.me() {
+			continue
+		}
+		if err := t.send(ctx, t.unregisters(p, t.state.Registrations[at].Key)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// introduces registers nexuses of another node, and the path with them.
+func (c *copier) introduces(t *target, s copyStep, ids []scsi.TransportID) action {
+	return action{
+		kind: sending, path: s.path, event: Event{Action: Introduced, Key: s.key},
+		send: func(ctx context.Context) error { return s.path.Introduce(ctx, s.key, ids, t.aptpl) },
+	}
 }
 
 // withdraw takes off, after a copy that failed, what this node's own paths are
@@ -229,7 +250,7 @@ func (c *copier) withdraw(ctx context.Context, t *target, plan *copyPlan) error 
 	defer cancel()
 	var errs []error
 	for _, s := range plan.steps {
-		errs = append(errs, t.expelKey(ctx, []Nexus{s.path}, s.key))
+		errs = append(errs, t.expel(ctx, s.path, s.key))
 	}
 	if !t.before.Has(c.run.Node.Key) {
 		err := t.read(ctx)
@@ -241,21 +262,29 @@ func (c *copier) withdraw(ctx context.Context, t *target, plan *copyPlan) error 
 	return errors.Join(errs...)
 }
 
-// expelKey takes a key off those of the paths that are registered with it.
-func (t *target) expelKey(ctx context.Context, paths []Nexus, key scsi.Key) error {
-	var errs []error
-	for _, p := range paths {
-		err := scsi.ErrStateChanged
-		for round := 0; round < maxRounds && errors.Is(err, scsi.ErrStateChanged); round++ {
-			// Quoting the key makes this safe at any age.
-			t.readAt = t.run.now()
-			err = t.change(ctx, p, Unregistered, key, 0)
-		}
-		if err != nil && !errors.Is(err, scsi.ErrReservationConflict) {
-			errs = append(errs, t.final(err))
-		}
+// expel takes a key off a path if it is registered with it.
+func (t *target) expel(ctx context.Context, p Nexus, key scsi.Key) error {
+	err := error(scsi.ErrStateChanged)
+	for round := 0; round < maxRounds && errors.Is(err, scsi.ErrStateChanged); round++ {
+		err = t.send(ctx, t.unregisters(p, key))
 	}
-	return errors.Join(errs...)
+	if err != nil && !errors.Is(err, scsi.ErrReservationConflict) {
+		return t.final(err)
+	}
+	return nil
+}
+
+// ownRows register this node on every path.
+func ownRows() []row {
+	return []row{
+		foreignRow(), noPathRow(),
+		{"another node has removed this one", func(t *target) bool { return t.removed },
+			func(*target) action { return fail(ErrRemoved) }},
+		{"the seat is not known to be registered", func(t *target) bool { return !t.isSure(t.seat()) },
+			func(t *target) action { return t.joins() }},
+		{"a path is not registered", func(t *target) bool { return t.widens() != nil },
+			func(t *target) action { return t.widen(t.widens(), Registered) }},
+	}
 }
 
 // reserveAndMove registers this node, reserves, and moves the reservation to
@@ -266,23 +295,19 @@ func (c *copier) reserveAndMove(ctx context.Context, t *target, plan *copyPlan) 
 	if len(t.usable) == 0 {
 		return t.noPath()
 	}
-	from := t.usable[0]
 	switch {
 	case plan.member:
-		if err := t.register(ctx); err != nil {
+		if err := t.drive(ctx, ownRows()); err != nil {
 			return err
 		}
-		if len(t.usable) == 0 {
-			return t.noPath()
-		}
-		from = t.usable[0]
 	case plan.holder == nil:
 		return nil
-	default:
-		if err := t.registerPath(ctx, from); err != nil {
+	case !t.isSure(t.seat()):
+		if err := t.send(ctx, t.joins()); err != nil {
 			return err
 		}
 	}
+	from := t.seat()
 	if c.model.state.Reservation != nil && t.state.Reservation == nil {
 		if err := c.reserve(ctx, t); err != nil {
 			return err
@@ -297,18 +322,16 @@ func (c *copier) reserveAndMove(ctx context.Context, t *target, plan *copyPlan) 
 			return err
 		}
 	}
-	return t.outFrom(from, Event{Action: Moved, Key: key, Heir: plan.holder.Key}, func() error {
-		return from.Move(ctx, &scsi.RegisterMove{
-			Key: key, ActionKey: plan.holder.Key, Unregister: !plan.member, APTPL: t.aptpl,
-			RelativePort: plan.holder.RelativePort, Destination: plan.holder.TransportID,
-		})
-	})
+	return t.send(ctx, t.moves(Moved, from, &scsi.RegisterMove{
+		Key: key, ActionKey: plan.holder.Key, Unregister: !plan.member, APTPL: t.aptpl,
+		RelativePort: plan.holder.RelativePort, Destination: plan.holder.TransportID,
+	}))
 }
 
 // reserve reserves the copy. If only the answer was lost, that shows.
 func (c *copier) reserve(ctx context.Context, t *target) error {
-	err := t.reserve(ctx)
-	if err == nil || !again(err) {
+	err := t.send(ctx, t.reserves(t.seat(), t.me()))
+	if err == nil || t.goesOn(action{}, err) != nil {
 		return err
 	}
 	if rerr := t.read(ctx); rerr != nil {
@@ -384,7 +407,7 @@ func (c *copier) dropDeparted(ctx context.Context, t, now *target) error {
 		if k == c.run.Node.Key {
 			continue
 		}
-		if err := t.preempt(ctx, k); err != nil {
+		if err := t.send(ctx, t.preempts(t.seat(), t.me(), k)); err != nil {
 			return t.final(err)
 		}
 	}
@@ -400,11 +423,11 @@ func (c *copier) copyOwn(ctx context.Context, t *target) error {
 	key := c.run.Node.Key
 	member := c.model.state.Has(key)
 	if member {
-		if err := t.register(ctx); err != nil {
-			return t.final(err)
+		if err := t.drive(ctx, ownRows()); err != nil {
+			return err
 		}
-		if c.model.state.HeldBy(key) && t.state.Reservation == nil {
-			if err := t.reserve(ctx); err != nil {
+		if c.model.isMine() && t.state.Reservation == nil {
+			if err := c.reserve(ctx, t); err != nil {
 				return t.final(err)
 			}
 		}
@@ -430,12 +453,4 @@ func (c *copier) copyOwn(ctx context.Context, t *target) error {
 		return nil
 	}
 	return e
-}
-
-// holder is the key that holds the reservation, 0 if none does.
-func (t *target) holder() scsi.Key {
-	if t.state.Reservation == nil {
-		return 0
-	}
-	return t.state.Reservation.Key
 }

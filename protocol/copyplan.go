@@ -57,16 +57,18 @@ func (w wantedRegistration) same(r scsi.FullStatus) bool {
 // that the command comes by. It is nil if there is no such path.
 func (c *copier) plan(ctx context.Context, t *target) (*copyPlan, error) {
 	key := c.run.Node.Key
-	plan := &copyPlan{member: c.model.state.Has(key)}
+	plan := &copyPlan{member: len(c.model.own()) > 0}
 	ports, err := c.ports(ctx, t)
 	if err != nil {
 		return nil, err
 	}
 	held := c.model.holder()
 	for _, r := range c.model.state.Registrations {
-		if r.Key == key || r.Key&LeavingMark != 0 {
+		if Plain(r.Key) == key || r.Key&LeavingMark != 0 {
 			continue
 		}
+		// A node's mark speaks of the model only.
+		r.Key = Plain(r.Key)
 		port, ok := ports[r.RelativePort]
 		if !ok {
 			return nil, nil
@@ -74,7 +76,7 @@ func (c *copier) plan(ctx context.Context, t *target) (*copyPlan, error) {
 		plan.add(port, r.Key, r.TransportID)
 		r.RelativePort = port.relative
 		plan.wanted = append(plan.wanted, wantedRegistration{r})
-		if held == r.Key && r.Holder {
+		if Plain(held) == r.Key && r.Holder {
 			plan.holder = &r
 		}
 	}

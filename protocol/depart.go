@@ -8,20 +8,6 @@ import (
 	"lunguard/scsi"
 )
 
-// departure is what a halt of a shared LUN knows of this node's paths.
-type departure struct {
-	// marked are the paths whose key says that this node leaves, in the order
-	// in which they were marked.
-	marked []Nexus
-	// absent are the paths that are not registered.
-	absent []Nexus
-	// asked says that the device was asked whether it keeps registrations
-	// through power loss now.
-	asked bool
-	// refused says that no path was registered although our key was listed.
-	refused bool
-}
-
 // departAll leaves all LUNs, and looks at them again then: a copy that ran
 // meanwhile may have registered this node on one after that was done with. It
 // looks at its model at the end, so one of the two sees the other.
@@ -29,7 +15,7 @@ func (r *Run) departAll(ctx context.Context, targets []*target) error {
 	end, cancel := r.whole(ctx)
 	defer cancel()
 	for range maxRounds {
-		if err := r.eachWhole(ctx, targets, func(ctx context.Context, t *target) error { return t.depart(ctx) }); err != nil || len(targets) <= 1 || !r.keeps(ruleLookTwice) {
+		if err := r.eachWhole(ctx, targets, func(ctx context.Context, t *target) error { return t.depart(ctx) }); err != nil || len(targets) <= 1 {
 			return err
 		}
 		// All of them were begun, so all are brought to an end.
@@ -37,7 +23,7 @@ func (r *Run) departAll(ctx context.Context, targets []*target) error {
 		if err := r.each(targets, func(t *target) error { return t.read(ctx) }); err != nil {
 			return err
 		}
-		if !slices.ContainsFunc(targets, func(t *target) bool { return t.state.Has(r.Node.Key) || t.state.Has(t.mark()) }) {
+		if !slices.ContainsFunc(targets, func(t *target) bool { return len(t.own()) > 0 }) {
 			return nil
 		}
 	}
@@ -47,274 +33,240 @@ func (r *Run) departAll(ctx context.Context, targets []*target) error {
 // depart takes this node's registrations off a LUN that others share, and
 // hands the reservation over if this node holds it, so that there is no
 // instant without one while somebody who stays is registered.
+func (t *target) depart(ctx context.Context) error {
+	if len(t.own()) > 0 {
+		if err := t.keepPersistence(ctx); err != nil {
+			return err
+		}
+	}
+	// What was registered in the other part of this run is being given up.
+	t.sure, t.old, t.absent = nil, nil, nil
+	d := &departure{target: t}
+	return t.drive(ctx, d.rows())
+}
+
+// departure is what a halt of a shared LUN knows of this node's paths.
+type departure struct {
+	*target
+	// marked are the paths whose key says that this node leaves, in the order
+	// in which they were marked.
+	marked []Nexus
+	// refused says that no path was registered although our key was listed.
+	refused bool
+	// unwilling are heirs to whom the device would not move, whyUnmoved why.
+	unwilling  []scsi.FullStatus
+	whyUnmoved error
+}
+
+// rows are the protocol of leaving.
 //
 // The node marks itself leaving first and reads then. Without the mark the
 // last node out could take away a node that has just started and believes
 // itself protected, or two nodes that halt could hand over to each other.
 // Every command quotes the old key: a conflict says that something changed.
-func (t *target) depart(ctx context.Context) error {
-	key, mark := t.run.Node.Key, t.mark()
-	var d departure
-	var last error
-	for range maxRounds {
-		if keys := t.foreign(); len(keys) > 0 {
-			return &ForeignKeyError{LUN: t.Name, Keys: keys}
-		}
-		if !t.state.Has(key) && !t.state.Has(mark) {
-			return nil
-		}
-		marked := len(d.marked)
-		if last = t.departOnce(ctx, &d); last != nil && !again(last) {
-			return t.final(last)
-		}
-		if len(d.marked) > marked && !t.run.keeps(ruleReadAfterMark) {
-			t.state = relabel(t.state, key, mark)
-			continue
-		}
-		if err := t.read(ctx); err != nil {
-			return err
-		}
-	}
-	return &LUNError{LUN: t.Name, Err: errors.Join(ErrUnsettled, last)}
-}
-
-// departOnce does the next step that the state asks for.
-func (t *target) departOnce(ctx context.Context, d *departure) error {
-	key, mark := t.run.Node.Key, t.mark()
-	held := t.state.Reservation
-	if !d.asked {
-		if err := t.keepPersistence(ctx); err != nil {
-			return err
-		}
-		d.asked = true
-	}
-	failed := func(p Nexus) bool { return !slices.Contains(t.usable, p) }
-	d.marked = slices.DeleteFunc(d.marked, failed)
-	if !t.state.Has(mark) {
-		d.marked = nil
-	}
-	if len(d.marked) == 0 || held != nil && held.Key == key && mark != key {
-		return t.markNext(ctx, d)
-	}
-	last := d.marked[len(d.marked)-1]
-	gone, err := t.withdraw(ctx, d, last)
-	if gone || errors.Is(err, scsi.ErrReservationConflict) {
-		// After a conflict it is not known what the path's key is: a node that
-		// had not seen the mark yet may have handed over to us, which puts the
-		// plain key back.
-		d.marked = slices.DeleteFunc(d.marked, func(p Nexus) bool { return p == last })
-	}
-	return err
-}
-
-// withdraw acts from the marked path last, whose registration is gone
-// afterwards if it says so.
 //
 // Our unmarked paths go by a PREEMPT from the marked one, those included that
 // are dead or belong to a nexus of the past. They must not unregister
 // themselves: if somebody preempts the marked path before, the unmarked ones
 // look as if this node stayed, and a hand-over to one that has just gone would
 // register it again.
-func (t *target) withdraw(ctx context.Context, d *departure, last Nexus) (gone bool, err error) {
-	mark := t.mark()
-	held := t.state.Reservation
-	preempt := func(victim scsi.Key) error {
-		return t.outFrom(last, Event{Action: Preempted, Key: mark, Victim: victim}, func() error {
-			return last.PreemptAndAbort(ctx, mark, victim, reservationType)
-		})
+func (d *departure) rows() []row {
+	mark := Leaving(d.me())
+	from := func() Nexus { return d.marked[len(d.marked)-1] }
+	plainHolds := func() bool { return d.isMine() && d.holder() != mark }
+	return []row{
+		foreignRow(),
+		{"nothing of this node is left", func(t *target) bool { return len(t.own()) == 0 }, finish},
+		noPathRow(),
+		unresolvedRow(), doubtRow(),
+		{"no path is marked, or one that is not holds", func(t *target) bool { d.forget(); return (len(d.marked) == 0 || plainHolds()) && d.toMark() != nil },
+			func(t *target) action { return d.mark(d.toMark()) }},
+		{"the key is listed, and every path refuses it", func(t *target) bool { return len(d.marked) == 0 && !d.refused },
+			func(t *target) action { d.refused, t.absent = true, nil; return action{kind: reading} }},
+		{"the key is listed, and every path refuses it again", func(t *target) bool { return len(d.marked) == 0 },
+			func(*target) action { return fail(ErrStaleNexus) }},
+		{"a nexus that is no usable path holds", func(t *target) bool { return plainHolds() },
+			func(t *target) action { return t.preempts(from(), mark, t.holder()) }},
+		{"another node that leaves holds", func(t *target) bool { return t.heldByOther() && t.holder()&LeavingMark != 0 },
+			func(t *target) action { return t.preempts(from(), mark, t.holder()) }},
+		{"several paths are marked", func(t *target) bool { return len(d.marked) > 1 },
+			func(t *target) action { return d.drops(d.marked[0]) }},
+		{"paths are not marked", func(t *target) bool { return d.unmarked() != 0 },
+			func(t *target) action { return t.preempts(from(), mark, d.unmarked()) }},
+		{"a dead path is marked", func(t *target) bool {
+			return t.state.Count(mark) > 1 || t.holder() == mark && t.state.Identified && !t.isOn(from())
+		},
+			func(t *target) action { return t.preempts(from(), mark, mark) }},
+		{"this node holds, and another stays", func(t *target) bool { return t.holder() == mark && d.heir() != nil },
+			func(t *target) action { return d.handsOver(from(), d.heir()) }},
+		{"this node holds, another stays, and the device cannot move", func(t *target) bool { return t.holder() == mark && len(d.heirs()) > 0 },
+			func(t *target) action { return d.leavesOpen(from()) }},
+		{"one path is left", func(*target) bool { return true },
+			func(t *target) action { return d.drops(from()) }},
 	}
-	if held != nil && held.Key != mark && held.Key&LeavingMark != 0 && t.run.keeps(rulePreemptLeaving) {
-		// Another node that leaves holds; it has stopped writing.
-		return false, preempt(held.Key)
-	}
-	if err := t.dropOthers(ctx, d, last); err != nil {
-		return false, err
-	}
-	if t.state.Has(t.run.Node.Key) && mark != t.run.Node.Key && t.run.keeps(ruleOwnByPreempt) {
-		if err := preempt(t.run.Node.Key); err != nil {
-			return false, err
-		}
-	}
-	if heirs := t.heirs(); held != nil && held.Key == mark && len(heirs) > 0 {
-		err := t.handOver(ctx, last, heirs)
-		return err == nil, err
-	}
-	switch {
-	case !t.run.keeps(ruleNoClear) && len(t.heirs()) == 0:
-		err = last.Clear(ctx, mark)
-	default:
-		err = t.change(ctx, last, Unregistered, mark, 0)
-	}
-	return err == nil, err
 }
 
-// mark is the key that says that this node leaves.
-func (t *target) mark() scsi.Key {
-	if !t.run.keeps(ruleMark) {
-		return t.run.Node.Key
+// forget forgets marked paths that have failed, and all when no mark is listed
+// any more.
+func (d *departure) forget() {
+	d.marked = slices.DeleteFunc(d.marked, func(p Nexus) bool { return !slices.Contains(d.usable, p) })
+	if !d.state.Has(Leaving(d.me())) {
+		d.marked = nil
 	}
-	return Leaving(t.run.Node.Key)
 }
 
-// relabel is the state as it would be read if nothing but one path's key had
-// changed: for tests, which show what not reading leads to.
-func relabel(s *scsi.State, key, to scsi.Key) *scsi.State {
-	c := *s
-	c.Registrations = slices.Clone(s.Registrations)
-	if i := slices.IndexFunc(c.Registrations, func(r scsi.FullStatus) bool { return r.Key == key }); i >= 0 {
-		c.Registrations[i].Key = to
-	}
-	if c.Reservation != nil && c.Reservation.Key == key {
-		c.Reservation = &scsi.Reservation{Key: to, Scope: c.Reservation.Scope, Type: c.Reservation.Type}
-	}
-	return &c
-}
-
-// outFrom is out, and gives the path up if it fails.
-func (t *target) outFrom(p Nexus, e Event, send func() error) error {
-	err := t.out(p, e, send)
-	t.dropIfFailed(p, err)
-	return err
-}
-
-// markNext marks one more path that is registered. If all are marked and our
-// plain key holds nevertheless, the holder is a nexus of the past: a marked
-// path takes its place.
-func (t *target) markNext(ctx context.Context, d *departure) error {
-	key, mark := t.run.Node.Key, t.mark()
-	var refused error
-	for _, p := range slices.Clone(t.usable) {
-		if slices.Contains(d.marked, p) || slices.Contains(d.absent, p) {
-			continue
+// toMark is a usable path that is, or may be, registered and not marked by this
+// run; nil if there is none.
+func (d *departure) toMark() Nexus {
+	for _, p := range d.usable {
+		if !slices.Contains(d.marked, p) && d.registeredAs(p) != 0 {
+			return p
 		}
-		err := t.remark(ctx, p)
-		if errors.Is(err, scsi.ErrReservationConflict) {
-			d.absent = append(d.absent, p)
-			refused = err
-			continue
-		}
-		if err == nil {
-			d.marked, d.refused = append(d.marked, p), false
-		}
-		return err
-	}
-	held := t.state.Reservation
-	switch {
-	case len(t.usable) == 0:
-		return t.noPath()
-	case len(d.marked) > 0 && held != nil && held.Key == key:
-		last := d.marked[len(d.marked)-1]
-		return t.outFrom(last, Event{Action: Preempted, Key: mark, Victim: key}, func() error {
-			return last.PreemptAndAbort(ctx, mark, key, reservationType)
-		})
-	case d.refused || refused == nil:
-		// Our key was listed each time, and every path was refused.
-		return &LUNError{LUN: t.Name, Err: ErrStaleNexus}
-	}
-	d.refused, d.absent = true, nil
-	return refused
-}
-
-// remark marks a path, which a run that was killed may have marked already.
-func (t *target) remark(ctx context.Context, p Nexus) error {
-	key, mark := t.run.Node.Key, t.mark()
-	err := scsi.ErrReservationConflict
-	for _, old := range []scsi.Key{key, mark} {
-		if t.state.Has(old) && errors.Is(err, scsi.ErrReservationConflict) {
-			err = t.change(ctx, p, Marked, old, mark)
-		}
-	}
-	return err
-}
-
-// change changes the registration of a path, quoting the old key.
-func (t *target) change(ctx context.Context, p Nexus, a Action, old, key scsi.Key) error {
-	return t.outFrom(p, Event{Action: a, Key: old}, func() error {
-		if !t.run.keeps(ruleQuoteMark) {
-			return p.RegisterAndIgnore(ctx, key, t.aptpl)
-		}
-		return p.Register(ctx, old, key, t.aptpl)
-	})
-}
-
-// dropOthers unregisters every other path that is marked.
-func (t *target) dropOthers(ctx context.Context, d *departure, keep Nexus) error {
-	mark := t.mark()
-	if !t.run.keeps(ruleOwnByPreempt) {
-		for _, p := range slices.Clone(t.usable) {
-			if !slices.Contains(d.marked, p) && !slices.Contains(d.absent, p) {
-				if err := t.change(ctx, p, Unregistered, t.run.Node.Key, 0); err != nil {
-					return err
-				}
-				d.absent = append(d.absent, p)
-			}
-		}
-	}
-	for _, p := range slices.Clone(d.marked) {
-		if p == keep {
-			continue
-		}
-		err := t.change(ctx, p, Unregistered, mark, 0)
-		if err != nil && !errors.Is(err, scsi.ErrReservationConflict) {
-			return err
-		}
-		d.marked = slices.DeleteFunc(d.marked, func(q Nexus) bool { return q == p })
 	}
 	return nil
 }
 
-// heirs are the registrations of other nodes that stay. A node one of whose
-// paths is marked leaves: its other paths may go at any moment, and a move
-// would register them again.
-func (t *target) heirs() []scsi.FullStatus {
-	var list []scsi.FullStatus
-	for _, r := range t.state.Registrations {
-		if n, ok := t.run.Members.Of(r.Key); ok && n.Name != t.run.Node.Name && r.Key&LeavingMark == 0 &&
-			(!t.state.Has(Leaving(r.Key)) || !t.run.keeps(ruleWholeNode)) {
-			list = append(list, r)
-		}
+// registeredAs is the key that the path is, or may be, registered with and that
+// was not refused on it; 0 if there is none.
+func (d *departure) registeredAs(p Nexus) scsi.Key {
+	if r, sure, _ := d.registration(p); sure && !d.isAbsent(p, r.Key) {
+		return r.Key
 	}
-	return list
+	return d.likely(p)
 }
 
-// handOver moves the reservation from a marked path to an heir and takes the
-// path's registration off, in one step. A device that cannot do it is left
-// without reservation, and that is said.
-func (t *target) handOver(ctx context.Context, from Nexus, heirs []scsi.FullStatus) error {
-	mark := t.mark()
-	var refused error
-	for _, h := range heirs {
-		if !t.state.Identified {
-			break
+// mark marks a path, and lets the state be read after it.
+func (d *departure) mark(p Nexus) action {
+	old, mark := d.registeredAs(p), Leaving(d.me())
+	a := d.registers(Marked, p, old, mark)
+	a.event.Key = old
+	a.effect = nil
+	a.ended = d.marking(p, old, func(how end, _ error) {
+		if how == performed {
+			d.marked, d.refused = append(d.marked, p), false
+			d.absent = nil
 		}
-		port := h.RelativePort
-		if h.AllTgtPort {
-			// It is registered through all ports, and the device names none.
-			// This path's will do.
-			if p, err := from.TargetPort(ctx); err == nil {
-				port = p.Relative
+	})
+	return a
+}
+
+// unmarked is a key of this node that is registered without the mark of leaving,
+// 0 if there is none.
+func (d *departure) unmarked() scsi.Key {
+	for _, r := range d.own() {
+		if r.Key != Leaving(d.me()) {
+			return r.Key
+		}
+	}
+	return 0
+}
+
+// drops unregisters a marked path. After a conflict it is not known what its key
+// is: a node that had not seen the mark yet may have handed over to us, which
+// puts the plain key back.
+func (d *departure) drops(p Nexus) action {
+	a := d.unregisters(p, Leaving(d.me()))
+	a.anyAge = false
+	a.ended = d.forgetting(p)
+	return a
+}
+
+// forgetting notes that a path is not marked any more.
+func (d *departure) forgetting(p Nexus) func(end, error) {
+	return func(how end, err error) {
+		if how == performed || how == refused && errors.Is(err, scsi.ErrReservationConflict) {
+			d.marked = slices.DeleteFunc(d.marked, func(q Nexus) bool { return q == p })
+		}
+	}
+}
+
+// heirs are the registrations of other nodes that stay. A node one of whose
+// paths is marked leaving leaves: its other paths may go at any moment, and a
+// move would register them again. Those come first that are not marked at all:
+// a move puts the key back that was read.
+func (d *departure) heirs() []scsi.FullStatus {
+	var plain, taking []scsi.FullStatus
+	for _, r := range d.state.Registrations {
+		n, ok := d.run.Members.Of(r.Key)
+		switch {
+		case !ok || n.Key == d.me() || d.state.Has(Leaving(n.Key)):
+		case r.Key&TakingMark != 0:
+			taking = append(taking, r)
+		default:
+			plain = append(plain, r)
+		}
+	}
+	return append(plain, taking...)
+}
+
+// heir is whom the reservation can be moved to; nil if there is nobody, or the
+// device cannot do it.
+func (d *departure) heir() *scsi.FullStatus {
+	if heirs := d.heirs(); len(heirs) > 0 && d.state.Identified && !d.noMove {
+		for i, h := range heirs {
+			if !slices.ContainsFunc(d.unwilling, func(r scsi.FullStatus) bool { return sameNexus(r, h) }) {
+				return &heirs[i]
 			}
 		}
-		refused = t.outFrom(from, Event{Action: Moved, Key: mark, Heir: h.Key}, func() error {
-			return from.Move(ctx, &scsi.RegisterMove{
-				Key: mark, ActionKey: h.Key, Unregister: true, APTPL: t.aptpl,
-				RelativePort: port, Destination: h.TransportID,
-			})
-		})
-		if !errors.Is(refused, scsi.ErrUnsupported) {
-			return refused
+	}
+	return nil
+}
+
+// handsOver moves the reservation from a marked path to an heir and takes the
+// path's registration off, in one step.
+func (d *departure) handsOver(from Nexus, h *scsi.FullStatus) action {
+	m := &scsi.RegisterMove{
+		Key: Leaving(d.me()), ActionKey: h.Key, Unregister: true, APTPL: d.aptpl, RelativePort: h.RelativePort, Destination: h.TransportID,
+	}
+	a := d.moves(Moved, from, m)
+	a.event.Heir = h.Key
+	a.unsupported = true
+	a.effect = nil
+	if h.AllTgtPort {
+		// It is registered through all ports, and the device names none. This
+		// path's will do.
+		a.send = func(ctx context.Context) error {
+			if p, err := from.TargetPort(ctx); err == nil {
+				m.RelativePort = p.Relative
+			}
+			return from.Move(ctx, m)
 		}
 	}
-	keys := make([]scsi.Key, len(heirs))
-	for i, h := range heirs {
-		keys[i] = h.Key
+	forget := d.forgetting(from)
+	a.ended = func(how end, err error) {
+		forget(how, err)
+		if how == refused && errors.Is(err, scsi.ErrUnsupported) {
+			d.unwilling, d.whyUnmoved = append(d.unwilling, *h), err
+		}
 	}
-	err := t.outFrom(from, Event{Action: Unregistered, Key: mark}, func() error {
-		return from.Register(ctx, mark, 0, t.aptpl)
-	})
-	if err == nil {
-		slices.Sort(keys)
-		t.run.log(Event{Action: Unmoved, LUN: t.Name, Key: mark, Heirs: slices.Compact(keys), Err: refused})
+	return a
+}
+
+// leavesOpen unregisters the path that holds, where the device cannot move the
+// reservation: the LUN is left without one, and that is said.
+func (d *departure) leavesOpen(from Nexus) action {
+	var keys []scsi.Key
+	for _, h := range d.heirs() {
+		keys = append(keys, Plain(h.Key))
 	}
-	return err
+	slices.Sort(keys)
+	a := d.drops(from)
+	forget := a.ended
+	a.ended = func(how end, err error) {
+		forget(how, err)
+		if how == performed {
+			d.run.log(Event{Action: Unmoved, LUN: d.Name, Key: Leaving(d.me()), Heirs: slices.Compact(keys), Err: d.whyUnmoved})
+		}
+	}
+	return a
+}
+
+// keepPersistence makes our REGISTERs leave the LU-wide bit as it is that
+// keeps registrations through power loss: others rely on it.
+func (t *target) keepPersistence(ctx context.Context) error {
+	if err := t.readCapabilities(ctx); err != nil && !errors.Is(err, ErrNoReservationType) {
+		return err
+	}
+	t.aptpl = t.caps != nil && t.caps.PersistActive
+	return nil
 }

@@ -32,6 +32,16 @@ var (
 	ErrRemoved = errors.New("another node has removed this node's registration")
 	// ErrOtherType says that other nodes hold a reservation of another type.
 	ErrOtherType = errors.New("the reservation is not Write Exclusive - Registrants Only")
+	// ErrUnresolved says that nodes were removed from a LUN and that it is not
+	// known whether their commands are over: they may still be performed. The
+	// mark on the LUN says so, too.
+	ErrUnresolved = errors.New("it is not known whether the commands of a node that was removed are over")
+	// ErrPending says that a command was given up which the kernel still holds,
+	// and which may be performed at any later time.
+	ErrPending = errors.New("a command that was given up may still be performed")
+	// ErrTooSlow says that the device answers so late that what was read is too
+	// old to act on.
+	ErrTooSlow = errors.New("the device answers too late for what it says to be acted on")
 	// ErrNoWWID says that a LUN has no worldwide name, so that nodes cannot
 	// agree on which one is the arbiter.
 	ErrNoWWID = errors.New("the LUN has no worldwide name, which a package of several LUNs needs")
@@ -63,6 +73,21 @@ type ForeignKeyError struct {
 
 func (e *ForeignKeyError) Error() string {
 	return fmt.Sprintf("%s: foreign %s", e.LUN, joinKeys(e.Keys))
+}
+
+// StrayPortError says that a port of the node that is to be fenced is registered
+// with the key of another node, which alone can take it off.
+type StrayPortError struct {
+	LUN string
+	// Port is the initiator port, Key what it is registered with, Node whose key
+	// that is, Victim whose port.
+	Port         scsi.TransportID
+	Key          scsi.Key
+	Node, Victim string
+}
+
+func (e *StrayPortError) Error() string {
+	return fmt.Sprintf("%s: %s of %s has the key %v of %s", e.LUN, e.Port, e.Victim, e.Key, e.Node)
 }
 
 // LostError says that another node took the package's LUNs meanwhile.

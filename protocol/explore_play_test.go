@@ -105,7 +105,7 @@ func outcomeOf(err error) outcome {
 	case errors.As(err, &d):
 		return "disagree"
 	}
-	for _, reason := range []error{ErrUnsettled, ErrNothingToCopy, ErrNotCopied, ErrNotRegistered, ErrStaleNexus, ErrKeysLeft, ErrRemoved, ErrNoPath, ErrOtherType} {
+	for _, reason := range []error{ErrUnsettled, ErrNothingToCopy, ErrNotCopied, ErrNotRegistered, ErrStaleNexus, ErrKeysLeft, ErrRemoved, ErrNoPath, ErrOtherType, ErrUnresolved, ErrPending, ErrPathLost} {
 		if errors.Is(err, reason) {
 			return outcome(reason.Error())
 		}
@@ -210,6 +210,7 @@ type stopped struct{}
 
 // chain adds an answer to a digest.
 func (p *player) chain(d digest, cdb []byte, a answer) digest {
+	cdb = append(slices.Clone(cdb), 0xff, 0xff)[:max(2, len(cdb))]
 	b := make([]byte, 0, 512)
 	b = append(b, d[:]...)
 	b = append(b, cdb[:2]...)
@@ -346,12 +347,17 @@ func (n actorPath) Move(ctx context.Context, m *scsi.RegisterMove) error {
 	return playbackError(n.p, func() error { return n.Unit.Move(ctx, m) })
 }
 
+func (n actorPath) Reset(ctx context.Context) error {
+	return playbackError(n.p, func() error { return n.Unit.Reset(ctx) })
+}
+
+func (n actorPath) Drain(ctx context.Context) error {
+	return playbackError(n.p, func() error { return n.Unit.Drain(ctx) })
+}
+
 func (n actorPath) Introduce(ctx context.Context, key scsi.Key, others []scsi.TransportID, aptpl bool) error {
 	return playbackError(n.p, func() error { return n.Unit.Introduce(ctx, key, others, aptpl) })
 }
-
-// theDate is when everything happens: no decision ever grows old.
-var theDate = time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
 
 // newRun is a Run whose commands the player answers.
 func (p *player) newRun(v verb) *Run {
@@ -360,7 +366,7 @@ func (p *player) newRun(v verb) *Run {
 		panic(err)
 	}
 	r := &Run{Members: p.world.members, Mode: p.typ, Node: n, Parallel: 1,
-		Now: func() time.Time { return theDate }, without: p.without}
+		Now: func() time.Duration { return 0 }, Sleep: noSleep}
 	for i := range p.luns {
 		l := &LUN{Name: fmt.Sprint("LUN ", i), WWID: fmt.Sprintf("naa.%d", i)}
 		for path := range p.paths {

@@ -40,8 +40,6 @@ type scenario struct {
 	up     []string
 	actors [][]verb
 	laws   []law
-	// without takes rules out of the protocols.
-	without rule
 	// kills is how many actors may die before a command of theirs.
 	kills int
 	// limit bounds the states that are visited; 0 visits all.

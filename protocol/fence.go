@@ -8,142 +8,301 @@ import (
 	"lunguard/scsi"
 )
 
-// Fence takes a failed node's registrations off every LUN of the package, by
-// PREEMPT AND ABORT; a reservation that it held is this node's afterwards.
-// This node must be registered. Another survivor having been first is success.
+// Fence takes a failed node's registrations off every LUN, by PREEMPT AND ABORT;
+// a reservation that it held is this node's afterwards. It never registers, and
+// so this node must be registered, unless nothing is left to be done: the node is
+// registered nowhere, and every LUN is reserved. Another survivor having been
+// first is success.
+//
+// The LUN with the lowest WWID is the arbiter, as for a start: of two survivors
+// that fence each other the one that is removed there gives up everywhere.
 //
 // Keys of nodes that leave are removed with it: they have stopped writing, and
 // a hand-over to the failed node may be on its way, which would register it
-// again.
+// again. So is whatever key a port of the failed node is registered with.
 //
-// Errors, joined where there are several: *LUNError (ErrNotRegistered; or the
-// state of a LUN is unknown, and nothing is claimed of it), *SharedLUNError,
-// *ForeignKeyError (nothing was changed), *LostError (the other node has taken
-// the failover package meanwhile).
+// Errors, joined where there are several: *LUNError (ErrNotRegistered,
+// ErrRemoved, ErrUnresolved; or the state of a LUN is unknown, and nothing is
+// claimed of it), *SharedLUNError, *ForeignKeyError, *StrayPortError (nothing was
+// changed), *LostError (another node has the LUNs).
 func (r *Run) Fence(ctx context.Context, victim Member) error {
-	targets, err := r.survey(ctx, func(ctx context.Context, t *target) error { return t.read(ctx) })
-	if err != nil {
+	targets, err := r.survey(ctx, (*target).surveyState)
+	if err != nil || len(targets) == 0 {
+		return err
+	}
+	f := &fencing{run: r, victim: victim, targets: targets, arbiter: targets[0]}
+	if err := f.strays(); err != nil {
 		return err
 	}
 	// All or none: a node that is not registered everywhere is itself in
 	// trouble, and says so before it changes anything.
-	var errs []error
-	for _, t := range targets {
-		if !t.state.Has(r.Node.Key) {
-			errs = append(errs, &LUNError{LUN: t.Name, Err: ErrNotRegistered})
-		}
-	}
-	if len(errs) > 0 {
-		return errors.Join(errs...)
-	}
-	var arbiter *target
-	if r.Mode == Exclusive && len(targets) > 1 {
-		arbiter = targets[0]
+	if err := f.mayAct(); err != nil {
+		return err
 	}
 	end, cancel := r.whole(ctx)
 	defer cancel()
 	for range maxRounds {
-		if err := r.eachWhole(ctx, targets, func(ctx context.Context, t *target) error { return t.fence(ctx, victim, arbiter) }); err != nil {
+		if err := f.once(ctx); err != nil {
 			return err
 		}
 		// All of them were begun, so all are brought to an end.
 		ctx = end
-		if back, err := r.reappears(ctx, targets, victim); err != nil || !back {
-			return err
+		if len(targets) > 1 {
+			// A start of the victim's that ran meanwhile may have registered on some
+			// after they were done with. It looks twice, too, so one of the two sees
+			// the other.
+			if err := r.each(targets, func(t *target) error { return t.read(ctx) }); err != nil {
+				return err
+			}
+		}
+		if !slices.ContainsFunc(targets, func(t *target) bool { return !f.isDone(t) }) {
+			return r.each(targets, (*target).unfinished)
 		}
 	}
 	return &LUNError{LUN: targets[0].Name, Err: ErrUnsettled}
 }
 
-// reappears looks at all LUNs again once the victim is gone from each: a start
-// of its that ran meanwhile may have registered on some after they were done
-// with. It looks twice, too, so one of the two sees the other.
-func (r *Run) reappears(ctx context.Context, targets []*target, victim Member) (bool, error) {
-	if len(targets) <= 1 || !r.keeps(ruleLookTwice) {
-		return false, nil
-	}
-	err := r.each(targets, func(t *target) error { return t.read(ctx) })
-	return slices.ContainsFunc(targets, func(t *target) bool {
-		return t.state.Has(victim.Key) || t.state.Has(Leaving(victim.Key))
-	}), err
+// fencing is a fence under way.
+type fencing struct {
+	run     *Run
+	victim  Member
+	targets []*target
+	arbiter *target
+	// ports are the initiator ports of the victim, as far as they are known.
+	ports []scsi.TransportID
 }
 
-// fence removes the victim from one LUN and reads back that it is gone and
-// that a reservation keeps it out. A victim that comes back may be taking a
-// failover package over: who has lost the arbiter to it gives up, or the two
-// would remove each other for ever.
-func (t *target) fence(ctx context.Context, victim Member, arbiter *target) error {
-	var last error
-	refused := 0
-	for round := range maxRounds {
-		if keys := t.foreign(); len(keys) > 0 {
-			return &ForeignKeyError{LUN: t.Name, Keys: keys}
-		}
-		if !t.state.Has(t.run.Node.Key) {
-			return &LUNError{LUN: t.Name, Err: ErrNotRegistered}
-		}
-		victims := t.victims(victim)
-		if len(victims) == 0 && t.state.Reservation != nil {
-			return nil
-		}
-		if round > 0 && arbiter != nil && arbiter != t {
-			if err := arbiter.stillOurs(ctx); err != nil {
-				return err
+// strays collects the victim's ports, and fails if one of them is registered
+// with the key of a third node, from a copy that was killed: only that node can
+// take it off without removing itself.
+func (f *fencing) strays() error {
+	for _, t := range f.targets {
+		for _, r := range t.state.Registrations {
+			if id := r.TransportID.Canonical(); Plain(r.Key) == f.victim.Key && !id.IsZero() && !slices.Contains(f.ports, id) {
+				f.ports = append(f.ports, id)
 			}
 		}
-		last = t.strike(ctx, victims)
-		switch {
-		case last != nil && !again(last):
-			return t.final(last)
-		case errors.Is(last, scsi.ErrReservationConflict):
-			refused++
-		default:
-			refused = 0
-		}
-		before := t.state
-		if err := t.read(ctx); err != nil {
-			return err
-		}
-		if refused > 1 && slices.Equal(before.Keys(), t.state.Keys()) {
-			// Nothing changes, and the device refuses: this path's nexus is
-			// not the one that our key is registered by.
-			if refused = 0; len(t.usable) == 1 {
-				return &LUNError{LUN: t.Name, Err: ErrNotRegistered}
+	}
+	var errs []error
+	for _, t := range f.targets {
+		for _, r := range t.state.Registrations {
+			n, ok := f.run.Members.Of(r.Key)
+			if ok && n != f.victim && n != f.run.Node && r.Key&LeavingMark == 0 && f.isPort(r) {
+				errs = append(errs, &StrayPortError{LUN: t.Name, Port: r.TransportID, Key: r.Key, Node: n.Name, Victim: f.victim.Name})
 			}
-			t.usable = t.usable[1:]
 		}
 	}
-	return &LUNError{LUN: t.Name, Err: errors.Join(ErrUnsettled, last)}
+	return errors.Join(errs...)
 }
 
-// victims are the failed node's keys on the LUN, and those of other nodes that
-// leave.
-func (t *target) victims(victim Member) []scsi.Key {
-	var keys []scsi.Key
-	for _, k := range allKeys(t.state) {
-		leaves := k&LeavingMark != 0 && k&^LeavingMark != t.run.Node.Key && t.run.keeps(ruleFenceLeaving)
-		if leaves || k&^LeavingMark == victim.Key {
-			keys = append(keys, k)
-		}
-	}
-	return keys
+// isPort reports whether a registration is that of a port of the victim.
+func (f *fencing) isPort(r scsi.FullStatus) bool {
+	return slices.Contains(f.ports, r.TransportID.Canonical())
 }
 
-// strike preempts the victims, the holder first, or reserves a LUN on which
-// nobody holds: there the failed node could write without any registration.
-func (t *target) strike(ctx context.Context, victims []scsi.Key) error {
-	if t.state.Reservation == nil {
-		if err := t.reserve(ctx); err != nil {
-			return err
+// mayAct fails if there is something to be done on a LUN and this node is not
+// registered there.
+func (f *fencing) mayAct() error {
+	var errs []error
+	for _, t := range f.targets {
+		if len(t.own()) == 0 && !f.allDone() {
+			errs = append(errs, &LUNError{LUN: t.Name, Err: ErrNotRegistered})
 		}
 	}
-	if held := t.state.Reservation; held != nil && slices.Contains(victims, held.Key) {
-		victims = append([]scsi.Key{held.Key}, slices.DeleteFunc(victims, func(k scsi.Key) bool { return k == held.Key })...)
+	return errors.Join(errs...)
+}
+
+func (f *fencing) allDone() bool {
+	return !slices.ContainsFunc(f.targets, func(t *target) bool { return !f.isDone(t) })
+}
+
+// isDone reports whether the victim is out of a LUN: it is registered by no port
+// under any key, a reservation of a node that stays keeps it out, nobody is still
+// removing somebody, and this run leaves no mark.
+func (f *fencing) isDone(t *target) bool {
+	stays := t.rightType() && t.state.Has(t.holder()) && t.holder()&LeavingMark == 0 && Plain(t.holder()) != f.victim.Key
+	return stays && f.next(t) == 0 && !f.stray(t) && t.waitsFor() == 0 && !t.hasOwn(TakingMark) && !t.doubt
+}
+
+// once fences on all LUNs: the arbiter is struck first, the others while our mark
+// stands on it; then the marks are taken off, the arbiter's last. Where it failed
+// the marks are taken off, too, as far as nothing is in doubt.
+func (f *fencing) once(ctx context.Context) error {
+	r, others := f.run, f.targets[1:]
+	strike := func(ctx context.Context, t *target) error { return t.drive(ctx, f.strikeRows(t)) }
+	var err error
+	if slices.ContainsFunc(f.targets, f.mustAct) {
+		if err = r.eachWhole(ctx, f.targets[:1], strike); err == nil {
+			err = r.eachWhole(ctx, others, strike)
+		}
 	}
-	for _, v := range victims {
-		if err := t.preempt(ctx, v); err != nil {
-			return err
+	end, cancel := r.whole(ctx)
+	if err != nil {
+		end, cancel = r.undoing(ctx)
+	}
+	defer cancel()
+	settle := func(ctx context.Context, targets []*target) error {
+		return r.each(targets, func(t *target) error {
+			if err != nil && !t.touched {
+				return nil
+			}
+			return t.drive(ctx, f.settleRows())
+		})
+	}
+	serr := settle(end, others)
+	if err == nil && serr != nil {
+		end, cancel = r.undoing(ctx)
+		defer cancel()
+	}
+	return errors.Join(err, serr, settle(end, f.targets[:1]))
+}
+
+// mustAct reports whether there is something to be removed from a LUN, or to be
+// reserved.
+func (f *fencing) mustAct(t *target) bool {
+	return f.next(t) != 0 || f.stray(t) || !t.rightType() || t.doubt || t.hasOwn(TakingMark)
+}
+
+// next is the key to be removed next, 0 if there is none: of the victim that is
+// taking first, then of one that holds, then the victim's others, then those of
+// other nodes that leave.
+func (f *fencing) next(t *target) scsi.Key {
+	keys := allKeys(t.state)
+	for _, first := range []func(scsi.Key) bool{
+		func(k scsi.Key) bool { return k == Taking(f.victim.Key) },
+		func(k scsi.Key) bool { return k == t.holder() },
+		func(scsi.Key) bool { return true },
+	} {
+		for _, k := range keys {
+			leaves := k&LeavingMark != 0 && Plain(k) != t.me()
+			if first(k) && (leaves || Plain(k) == f.victim.Key) {
+				return k
+			}
+		}
+	}
+	return 0
+}
+
+// stray reports whether a port of the victim is registered with this node's key.
+func (f *fencing) stray(t *target) bool {
+	return slices.ContainsFunc(t.own(), func(r scsi.FullStatus) bool { return f.isPort(r) && !t.isPresent(r) })
+}
+
+// strikeRows remove the victim from one LUN. What is done under the mark is not
+// over before settleRows.
+func (f *fencing) strikeRows(t *target) []row {
+	arbiter := f.arbiter
+	if t == arbiter {
+		arbiter = nil
+	}
+	must := func(t *target) bool { return f.mustAct(t) || arbiter == nil }
+	seatMarked := func(t *target) bool { return t.seatKey()&TakingMark != 0 }
+	return []row{
+		foreignRow(), noPathRow(),
+		{"nothing is to be removed", func(t *target) bool { return !must(t) && !t.hasOwn(TakingMark) },
+			func(*target) action { return action{kind: paused} }},
+		{"another node has removed this one", func(t *target) bool { return t.removed || len(t.own()) == 0 },
+			func(t *target) action { return fail(f.gone(t)) }},
+		{"the seat is not marked", func(t *target) bool { return !t.isSure(t.seat()) || !seatMarked(t) },
+			func(t *target) action { return f.marks(t) }},
+		{"our mark on the arbiter was not seen since the seat was marked", func(t *target) bool { return arbiter != nil && !t.looked },
+			func(t *target) action { return f.asks(t) }},
+		{"nobody holds", func(t *target) bool { return t.state.Reservation == nil },
+			func(t *target) action { return t.reserves(t.seat(), t.seatKey()) }},
+		{"the victim, or who leaves, is registered", func(t *target) bool { return f.next(t) != 0 },
+			func(t *target) action { return t.preempts(t.seat(), t.seatKey(), f.next(t)) }},
+		{"a port of the victim has our key, and so has another path of ours", func(t *target) bool { return f.stray(t) && f.plainPath(t) != nil },
+			func(t *target) action { return t.marksTaking(f.plainPath(t), t.me()) }},
+		{"a port of the victim has our key", func(t *target) bool { return f.stray(t) },
+			func(t *target) action { return t.preempts(t.seat(), t.seatKey(), f.strayKey(t)) }},
+		{"this node holds by another type", func(t *target) bool { return t.isMine() && !t.rightType() },
+			func(t *target) action { return t.preempts(t.seat(), t.seatKey(), t.holder()) }},
+		{"others hold by another type", func(t *target) bool { return !t.rightType() },
+			func(*target) action { return fail(ErrOtherType) }},
+		unresolvedRow(), doubtRow(),
+		{"done, but for the marks", func(*target) bool { return true },
+			func(*target) action { return action{kind: paused} }},
+	}
+}
+
+// settleRows take the marks off, and wait for the end of what others remove.
+func (f *fencing) settleRows() []row {
+	return []row{
+		foreignRow(), noPathRow(),
+		unresolvedRow(), doubtRow(),
+		{"another node is removing somebody", func(t *target) bool { return t.waitsFor() != 0 && t.patience < maxPatience },
+			func(t *target) action { return t.waits() }},
+		{"and does not come to an end", func(t *target) bool { return t.waitsFor() != 0 && t.unresolved != nil },
+			func(t *target) action { return fail(errors.Join(ErrUnresolved, t.unresolved)) }},
+		{"and its commands may not be over", func(t *target) bool { return t.waitsFor() != 0 },
+			func(t *target) action { return t.resets(t.usable[0]) }},
+		{"another path is marked", func(t *target) bool { return len(t.own()) > 0 && t.markedPath() != nil },
+			func(t *target) action { return t.unmarks(t.markedPath()) }},
+		{"the seat is marked", func(t *target) bool { return len(t.own()) > 0 && t.seatKey() != t.me() },
+			func(t *target) action { return t.unmarks(t.seat()) }},
+		{"a mark of this node is left on a path that is dead", func(t *target) bool { return t.isSure(t.seat()) && t.deadMark() != 0 },
+			func(t *target) action { return t.preempts(t.seat(), t.seatKey(), t.deadMark()) }},
+	}
+}
+
+// marks marks a path that is registered, quoting its key.
+func (f *fencing) marks(t *target) action {
+	p := t.leaves()
+	if p == nil {
+		return fail(ErrNotRegistered)
+	}
+	r, sure, _ := t.registration(p)
+	if !sure {
+		r.Key = t.likely(p)
+	}
+	t.looked = false
+	a := t.marksTaking(p, r.Key)
+	a.ended = t.marking(p, r.Key, a.ended)
+	return a
+}
+
+// plainPath is a path of this node without a mark.
+func (f *fencing) plainPath(t *target) Nexus {
+	for _, p := range t.usable {
+		if r, sure, _ := t.registration(p); sure && r.Key == t.me() {
+			return p
 		}
 	}
 	return nil
+}
+
+// strayKey is our key as a port of the victim has it.
+func (f *fencing) strayKey(t *target) scsi.Key {
+	for _, r := range t.own() {
+		if f.isPort(r) && !t.isPresent(r) {
+			return r.Key
+		}
+	}
+	return 0
+}
+
+// gone says what became of this node on a LUN from which it was removed.
+func (f *fencing) gone(t *target) error {
+	if f.run.Mode == Exclusive && t.heldByOther() {
+		return t.lost()
+	}
+	return ErrRemoved
+}
+
+// asks looks whether our mark still stands on the arbiter.
+func (f *fencing) asks(t *target) action {
+	return action{kind: asking, ask: func(ctx context.Context) error {
+		f.run.looking.Lock()
+		defer f.run.looking.Unlock()
+		look := *f.arbiter
+		look.usable = slices.Clone(f.arbiter.usable)
+		if err := look.read(ctx); err != nil {
+			return err
+		}
+		if look.removed || !look.hasOwn(TakingMark) {
+			return look.final(f.gone(&look))
+		}
+		t.looked = true
+		return nil
+	}}
 }

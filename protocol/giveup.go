@@ -15,81 +15,109 @@ func (r *Run) giveUp(ctx context.Context, targets []*target, why error) error {
 	var lost *LostError
 	leaveAll := errors.As(why, &lost)
 	return r.each(targets, func(t *target) error {
-		switch {
-		case !t.registered:
+		if !t.touched {
 			return nil
-		case leaveAll, len(allKeys(t.before)) == 0:
-			return t.leave(ctx)
-		case !t.before.Has(r.Node.Key):
-			return t.keep(ctx)
 		}
-		return nil
+		if err := t.read(ctx); err != nil {
+			return err
+		}
+		return t.drive(ctx, giveUpRows(leaveAll))
 	})
 }
 
-// keep leaves a LUN reserved that was taken from another node. If it was not
-// taken yet, this node has no business there: registered under the reservation
-// of another node it could write. But if a command may still be on its way that
-// takes the LUN, that one would find nobody registered, or, worse, be followed
-// by what unregisters.
-func (t *target) keep(ctx context.Context) error {
-	if err := t.read(ctx); err != nil {
-		return err
+// giveUpRows are what becomes of one LUN.
+//
+// A reservation that was taken from another node is kept, with the mark if there
+// is one: what is not known stays not known. If a command may still be on its way
+// that takes the LUN, it is left registered: that one would find nobody
+// registered, or, worse, be followed by what unregisters. Who has no business on
+// the LUN unregisters: registered under the reservation of another node he could
+// write. One who gives up because another node has won need not remove that one's
+// reservation, or wait to be removed by it.
+func giveUpRows(leaveAll bool) []row {
+	return []row{
+		{"nothing is registered", func(t *target) bool { return len(t.own()) == 0 }, finish},
+		{"a mark of this run is not needed any more", func(t *target) bool {
+			return t.markedByUs() != nil && (t.isMine() && !t.reserved || t.hadIt() && !leaveAll)
+		},
+			func(t *target) action { return t.unmarks(t.markedByUs()) }},
+		{"this node had it before", func(t *target) bool { return t.hadIt() && !leaveAll }, finish},
+		{"it was taken from another node", func(t *target) bool { return t.isMine() && (!t.reserved || t.doubt) },
+			func(t *target) action { return t.keeps(Kept) }},
+		{"a command may still take it", func(t *target) bool { return t.open && !t.isMine() && !leaveAll },
+			func(t *target) action { return t.keeps(TakingOpen) }},
+		{"a path is registered", func(t *target) bool { return t.leaves() != nil },
+			func(t *target) action { return t.leave(t.leaves()) }},
+		{"registrations are left that no path can take off", func(*target) bool { return true },
+			func(*target) action { return fail(ErrKeysLeft) }},
 	}
-	if held := t.state.Reservation; !t.open && held != nil && held.Key != t.run.Node.Key && t.state.Has(t.run.Node.Key) {
-		return t.leave(ctx)
+}
+
+func finish(*target) action { return action{kind: finished} }
+
+// hadIt reports whether this node was registered before the run.
+func (t *target) hadIt() bool { return t.before.Has(t.me()) }
+
+// keeps logs why the LUN is left as it is, and ends.
+func (t *target) keeps(why Action) action {
+	e := Event{Action: why, LUN: t.Name, Key: t.me()}
+	if why == TakingOpen {
+		e.Heir = Plain(t.holder())
 	}
-	switch {
-	case !t.state.Has(t.run.Node.Key):
-	case t.state.HeldBy(t.run.Node.Key):
-		t.run.log(Event{Action: Kept, LUN: t.Name, Key: t.run.Node.Key})
-	default:
-		t.run.log(Event{Action: TakingOpen, LUN: t.Name, Key: t.run.Node.Key, Heir: t.holder()})
+	t.run.log(e)
+	return action{kind: paused}
+}
+
+// markedByUs is a path that this run has left marked taking.
+func (t *target) markedByUs() Nexus {
+	for _, p := range t.usable {
+		if r, sure, _ := t.registration(p); sure && r.Key&TakingMark != 0 && !t.doubt {
+			return p
+		}
 	}
 	return nil
 }
 
-// leave unregisters our paths, unless we hold the reservation: it may be one
-// that was taken from another node, which could write again without it. Who
-// gives up because another node has won need not remove it; the winner will
-// preempt it, or has done so. A conflict says that the registration has gone
-// already. The bit that keeps registrations through power loss is LU-wide and
-// set by every REGISTER: it must not be turned off for the others.
-func (t *target) leave(ctx context.Context) error {
-	key := t.run.Node.Key
-	if err := t.read(ctx); err != nil {
-		return err
-	}
-	if held := t.state.HeldBy(key); held && !t.reserved && t.run.keeps(ruleKeepHeld) {
-		t.run.log(Event{Action: Kept, LUN: t.Name, Key: key})
-		return nil
-	}
-	var errs []error
+// leaves is a usable path that is, or may be, registered with a key that was not
+// tried on it yet; nil if there is none.
+func (t *target) leaves() Nexus {
 	for _, p := range t.usable {
-		err := t.leavePath(ctx, p)
-		if err != nil && !errors.Is(err, scsi.ErrReservationConflict) {
-			errs = append(errs, &LUNError{LUN: t.Name, Err: err})
+		if r, sure, found := t.registration(p); sure && !t.isAbsent(p, r.Key) || found && !sure && t.likely(p) != 0 {
+			return p
 		}
 	}
-	if err := t.read(ctx); err != nil {
-		return errors.Join(append(errs, err)...)
-	}
-	if t.state.Has(key) {
-		errs = append(errs, &LUNError{LUN: t.Name, Err: ErrKeysLeft})
-	}
-	return errors.Join(errs...)
+	return nil
 }
 
-func (t *target) leavePath(ctx context.Context, p Nexus) error {
-	key := t.run.Node.Key
-	for range maxRounds {
-		// Quoting the old key makes this safe at any age: it removes our
-		// registration or nothing.
-		t.readAt = t.run.now()
-		err := t.out(p, Event{Action: Unregistered, Key: key}, func() error { return p.Register(ctx, key, 0, t.aptpl) })
-		if !errors.Is(err, scsi.ErrStateChanged) {
-			return err
+// likely is a key of this node that may be the path's, of those that were not
+// tried on it yet; 0 if there is none.
+func (t *target) likely(p Nexus) scsi.Key {
+	for _, r := range t.own() {
+		if !t.isAbsent(p, r.Key) {
+			return r.Key
 		}
 	}
-	return ErrUnsettled
+	return 0
+}
+
+// leave unregisters a path. A conflict says that the registration has gone
+// already, or that the key was another path's.
+func (t *target) leave(p Nexus) action {
+	r, sure, _ := t.registration(p)
+	if !sure {
+		r.Key = t.likely(p)
+	}
+	a := t.unregisters(p, r.Key)
+	a.ended = t.trying(p, r.Key, a.ended)
+	return a
+}
+
+// trying notes that a path is not registered with the key that was quoted.
+func (t *target) trying(p Nexus, key scsi.Key, then func(end, error)) func(end, error) {
+	return func(how end, err error) {
+		then(how, err)
+		if how == performed || how == refused && errors.Is(err, scsi.ErrReservationConflict) {
+			t.absent = append(t.absent, registeredPath{p, key})
+		}
+	}
 }

@@ -45,9 +45,9 @@ func TestTakeOverEnded(t *testing.T) {
 		told   Action
 	}{
 		"registered only":   {Registered, "", []scsi.Key{keyB, keyB}, keyB, ""},
-		"taken":             {Preempted, "", []scsi.Key{keyA, keyA}, keyA, Kept},
-		"perhaps taken":     {Preempted, "prout.preempt-abort@1:after:host=3", []scsi.Key{keyA, keyA}, keyA, Kept},
-		"perhaps under way": {Preempted, "prout.preempt-abort@1:host=3", []scsi.Key{keyA, keyA, keyB, keyB}, keyB, TakingOpen},
+		"taken":             {Preempted, "", []scsi.Key{keyA}, keyA, Kept},
+		"perhaps taken":     {Preempted, "prout.preempt-abort@1:after:host=3", []scsi.Key{Taking(keyA)}, Taking(keyA), Kept},
+		"perhaps under way": {Preempted, "prout.preempt-abort@1:host=3", []scsi.Key{keyB, keyB, Taking(keyA)}, keyB, TakingOpen},
 	} {
 		t.Run(name, func(t *testing.T) {
 			w := newWorld(t, 1, 2, simlun.Quirks{})

@@ -9,24 +9,117 @@ import (
 
 // joinAll joins the LUNs, and looks at all of them again once it is registered
 // on each: a fence that ran meanwhile has removed this node from some LUNs and
-// may have found nothing yet on others. It looks twice, too, so one of the two
-// sees the other.
+// may have found nothing yet on others, and whoever held may have left. It looks
+// twice, too, so one of the two sees the other.
 func (r *Run) joinAll(ctx context.Context, targets []*target) error {
-	if err := r.each(targets, func(t *target) error { return t.join(ctx) }); err != nil {
+	if err := r.each(targets, func(t *target) error { return t.drive(ctx, joinRows()) }); err != nil {
 		return err
 	}
-	if len(targets) == 1 || !r.keeps(ruleLookTwice) {
+	if len(targets) == 1 {
 		return nil
 	}
 	return r.each(targets, func(t *target) error {
 		if err := t.read(ctx); err != nil {
 			return err
 		}
-		if !t.state.Has(r.Node.Key) {
-			return &LUNError{LUN: t.Name, Err: ErrRemoved}
-		}
-		return nil
+		return t.drive(ctx, joinRows())
 	})
+}
+
+// To join a LUN is to register beside others, and to see to it that somebody who
+// stays holds the reservation.
+//
+// The order is: register, then read. A node that halts marks its key first and
+// reads then. So one of the two always sees the other.
+//
+// Nobody but a fence removes the unmarked key of another node. Who finds
+// himself removed does not register again: a fenced node must not let itself in.
+func joinRows() []row {
+	return []row{
+		foreignRow(), noPathRow(),
+		{"another node has removed this one", func(t *target) bool { return t.removed },
+			func(*target) action { return fail(ErrRemoved) }},
+		unresolvedRow(), doubtRow(),
+		{"the seat is not known to be registered", func(t *target) bool { return !t.isSure(t.seat()) },
+			func(t *target) action { return t.joins() }},
+		{"the seat is marked", func(t *target) bool { return t.seatKey() != t.me() },
+			func(t *target) action { return t.unmarks(t.seat()) }},
+		{"another path is marked", func(t *target) bool { return t.markedPath() != nil },
+			func(t *target) action { return t.unmarks(t.markedPath()) }},
+		{"a mark of this node is left on a path that is dead", func(t *target) bool { return t.deadMark() != 0 },
+			func(t *target) action { return t.preempts(t.seat(), t.seatKey(), t.deadMark()) }},
+		{"nobody holds", func(t *target) bool { return t.state.Reservation == nil },
+			func(t *target) action { return t.reserves(t.seat(), t.me()) }},
+		{"who holds leaves", func(t *target) bool { return t.holder()&LeavingMark != 0 },
+			func(t *target) action { return t.preempts(t.seat(), t.me(), t.holder()) }},
+		{"this node holds by another type, or by a nexus of the past", func(t *target) bool { return t.isMine() && (!t.rightType() || t.sweeps()) },
+			func(t *target) action { return t.preempts(t.seat(), t.me(), t.holder()) }},
+		{"others hold by another type", func(t *target) bool { return !t.rightType() },
+			func(*target) action { return fail(ErrOtherType) }},
+		{"a path is not registered", func(t *target) bool { return t.widens() != nil },
+			func(t *target) action { return t.widen(t.widens(), Registered) }},
+		{"another node is removing somebody", func(t *target) bool { return t.waitsFor() != 0 && t.patience < maxPatience },
+			func(t *target) action { return t.waits() }},
+		{"and does not come to an end", func(t *target) bool { return t.waitsFor() != 0 && t.unresolved != nil },
+			func(t *target) action { return fail(errors.Join(ErrUnresolved, t.unresolved)) }},
+		{"and its commands may not be over", func(t *target) bool { return t.waitsFor() != 0 },
+			func(t *target) action { return t.resets(t.seat()) }},
+	}
+}
+
+// maxPatience is how often a run looks again for the end of another node's
+// removing before it resolves the doubt itself.
+const maxPatience = 3
+
+// joins registers the seat: anew, or by quoting the key that is listed for it.
+func (t *target) joins() action {
+	p := t.seat()
+	r, sure, found := t.registration(p)
+	if !sure && (!found || !t.up || t.isRefused(p)) {
+		return t.registersAnew(p, t.me())
+	}
+	to := t.me()
+	if r.Key&TakingMark != 0 {
+		to = r.Key
+	}
+	a := t.registers(Registered, p, r.Key, to)
+	a.ended = t.noticing(p, a.ended)
+	return a
+}
+
+// sweeps reports whether registrations of the past are to be removed: this node
+// holds the reservation, so that a PREEMPT of its own key takes them away, and
+// nothing of it can be up through a path that there is now.
+func (t *target) sweeps() bool { return !t.up && !t.unswept && len(t.past()) > 0 }
+
+// deadMark is a marked key of this node on no usable path, 0 if there is none.
+func (t *target) deadMark() scsi.Key {
+	for _, r := range t.own() {
+		if r.Key&Marks != 0 && t.ofNoPath(r) {
+			return r.Key
+		}
+	}
+	return 0
+}
+
+// waitsFor is another node's key marked taking whose doubt this run has not
+// resolved, 0 if there is none.
+func (t *target) waitsFor() scsi.Key {
+	for _, k := range t.takers() {
+		if !t.isResolved(k) {
+			return k
+		}
+	}
+	return 0
+}
+
+// waits reads again after a while.
+func (t *target) waits() action {
+	t.patience++
+	return action{kind: asking, ask: func(ctx context.Context) error {
+		t.unread = true
+		return t.final(t.run.sleep(ctx))
+	}}
 }
 
 // backOut leaves those LUNs again on which this run has registered, and all if
@@ -35,97 +128,12 @@ func (r *Run) joinAll(ctx context.Context, targets []*target) error {
 func (r *Run) backOut(ctx context.Context, targets []*target, why error) error {
 	fenced := errors.Is(why, ErrRemoved)
 	return r.each(targets, func(t *target) error {
-		if !t.registered || t.before.Has(r.Node.Key) && !fenced {
+		if !t.touched || t.before.Has(r.Node.Key) && !fenced {
 			return nil
-		}
-		return t.depart(ctx)
-	})
-}
-
-// join registers this node and sees to it that somebody who stays holds the
-// reservation.
-//
-// The order is: register, then read. A node that halts marks its key first and
-// reads then. So one of the two always sees the other.
-//
-// Nobody but a fence removes the unmarked key of another node. Who finds
-// himself removed does not register again: a fenced node must not let itself
-// in. A registration of another path that came after the fence hides that, but
-// not from a path that quotes its key.
-func (t *target) join(ctx context.Context) error {
-	key := t.run.Node.Key
-	var last error
-	register, quoted := true, false
-	for range maxRounds {
-		if register {
-			last = t.register(ctx)
-		} else {
-			last = t.secure(ctx)
-		}
-		if last != nil && (!again(last) || t.hopeless(last)) {
-			return t.final(last)
 		}
 		if err := t.read(ctx); err != nil {
 			return err
 		}
-		if keys := t.foreign(); len(keys) > 0 {
-			return &ForeignKeyError{LUN: t.Name, Keys: keys}
-		}
-		if len(t.sure) > 0 && !t.state.Has(key) {
-			t.wasRemoved()
-		}
-		if t.removed && t.run.keeps(ruleStayOut) {
-			return &LUNError{LUN: t.Name, Err: ErrRemoved}
-		}
-		register = last != nil || !t.state.Has(key)
-		if !t.enrolled || !t.member() || t.haunted() {
-			continue
-		}
-		if t.state.Count(key) >= len(t.sure) || quoted || !t.run.keeps(ruleQuoteOwn) {
-			t.checkPaths()
-			return nil
-		}
-		// Either the device counts the paths of a host as one, or some were
-		// removed.
-		register, quoted = true, true
-	}
-	return &LUNError{LUN: t.Name, Err: errors.Join(ErrUnsettled, last)}
-}
-
-// member reports whether this node is registered under a reservation of the
-// right type whose holder stays, and nothing says that it leaves itself.
-func (t *target) member() bool {
-	held := t.state.Reservation
-	return t.state.Has(t.run.Node.Key) && held != nil && held.Type == reservationType &&
-		held.Scope == scsi.LUScope && (held.Key&LeavingMark == 0 || !t.run.keeps(ruleJoinPreempts)) &&
-		!t.state.Has(Leaving(t.run.Node.Key))
-}
-
-// secure sends the one command that the state asks for, so that somebody who
-// stays holds the reservation.
-func (t *target) secure(ctx context.Context) error {
-	held := t.state.Reservation
-	key := t.run.Node.Key
-	switch {
-	case held == nil:
-		return t.reserve(ctx)
-	case held.Key&LeavingMark != 0 && !held.Type.AllRegistrants():
-		return t.preempt(ctx, held.Key)
-	case held.Key == key && held.Type != reservationType, t.haunted():
-		// A holder preempts itself to change the type, or to be rid of nexuses
-		// of the past. Its other paths' registrations go with that and are made
-		// again.
-		t.swept = true
-		if err := t.preempt(ctx, key); err != nil {
-			return err
-		}
-		t.sure = t.usable[:1:1]
-		return t.register(ctx)
-	case t.state.Has(Leaving(key)):
-		// A halt was killed, and left its mark on a path that is dead now.
-		return t.preempt(ctx, Leaving(key))
-	case held.Type != reservationType:
-		return &LUNError{LUN: t.Name, Err: ErrOtherType}
-	}
-	return nil
+		return t.depart(ctx)
+	})
 }

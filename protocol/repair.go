@@ -3,6 +3,7 @@ package protocol
 import (
 	"context"
 	"errors"
+	"fmt"
 	"slices"
 
 	"lunguard/scsi"
@@ -13,20 +14,21 @@ import (
 // reservation. Everything else is left as it is.
 //
 // A path is registered only where this node's key is still registered on
-// another path of that LUN or on another LUN of the package, and is taken off
-// again if that has gone by the time that the registration stands: a node that
-// was fenced must not let itself in again.
+// another path of that LUN or on another LUN of the run, and everything of this
+// node is taken off again if that has gone by the time that the registration
+// stands: a node that was fenced must not let itself in again.
 //
-// Errors, joined where there are several: *LUNError, *ForeignKeyError and
+// Errors, joined where there are several: *LUNError (ErrRemoved; ErrPathLost if
+// it is not known that a path was registered), *ForeignKeyError and
 // *SharedLUNError (nothing was changed).
 func (r *Run) Repair(ctx context.Context) error {
-	targets, err := r.survey(ctx, func(ctx context.Context, t *target) error { return t.survey(ctx) })
+	targets, err := r.survey(ctx, (*target).survey)
 	if err != nil {
 		return err
 	}
 	var member, absent []*target
 	for _, t := range targets {
-		if t.state.Has(r.Node.Key) {
+		if len(t.own()) > 0 {
 			member = append(member, t)
 		} else {
 			absent = append(absent, t)
@@ -38,81 +40,20 @@ func (r *Run) Repair(ctx context.Context) error {
 	}
 	// First where there are registrations; only then elsewhere, so that what
 	// is taken for proof is not being made at that moment.
-	if err := r.eachWhole(ctx, member, func(ctx context.Context, t *target) error { return t.repair(ctx, nil) }); err != nil {
+	if err := r.eachWhole(ctx, member, func(ctx context.Context, t *target) error { return t.repair(ctx, repairRows(nil)) }); err != nil {
 		return err
 	}
-	return r.eachWhole(ctx, absent, func(ctx context.Context, t *target) error { return t.repair(ctx, member[0]) })
-}
-
-// repair mends one LUN. witness is another LUN on which our key is registered,
-// nil if this one has to prove by itself that we were not fenced. If others
-// change something under it, what was added is taken off and all is
-// decided anew.
-func (t *target) repair(ctx context.Context, witness *target) error {
-	var last error
-	for range maxRounds {
-		if keys := t.foreign(); len(keys) > 0 {
-			return &ForeignKeyError{LUN: t.Name, Keys: keys}
-		}
-		if last = t.repairOnce(ctx, witness); last == nil {
-			return nil
-		}
-		if !again(last) {
-			return t.final(last)
-		}
-		if err := t.read(ctx); err != nil {
-			return err
-		}
-		t.before = t.state
-	}
-	return &LUNError{LUN: t.Name, Err: errors.Join(ErrUnsettled, last)}
-}
-
-func (t *target) repairOnce(ctx context.Context, witness *target) error {
-	key := t.run.Node.Key
-	if t.run.Mode == Exclusive && len(difference(t.nodes(), []scsi.Key{key})) > 0 {
-		// Another node has it, or is taking it.
-		return nil
-	}
-	had := t.state.Count(key)
-	if had == 0 && witness == nil {
-		// Fenced meanwhile.
-		return nil
-	}
-	if had < len(t.Paths) || slices.ContainsFunc(t.usable, func(p Nexus) bool { return t.likeness(p, t.own()) != scsi.Alike }) {
-		missing, err := t.readmit(ctx)
-		if err != nil {
-			return err
-		}
-		if err := t.stillMember(ctx, had+len(missing), witness); err != nil {
-			return errors.Join(err, t.expel(ctx, missing))
-		}
-	}
-	if !t.state.Has(key) || t.state.Reservation != nil {
-		return nil
-	}
-	if err := t.reserve(ctx); err != nil {
-		return err
-	}
-	if err := t.read(ctx); err != nil {
-		return err
-	}
-	if t.state.Reservation == nil {
-		return ErrUnsettled
-	}
-	return nil
+	return r.eachWhole(ctx, absent, func(ctx context.Context, t *target) error { return t.repair(ctx, repairRows(member[0])) })
 }
 
 // Readmit registers the paths of the run's LUNs that are not registered, as
 // they come back, where this node's key is registered on another path of the
-// same LUN, and takes them off again if it has gone by then: a node that was
-// fenced in between does not slip in. The package of the run is not looked at,
-// and its LUNs need not be all there.
+// same LUN; see [Run.Repair]. The LUNs need not be all that the node has.
 //
 // It returns the names of the paths that it registered. Errors, joined where
-// there are several: *LUNError, *ForeignKeyError (nothing was changed).
+// there are several: those of Repair.
 func (r *Run) Readmit(ctx context.Context) ([]string, error) {
-	targets, err := r.survey(ctx, func(ctx context.Context, t *target) error { return t.survey(ctx) })
+	targets, err := r.survey(ctx, (*target).survey)
 	if err != nil {
 		return nil, err
 	}
@@ -120,118 +61,121 @@ func (r *Run) Readmit(ctx context.Context) ([]string, error) {
 	defer cancel()
 	var admitted []string
 	for _, t := range targets {
-		var last error
-		for range maxRounds {
-			var paths []string
-			if paths, last = t.readmitOnce(ctx); last == nil {
-				admitted = append(admitted, paths...)
-				break
-			}
-			if !again(last) {
-				return admitted, t.final(last)
-			}
-			if err := t.read(ctx); err != nil {
-				return admitted, err
-			}
-			t.before = t.state
+		if err := t.repair(ctx, readmitRows()); err != nil {
+			return admitted, err
 		}
-		if last != nil {
-			return admitted, &LUNError{LUN: t.Name, Err: errors.Join(ErrUnsettled, last)}
+		for _, p := range t.tried {
+			if t.isIn(p) {
+				admitted = append(admitted, p.Name())
+			}
 		}
 	}
 	return admitted, nil
 }
 
-func (t *target) readmitOnce(ctx context.Context) ([]string, error) {
-	if keys := t.foreign(); len(keys) > 0 {
-		return nil, &ForeignKeyError{LUN: t.Name, Keys: keys}
+// repair mends one LUN. If this node was removed meanwhile, all that it has there
+// is given up, as by a halt: others may rely on a reservation that it holds.
+func (t *target) repair(ctx context.Context, rows []row) error {
+	err := t.drive(ctx, rows)
+	if errors.Is(err, ErrRemoved) && t.touched {
+		ctx, cancel := t.run.undoing(ctx)
+		defer cancel()
+		if rerr := t.read(ctx); rerr != nil {
+			return errors.Join(err, rerr)
+		}
+		return errors.Join(err, t.depart(ctx))
 	}
-	had := t.state.Count(t.run.Node.Key)
-	if had == 0 {
-		// The node does not run what is on it, or was fenced.
-		return nil, nil
+	if err != nil {
+		return err
 	}
-	missing, err := t.readmit(ctx)
-	switch {
-	case err != nil:
-		return nil, err
-	case len(t.usable) == 0:
-		// It answered the read and not the command: it is not registered.
-		return nil, &LUNError{LUN: t.Name, Err: ErrNoPath}
-	case len(missing) == 0:
-		return nil, nil
+	for _, p := range t.tried {
+		if !t.isIn(p) {
+			err = errors.Join(err, &LUNError{LUN: t.Name, Err: fmt.Errorf("%w: %s is not registered", ErrPathLost, p.Name())})
+		}
 	}
-	if err := t.stillMember(ctx, had+len(missing), nil); err != nil {
-		return nil, errors.Join(err, t.expel(ctx, missing))
-	}
-	names := make([]string, len(missing))
-	for i, p := range missing {
-		names[i] = p.Name()
-	}
-	return names, nil
+	return errors.Join(err, t.unfinished())
 }
 
-// readmit registers those paths that are not registered and returns them.
-// Those that are have to stay as they are: they prove that this node was not
-// fenced, and a REGISTER of theirs would make the proof itself.
-func (t *target) readmit(ctx context.Context) ([]Nexus, error) {
-	key := t.run.Node.Key
-	var missing []Nexus
-	for _, p := range slices.Clone(t.usable) {
-		if t.likeness(p, t.present()) == scsi.Alike {
-			continue
+// isIn reports whether a path is registered, by itself or with the others of its
+// host.
+func (t *target) isIn(p Nexus) bool {
+	return t.likeness(p, t.own()) == scsi.Alike || t.isSure(p) || slices.Contains(t.covered, p)
+}
+
+// readmitRows register what is not registered, where something is.
+func readmitRows() []row {
+	return []row{
+		foreignRow(), noPathRow(),
+		{"another node has removed this one", func(t *target) bool { return t.removed || t.touched && len(t.own()) == 0 },
+			func(*target) action { return fail(ErrRemoved) }},
+		{"nothing of this node is registered", func(t *target) bool { return len(t.own()) == 0 }, finish},
+		{"this node leaves", func(t *target) bool { return t.hasOwn(LeavingMark) }, finish},
+		{"another node has it, or is taking it", func(t *target) bool { return t.run.Mode == Exclusive && len(t.others()) > 0 && !t.touched }, finish},
+		{"another node has taken it", func(t *target) bool { return t.run.Mode == Exclusive && t.heldByOther() },
+			func(*target) action { return fail(ErrRemoved) }},
+		{"a path is not registered, and does not answer", func(t *target) bool { return t.widens() != nil && !t.answers(t.widens()) },
+			func(t *target) action { return t.tries(t.widens()) }},
+		{"a path is not registered", func(t *target) bool { return t.widens() != nil },
+			func(t *target) action { return t.widen(t.widens(), Readmitted) }},
+	}
+}
+
+// repairRows do that, and see to it that there is a reservation. On a LUN that
+// nothing is registered on the witness, another one, proves that this node was
+// not fenced.
+func repairRows(witness *target) []row {
+	rows := readmitRows()
+	if witness != nil {
+		rows = []row{
+			foreignRow(), noPathRow(),
+			{"another node has it, or is taking it", func(t *target) bool { return t.run.Mode == Exclusive && len(t.others()) > 0 && !t.touched }, finish},
+			{"another node has removed this one", func(t *target) bool { return t.removed || t.run.Mode == Exclusive && t.heldByOther() },
+				func(*target) action { return fail(ErrRemoved) }},
+			{"a path is not registered, and does not answer", func(t *target) bool { return t.widens() != nil && !t.answers(t.widens()) },
+				func(t *target) action { return t.tries(t.widens()) }},
+			{"a path is not registered", func(t *target) bool { return t.widens() != nil },
+				func(t *target) action { t.looked = false; return t.widen(t.widens(), Readmitted) }},
+			{"the witness was not looked at since", func(t *target) bool { return t.touched && !t.looked },
+				func(t *target) action { return t.asksWitness(witness) }},
 		}
-		err := t.outFrom(p, Event{Action: Readmitted, Key: key}, func() error { return p.Register(ctx, 0, key, t.aptpl) })
-		switch {
-		case err == nil:
-			missing = append(missing, p)
-		case errors.Is(err, scsi.ErrReservationConflict), pathFailed(err):
-			// It is registered already, or dead.
-		default:
-			if undo := t.expel(ctx, missing); undo != nil {
-				return nil, errors.Join(undo, err)
+	}
+	return append(rows, row{"nobody holds", func(t *target) bool { return t.state.Reservation == nil },
+		func(t *target) action { return t.reserves(t.seat(), t.seatKey()) }})
+}
+
+// answers reports whether the path was found to answer in this run.
+func (t *target) answers(p Nexus) bool { return slices.Contains(t.tried, p) }
+
+// tries finds out whether a path answers; one that does not is given up, which is
+// no failure of the run: it has not come back.
+func (t *target) tries(p Nexus) action {
+	return action{kind: asking, ask: func(ctx context.Context) error {
+		if _, err := p.State(ctx); err != nil {
+			if !pathFailed(err) {
+				return t.final(err)
 			}
-			return nil, err
+			t.dropIfFailed(p, err)
+			return nil
 		}
-	}
-	return missing, nil
-}
-
-// expel takes paths off again.
-func (t *target) expel(ctx context.Context, paths []Nexus) error {
-	var errs []error
-	for _, p := range paths {
-		if err := t.leavePath(ctx, p); err != nil && !errors.Is(err, scsi.ErrReservationConflict) {
-			errs = append(errs, &LUNError{LUN: t.Name, Err: err})
-		}
-	}
-	return errors.Join(errs...)
-}
-
-// stillMember looks, after paths were registered, whether this node had not
-// been fenced in between: what proved its membership must still be there. A
-// fence removes all of a node's registrations on a LUN at once, so the old
-// ones and the new ones together must be as many as want.
-func (t *target) stillMember(ctx context.Context, want int, witness *target) error {
-	key := t.run.Node.Key
-	if err := t.read(ctx); err != nil {
-		return err
-	}
-	if t.state.Count(key) < want {
-		return &LUNError{LUN: t.Name, Err: ErrNotRegistered}
-	}
-	if t.before.Has(key) {
+		t.tried = append(t.tried, p)
 		return nil
-	}
-	look := *witness
-	look.usable = slices.Clone(witness.Paths)
-	t.run.looking.Lock()
-	defer t.run.looking.Unlock()
-	if err := look.read(ctx); err != nil {
-		return err
-	}
-	if !look.state.Has(key) {
-		return &LUNError{LUN: t.Name, Err: ErrNotRegistered}
-	}
-	return nil
+	}}
+}
+
+// asksWitness looks whether this node is still registered on another LUN.
+func (t *target) asksWitness(witness *target) action {
+	return action{kind: asking, ask: func(ctx context.Context) error {
+		t.run.looking.Lock()
+		defer t.run.looking.Unlock()
+		look := *witness
+		look.usable = slices.Clone(witness.Paths)
+		if err := look.read(ctx); err != nil {
+			return err
+		}
+		if look.removed || len(look.own()) == 0 {
+			return t.final(ErrRemoved)
+		}
+		t.looked = true
+		return nil
+	}}
 }

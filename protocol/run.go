@@ -41,14 +41,15 @@ type Run struct {
 	// context: undoing, and bringing to an end what was begun on a LUN. nil
 	// never does.
 	Hurry <-chan struct{}
-	// Now replaces the clock in tests; nil is the clock.
-	Now func() time.Time
+	// Now replaces the clock in tests: the time since some beginning, which goes
+	// on while the machine is suspended. nil is the clock.
+	Now func() time.Duration
+
+	// Sleep replaces, in tests, the waiting for another node to come to an end.
+	Sleep func(context.Context, time.Duration) error
 
 	// looking is held while the arbiter is read for another LUN.
 	looking sync.Mutex
-	// without takes rules out of the protocols. Only tests set it, to show
-	// that the explorer finds what each rule prevents.
-	without rule
 }
 
 // Step is the begin or the end of work on one LUN. A protocol works on each of
@@ -75,6 +76,12 @@ const (
 	Introduced Action = "introduce"
 	// Marked: the key was changed for the one that says that its node leaves.
 	Marked Action = "mark-leaving"
+	// MarkedTaking: it was changed for the one that says that its node removes
+	// others, Unmarked: it is the plain key again.
+	MarkedTaking Action = "mark-taking"
+	Unmarked     Action = "unmark"
+	// Reset: LOGICAL UNIT RESET.
+	Reset Action = "reset"
 	// Moved: the reservation went to a nexus of another node, Heir.
 	Moved Action = "move"
 	// PathFailed: the path is not used any further.
@@ -109,6 +116,10 @@ type Event struct {
 	LUN, Path string
 	// Key is the key that was acted with, Victim whose registration went.
 	Key, Victim scsi.Key
+	// Anew says that the path was registered whatever it had been before; From,
+	// that it was by REGISTER AND MOVE from that path, which holds.
+	Anew bool
+	From string
 	// Heir is whom the reservation was moved to, Heirs those who are left
 	// without one.
 	Heir  scsi.Key
@@ -123,7 +134,7 @@ type Event struct {
 // something.
 func (e Event) Change() bool {
 	switch e.Action {
-	case Registered, Readmitted, Unregistered, Reserved, Preempted, Cleared, Marked, Moved, Introduced:
+	case Registered, Readmitted, Unregistered, Reserved, Preempted, Cleared, Marked, MarkedTaking, Unmarked, Moved, Introduced, Reset:
 		return true
 	}
 	return false
@@ -135,11 +146,29 @@ func (r *Run) log(e Event) {
 	}
 }
 
-func (r *Run) now() time.Time {
+func (r *Run) now() time.Duration {
 	if r.Now != nil {
 		return r.Now()
 	}
-	return time.Now()
+	return scsi.Uptime()
+}
+
+// patience is how long is waited before another look at a LUN on which another
+// node is at work.
+const patience = 500 * time.Millisecond
+
+func (r *Run) sleep(ctx context.Context) error {
+	if r.Sleep != nil {
+		return r.Sleep(ctx, patience)
+	}
+	timer := time.NewTimer(patience)
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-timer.C:
+		return nil
+	}
 }
 
 // step tells that f works on a LUN.
@@ -235,7 +264,7 @@ func (r *Run) undoing(ctx context.Context) (context.Context, context.CancelFunc)
 // survey reads all LUNs and judges them: errors if one cannot be read, if two
 // names are one LUN, or if there is a foreign key anywhere (one
 // *ForeignKeyError a LUN). The targets come ordered, the arbiter first.
-func (r *Run) survey(ctx context.Context, read func(context.Context, *target) error) ([]*target, error) {
+func (r *Run) survey(ctx context.Context, read func(*target, context.Context) error) ([]*target, error) {
 	targets := make([]*target, len(r.LUNs))
 	for i, l := range r.LUNs {
 		targets[i] = r.target(l)
@@ -249,7 +278,7 @@ func (r *Run) survey(ctx context.Context, read func(context.Context, *target) er
 			return nil, &SharedLUNError{Names: []string{a.Name, b.Name}, WWID: a.WWID}
 		}
 	}
-	if err := r.each(targets, func(t *target) error { return read(ctx, t) }); err != nil {
+	if err := r.each(targets, func(t *target) error { return read(t, ctx) }); err != nil {
 		return nil, err
 	}
 	return targets, r.judge(targets)
@@ -265,55 +294,3 @@ func (r *Run) judge(targets []*target) error {
 	}
 	return errors.Join(errs...)
 }
-
-// rule is a set of parts of the protocols, each of which prevents something.
-type rule uint32
-
-const (
-	// ruleArbiter: one LUN is won before the others are touched.
-	ruleArbiter rule = 1 << iota
-	// ruleLookLast: the arbiter is looked at after registering on the others.
-	ruleLookLast
-	// ruleLookEachTime: it is looked at in each round, not in the first only.
-	ruleLookEachTime
-	// ruleAfresh: who has lost and regained the arbiter takes the others anew.
-	ruleAfresh
-	// ruleQuoteOwn: who has registered once quotes his key from then on, so
-	// that he notices when he was removed.
-	ruleQuoteOwn
-	// ruleKeepHeld: who gives up leaves those LUNs alone that he holds.
-	ruleKeepHeld
-	// ruleClearOnlyOwn: a halt clears no LUN that another node holds.
-	ruleClearOnlyOwn
-
-	// ruleMark: who halts marks himself leaving first.
-	ruleMark
-	// ruleReadAfterMark: and reads then.
-	ruleReadAfterMark
-	// rulePreemptLeaving: a halt preempts another leaving node that holds.
-	rulePreemptLeaving
-	// ruleJoinPreempts: so does a start.
-	ruleJoinPreempts
-	// ruleNoClear: the last one out unregisters, instead of CLEAR.
-	ruleNoClear
-	// ruleQuoteMark: a halt quotes the old key when it changes its own.
-	ruleQuoteMark
-	// ruleWholeNode: a node is leaving if one of its paths is marked.
-	ruleWholeNode
-	// ruleOwnByPreempt: unmarked paths go by a PREEMPT from the marked one.
-	ruleOwnByPreempt
-	// ruleFenceLeaving: a fence removes the keys of all who leave.
-	ruleFenceLeaving
-	// ruleLookTwice: a start and a fence of several LUNs look at all of them
-	// again at the end.
-	ruleLookTwice
-	// ruleStayOut: a start that finds itself removed does not register again.
-	ruleStayOut
-
-	// ruleSweepHeld: a start removes nexuses of its node's past only where it
-	// holds the reservation: elsewhere it would remove itself.
-	ruleSweepHeld
-)
-
-// keeps reports whether the rule is in force.
-func (r *Run) keeps(x rule) bool { return r.without&x == 0 }

@@ -15,7 +15,7 @@ import (
 )
 
 // A clean start costs P + 4 commands a LUN, two more on the arbiter; a
-// take-over one more for each stale key beyond the holder's.
+// take-over one more, for the mark, and one for each stale key beyond the holder's.
 func TestStartCommandCount(t *testing.T) {
 	for _, paths := range []int{1, 2, 4} {
 		for stale := range 3 {
@@ -28,11 +28,12 @@ func TestStartCommandCount(t *testing.T) {
 					if stale > 1 {
 						w.put(i, "C", 0, keyC, 0)
 					}
+					w.sent[i].Store(0)
 				}
 				w.start("A")
 				w.wantOwned(keyA)
 				for i := range w.luns {
-					most := int64(paths + 4 + max(stale-1, 0))
+					most := int64(paths + 4 + stale)
 					if i == 0 {
 						most += 2
 					}
@@ -246,8 +247,9 @@ func TestStartFailsInTheMiddle(t *testing.T) {
 				w.wantEmpty()
 				return
 			}
-			for i := range 2 {
-				if diff := cmp.Diff(status{[]scsi.Key{keyA}, keyA, reservationType}, w.status(i)); diff != "" {
+			for i, key := range []scsi.Key{keyA, keyB} {
+				// The arbiter was taken, the other was not.
+				if diff := cmp.Diff(status{[]scsi.Key{key}, key, reservationType}, w.status(i)); diff != "" {
 					t.Errorf("LUN %d (-want +got):\n%s", i, diff)
 				}
 			}
@@ -302,14 +304,14 @@ func TestStartLostAnswers(t *testing.T) {
 // A node that stood still between its decision and its command decides anew.
 func TestStartStopped(t *testing.T) {
 	w := newWorld(t, 2, 1, simlun.Quirks{})
-	now := time.Now()
+	now := time.Duration(0)
 	w.wrap = func(node string, lun, path int, t scsi.Transport) scsi.Transport {
 		return doFunc(func(ctx context.Context, req *scsi.Request) (scsi.Reply, error) {
 			reply, err := t.Do(ctx, req)
 			if req.Opcode() == scsi.OpPRIn && scsi.InAction(req.CDB[1]) == scsi.InReadFullStatus && w.sent[lun].Load() == 2 && node == "A" {
 				// Between A's first look and its first change B takes over,
 				// an hour passes, and a stranger comes.
-				now = now.Add(time.Hour)
+				now += time.Hour
 				if lun == 1 {
 					w.put(1, "X", 0, foreign, 0)
 				}
@@ -318,7 +320,7 @@ func TestStartStopped(t *testing.T) {
 		})
 	}
 	r := w.run("A")
-	r.Now = func() time.Time { return now }
+	r.Now = func() time.Duration { return now }
 	r.Parallel = 1
 	var fk *ForeignKeyError
 	if err := r.Start(context.Background()); !errors.As(err, &fk) {

@@ -101,7 +101,7 @@ func (w *world) run(node string) *Run {
 	if err != nil {
 		w.t.Fatal(err)
 	}
-	r := &Run{Members: w.members, Mode: w.mode, Node: n, Log: w.note}
+	r := &Run{Members: w.members, Mode: w.mode, Node: n, Log: w.note, Sleep: noSleep}
 	for i := range w.luns {
 		l := &LUN{Name: "sd" + string(rune('a'+i)), WWID: fmt.Sprintf("naa.600140500000%04x", i)}
 		for p := range w.paths {

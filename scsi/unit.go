@@ -148,3 +148,15 @@ func (u *Unit) Reset(ctx context.Context) error {
 	_, err := Exec(ctx, u.t, OpLogicalUnitReset.String(), &Request{Function: LogicalUnitReset})
 	return u.named(err)
 }
+
+// drainLength is that of the sense data that Drain has room for.
+const drainLength = 96
+
+// Drain takes one unit attention off the nexus, if any is pending, by REQUEST
+// SENSE, which is answered with it. What the device has to say is not looked
+// at. SPC-4 6.39.
+func (u *Unit) Drain(ctx context.Context) error {
+	cdb := []byte{byte(OpRequestSense), 0, 0, 0, drainLength, 0}
+	_, err := Exec(ctx, u.t, OpRequestSense.String(), &Request{CDB: cdb, Dir: DataIn, Data: make([]byte, drainLength)})
+	return u.named(err)
+}

@@ -1,0 +1,153 @@
+package protocol
+
+import (
+	"slices"
+
+	"lunguard/scsi"
+)
+
+// claim is what a run has done on a LUN and what it may still be doing. It is
+// part of every decision: what is read may look the same with another claim.
+type claim struct {
+	// before is the state as this run found it.
+	before *scsi.State
+	// sure are the paths that this run has registered, and with which key. They
+	// stay here when the path is given up: fewer registrations than these mean
+	// that another node has removed this one, which a path that is registered
+	// later would hide.
+	sure []registeredPath
+	// old are the registrations of this node that were there before, and prove
+	// that it was not removed as long as they are there.
+	old []scsi.FullStatus
+	// up says that one of those is of a port that this host has: what is to be
+	// started may be up already.
+	up bool
+	// refused are the paths on which a REGISTER without a key to quote was a
+	// conflict, covered those of them that the device registers with the others
+	// of this host.
+	refused, covered []Nexus
+	// absent are paths, each with a key by which it was found not to be
+	// registered, or is not any more.
+	absent []registeredPath
+	// tried are the paths that a readmission has sent a command for.
+	tried []Nexus
+	// removed says that another node took this one's registration off.
+	removed bool
+	// reserved says that if we hold the reservation, this run made it, on a
+	// LUN that had none.
+	reserved bool
+	// doubt says that a node was removed and it is not known whether its
+	// commands are over: a PREEMPT AND ABORT of this run has an unknown end, or
+	// somebody before left a mark that says so.
+	doubt bool
+	// unresolved is why the doubt could not be resolved.
+	unresolved error
+	// resolved are the keys marked taking, of other nodes, whose doubt this run
+	// has resolved, patience how often it has waited for them.
+	resolved []scsi.Key
+	patience int
+	// open says that a command by which the LUN is taken had an unknown end.
+	open bool
+	// pending is the error of a command that was given up and may still be
+	// performed.
+	pending error
+	// sent says that a CLEAR may have taken effect, accepted that the device
+	// said so.
+	sent, accepted bool
+	// touched says that something was sent that may have changed the LUN.
+	touched bool
+	// looked says that the arbiter was ours after the seat was registered.
+	looked bool
+	// unswept says that the device refused to remove registrations of the past.
+	unswept bool
+	// noMove says that the device cannot do REGISTER AND MOVE, or not to there.
+	noMove bool
+	// failures counts the commands in a row that the device itself failed.
+	failures int
+	// drained says that the unit attentions of the other paths were taken off.
+	drained bool
+}
+
+// registeredPath is a path that is registered with a key.
+type registeredPath struct {
+	path Nexus
+	key  scsi.Key
+}
+
+// found notes the state that the run begins with.
+func (t *target) found() {
+	t.before = t.state
+	t.old = slices.DeleteFunc(t.own(), func(r scsi.FullStatus) bool { return !t.isPresent(r) })
+	if t.up = len(t.old) > 0; !t.up {
+		t.old = t.own()
+	}
+	// Who takes a LUN removes the holder first, and nobody else before. Who
+	// fences removes others, too.
+	t.doubt = t.doubt || t.hasOwn(TakingMark) && (t.run.Mode == Shared || !t.heldByOther())
+}
+
+// isSure reports whether this run has registered the path.
+func (c *claim) isSure(p Nexus) bool { return c.sureKey(p) != 0 }
+
+// sureKey is the key that this run has registered the path with, 0 if it has not.
+func (c *claim) sureKey(p Nexus) scsi.Key {
+	for _, r := range c.sure {
+		if r.path == p {
+			return r.key
+		}
+	}
+	return 0
+}
+
+// isAbsent reports whether the path was found not to be registered with the key.
+func (c *claim) isAbsent(p Nexus, key scsi.Key) bool {
+	return slices.Contains(c.absent, registeredPath{p, key})
+}
+
+// isRefused reports whether the path refused to be registered as a new one.
+func (c *claim) isRefused(p Nexus) bool { return slices.Contains(c.refused, p) }
+
+// isResolved reports whether the doubt that the key stands for was resolved.
+func (c *claim) isResolved(k scsi.Key) bool { return slices.Contains(c.resolved, k) }
+
+// registered notes that the path has the key, 0 for none.
+func (c *claim) registered(p Nexus, key scsi.Key) {
+	c.sure = slices.DeleteFunc(c.sure, func(r registeredPath) bool { return r.path == p })
+	if key != 0 {
+		c.sure = append(c.sure, registeredPath{p, key})
+	}
+}
+
+// preempted notes that this node has removed its own registrations with the
+// victim's key, 0 for all, but the path's.
+func (c *claim) preempted(p Nexus, victim scsi.Key) {
+	goes := func(key scsi.Key) bool { return victim == 0 || key == victim }
+	c.sure = slices.DeleteFunc(c.sure, func(r registeredPath) bool { return r.path != p && goes(r.key) })
+	c.old = slices.DeleteFunc(c.old, func(r scsi.FullStatus) bool { return goes(r.Key) })
+	c.refused, c.covered = nil, nil
+}
+
+// noticeRemoval compares what was read with the claim. generation is the
+// PRGENERATION that was expected.
+func (t *target) noticeRemoval(generation uint32) {
+	own := t.own()
+	gone := slices.ContainsFunc(t.old, func(r scsi.FullStatus) bool {
+		return !r.TransportID.IsZero() && !slices.ContainsFunc(own, func(o scsi.FullStatus) bool { return sameNexus(o, r) })
+	})
+	gone = gone || slices.ContainsFunc(t.sure, func(r registeredPath) bool { return t.likeness(r.path, own) == scsi.Unlike })
+	if !t.state.Identified && len(own) < max(len(t.sure), len(t.old)) {
+		// A device may list a key once for several nexuses. If nobody else has
+		// changed anything, that is it.
+		gone = gone || t.state.Generation != generation || len(own) == 0
+	}
+	if gone {
+		t.removed, t.sure, t.old, t.looked = true, nil, nil, false
+		t.refused, t.covered = nil, nil
+	}
+}
+
+// sameNexus reports whether two registrations are those of one nexus.
+func sameNexus(a, b scsi.FullStatus) bool {
+	return a.TransportID.Canonical() == b.TransportID.Canonical() &&
+		(a.AllTgtPort || b.AllTgtPort || a.RelativePort == b.RelativePort)
+}

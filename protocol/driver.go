@@ -1,0 +1,313 @@
+package protocol
+
+import (
+	"context"
+	"errors"
+	"slices"
+
+	"lunguard/scsi"
+)
+
+const (
+	// maxRounds bounds how often a protocol reads and decides anew because
+	// others changed the state under it. Each rival that loses stops, so the
+	// number of rounds is bounded by the number of nodes; more is a device that
+	// lies.
+	maxRounds = 4 * MaxMembers
+	// maxFailures is how often a device may fail a command before its error is
+	// the run's.
+	maxFailures = 3
+	// maxSlow is how often in a row the state may be too old to act on by the
+	// time that it has been read.
+	maxSlow = 3
+)
+
+// target is a LUN in the hands of a running protocol: the unit, and this run's
+// claim to it.
+type target struct {
+	unit
+	claim
+}
+
+func (r *Run) target(l *LUN) *target { return &target{unit: r.unit(l)} }
+
+// survey reads what the device can do and its state.
+func (t *target) survey(ctx context.Context) error {
+	if err := t.readCapabilities(ctx); err != nil {
+		return err
+	}
+	return t.surveyState(ctx)
+}
+
+// surveyState reads the state, and asks for persistence through power loss as
+// long as the device does not refuse it.
+func (t *target) surveyState(ctx context.Context) error {
+	if t.caps == nil {
+		t.aptpl = true
+	}
+	if err := t.load(ctx); err != nil {
+		return err
+	}
+	t.found()
+	return nil
+}
+
+// read brings the state up to date and compares it with the claim.
+func (t *target) read(ctx context.Context) error {
+	generation := uint32(0)
+	if t.state != nil {
+		generation = t.state.Generation
+	}
+	if err := t.load(ctx); err != nil {
+		return err
+	}
+	t.noticeRemoval(generation)
+	return nil
+}
+
+// kind is what a protocol wants next.
+type kind uint8
+
+const (
+	// finished: the goal is reached by the state as it is expected. If anything
+	// was sent since the last reading, that is read back first.
+	finished kind = iota
+	// paused: enough for now; what was sent is read back later.
+	paused
+	// failed: there is an error.
+	failed
+	// reading: nothing can be decided before the state is read.
+	reading
+	// asking: something else has to be looked at first.
+	asking
+	// sending: a command.
+	sending
+)
+
+// action is the next step of a protocol on a LUN.
+type action struct {
+	kind kind
+	err  error
+	ask  func(context.Context) error
+	// path and event tell of the command, send sends it.
+	path  Nexus
+	event Event
+	send  func(context.Context) error
+	// effect notes what the command does to the state if it is performed, and
+	// reports whether that is known.
+	effect func() bool
+	// ended notes in the claim how the command ended.
+	ended func(end, error)
+	// anyAge: it quotes the key that it changes, and so is safe however old the
+	// decision is.
+	anyAge bool
+	// persists: it has the bit that keeps registrations through power loss.
+	persists bool
+	// unsupported: the protocol has another way if the device cannot do it.
+	unsupported bool
+}
+
+// end is how a command ended.
+type end uint8
+
+const (
+	// performed: the device says that it did it.
+	performed end = iota
+	// refused: the device says that it did not.
+	refused
+	// unsent: it never left this host.
+	unsent
+	// unknown: it may have been performed, and may still be.
+	unknown
+)
+
+func endOf(err error) end {
+	switch {
+	case err == nil:
+		return performed
+	case scsi.OutcomeUnknown(err), scsi.StillUnderWay(err):
+		return unknown
+	case errors.Is(err, scsi.ErrStale), errors.Is(err, context.Canceled), errors.Is(err, scsi.ErrTimeout), errors.Is(err, scsi.ErrStillUnderWay):
+		return unsent
+	}
+	return refused
+}
+
+// row is one line of a protocol: if it applies, that is what is done. Of
+// several that apply it is the first.
+type row struct {
+	name    string
+	applies func(*target) bool
+	act     func(*target) action
+}
+
+// decide finds the row that applies.
+func (t *target) decide(rows []row) action {
+	for _, r := range rows {
+		if r.applies(t) {
+			return r.act(t)
+		}
+	}
+	return action{kind: finished}
+}
+
+// drive carries a protocol out until its goal is reached, or cannot be. After a
+// command that was performed its effect is expected; after any other end the
+// state is read. The goal counts only if it was read.
+func (t *target) drive(ctx context.Context, rows []row) error {
+	slow := 0
+	most := maxRounds + 8*len(t.Paths)
+	for rounds, steps := 0, 0; rounds < maxRounds && steps-rounds < most; steps++ {
+		if t.unread {
+			if err := t.read(ctx); err != nil {
+				return err
+			}
+			rounds++
+		}
+		a := t.decide(rows)
+		switch a.kind {
+		case paused:
+			return nil
+		case failed:
+			return t.final(a.err)
+		case finished:
+			if !t.changed {
+				return nil
+			}
+			t.unread = true
+		case reading:
+			t.unread = true
+		case asking:
+			if err := a.ask(ctx); err != nil {
+				return err
+			}
+		case sending:
+			if !a.anyAge && !t.fresh() {
+				if slow++; slow > maxSlow {
+					return t.final(ErrTooSlow)
+				}
+				t.unread = true
+				continue
+			}
+			slow = 0
+			if err := t.carryOut(ctx, a); err != nil {
+				return err
+			}
+		}
+	}
+	return t.final(ErrUnsettled)
+}
+
+// carryOut sends a command and notes how it ended. The error is nil if the
+// protocol can go on, deciding on what is known then.
+func (t *target) carryOut(ctx context.Context, a action) error {
+	return t.goesOn(a, t.send(ctx, a))
+}
+
+// send sends a command and notes how it ended. The error is nil if it was
+// performed.
+func (t *target) send(ctx context.Context, a action) error {
+	select {
+	case <-t.run.Hurry:
+		return &LUNError{LUN: t.Name, Err: context.Canceled}
+	default:
+	}
+	if !a.anyAge {
+		ctx = scsi.WhileFresh(ctx, t.fresh)
+	}
+	e := a.event
+	e.LUN, e.Generation = t.Name, t.state.Generation
+	if e.Path == "" {
+		e.Path = a.path.Name()
+	}
+	err := a.send(ctx)
+	e.Err = err
+	t.run.log(e)
+	how := endOf(err)
+	t.changed = t.changed || how != unsent
+	t.touched = t.touched || how == performed || how == unknown
+	switch how {
+	case performed:
+		t.unread = a.effect == nil || !a.effect()
+	case refused:
+		t.unread = errors.Is(err, scsi.ErrReservationConflict) || errors.Is(err, scsi.ErrUnitAttention)
+	default:
+		t.unread = true
+	}
+	if scsi.StillUnderWay(err) {
+		t.pending = err
+	}
+	if a.ended != nil {
+		a.ended(how, err)
+	}
+	t.dropIfFailed(a.path, err)
+	if errors.Is(err, scsi.ErrStateChanged) {
+		t.drain(ctx, a.path)
+	}
+	return err
+}
+
+// drain takes the unit attentions off the other paths, once a run: one that is
+// found on one path, from before, is most often pending on the others, too, and
+// each would cost a reading.
+func (t *target) drain(ctx context.Context, but Nexus) {
+	if t.drained {
+		return
+	}
+	t.drained = true
+	for _, p := range slices.Clone(t.usable) {
+		if p != but {
+			t.dropIfFailed(p, p.Drain(ctx))
+		}
+	}
+}
+
+// goesOn is nil if after this error the protocol can decide anew: others
+// changed something, it is open what the command did, the path is gone, or the
+// device does not take a bit that can be left out.
+func (t *target) goesOn(a action, err error) error {
+	persistence := t.aptpl && a.persists && refusesPersistence(err)
+	switch {
+	case err == nil:
+		t.failures = 0
+		return nil
+	case persistence:
+		t.aptpl = false
+		if a.event.Action == Registered {
+			t.run.log(Event{Action: NotPersistent, LUN: t.Name, Path: a.path.Name(), Err: err})
+		}
+		return nil
+	case a.unsupported && errors.Is(err, scsi.ErrUnsupported):
+		return nil
+	case errors.Is(err, context.Canceled):
+		return t.final(err)
+	case errors.Is(err, scsi.ErrDevice):
+		if t.failures++; t.failures >= maxFailures {
+			return t.final(err)
+		}
+		if scsi.OutcomeUnknown(err) {
+			return nil
+		}
+	case errors.Is(err, scsi.ErrReservationConflict), errors.Is(err, scsi.ErrStateChanged), errors.Is(err, scsi.ErrStale),
+		scsi.OutcomeUnknown(err), pathFailed(err):
+		t.failures = 0
+		return nil
+	}
+	return t.final(err)
+}
+
+// refusesPersistence reports whether err is how devices refuse APTPL: invalid
+// field, or not ready because there is nowhere to store it.
+func refusesPersistence(err error) bool {
+	return errors.Is(err, scsi.ErrUnsupported) && scsi.ASCOf(err) != scsi.InvalidOpcode ||
+		scsi.ASCOf(err) == scsi.CommunicationFailure
+}
+
+// unfinished is the error of a target whose goal was reached but that may still
+// be changed by a command of this run.
+func (t *target) unfinished() error {
+	if t.pending == nil {
+		return nil
+	}
+	return &LUNError{LUN: t.Name, Err: errors.Join(ErrPending, t.pending)}
+}

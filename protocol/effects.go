@@ -1,0 +1,148 @@
+package protocol
+
+import (
+	"slices"
+
+	"lunguard/scsi"
+)
+
+// The effects of commands on the state as a protocol expects it, so that not
+// every step has to be read back before the next. What cannot be told is read:
+// each of these reports whether the effect is known. SPC-4 5.13.
+
+// registrationOf is the index of a nexus's registration in the state, of
+// several that may be it the first with the key old; -1 if there is none.
+func (u *unit) registrationOf(p Nexus, old scsi.Key) int {
+	at := -1
+	for i, r := range u.state.Registrations {
+		switch u.identity(p).Likens(r) {
+		case scsi.Alike:
+			return i
+		case scsi.Perhaps:
+			if at < 0 && r.Key == old {
+				at = i
+			}
+		}
+	}
+	return at
+}
+
+// expect makes the state one that may be changed: others may look at the one
+// that was read.
+func (u *unit) expect() {
+	s := *u.state
+	s.Registrations = slices.Clone(s.Registrations)
+	if s.Reservation != nil {
+		held := *s.Reservation
+		s.Reservation = &held
+	}
+	u.state = &s
+}
+
+// expectRegistered: the nexus had the key old, 0 for none or any, and has key.
+func (u *unit) expectRegistered(p Nexus, old, key scsi.Key) bool {
+	u.expect()
+	s := u.state
+	s.Generation++
+	at := u.registrationOf(p, old)
+	if at < 0 {
+		if key != 0 {
+			id := u.identity(p)
+			s.Registrations = append(s.Registrations, scsi.FullStatus{Key: key, TransportID: id.Initiator, RelativePort: id.RelativePort})
+		}
+		return old == 0
+	}
+	r := &s.Registrations[at]
+	was, holds := r.Key, r.Holder
+	if !s.Identified && s.Reservation != nil && s.Reservation.Key == was {
+		if s.Count(was) > 1 {
+			// Which of them holds is not known.
+			return false
+		}
+		holds = true
+	}
+	if holds && s.Reservation != nil && !s.Reservation.Type.AllRegistrants() {
+		s.Reservation.Key = key
+		if key == 0 {
+			s.Reservation = nil
+		}
+	}
+	if r.Key = key; key == 0 {
+		s.Registrations = slices.Delete(s.Registrations, at, at+1)
+	}
+	return true
+}
+
+// expectReserved: the nexus holds by the key.
+func (u *unit) expectReserved(p Nexus, key scsi.Key) bool {
+	u.expect()
+	for i := range u.state.Registrations {
+		u.state.Registrations[i].Holder = false
+	}
+	at := u.registrationOf(p, key)
+	if at >= 0 {
+		r := &u.state.Registrations[at]
+		r.Holder, r.Scope, r.Type = true, scsi.LUScope, reservationType
+	}
+	u.state.Reservation = &scsi.Reservation{Key: key, Scope: scsi.LUScope, Type: reservationType}
+	return at >= 0
+}
+
+// expectPreempted: the nexus, registered by the key, has removed all others
+// with the victim's, or, if that is 0, all others; if one of them held, it holds
+// now.
+func (u *unit) expectPreempted(p Nexus, key, victim scsi.Key) bool {
+	u.expect()
+	s := u.state
+	s.Generation++
+	held := s.Reservation
+	took := held != nil && (held.Key == victim || held.Type.AllRegistrants() && victim == 0)
+	own := u.registrationOf(p, key)
+	if own < 0 {
+		return false
+	}
+	mine := s.Registrations[own]
+	s.Registrations = slices.DeleteFunc(s.Registrations, func(r scsi.FullStatus) bool { return r.Key == victim || victim == 0 })
+	if mine.Key == victim || victim == 0 {
+		s.Registrations = append(s.Registrations, mine)
+	}
+	if took {
+		return u.expectReserved(p, key)
+	}
+	return true
+}
+
+// expectMoved: the reservation went from the nexus to another, which is
+// registered with the heir's key now.
+func (u *unit) expectMoved(p Nexus, m *scsi.RegisterMove) bool {
+	u.expect()
+	s := u.state
+	s.Generation++
+	heir := slices.IndexFunc(s.Registrations, func(r scsi.FullStatus) bool {
+		return r.TransportID.Canonical() == m.Destination.Canonical() && (r.AllTgtPort || r.RelativePort == m.RelativePort)
+	})
+	if heir < 0 {
+		s.Registrations = append(s.Registrations, scsi.FullStatus{TransportID: m.Destination, RelativePort: m.RelativePort})
+		heir = len(s.Registrations) - 1
+	}
+	for i := range s.Registrations {
+		s.Registrations[i].Holder = i == heir
+	}
+	r := &s.Registrations[heir]
+	r.Key, r.Scope, r.Type = m.ActionKey, scsi.LUScope, reservationType
+	s.Reservation = &scsi.Reservation{Key: m.ActionKey, Scope: scsi.LUScope, Type: reservationType}
+	if m.Unregister {
+		at := u.registrationOf(p, m.Key)
+		if at < 0 {
+			return false
+		}
+		s.Registrations = slices.Delete(s.Registrations, at, at+1)
+	}
+	return true
+}
+
+// expectCleared: there is nothing left.
+func (u *unit) expectCleared() bool {
+	u.state = &scsi.State{Generation: u.state.Generation + 1, Identified: u.state.Identified}
+	return true
+}

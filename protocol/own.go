@@ -1,0 +1,88 @@
+package protocol
+
+import (
+	"slices"
+
+	"lunguard/scsi"
+)
+
+// A host that logs in to an iSCSI target anew, or gets another adapter, is
+// another I_T nexus. What the old one had registered stays, under the same key:
+// it must not be taken for the registration of a path that there is now.
+
+// identity is what the host knows of a path, asked for once.
+func (u *unit) identity(p Nexus) scsi.Identity {
+	if u.identities == nil {
+		u.identities = map[Nexus]scsi.Identity{}
+		for _, p := range u.Paths {
+			u.identities[p] = p.Identity()
+		}
+	}
+	return u.identities[p]
+}
+
+// likeness is the best that any of the registrations has to a path.
+func (u *unit) likeness(p Nexus, list []scsi.FullStatus) scsi.Likeness {
+	best := scsi.Unlike
+	for _, r := range list {
+		best = max(best, u.identity(p).Likens(r))
+	}
+	return best
+}
+
+// own are the registrations of this node, whatever their marks.
+func (u *unit) own() []scsi.FullStatus {
+	var list []scsi.FullStatus
+	for _, r := range u.state.Registrations {
+		if Plain(r.Key) == u.me() {
+			list = append(list, r)
+		}
+	}
+	return list
+}
+
+// hasOwn reports whether a registration of this node has one of the marks.
+func (u *unit) hasOwn(marks scsi.Key) bool {
+	return slices.ContainsFunc(u.own(), func(r scsi.FullStatus) bool { return r.Key&marks != 0 })
+}
+
+// registration is the one of this node that is, or may be, the path's. Of
+// several that may be it is the first; sure says that it is the path's.
+func (u *unit) registration(p Nexus) (r scsi.FullStatus, sure, found bool) {
+	for _, r := range u.own() {
+		if u.identity(p).Likens(r) == scsi.Alike {
+			return r, true, true
+		}
+	}
+	for _, r := range u.own() {
+		if u.identity(p).Likens(r) == scsi.Perhaps {
+			return r, false, true
+		}
+	}
+	return scsi.FullStatus{}, false, false
+}
+
+// past are the registrations of this node that were made through none of the
+// initiator ports that this host reaches the LUN by now. If too little is known
+// of any path there are none.
+func (u *unit) past() []scsi.FullStatus { return slices.DeleteFunc(u.own(), u.isPresent) }
+
+// isPresent reports whether a registration is, or may be, that of one of this
+// host's initiator ports.
+func (u *unit) isPresent(r scsi.FullStatus) bool {
+	return slices.ContainsFunc(u.Paths, func(p Nexus) bool { return u.identity(p).LikensInitiator(r) != scsi.Unlike }) ||
+		slices.ContainsFunc(u.Unopened, func(p UnopenedPath) bool { return p.Identity.LikensInitiator(r) != scsi.Unlike })
+}
+
+// missing are the usable paths that are not registered.
+func (u *unit) missing() []Nexus {
+	own := u.own()
+	return slices.DeleteFunc(slices.Clone(u.usable), func(p Nexus) bool { return u.likeness(p, own) != scsi.Unlike })
+}
+
+// isOn reports whether the registration of the path is known to hold the
+// reservation.
+func (u *unit) isOn(p Nexus) bool {
+	r, sure, _ := u.registration(p)
+	return sure && r.Holder && u.state.Reservation != nil
+}

@@ -1,0 +1,350 @@
+package protocol
+
+import (
+	"context"
+	"errors"
+	"slices"
+
+	"lunguard/scsi"
+)
+
+// To take a LUN is to make it this node's alone. One path, the seat, does it.
+// Whoever has to remove others is registered with the key marked taking while he
+// does, so that the doubt whether their commands are over stays on the LUN
+// whatever becomes of him. The other paths are registered when the LUN is won.
+//
+// arbiter is the LUN that has been won before, nil if this is it.
+func takeRows(arbiter *target) []row {
+	return append(enterRows(arbiter),
+		row{"the arbiter was not looked at since the seat was registered", func(t *target) bool { return arbiter != nil && !t.looked },
+			func(t *target) action { return t.asks(arbiter) }},
+		row{"nobody holds", func(t *target) bool { return t.state.Reservation == nil },
+			func(t *target) action { return t.reserves(t.seat(), t.seatKey()) }},
+		row{"all registrants hold", func(t *target) bool { return t.state.Reservation.Type.AllRegistrants() },
+			func(t *target) action { return t.preempts(t.seat(), t.seatKey(), 0) }},
+		row{"another node holds", (*target).heldByOther,
+			func(t *target) action { return t.preempts(t.seat(), t.seatKey(), t.holder()) }},
+		row{"other keys are registered", func(t *target) bool { return t.victim() != 0 },
+			func(t *target) action { return t.preempts(t.seat(), t.seatKey(), t.victim()) }},
+		row{"this node holds by another type", func(t *target) bool { return !t.rightType() },
+			func(t *target) action { return t.preempts(t.seat(), t.seatKey(), t.holder()) }},
+		unresolvedRow(), doubtRow(),
+		row{"another path is marked", func(t *target) bool { return t.markedPath() != nil },
+			func(t *target) action { return t.unmarks(t.markedPath()) }},
+		row{"the seat is marked", func(t *target) bool { return t.seatKey() != t.me() },
+			func(t *target) action { return t.unmarks(t.seat()) }},
+		row{"a path is not registered", func(t *target) bool { return t.widens() != nil },
+			func(t *target) action { return t.widen(t.widens(), Registered) }},
+	)
+}
+
+// enterRows make the seat this node's registration.
+func enterRows(arbiter *target) []row {
+	return []row{
+		foreignRow(), noPathRow(),
+		{"another node has won the LUN", func(t *target) bool { return arbiter == nil && t.beaten() },
+			func(t *target) action { return fail(t.lost()) }},
+		{"the seat is not known to be registered", func(t *target) bool { return !t.isSure(t.seat()) },
+			func(t *target) action { return t.sits() }},
+		{"others are to be removed, and the seat is not marked", func(t *target) bool { return t.mustMark() && t.seatKey()&TakingMark == 0 },
+			func(t *target) action { return t.marksTaking(t.seat(), t.seatKey()) }},
+	}
+}
+
+// Rows that several protocols have.
+
+func foreignRow() row {
+	return row{"there is a foreign key", func(t *target) bool { return len(t.foreign()) > 0 },
+		func(t *target) action { return fail(t.foreignError()) }}
+}
+
+func noPathRow() row {
+	return row{"no path is usable", func(t *target) bool { return len(t.usable) == 0 },
+		func(t *target) action { return fail(t.noPath()) }}
+}
+
+func unresolvedRow() row {
+	return row{"the doubt could not be resolved", func(t *target) bool { return t.doubt && t.unresolved != nil },
+		func(t *target) action { return fail(errors.Join(ErrUnresolved, t.unresolved)) }}
+}
+
+func doubtRow() row {
+	return row{"it is not known whether the commands of who was removed are over", func(t *target) bool { return t.doubt },
+		func(t *target) action { return t.resets(t.usable[0]) }}
+}
+
+// seat is the path that acts: a usable one that is registered, else the first.
+func (t *target) seat() Nexus {
+	for _, p := range t.usable {
+		if t.isSure(p) {
+			return p
+		}
+	}
+	for _, p := range t.usable {
+		if _, sure, _ := t.registration(p); sure {
+			return p
+		}
+	}
+	return t.usable[0]
+}
+
+// seatKey is the key that the seat is registered with.
+func (t *target) seatKey() scsi.Key {
+	if key := t.sureKey(t.seat()); key != 0 {
+		return key
+	}
+	if r, _, found := t.registration(t.seat()); found {
+		return r.Key
+	}
+	return t.me()
+}
+
+// beaten reports whether another node has won the LUN: it holds the reservation,
+// and had not when this run began, or has removed this one's registration. If
+// nobody holds, a halt has cleared the LUN, and who reserves first wins.
+func (t *target) beaten() bool {
+	if !t.heldByOther() {
+		return false
+	}
+	held := t.before.Reservation
+	return t.removed || held == nil || Plain(held.Key) != Plain(t.holder())
+}
+
+// mustMark reports whether there are others to be removed, or the doubt about
+// those who were.
+func (t *target) mustMark() bool {
+	held := t.state.Reservation
+	return len(t.others()) > 0 || t.heldByOther() || held != nil && held.Type.AllRegistrants() ||
+		t.victim() != 0 || t.doubt || t.hasOwn(TakingMark)
+}
+
+// victim is a key to be removed that does not hold: another node's, or this
+// node's own, of the past or marked on a path that has died. Where the package may
+// be up already, registrations of the past are left: to remove them would take
+// the paths' away, too.
+func (t *target) victim() scsi.Key {
+	if others := t.others(); len(others) > 0 {
+		return others[0]
+	}
+	for _, r := range t.own() {
+		marked := r.Key&Marks != 0 && t.ofNoPath(r)
+		if marked || !t.up && !t.unswept && !t.isPresent(r) {
+			return r.Key
+		}
+	}
+	return 0
+}
+
+// ofNoPath reports whether a registration of this node is that of no usable path.
+func (t *target) ofNoPath(r scsi.FullStatus) bool {
+	ours, listed := 0, 0
+	for _, p := range t.usable {
+		switch t.identity(p).Likens(r) {
+		case scsi.Alike:
+			return false
+		case scsi.Perhaps:
+			if t.sureKey(p) == r.Key {
+				ours++
+			}
+		}
+	}
+	for _, o := range t.own() {
+		if o.Key == r.Key {
+			listed++
+		}
+	}
+	return listed > ours
+}
+
+// sits registers the seat. Where this node's key is listed for it already, that
+// is changed by quoting it: a node that was removed must notice.
+func (t *target) sits() action {
+	p := t.seat()
+	t.looked = false
+	key := t.me()
+	if t.mustMark() {
+		key = Taking(key)
+	}
+	r, sure, found := t.registration(p)
+	switch {
+	case sure || found && t.up && !t.isRefused(p):
+		a := t.registers(Registered, p, r.Key, key)
+		a.ended = t.noticing(p, a.ended)
+		return a
+	default:
+		return t.registersAnew(p, key)
+	}
+}
+
+// noticing notes that a key which was quoted is not there any more: this node
+// was removed, unless it never was sure that the key was the path's.
+func (t *target) noticing(p Nexus, then func(end, error)) func(end, error) {
+	return func(how end, err error) {
+		then(how, err)
+		if how == refused && errors.Is(err, scsi.ErrReservationConflict) && !t.isRefused(p) {
+			t.refused = append(t.refused, p)
+		}
+	}
+}
+
+// asks looks whether the arbiter is still this node's, for the sake of this LUN.
+func (t *target) asks(arbiter *target) action {
+	return action{kind: asking, ask: func(ctx context.Context) error {
+		err := arbiter.stillOurs(ctx)
+		t.looked = err == nil
+		return err
+	}}
+}
+
+// markedPath is a path of this node, other than the seat, that a run before has
+// left marked; nil if there is none.
+func (t *target) markedPath() Nexus {
+	for _, p := range t.usable {
+		if r, sure, _ := t.registration(p); sure && p != t.seat() && r.Key&Marks != 0 {
+			return p
+		}
+	}
+	return nil
+}
+
+// unmarks takes the mark off a path.
+func (t *target) unmarks(p Nexus) action {
+	key := t.sureKey(p)
+	if r, _, found := t.registration(p); key == 0 && found {
+		key = r.Key
+	}
+	return t.registers(Unmarked, p, key, t.me())
+}
+
+// widens is a usable path that is still to be registered; nil if there is none.
+func (t *target) widens() Nexus {
+	own := t.own()
+	for _, p := range t.usable {
+		if t.isSure(p) || slices.Contains(t.covered, p) || t.likeness(p, own) == scsi.Alike {
+			continue
+		}
+		return p
+	}
+	return nil
+}
+
+// widen registers one more path. The command is conditional where it can be:
+// see admits. A conflict says that the path is registered, with another key or
+// as one with the other paths of this host.
+func (t *target) widen(p Nexus, as Action) action {
+	if !t.isRefused(p) {
+		return t.admits(p, as)
+	}
+	if at := t.registrationOf(p, 0); at >= 0 && t.identity(p).Likens(t.state.Registrations[at]) == scsi.Alike {
+		// Another node's key, from a copy that was killed.
+		return t.registers(as, p, t.state.Registrations[at].Key, t.me())
+	}
+	a := t.registers(as, p, t.me(), t.me())
+	a.ended = t.covering(p, a.ended)
+	return a
+}
+
+// covering notes that a path counts as registered with the others of its host.
+func (t *target) covering(p Nexus, then func(end, error)) func(end, error) {
+	return func(how end, err error) {
+		then(how, err)
+		if how == performed && t.state.Identified || how == refused && errors.Is(err, scsi.ErrReservationConflict) {
+			t.registered(p, 0)
+			t.covered = append(t.covered, p)
+			t.run.log(Event{Action: PerHost, LUN: t.Name, Path: p.Name()})
+		}
+	}
+}
+
+// admits registers a path beside those that are registered. From a path that
+// holds it is REGISTER AND MOVE, which a node that was removed in between cannot
+// do any more. Where the device cannot, or this node does not hold, it is
+// REGISTER without a key to quote, and what was registered before has to prove
+// afterwards that this node was not removed.
+func (t *target) admits(p Nexus, as Action) action {
+	if from := t.movesFrom(p); from != nil {
+		r, _, _ := t.registration(from)
+		id := t.identity(p)
+		a := t.moves(as, from, &scsi.RegisterMove{
+			Key: r.Key, ActionKey: t.me(), APTPL: t.aptpl, RelativePort: id.RelativePort, Destination: id.Initiator,
+		})
+		a.event.Key, a.event.Heir, a.event.From, a.event.Path = t.me(), 0, from.Name(), p.Name()
+		a.ended = func(how end, err error) {
+			if how == performed {
+				t.registered(p, t.me())
+			}
+			t.noMove = t.noMove || how == refused && errors.Is(err, scsi.ErrUnsupported)
+		}
+		a.unsupported = true
+		return a
+	}
+	a := t.registers(as, p, 0, t.me())
+	a.ended = t.noticing(p, a.ended)
+	return a
+}
+
+// movesFrom is a path that holds, and can register another by moving the
+// reservation to it; nil if there is none. A start that makes the LUN its own
+// for the first time has nothing to lose by the simpler way.
+func (t *target) movesFrom(to Nexus) Nexus {
+	id := t.identity(to)
+	if !t.up || t.noMove || !t.state.Identified || id.RelativePort == 0 || id.Initiator.IsZero() || id.GuessedISID && !t.guessesWell() {
+		return nil
+	}
+	if _, isid, ok := id.Initiator.ISCSIName(); ok && isid == "" {
+		return nil
+	}
+	for _, p := range t.usable {
+		if r, sure, _ := t.registration(p); p != to && sure && r.Holder && t.rightType() && r.Key&Marks == 0 {
+			return p
+		}
+	}
+	return nil
+}
+
+// guessesWell reports whether a path whose initiator port is guessed is listed as
+// it was guessed.
+func (t *target) guessesWell() bool {
+	own := t.own()
+	return slices.ContainsFunc(t.Paths, func(p Nexus) bool {
+		return t.identity(p).GuessedISID && t.likeness(p, own) == scsi.Alike
+	})
+}
+
+// stillOurs reads the arbiter for the sake of another LUN, with a state of its
+// own. Several LUNs may ask at once; a path carries one command at a time. Who
+// has lost it once has lost.
+func (t *target) stillOurs(ctx context.Context) error {
+	t.run.looking.Lock()
+	defer t.run.looking.Unlock()
+	look := *t
+	look.usable = slices.Clone(t.usable)
+	if err := look.read(ctx); err != nil {
+		return err
+	}
+	if !look.isMine() || look.removed {
+		return look.lost()
+	}
+	return nil
+}
+
+// lost says who has the LUN now.
+func (t *target) lost() error {
+	e := &LostError{LUN: t.Name, Winner: t.owner()}
+	if n, ok := t.run.Members.Of(e.Winner); ok {
+		e.Node = n.Name
+	}
+	return e
+}
+
+// owner returns the key that has the LUN: the holder's, else the lowest
+// registered one that is not ours.
+func (t *target) owner() scsi.Key {
+	if t.heldByOther() {
+		return Plain(t.holder())
+	}
+	if others := t.others(); len(others) > 0 {
+		return Plain(others[0])
+	}
+	return 0
+}

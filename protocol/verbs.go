@@ -1,0 +1,135 @@
+package protocol
+
+import (
+	"context"
+
+	"lunguard/scsi"
+)
+
+// The commands of the protocols as actions: how each is sent, what it does to
+// the state if it is performed, and what of it the claim has to keep.
+
+func fail(err error) action { return action{kind: failed, err: err} }
+
+// registers changes the registration of a path, quoting its key: old 0 is "not
+// registered", key 0 takes it off.
+func (t *target) registers(a Action, p Nexus, old, key scsi.Key) action {
+	return action{
+		kind: sending, path: p, event: Event{Action: a, Key: key}, persists: true,
+		send:   func(ctx context.Context) error { return p.Register(ctx, old, key, t.aptpl) },
+		effect: func() bool { return t.expectRegistered(p, old, key) },
+		ended: func(how end, _ error) {
+			if how == performed {
+				t.registered(p, key)
+			}
+		},
+	}
+}
+
+// marksTaking marks a path whose key is known.
+func (t *target) marksTaking(p Nexus, old scsi.Key) action {
+	a := t.registers(MarkedTaking, p, old, Taking(t.me()))
+	a.event.Key = old
+	return a
+}
+
+// unregisters takes the registration of a path off. Quoting the key makes it
+// safe at any age: it removes our registration or nothing.
+func (t *target) unregisters(p Nexus, key scsi.Key) action {
+	a := t.registers(Unregistered, p, key, 0)
+	a.event.Key, a.anyAge = key, true
+	return a
+}
+
+// registersAnew makes the key the registration of a path, whatever it was.
+func (t *target) registersAnew(p Nexus, key scsi.Key) action {
+	return action{
+		kind: sending, path: p, event: Event{Action: Registered, Key: key, Anew: true}, persists: true,
+		send:   func(ctx context.Context) error { return p.RegisterAndIgnore(ctx, key, t.aptpl) },
+		effect: func() bool { return t.expectRegistered(p, 0, key) },
+		ended: func(how end, _ error) {
+			if how == performed {
+				t.registered(p, key)
+			}
+		},
+	}
+}
+
+// reserves takes a LUN that nobody holds.
+func (t *target) reserves(p Nexus, key scsi.Key) action {
+	return action{
+		kind: sending, path: p, event: Event{Action: Reserved, Key: key},
+		send:   func(ctx context.Context) error { return p.Reserve(ctx, key, reservationType) },
+		effect: func() bool { return t.expectReserved(p, key) },
+		ended: func(how end, _ error) {
+			t.reserved = t.reserved || how == performed || how == unknown
+			t.open = t.open || how == unknown
+		},
+	}
+}
+
+// preempts removes a key, 0 for all others under a reservation of all
+// registrants. What the victim had under way may be performed as long as the end
+// of the command is not known; if the victim was itself taking, what that one
+// had removed may, too.
+func (t *target) preempts(p Nexus, key, victim scsi.Key) action {
+	return action{
+		kind: sending, path: p, event: Event{Action: Preempted, Key: key, Victim: victim},
+		send:   func(ctx context.Context) error { return p.PreemptAndAbort(ctx, key, victim, reservationType) },
+		effect: func() bool { return t.expectPreempted(p, key, victim) },
+		ended: func(how end, _ error) {
+			if how == unknown {
+				t.doubt, t.open = true, true
+			}
+			if how == performed {
+				t.reserved = false
+			}
+			if how == performed && victim&TakingMark != 0 && Plain(victim) != t.me() {
+				t.doubt = true
+			}
+			if how == refused && victim == t.me() {
+				t.unswept = true
+			}
+			if how == performed && (Plain(victim) == t.me() || victim == 0) {
+				t.preempted(p, victim)
+			}
+		},
+	}
+}
+
+// resets ends every task on the LUN, and with that the doubt whether those of
+// nodes that were removed are over. Everything that was marked taking by then is
+// resolved.
+func (t *target) resets(p Nexus) action {
+	takers := t.takers()
+	return action{
+		kind: sending, path: p, event: Event{Action: Reset, Key: t.me()}, anyAge: true,
+		send:   p.Reset,
+		effect: func() bool { return true },
+		ended: func(how end, err error) {
+			if how == performed {
+				t.doubt, t.resolved = false, append(t.resolved, takers...)
+			} else {
+				t.unresolved = err
+			}
+		},
+	}
+}
+
+// clears takes everything off the LUN.
+func (t *target) clears(p Nexus, key scsi.Key) action {
+	return action{
+		kind: sending, path: p, event: Event{Action: Cleared, Key: key},
+		send:   func(ctx context.Context) error { return p.Clear(ctx, key) },
+		effect: t.expectCleared,
+	}
+}
+
+// moves moves the reservation from a path that holds it.
+func (t *target) moves(a Action, p Nexus, m *scsi.RegisterMove) action {
+	return action{
+		kind: sending, path: p, event: Event{Action: a, Key: m.Key, Heir: m.ActionKey},
+		send:   func(ctx context.Context) error { return p.Move(ctx, m) },
+		effect: func() bool { return t.expectMoved(p, m) },
+	}
+}
