@@ -145,7 +145,7 @@ func drawFinding(conf *cluster.Config, rep protocol.Report, f protocol.Finding) 
 // grave reports whether data can be lost as it is, or nobody knows.
 func grave(kind protocol.FindingKind) bool {
 	switch kind {
-	case protocol.Unreadable, protocol.ForeignKeys, protocol.Unreserved, protocol.WrongType, protocol.SeveralOwners, protocol.StaleNexus:
+	case protocol.Unreadable, protocol.ForeignKeys, protocol.Unreserved, protocol.WrongType, protocol.SeveralOwners, protocol.StaleNexus, inTwoPackages:
 		return true
 	}
 	return false

@@ -82,7 +82,7 @@ func TestProtection(t *testing.T) {
 		"": &yes, protocol.DeadPath: &yes, protocol.LeavingKeys: &yes, protocol.PathsUnregistered: &yes,
 		protocol.KeysMissing: &yes, protocol.WrongKey: &yes, protocol.NotKept: &yes,
 		protocol.ForeignKeys: &no, protocol.Unreserved: &no, protocol.WrongType: &no,
-		protocol.SeveralOwners: &no, protocol.StaleNexus: &no, protocol.Unreadable: nil,
+		protocol.SeveralOwners: &no, protocol.StaleNexus: &no, inTwoPackages: &no, protocol.Unreadable: nil,
 	} {
 		rep := protocol.Report{LUN: "a", State: held}
 		if kind != "" {

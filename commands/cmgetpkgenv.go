@@ -62,7 +62,7 @@ func runPkgEnv(c *call) error {
 	mode := cluster.PRDisabled
 	if !conf.PRDisabled && len(pkg.Groups)+len(pkg.Volumes) > 0 {
 		mode = cluster.PRUnknown
-		err := c.withPackage(conf, host, node, pkg, func(run *packageRun, _ *opened) error {
+		err := c.lookAt(conf, host, node, pkg, func(run *packageRun, _ *opened) error {
 			if mode = conf.PRModeOf(run.Supports(c.ctx)); mode == cluster.PRUnknown {
 				return &unknownModeError{pkg}
 			}

@@ -58,7 +58,11 @@ func (j *job) halt(ctx context.Context) (halted bool, err error) {
 	case down:
 		j.idle(deedHaltPkg, "Package %s is not running on node %s")
 		return false, nil
-	case rehearsal:
+	}
+	if err := j.soleOwner(); err != nil {
+		return false, err
+	}
+	if rehearsal {
 		return false, j.rehearse(ctx, runpkg.Stop)
 	}
 	j.c.printf("Halting package %s on node %s\n", j.pkg.Name, j.node.Name)
@@ -67,6 +71,19 @@ func (j *job) halt(ctx context.Context) (halted bool, err error) {
 	}
 	j.c.printf("Successfully halted package %s on node %s\n", j.pkg.Name, j.node.Name)
 	return true, nil
+}
+
+// soleOwner refuses a package whose LUNs another one has as well, before anything
+// of it is stopped. LUNs that cannot be found keep nothing from being stopped.
+func (j *job) soleOwner() error {
+	if j.conf.PRDisabled {
+		return nil
+	}
+	disks, err := j.c.disksOf(j.host, j.pkg)
+	if err != nil {
+		return nil
+	}
+	return j.c.soleOwner(j.conf, j.host, j.pkg, disks)
 }
 
 // isDown reports whether nothing of the package is here: it was not started

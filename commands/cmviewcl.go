@@ -291,7 +291,7 @@ func (c *call) viewPackage(conf *cluster.Config, host vg.Host, node cluster.Node
 		return conf.ViewOf(pkg, nil)
 	}
 	var view *cluster.PackageView
-	err := c.withPackage(conf, host, node, pkg, func(run *packageRun, _ *opened) error {
+	err := c.lookAt(conf, host, node, pkg, func(run *packageRun, _ *opened) error {
 		view = conf.ViewOf(pkg, run.View(c.ctx, gate))
 		return nil
 	})

@@ -156,18 +156,18 @@ func (c *call) devicesOf(host vg.Host, pkg *cluster.Package) ([]string, error) {
 	return devices, nil
 }
 
-// openPackage opens the LUNs of a package: those of its groups and those
-// outside any group. Volumes that lie on one disk are one LUN. Nothing stays
-// open after an error.
-func (c *call) openPackage(host vg.Host, pkg *cluster.Package, o *opened) error {
+// disksOf are the LUNs of a package: those of its groups and those outside any
+// group. Volumes that lie on one disk are one LUN.
+func (c *call) disksOf(host vg.Host, pkg *cluster.Package) ([]*vg.Disk, error) {
 	devices, err := c.devicesOf(host, pkg)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	disks, err := findDisks(host, devices)
-	if err != nil {
-		return err
-	}
+	return findDisks(host, devices)
+}
+
+// openDisks opens LUNs. Nothing stays open after an error.
+func (c *call) openDisks(host vg.Host, disks []*vg.Disk, o *opened) error {
 	var errs []error
 	for _, d := range disks {
 		lun, err := o.openDisk(c.ctx, host, d, c.warnErr)

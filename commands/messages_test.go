@@ -177,6 +177,10 @@ func ownErrors() map[string][]error {
 			&vg.DeviceError{Device: "/dev/sda", Err: errors.New("too many devices lie on one another")},
 			&vg.DeviceError{Device: "/dev/dm-0", Err: fmt.Errorf("%w: dm-0 lies on sdc, which is gone", vg.ErrNoPath)},
 		},
+		"owner": {
+			&twoPackagesError{lun: "/dev/sda", wwid: "naa.6", pkg: "pkg1", others: []ownedDisk{{"pkg2", &vg.Disk{Device: "/dev/sda"}}}},
+			&twoPackagesError{lun: "/dev/sda1", pkg: "pkg1", others: []ownedDisk{{"pkg2", &vg.Disk{Device: "/dev/sda2"}}}},
+		},
 		"ended":     endedErrors(),
 		"pr_fence":  {&notBegunError{[]*cluster.Package{pkg}}},
 		"vg_pr_key": {&notCopiedError{[]string{"vg1", "vg2"}}},
@@ -332,6 +336,10 @@ func spokenFindings() []spoken {
 	} {
 		f := protocol.Finding{Kind: k, Path: "/dev/sdb", Keys: []scsi.Key{1}, Err: failed("/dev/sda", "/dev/sdb", answered{reply: scsi.Reply{Host: scsi.HostNoConnect}})}
 		list = append(list, spoken{"finding", "finding", "/dev/sda: " + findingWords(conf, rep, f), "", 0})
+	}
+	for _, device := range []string{"/dev/sda", "/dev/sda2"} {
+		two := &twoPackagesError{lun: "/dev/sda", wwid: "naa.6", pkg: "pkg1", others: []ownedDisk{{"pkg2", &vg.Disk{Device: device}}}}
+		list = append(list, spoken{"finding", "finding", "/dev/sda: " + findingWords(conf, rep, protocol.Finding{Kind: inTwoPackages, Err: two}), "", 0})
 	}
 	return list
 }

@@ -43,7 +43,7 @@ func (c *call) packages(conf *cluster.Config, host vg.Host, node cluster.Node, n
 			continue
 		}
 		up := true
-		err := c.withPackage(conf, host, node, pkg, func(run *packageRun, _ *opened) error {
+		err := c.lookAt(conf, host, node, pkg, func(run *packageRun, _ *opened) error {
 			up = run.Up(c.ctx)
 			return nil
 		})
@@ -54,14 +54,33 @@ func (c *call) packages(conf *cluster.Config, host vg.Host, node cluster.Node, n
 	return list, nil
 }
 
-// withPackage opens the LUNs of a package and runs f on them.
+// withPackage opens the LUNs of a package, which must be in no other, and runs f
+// on them.
 func (c *call) withPackage(conf *cluster.Config, host vg.Host, node cluster.Node, pkg *cluster.Package, f func(*packageRun, *opened) error) error {
+	return c.openFor(conf, host, node, pkg, func(disks []*vg.Disk) error { return c.soleOwner(conf, host, pkg, disks) }, f)
+}
+
+// lookAt is withPackage for who changes nothing: nobody asks what else the LUNs
+// belong to.
+func (c *call) lookAt(conf *cluster.Config, host vg.Host, node cluster.Node, pkg *cluster.Package, f func(*packageRun, *opened) error) error {
+	return c.openFor(conf, host, node, pkg, func([]*vg.Disk) error { return nil }, f)
+}
+
+// openFor opens the LUNs of a package, if they may be, and runs f on them.
+func (c *call) openFor(conf *cluster.Config, host vg.Host, node cluster.Node, pkg *cluster.Package, may func([]*vg.Disk) error, f func(*packageRun, *opened) error) error {
 	o, err := c.openOptions()
 	if err != nil {
 		return err
 	}
 	o.own = node.Key
-	if err := c.openPackage(host, pkg, o); err != nil {
+	disks, err := c.disksOf(host, pkg)
+	if err == nil {
+		err = may(disks)
+	}
+	if err == nil {
+		err = c.openDisks(host, disks, o)
+	}
+	if err != nil {
 		return errors.Join(err, o.Close())
 	}
 	run := newPackageRun(conf, pkg, node, o.luns)

@@ -20,6 +20,8 @@ type shared struct {
 	mu    sync.Mutex
 	rec   *recorder
 	plans []*plan
+	// owners are the LUNs of all packages, once somebody has asked for them.
+	owners *owners
 }
 
 // task is what a protocol is run for.

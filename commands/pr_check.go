@@ -150,6 +150,8 @@ func statusOf(err error) int {
 // look checks the packages once. What is found raises the exit status.
 func (k *checker) look(c *call) (*picture.Picture, error) {
 	p := &picture.Picture{Time: time.Now(), Cluster: k.conf.Name, Node: k.node.Name}
+	// The next look of --watch may come after a change of the groups.
+	c.shared.owners = nil
 	packages, err := c.packages(k.conf, k.host, k.node, k.names)
 	if err != nil {
 		return nil, err
@@ -181,12 +183,23 @@ func (k *checker) section(c *call, pkg *cluster.Package) (picture.Section, error
 	reports, at := c.openEach(k.host, devices, o)
 	run := newPackageRun(k.conf, pkg, k.node, o.luns)
 	c.follow(run, o)
+	shared := make([]error, len(o.luns))
+	for i, l := range o.luns {
+		shared[i] = c.owners(k.conf, k.host).twoPackages(pkg, diskOf(l))
+	}
 	if c.flags.Bool("repair") && len(at) == len(reports) {
-		if err := c.perform(run, o, task{deed: deedRepair}, run.Repair); err != nil {
+		err := errors.Join(shared...)
+		if err == nil {
+			err = c.perform(run, o, task{deed: deedRepair}, run.Repair)
+		}
+		if err != nil {
 			c.fail(err)
 		}
 	}
 	for i, rep := range run.Check(c.ctx) {
+		if shared[i] != nil && !rep.Unknown() {
+			rep.Findings = append(rep.Findings, protocol.Finding{Kind: inTwoPackages, Err: shared[i]})
+		}
 		reports[at[i]] = rep
 	}
 	c.judge(reports, at)

@@ -162,7 +162,11 @@ func (c *call) openCleanup(host vg.Host, names []string, areLUNs bool, o *opened
 	if areLUNs {
 		pkg = &cluster.Package{Volumes: names}
 	}
-	if err := c.openPackage(host, pkg, o); err != nil {
+	disks, err := c.disksOf(host, pkg)
+	if err == nil {
+		err = c.openDisks(host, disks, o)
+	}
+	if err != nil {
 		return err
 	}
 	o.luns = unique(o.luns)

@@ -313,7 +313,7 @@ func TestLogOfALife(t *testing.T) {
 		t.Errorf("nothing was missing, and this is logged: %q", lines)
 	}
 	run(two, exitOK, "jack3", "pr_halt", "pkg1")
-	two.config("package_name pkg2\npv /dev/mapper/mpatha\n")
+	two.configure(strings.ReplaceAll(scriptConfig, "pkg1\nvg             iscsi_vg3", "pkg2\npv /dev/mapper/mpatha"))
 	run(two, exitOK, "jack3", "cmrunpkg", "pkg2")
 	run(two, exitOK, "jack3", "cmhaltpkg", "pkg2")
 	for action, want := range map[string]string{

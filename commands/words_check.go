@@ -56,6 +56,11 @@ func findingMessage(conf *cluster.Config, rep protocol.Report, f protocol.Findin
 		return message{text: "key " + list + " is on other LUNs of the package, not here", hint: "run pr_start on its node, or vg_pr_key -s if the LUN is new"}
 	case protocol.SeveralOwners:
 		return message{text: "several nodes on a failover package: " + list, hint: "run pr_start on the one that runs it"}
+	case inTwoPackages:
+		var e *twoPackagesError
+		if errors.As(f.Err, &e) {
+			return message{text: e.text(), hint: "take it out of one of them: a halt of one opens the other's LUN"}
+		}
 	case protocol.WrongKey:
 		return message{text: "nexus " + f.Path + " has different keys on different LUNs: " + list, hint: "compare the configs of all nodes"}
 	case protocol.NotKept:

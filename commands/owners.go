@@ -1,0 +1,178 @@
+package commands
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"lunguard/cluster"
+	"lunguard/protocol"
+	"lunguard/vg"
+)
+
+// owners are the LUNs of all packages of a config, as far as this host sees
+// them.
+type owners struct {
+	conf *cluster.Config
+	list []ownedDisk
+}
+
+// ownedDisk is the LUN under one of a package's volumes.
+type ownedDisk struct {
+	pkg  string
+	disk *vg.Disk
+}
+
+// ownersWait is how long other packages' groups may be looked for. A disk that
+// hangs and has nothing to do with a package must not keep it from a take-over
+// for long.
+const ownersWait = 10 * time.Second
+
+// owners finds the LUNs of all packages, once in a process, and without a
+// command to any of them: names, sysfs and what lvm2 knows lead there. What this
+// host does not see cannot be in its hands twice, so it is left out.
+func (c *call) owners(conf *cluster.Config, host vg.Host) *owners {
+	c.shared.mu.Lock()
+	defer c.shared.mu.Unlock()
+	if w := c.shared.owners; w != nil && w.conf == conf {
+		return w
+	}
+	w := &owners{conf: conf}
+	groups := c.groupsOf(conf, host)
+	for _, pkg := range conf.Packages {
+		volumes := slices.Clone(pkg.Volumes)
+		for _, g := range pkg.Groups {
+			volumes = append(volumes, groups[g]...)
+		}
+		for _, dev := range volumes {
+			// No map need join the paths of a LUN for it to be the same.
+			if d, err := host.Paths(dev); err == nil {
+				w.list = append(w.list, ownedDisk{pkg.Name, d})
+			}
+		}
+	}
+	c.shared.owners = w
+	return w
+}
+
+// groupsOf finds the volumes of all groups of a config. Those that are not
+// found in time are left out, as those are that are not there.
+func (c *call) groupsOf(conf *cluster.Config, host vg.Host) map[string][]string {
+	ctx, cancel := context.WithTimeout(c.ctx, ownersWait)
+	defer cancel()
+	found := make(chan map[string][]string, 1)
+	go func() {
+		groups := map[string][]string{}
+		for _, pkg := range conf.Packages {
+			for _, name := range pkg.Groups {
+				if g, err := host.Group(ctx, name); err == nil {
+					groups[name] = g.Volumes
+				}
+			}
+		}
+		found <- groups
+	}()
+	select {
+	case groups := <-found:
+		return groups
+	case <-ctx.Done():
+		return nil
+	}
+}
+
+// of lists the packages that a LUN is in, in the order of the config, each with
+// a device by which it has it.
+func (w *owners) of(lun *vg.Disk) []ownedDisk {
+	var list []ownedDisk
+	for _, o := range w.list {
+		known := slices.ContainsFunc(list, func(l ownedDisk) bool { return l.pkg == o.pkg })
+		if !known && sameLUN(o.disk, lun) {
+			list = append(list, o)
+		}
+	}
+	return list
+}
+
+// sameLUN reports whether two disks are one LUN: by its name in the world, or,
+// where one has none, by a path that both have.
+func sameLUN(a, b *vg.Disk) bool {
+	if a.WWID != "" && b.WWID != "" {
+		return a.WWID == b.WWID
+	}
+	return slices.ContainsFunc(a.Paths, func(p string) bool { return slices.Contains(b.Paths, p) })
+}
+
+// twoPackages says that a LUN of a package is in another one, too; nil if it is
+// not. The package may be one that is not of the config, as that of a group which
+// no package has; then the LUN must not be in two others.
+func (w *owners) twoPackages(pkg *cluster.Package, lun *vg.Disk) error {
+	list := w.of(lun)
+	if p, err := w.conf.Package(pkg.Name); err == nil && p == pkg {
+		others := slices.DeleteFunc(list, func(o ownedDisk) bool { return o.pkg == pkg.Name })
+		list = append([]ownedDisk{{pkg.Name, lun}}, others...)
+	}
+	if len(list) < 2 {
+		return nil
+	}
+	return &twoPackagesError{lun: lun.Device, wwid: lun.WWID, pkg: list[0].pkg, others: list[1:]}
+}
+
+// soleOwner refuses LUNs of a package that another one has as well: a halt of
+// that one would open them.
+func (c *call) soleOwner(conf *cluster.Config, host vg.Host, pkg *cluster.Package, disks []*vg.Disk) error {
+	w := c.owners(conf, host)
+	var errs []error
+	for _, d := range disks {
+		errs = append(errs, w.twoPackages(pkg, d))
+	}
+	return errors.Join(errs...)
+}
+
+// diskOf is the disk that a LUN was opened by.
+func diskOf(l *protocol.LUN) *vg.Disk {
+	d := &vg.Disk{Device: l.Name, WWID: l.WWID}
+	for _, p := range l.Paths {
+		d.Paths = append(d.Paths, p.Name())
+	}
+	for _, p := range l.Unopened {
+		d.Paths = append(d.Paths, p.Name)
+	}
+	return d
+}
+
+// inTwoPackages is the kind of finding that says that a LUN is in two packages.
+// It is about the config, so package protocol does not know it.
+const inTwoPackages protocol.FindingKind = "two-packages"
+
+// twoPackagesError says that a LUN is in several packages.
+type twoPackagesError struct {
+	// lun is the name by which pkg has it.
+	lun, wwid, pkg string
+	others         []ownedDisk
+}
+
+// Error names the LUN, its worldwide name, and all packages.
+func (e *twoPackagesError) Error() string { return e.lun + ": " + e.text() }
+
+func (e *twoPackagesError) text() string {
+	wwid := e.wwid
+	if wwid == "" {
+		wwid = "no worldwide name"
+	}
+	list := []string{"package " + e.pkg}
+	for _, o := range e.others {
+		as := ""
+		if o.disk.Device != e.lun {
+			as = "as " + o.disk.Device + " "
+		}
+		list = append(list, as+"in package "+o.pkg)
+	}
+	return fmt.Sprintf("the LUN (%s) is in %s", wwid, strings.Join(list, " and "))
+}
+
+func (e *twoPackagesError) message() message {
+	return message{text: e.Error(), hint: "nothing was changed: a halt of one package would open the other's LUN; take it out of one of them, or make one package of both", status: exitFailed}
+}
