@@ -96,7 +96,7 @@ func (j *job) isDown(ctx context.Context, state phaser) (bool, error) {
 	if phase != runpkg.Down {
 		return false, nil
 	}
-	who, err := j.look(ctx)
+	who, err := j.look(ctx, func(*packageRun) error { return nil })
 	switch {
 	case err != nil:
 		return false, err

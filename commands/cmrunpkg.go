@@ -180,7 +180,12 @@ func (j *job) mayStart(ctx context.Context, state phaser) (up bool, err error) {
 	if phase != runpkg.Down && phase != runpkg.Up {
 		return false, &halfUpError{j.pkg.Name, j.node.Name, phase}
 	}
-	who, err := j.look(ctx)
+	who, err := j.look(ctx, func(run *packageRun) error {
+		if phase == runpkg.Up {
+			return nil
+		}
+		return j.c.mayTake(ctx, j.host, run)
+	})
 	if err != nil {
 		return false, err
 	}
@@ -231,7 +236,7 @@ func (j *job) reserve(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		return run.Start(ctx)
+		return j.c.startLUNs(ctx, j.host, run)
 	})
 }
 

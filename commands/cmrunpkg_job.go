@@ -265,8 +265,9 @@ func standingOf(run *packageRun, list []protocol.Status) (standing, error) {
 	return who, errors.Join(errs...)
 }
 
-// look reads who has the LUNs. With reservations turned off nobody has them.
-func (j *job) look(ctx context.Context) (who standing, err error) {
+// look reads who has the LUNs, and lets may judge them. With reservations turned
+// off nobody has them.
+func (j *job) look(ctx context.Context, may func(*packageRun) error) (who standing, err error) {
 	if j.conf.PRDisabled {
 		j.c.warn("FORCED_PR_DISABLE is set in %s: nothing is protected", j.conf.Path)
 		return standing{}, nil
@@ -275,8 +276,10 @@ func (j *job) look(ctx context.Context) (who standing, err error) {
 	quiet := *j.c
 	quiet.ctx, quiet.Out, quiet.Err = ctx, io.Discard, io.Discard
 	err = quiet.withPackage(j.conf, j.host, j.node, j.pkg, func(run *packageRun, _ *opened) (err error) {
-		who, err = standingOf(run, run.Show(ctx))
-		return err
+		if who, err = standingOf(run, run.Show(ctx)); err != nil {
+			return err
+		}
+		return may(run)
 	})
 	if err == nil && who.luns == 0 {
 		j.c.warn("package %s has no vg and no pv line in %s: nothing is protected", j.pkg.Name, j.conf.Path)

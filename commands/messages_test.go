@@ -136,6 +136,7 @@ func ownErrors() map[string][]error {
 	parameter := func(name, value, reason string) error {
 		return job(&runpkg.ParameterError{Name: name, Value: value, Reason: reason})
 	}
+	inUse := func(u vg.Usage) error { return &inUseError{"/dev/sda", "0xbcb00002 (jack4)", u} }
 	return map[string][]error{
 		"copy": {
 			&protocol.DisagreeError{Model: "/dev/sda", LUN: "/dev/sdb", Missing: []scsi.Key{1}, Extra: []scsi.Key{2}},
@@ -180,6 +181,13 @@ func ownErrors() map[string][]error {
 		"owner": {
 			&twoPackagesError{lun: "/dev/sda", wwid: "naa.6", pkg: "pkg1", others: []ownedDisk{{"pkg2", &vg.Disk{Device: "/dev/sda"}}}},
 			&twoPackagesError{lun: "/dev/sda1", pkg: "pkg1", others: []ownedDisk{{"pkg2", &vg.Disk{Device: "/dev/sda2"}}}},
+		},
+		"use": {
+			inUse(vg.Usage{Uses: []vg.Use{{Kind: vg.Mounted, Device: "/dev/mapper/vg1-lv1", At: "/mnt"}, {Kind: vg.Mounted, Device: "/dev/sda2"}, {Kind: vg.Swap, Device: "/dev/sda3"}, {Kind: vg.Array, Device: "/dev/md0"}, {}, {}}}),
+			inUse(vg.Usage{Uses: []vg.Use{{Kind: vg.Opened, Device: "/dev/mapper/vg1-lv2"}, {Kind: vg.Claimed, Device: "/dev/sda1"}}}),
+			inUse(vg.Usage{Err: &vg.DeviceError{Device: "/dev/sda", Err: fmt.Errorf("mountinfo: %w", syscall.EIO)}}),
+			inUse(vg.Usage{Err: &vg.DeviceError{Device: "/dev/sda", Err: fmt.Errorf("sda: holders: %w", syscall.EIO)}}),
+			inUse(vg.Usage{Err: &vg.DeviceError{Device: "/dev/sda", Err: fmt.Errorf("swaps: %w", syscall.EIO)}}),
 		},
 		"ended":     endedErrors(),
 		"pr_fence":  {&notBegunError{[]*cluster.Package{pkg}}},

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"slices"
 	"strings"
 	"time"
@@ -138,6 +139,10 @@ func diskOf(l *protocol.LUN) *vg.Disk {
 		d.Paths = append(d.Paths, p.Name())
 	}
 	for _, p := range l.Unopened {
+		if errors.Is(p.Err, vg.ErrGone) || errors.Is(p.Err, fs.ErrNotExist) {
+			// By now another disk may have its name.
+			continue
+		}
 		d.Paths = append(d.Paths, p.Name)
 	}
 	return d

@@ -1,6 +1,7 @@
 package commands
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -116,7 +117,7 @@ func (c *call) cntl(action cntlAction, name string) error {
 		}
 		switch action {
 		case cntlStart:
-			return c.perform(run, o, task{deed: deedStart}, run.Start)
+			return c.perform(run, o, task{deed: deedStart}, func(ctx context.Context) error { return c.startLUNs(ctx, host, run) })
 		case cntlStop:
 			return c.perform(run, o, task{deed: deedHalt}, run.Halt)
 		}

@@ -10,6 +10,7 @@ import (
 	"lunguard/cluster"
 	"lunguard/protocol"
 	"lunguard/scsi"
+	"lunguard/vg"
 )
 
 func packageFlags() []cli.Flag {
@@ -41,18 +42,19 @@ usage: pr_start [-v] [--strict] [--dry-run [--json]] [-C FILE] [-n NODE]
                 [--timeout SECONDS] [PACKAGE]
 
 Registers this node's key on every LUN of the package and reserves them Write
-Exclusive - Registrants Only. A node that holds them is removed in one step.
+Exclusive - Registrants Only. A node that holds them is removed in one step,
+but not while something of a failover package is in use (mounted, open) here.
 A path that does not work is warned of, as long as each LUN has another.
 PACKAGE is $SG_PACKAGE if not given.
 ` + packageOptions + planJSON + `
   --strict       fail if any path does not work, and undo what was done
 
 exit status: 0 this node alone can write; 1 failed, do not retry elsewhere
-(usage, config, foreign key, lost to another node); 2 failed on this node;
-128 + N ended by signal N, and what is left is said`,
+(usage, config, foreign key, lost to another node, in use here while another has
+it); 2 failed on this node; 128 + N ended by signal N, and what is left is said`,
 		flags: append(packageFlags(), strictFlag()), planJSON: true,
 		run: func(c *call) error {
-			return runPackage(c, deedStart, (*packageRun).Start)
+			return runPackage(c, deedStart, func(host vg.Host, run *packageRun, ctx context.Context) error { return c.startLUNs(ctx, host, run) })
 		},
 	}
 }
@@ -73,12 +75,14 @@ exit status: 0 nothing of this node is left; 1 failed, do not retry elsewhere
 (usage, config, foreign key); 2 failed on this node;
 128 + N ended by signal N, and what is left is said`,
 		flags: packageFlags(), planJSON: true,
-		run: func(c *call) error { return runPackage(c, deedHalt, (*packageRun).Halt) },
+		run: func(c *call) error {
+			return runPackage(c, deedHalt, func(_ vg.Host, run *packageRun, ctx context.Context) error { return run.Halt(ctx) })
+		},
 	}
 }
 
 // runPackage runs a protocol for the package that the command line names.
-func runPackage(c *call, d deed, do func(*packageRun, context.Context) error) error {
+func runPackage(c *call, d deed, do func(vg.Host, *packageRun, context.Context) error) error {
 	name, err := c.packageName()
 	if err != nil {
 		return err
@@ -99,8 +103,17 @@ func runPackage(c *call, d deed, do func(*packageRun, context.Context) error) er
 			c.warn("FORCED_PR_DISABLE is set in %s: nothing is protected", conf.Path)
 			return nil
 		}
-		return c.perform(run, o, task{deed: d}, func(ctx context.Context) error { return do(run, ctx) })
+		return c.perform(run, o, task{deed: d}, func(ctx context.Context) error { return do(host, run, ctx) })
 	})
+}
+
+// startLUNs brings the LUNs up, unless that took them back while they are in use
+// here.
+func (c *call) startLUNs(ctx context.Context, host vg.Host, run *packageRun) error {
+	if err := c.mayTake(ctx, host, run); err != nil {
+		return err
+	}
+	return run.Start(ctx)
 }
 
 // follow makes the run tell what it does: the log, the terminal, and, as far as

@@ -266,6 +266,23 @@ func deviceWords(e *vg.DeviceError) message {
 	return m
 }
 
+// useText says how something is used.
+func useText(u vg.Use) string {
+	switch {
+	case u.Kind == vg.Mounted && u.At != "":
+		return u.Device + " is mounted on " + u.At
+	case u.Kind == vg.Mounted:
+		return u.Device + " is part of a mounted file system"
+	case u.Kind == vg.Swap:
+		return u.Device + " is swap space"
+	case u.Kind == vg.Array:
+		return u.Device + " is an array that runs"
+	case u.Kind == vg.Opened:
+		return u.Device + " is open"
+	}
+	return u.Device + " is in exclusive use"
+}
+
 // lookAtPath is what can be done about a path that fails.
 const lookAtPath = "look at the path: cable, switch, session, kernel log"
 

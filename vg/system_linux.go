@@ -24,8 +24,12 @@ type System struct {
 	disks inventories
 	noLVM bool
 	scsi  scsiDisks
-	// number replaces deviceNumber in tests.
-	number func(device string) (kind, number string, err error)
+	// proc replaces /proc, number deviceNumber, opens mapperOpenCount and claimed
+	// blockClaimed in tests.
+	proc    string
+	number  func(device string) (kind, number string, err error)
+	opens   func(number string) (int, error)
+	claimed func(node, number string) (bool, error)
 }
 
 // NewSystem returns the machine that this process runs on.

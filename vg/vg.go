@@ -31,6 +31,9 @@ type Host interface {
 	// Identity tells what is known of the I_T nexus of one of a Disk's paths
 	// without asking the device.
 	Identity(path string) scsi.Identity
+	// InUse tells what of this host uses each of the LUNs, in their order. It
+	// sends no SCSI command.
+	InUse(disks []*Disk) []Usage
 	// Open opens one of a Disk's paths. It sends no SCSI command. Errors:
 	// *DeviceError.
 	Open(path string) (Path, error)

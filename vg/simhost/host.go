@@ -1,6 +1,6 @@
 // Package simhost makes hosts of folders: each has its own device files, of
-// which opening one is one I_T nexus to a simulated LUN, and a plain table of
-// its volume groups. Every command works on such a host unchanged.
+// which opening one is one I_T nexus to a simulated LUN, and plain tables of
+// its volume groups and, if there is one, of what it uses. Every command works on such a host unchanged.
 //
 //	HOST/dev/sda            lunguard-sim-device
 //	                        lun ../../array/lun0
@@ -10,6 +10,7 @@
 //	HOST/dev/mapper/mpatha  lunguard-sim-device
 //	                        paths sda sdc
 //	HOST/vgs                iscsi_vg3 /dev/sda /dev/sdb
+//	HOST/uses               /dev/sda mounted /dev/iscsi_vg3/lv1 /mnt/data
 //
 // The name of the folder is the name of the host.
 package simhost
@@ -195,6 +196,52 @@ func (h *Host) collect(device string, d *vg.Disk, depth int) error {
 		}
 	}
 	return nil
+}
+
+// unknownUse stands in the table of uses for what cannot be told.
+const unknownUse = "unknown"
+
+// InUse looks the LUNs up in the host's table of uses. Each line is a device, a
+// kind of use, what is used, and where that is mounted; or a device, unknown, and
+// the reason why.
+func (h *Host) InUse(disks []*vg.Disk) []vg.Usage {
+	list := make([]vg.Usage, len(disks))
+	for i, d := range disks {
+		var err error
+		if list[i].Uses, err = h.uses(d); err != nil {
+			list[i].Err = &vg.DeviceError{Device: d.Device, Err: err}
+		}
+	}
+	return list
+}
+
+// uses are those of one LUN.
+func (h *Host) uses(d *vg.Disk) ([]vg.Use, error) {
+	text, err := os.ReadFile(h.file("uses"))
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return nil, err
+	}
+	var list []vg.Use
+	for i, line := range strings.Split(strings.TrimSpace(string(text)), "\n") {
+		words := strings.Fields(line)
+		switch {
+		case len(words) == 0:
+			continue
+		case len(words) < 3:
+			return nil, fmt.Errorf("uses: line %d", i+1)
+		}
+		used, err := h.Disk(words[0])
+		switch {
+		case err != nil:
+			return nil, err
+		case used.WWID != d.WWID:
+		case words[1] == unknownUse:
+			return nil, errors.New(strings.Join(words[2:], " "))
+		default:
+			list = append(list, vg.Use{Kind: vg.UseKind(words[1]), Device: words[2], At: strings.Join(words[3:], " ")})
+		}
+	}
+	return list, nil
 }
 
 // Open opens one nexus.

@@ -173,6 +173,40 @@ func TestDisk(t *testing.T) {
 	}
 }
 
+// What a host uses stands in a table, by any device of the LUN; what is not
+// understood there is not known.
+func TestInUse(t *testing.T) {
+	_, h := create(t, 2, 2)
+	var disks []*vg.Disk
+	for _, name := range []string{"/dev/mapper/mpatha", "/dev/mapper/mpathb"} {
+		d, err := h.Disk(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		disks = append(disks, d)
+	}
+	look := func(table string) []vg.Usage {
+		put(t, h, "/uses", table)
+		return h.InUse(disks)
+	}
+	if got := h.InUse(disks); !cmp.Equal(got, make([]vg.Usage, 2)) {
+		t.Errorf("without a table: %+v", got)
+	}
+	got := look("/dev/sda mounted /dev/vg1/lv1 /mnt/my data\n\n/dev/sdb opened /dev/vg1/lv2\n")
+	want := []vg.Usage{{Uses: []vg.Use{{Kind: vg.Mounted, Device: "/dev/vg1/lv1", At: "/mnt/my data"}, {Kind: vg.Opened, Device: "/dev/vg1/lv2"}}}, {}}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+	for table, says := range map[string]string{
+		"/dev/sda unknown the table is torn": "/dev/mapper/mpatha: the table is torn", "/dev/sda mounted": "uses: line 1", "/dev/sdq swap /dev/sdq": "/dev/sdq",
+	} {
+		var de *vg.DeviceError
+		if got := look(table); !errors.As(got[0].Err, &de) || !strings.Contains(got[0].Err.Error(), says) {
+			t.Errorf("%q: %v", table, got[0].Err)
+		}
+	}
+}
+
 // Opening a device file is one nexus: that of its host and path, and no other.
 func TestOpenPath(t *testing.T) {
 	a, h := create(t, 1, 2)

@@ -1,0 +1,104 @@
+package commands
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+
+	"lunguard/cluster"
+	"lunguard/protocol"
+	"lunguard/scsi"
+	"lunguard/vg"
+)
+
+// mayTake refuses to take a failover package from another node while something of
+// it is in use here: this node has lost the package and does not know it, and what
+// it has in memory would go over what the other has written since. That it cannot
+// be told is no leave either.
+//
+// Nothing is sent to a LUN unless there is something to refuse.
+func (c *call) mayTake(ctx context.Context, host vg.Host, run *packageRun) error {
+	if run.Package.Type != cluster.Failover {
+		return nil
+	}
+	disks := make([]*vg.Disk, len(run.LUNs))
+	for i, l := range run.LUNs {
+		disks[i] = diskOf(l)
+	}
+	look := &protocol.Run{Parallel: run.Parallel}
+	var used []vg.Usage
+	for i, u := range host.InUse(disks) {
+		if len(u.Uses) > 0 || u.Err != nil {
+			look.LUNs, used = append(look.LUNs, run.LUNs[i]), append(used, u)
+		}
+	}
+	if len(used) == 0 {
+		return nil
+	}
+	var errs []error
+	for i, s := range look.Show(ctx) {
+		if s.Err != nil {
+			errs = append(errs, s.Err)
+			continue
+		}
+		if holder := otherHolder(run, s.State); holder != 0 {
+			errs = append(errs, &inUseError{lun: s.LUN, holder: keyWithNode(run.Config, holder), usage: used[i]})
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// otherHolder is the key of another node of the cluster that holds the reservation,
+// 0 if there is none.
+func otherHolder(run *packageRun, s *scsi.State) scsi.Key {
+	held := s.Reservation
+	if held == nil {
+		return 0
+	}
+	holders := []scsi.Key{held.Key}
+	if held.Type.AllRegistrants() {
+		holders = s.Keys()
+	}
+	for _, k := range holders {
+		if n, ok := run.Config.NodeOf(k); ok && n.Name != run.Node.Name {
+			return k
+		}
+	}
+	return 0
+}
+
+// inUseError says that another node holds a LUN that is in use here, or of which
+// that is not known.
+type inUseError struct {
+	lun, holder string
+	usage       vg.Usage
+}
+
+func (e *inUseError) Error() string {
+	text := e.lun + ": reserved by " + e.holder
+	if len(e.usage.Uses) == 0 {
+		return text + ", and whether it is in use on this node is not known: " + reason(e.lun, e.usage.Err)
+	}
+	const most = 4
+	var list []string
+	for _, u := range e.usage.Uses[:min(most, len(e.usage.Uses))] {
+		list = append(list, useText(u))
+	}
+	if more := len(e.usage.Uses) - most; more > 0 {
+		list = append(list, fmt.Sprintf("and %d more", more))
+	}
+	return text + ", and in use on this node: " + strings.Join(list, ", ")
+}
+
+// Unwrap is why it is not known.
+func (e *inUseError) Unwrap() error { return e.usage.Err }
+
+func (e *inUseError) message() message {
+	if len(e.usage.Uses) == 0 {
+		return message{text: e.Error(), status: exitNode,
+			hint: "nothing was changed: what is in use here while another node has it must not be taken back; see why this node cannot tell, or restart it"}
+	}
+	return message{text: e.Error(), status: exitFailed,
+		hint: "nothing was changed: this node has lost the package; end, unmount and deactivate what is left of it here, or restart this node, then start it"}
+}
