@@ -53,7 +53,7 @@ func findingMessage(conf *cluster.Config, rep protocol.Report, f protocol.Findin
 		}
 		return message{text: fmt.Sprintf("%d registrations of this node for %s: a nexus of the past, or another node's with this key", registrations(rep, f.Keys[0]), plural(rep.Paths, "path")), hint: "clear it with pr_cleanup when nothing runs on the LUN"}
 	case protocol.KeysMissing:
-		return message{text: "key " + list + " is on other LUNs of the package, not here", hint: "run pr_start on its node, or vg_pr_key -s if the LUN is new"}
+		return message{text: "key " + list + " is on other LUNs of the package, not here", hint: "run vg_pr_key -s if the LUN is new, else pr_start on its node"}
 	case protocol.SeveralOwners:
 		return message{text: "several nodes on a failover package: " + list, hint: "run pr_start on the one that runs it"}
 	case inTwoPackages:

@@ -76,7 +76,7 @@ say "export LUNGUARD_SIM=array/jack3      # the group grows, and the new volume 
 step 0 "" "lunguard sim vgextend array iscsi_vg3 /dev/sdb"
 step 0 "/dev/sda 0xbcb00001 0xbcb00001 jack3
 /dev/sdb NONE NONE NONE" "vg_pr_key -g iscsi_vg3"
-step 0 "" "pr_start pkg1"
+step 0 "Successfully copied registration key 0xbcb00001 to /dev/sdb" "vg_pr_key -s -v iscsi_vg3"
 step 0 "/dev/sda 0xbcb00001 0xbcb00001 jack3
 /dev/sdb 0xbcb00001 0xbcb00001 jack3" "vg_pr_key -g iscsi_vg3"
 
