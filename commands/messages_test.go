@@ -194,7 +194,7 @@ func ownErrors() map[string][]error {
 		"vg_pr_key": {&notCopiedError{[]string{"vg1", "vg2"}}},
 		"pr_check":  {&publishError{path("open", syscall.EACCES)}},
 		"pr_watchdog": {
-			&notUpError{Package: "pkg1", LUN: "/dev/sda", Key: "0x1"},
+			&notUpError{Package: "pkg1", LUN: "/dev/sda", Key: "0x1"}, &notUpError{Package: "pkg1", LUN: "/dev/sda", Key: "0x1", registered: true},
 			&unknownLUNError{"/dev/sda", fmt.Errorf("/dev/sda: %w", watchdog.ErrNoAnswer)},
 			device(watchdog.ErrStillArmed), device(watchdog.ErrInUse), device(watchdog.ErrArmed),
 			device(fmt.Errorf("%w: %w", watchdog.ErrNotWatchdog, syscall.ENOTTY)),
@@ -361,9 +361,9 @@ func spokenWatch() []spoken {
 	say := func(kind, text string) { list = append(list, spoken{"pr_watchdog", kind, text, "", 0}) }
 	for _, k := range []watchdog.Kind{
 		watchdog.Gone, watchdog.Back, watchdog.Unknown, watchdog.Known, watchdog.Expired, watchdog.Holders,
-		watchdog.PathFailed, watchdog.PathBack, watchdog.Late, watchdog.NotFed, watchdog.Fed,
+		watchdog.PathFailed, watchdog.PathBack, watchdog.Late, watchdog.NotFed, watchdog.Fed, watchdog.Unreserved, watchdog.Reserved,
 	} {
-		e := watchdog.Event{Kind: k, LUN: "/dev/sda", Path: "/dev/sdb", Keys: []scsi.Key{2}, For: time.Second, Left: time.Second, Err: syscall.EIO}
+		e := watchdog.Event{Kind: k, LUN: "/dev/sda", Path: "/dev/sdb", Reading: watchdog.Reading{Keys: []scsi.Key{2}}, For: time.Second, Left: time.Second, Err: syscall.EIO}
 		say("event", d.eventWords(e))
 		switch k {
 		case watchdog.Unknown:
@@ -373,8 +373,15 @@ func spokenWatch() []spoken {
 			say("event", d.eventWords(e))
 			d.expire, e.Err = false, nil
 			say("event", d.eventWords(e))
+		case watchdog.Gone:
+			e.Registered = true
+			say("event", d.eventWords(e))
+			e.Reservation = &scsi.Reservation{Key: 2}
+			say("event", d.eventWords(e))
 		case watchdog.Expired:
 			e.Err = nil
+			say("event", d.eventWords(e))
+			e.Registered = true
 			say("event", d.eventWords(e))
 		case watchdog.Holders:
 			e.Keys = nil

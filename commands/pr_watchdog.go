@@ -27,9 +27,10 @@ usage: pr_watchdog [-v] [-w DEVICE] [--interval S] [--grace S] [--watchdog-timeo
                    [--on-unknown keep|expire] [-C FILE] [-n NODE] [--timeout S]
                    [--sim DIR] [PACKAGE...]
 
-Feeds the watchdog device while this node's key is on every LUN of the packages.
-Once a key has been gone for longer than the grace, it never feeds again, and the
-kernel restarts the node. Without PACKAGE, all packages that this node has up.
+Feeds the watchdog device while this node's key is on every LUN of the packages,
+and holds those of failover packages. Once that has not been so for longer than
+the grace, it never feeds again, and the kernel restarts the node. Without PACKAGE,
+all packages that this node has up.
 Stop it before pr_halt: keys that pr_halt takes away are gone, too.
 
   -w DEVICE      the watchdog device (/dev/watchdog)

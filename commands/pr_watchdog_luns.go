@@ -104,12 +104,15 @@ func (d *deadman) disks(pkg *cluster.Package) ([]*vg.Disk, error) {
 
 // candidate is the LUN as it is watched already, or a new one.
 func (d *deadman) candidate(pkg *cluster.Package, disk *vg.Disk, watched []*watchdog.LUN) candidate {
+	exclusive := pkg.Type == cluster.Failover
 	for _, l := range watched {
-		if l.Name == disk.Device && l.Package == pkg.Name && l.WWID == disk.WWID {
+		if l.Name == disk.Device && l.Package == pkg.Name && l.WWID == disk.WWID && l.Exclusive == exclusive {
 			return candidate{pkg: pkg.Name, lun: l, watched: true}
 		}
 	}
-	return candidate{pkg: pkg.Name, lun: watchdog.NewLUN(d.host, disk, pkg.Name, watchdog.Boottime, d.event)}
+	l := watchdog.NewLUN(d.host, disk, pkg.Name, watchdog.Boottime, d.event)
+	l.Exclusive = exclusive
+	return candidate{pkg: pkg.Name, lun: l}
 }
 
 // survey reads the keys of the new LUNs.
@@ -142,7 +145,7 @@ func (d *deadman) choose(all []candidate) ([]*watchdog.LUN, error) {
 			continue
 		case c.watched:
 		case c.State == watchdog.StateGone:
-			errs = append(errs, &notUpError{Package: c.pkg, LUN: c.lun.Name, Key: d.node.Key.String()})
+			errs = append(errs, &notUpError{Package: c.pkg, LUN: c.lun.Name, Key: d.node.Key.String(), registered: c.Registered})
 		case c.State == watchdog.StateUnknown && d.expire:
 			errs = append(errs, &unknownLUNError{c.lun.Name, c.Err})
 		}
@@ -152,9 +155,16 @@ func (d *deadman) choose(all []candidate) ([]*watchdog.LUN, error) {
 }
 
 // notUpError says that a package is not, or not wholly, up on this node.
-type notUpError struct{ Package, LUN, Key string }
+type notUpError struct {
+	Package, LUN, Key string
+	// registered says that the key is there, and does not hold the reservation.
+	registered bool
+}
 
 func (e *notUpError) Error() string {
+	if e.registered {
+		return fmt.Sprintf("package %s is not up on this node: %s is not reserved by its key %s", e.Package, e.LUN, e.Key)
+	}
 	return fmt.Sprintf("package %s is not up on this node: %s does not have its key %s", e.Package, e.LUN, e.Key)
 }
 

@@ -95,7 +95,7 @@ func (d *deadman) event(e watchdog.Event) {
 			d.lines.say(d.Out, "%s", d.eventWords(e))
 		}
 		return
-	case watchdog.Back, watchdog.Known, watchdog.Fed:
+	case watchdog.Back, watchdog.Known, watchdog.Reserved, watchdog.Fed:
 		d.lines.say(d.Out, "%s", d.eventWords(e))
 	case watchdog.Expired:
 		d.lines.say(d.Err, "%s: error: %s", d.prog(), d.eventWords(e))
@@ -161,6 +161,10 @@ func (d *deadman) eventWords(e watchdog.Event) string {
 	key := d.node.Key
 	switch e.Kind {
 	case watchdog.Gone:
+		if e.Registered {
+			return fmt.Sprintf("%s: the key %s of this node does not hold the reservation, %s; unless it does again within %v this node is restarted",
+				e.LUN, key, d.holder(e.Reservation), tenths(e.Left))
+		}
 		return fmt.Sprintf("%s: the key %s of this node is gone, %s; unless it comes back within %v this node is restarted",
 			e.LUN, key, d.holders(e.Keys), tenths(e.Left))
 	case watchdog.Back:
@@ -176,8 +180,15 @@ func (d *deadman) eventWords(e watchdog.Event) string {
 		return text + fmt.Sprintf("the key was gone before, restart in %v", tenths(e.Left))
 	case watchdog.Known:
 		return fmt.Sprintf("%s: readable again, after %v, and the key %s is there", e.LUN, tenths(e.For), key)
+	case watchdog.Unreserved:
+		return e.LUN + ": not reserved, every node can write; run pr_check --repair on a node that has it up"
+	case watchdog.Reserved:
+		return e.LUN + ": reserved again"
 	case watchdog.Expired:
-		if e.Err != nil {
+		switch {
+		case e.Registered:
+			return fmt.Sprintf("%s: the key %s does not hold the reservation for %v", e.LUN, key, tenths(e.For))
+		case e.Err != nil:
 			return fmt.Sprintf("%s: the key %s is gone, or unknown, for %v", e.LUN, key, tenths(e.For))
 		}
 		return fmt.Sprintf("%s: the key %s is gone for %v", e.LUN, key, tenths(e.For))
@@ -195,6 +206,14 @@ func (d *deadman) eventWords(e watchdog.Event) string {
 		return "feeds again"
 	}
 	return string(e.Kind)
+}
+
+// holder says who has reserved a LUN.
+func (d *deadman) holder(r *scsi.Reservation) string {
+	if r == nil {
+		return "it is not reserved"
+	}
+	return "it is reserved by " + keyWithNode(d.conf.Load(), r.Key)
 }
 
 // holders says who is on a LUN.

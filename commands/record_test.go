@@ -360,7 +360,7 @@ func TestWatchLogged(t *testing.T) {
 			continue
 		}
 		out.Reset()
-		d.record(what, &watchdog.Event{Kind: kind, LUN: "/dev/sda", Keys: []scsi.Key{2}}, nil)
+		d.record(what, &watchdog.Event{Kind: kind, LUN: "/dev/sda", Reading: watchdog.Reading{Keys: []scsi.Key{2}}}, nil)
 		if got := out.String(); got != "pr_watchdog: action="+want+" node=jack3 key=0x1 dev=/dev/sda holders=0x2\n" {
 			t.Errorf("got %s", got)
 		}

@@ -1,16 +1,17 @@
 // Package watchdog is the deadman: it feeds a watchdog device for as long as
-// this node's key is on all LUNs that it watches, and lets the device restart
+// this node's key is on all LUNs that it watches, and holds those that are to be
+// this node's alone, and lets the device restart
 // the node when one is gone.
 //
-// The watch works in passes, one an interval: it reads the keys of every LUN,
+// The watch works in passes, one an interval: it reads every LUN,
 // decides, and then feeds, never the other way round. What it decides on was
 // read in this pass or, from a slow LUN, in the one before; a pass that took
 // longer than an interval and the time for an answer, because the process or
 // the machine had been stopped, decides nothing and is done again.
 //
-//	present  a list was read, and the node's key is in it, marked leaving or not
-//	gone     a list was read, and the key is not in it
-//	unknown  no list was read in time
+//	present  it was read, and the node's key is there, marked or not
+//	gone     it was read, and the key is not there, or does not hold it
+//	unknown  it was not read in time
 //
 // Gone for longer than the grace ends the feeding for good. Unknown does not,
 // unless it is to count as gone; but it does not undo gone either: what was

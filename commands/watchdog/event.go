@@ -1,18 +1,15 @@
 package watchdog
 
-import (
-	"time"
-
-	"lunguard/scsi"
-)
+import "time"
 
 // Kind is what an Event tells.
 type Kind string
 
 // Kinds of events.
 const (
-	// Gone: the key is not on the LUN any more; Left is what is left of the
-	// grace, Keys who is on it.
+	// Gone: the key is not on the LUN any more or, if the LUN is to be this node's
+	// alone, does not hold the reservation; Left is what is left of the grace, Keys
+	// who is on it.
 	Gone Kind = "gone"
 	// Back: the key is on the LUN again, after For.
 	Back Kind = "back"
@@ -20,6 +17,10 @@ const (
 	Unknown Kind = "unknown"
 	// Known: it gives one again, after For, and the key is in it.
 	Known Kind = "known"
+	// Unreserved: the key is there and nobody holds a reservation. Reserved: somebody
+	// does again.
+	Unreserved Kind = "unreserved"
+	Reserved   Kind = "reserved"
 	// Expired: the feeding has ended because of this LUN, after For.
 	Expired Kind = "expired"
 	// Holders: the keys on a LUN for which the feeding has ended.
@@ -39,8 +40,11 @@ const (
 type Event struct {
 	Kind      Kind
 	LUN, Path string
-	Keys      []scsi.Key
-	For, Left time.Duration
+	// Reading is who is on the LUN.
+	Reading
+	// Registered says that this node's key is on it all the same.
+	Registered bool
+	For, Left  time.Duration
 	// WasGone says of Unknown that the key was gone when last read, or counts
 	// as gone, so that the grace goes on.
 	WasGone bool

@@ -29,34 +29,76 @@ type record struct {
 	from     time.Duration
 	// late says that the LUN has been unknown since the process was stopped.
 	late bool
+	// open says that it had no reservation when last read.
+	open bool
 }
 
 // Finding is what one pass has found of a LUN.
 type Finding struct {
 	State State
-	// Keys are those on the LUN, Err why they are unknown.
-	Keys []scsi.Key
-	Err  error
-	// at is when the keys were asked for, or now if they are unknown.
+	// Reading is what is on the LUN, Err why that is unknown.
+	Reading
+	Err error
+	// Registered says that this node's key is among the keys, wherever the
+	// reservation is.
+	Registered bool
+	// at is when the LUN was asked, or now if it is unknown.
 	at time.Duration
 }
 
-// has reports whether a node's key is among keys. Marked as leaving it is there
-// all the same: the node is halting, and nobody has taken it off.
-func has(keys []scsi.Key, own scsi.Key) bool {
-	return slices.Contains(keys, own) || slices.Contains(keys, protocol.Leaving(own))
+// Reading is what a LUN has said.
+type Reading struct {
+	Keys []scsi.Key
+	// Reservation is nil if there is none.
+	Reservation *scsi.Reservation
 }
 
-// judge finds out what is known of a LUN now.
-func (w *Watch) judge(l *LUN, now time.Duration) Finding {
-	keys, at, err := l.look(now, w.Timing.maxAge())
-	switch {
-	case err != nil:
-		return Finding{State: StateUnknown, at: now, Err: err}
-	case has(keys, w.Key):
-		return Finding{State: StatePresent, at: at, Keys: keys}
+// has reports whether a node's key is registered. Marked it is there all the
+// same: the node is taking the LUN or leaving it, and nobody has taken it off.
+func (r *Reading) has(own scsi.Key) bool {
+	return slices.ContainsFunc(r.Keys, func(k scsi.Key) bool { return protocol.Plain(k) == own })
+}
+
+// heldBy reports whether a node holds the reservation, by a key marked or not.
+func (r *Reading) heldBy(own scsi.Key) bool {
+	switch held := r.Reservation; {
+	case held == nil:
+		return false
+	case held.Type.AllRegistrants():
+		return r.has(own)
+	default:
+		return protocol.Plain(held.Key) == own
 	}
-	return Finding{State: StateGone, at: at, Keys: keys}
+}
+
+// judge finds out what is known of a LUN now. Who has a LUN for itself holds the
+// reservation: a key that is merely registered there was registered late, under
+// the reservation of the node that has taken the LUN over.
+func (w *Watch) judge(l *LUN, now time.Duration) Finding {
+	reading, at, err := l.look(now, w.Timing.maxAge())
+	if err != nil {
+		return Finding{State: StateUnknown, at: now, Err: err}
+	}
+	f := Finding{State: StateGone, Reading: reading, Registered: reading.has(w.Key), at: at}
+	if f.Registered && (!l.Exclusive || reading.heldBy(w.Key)) {
+		f.State = StatePresent
+	}
+	return f
+}
+
+// takeOpen takes note of whether a LUN is without any reservation, and returns
+// what there is to tell. It keeps nobody out then, which is no reason to restart
+// a node that is registered.
+func (r *record) takeOpen(f Finding, name string) (Event, bool) {
+	open := f.Reservation == nil
+	if f.State != StatePresent || open == r.open {
+		return Event{}, false
+	}
+	r.open = open
+	if open {
+		return Event{Kind: Unreserved, LUN: name}, true
+	}
+	return Event{Kind: Reserved, LUN: name}, true
 }
 
 // take brings the record up to date and returns what there is to tell, if
@@ -76,7 +118,7 @@ func (r *record) take(f Finding, w *Watch, name string) (Event, bool) {
 	if f.State == before.state {
 		return Event{}, false
 	}
-	e := Event{LUN: name, Keys: f.Keys, For: f.at - before.since, Err: f.Err, WasGone: r.counting}
+	e := Event{LUN: name, Reading: f.Reading, Registered: f.Registered, For: f.at - before.since, Err: f.Err, WasGone: r.counting}
 	switch f.State {
 	case StateGone:
 		e.Kind, e.Left = Gone, max(0, r.from+w.Timing.Grace-f.at)

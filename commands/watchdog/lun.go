@@ -10,7 +10,6 @@ import (
 	"sync"
 	"time"
 
-	"lunguard/scsi"
 	"lunguard/vg"
 )
 
@@ -32,6 +31,9 @@ const findPause = 5 * time.Second
 type LUN struct {
 	// Name is the device by which it was found, Package whose it is.
 	Name, Package string
+	// Exclusive says that the LUN is to be this node's alone, as those of a failover
+	// package are: then the reservation is to be this node's, too.
+	Exclusive bool
 	// WWID tells it from another LUN that gets its device's name; without one
 	// its paths are looked for only once.
 	WWID string
@@ -62,9 +64,9 @@ type LUN struct {
 // answer is what a path said. at is when it was asked, so that the answer is
 // at least that old.
 type answer struct {
-	at   time.Duration
-	keys []scsi.Key
-	ok   bool
+	at      time.Duration
+	reading Reading
+	ok      bool
 }
 
 // pass waits for several LUNs. done is closed when all have settled.
@@ -160,7 +162,7 @@ func (l *LUN) settle() {
 }
 
 // answered takes what a path's read has come to.
-func (l *LUN) answered(p *path, keys []scsi.Key, err error) {
+func (l *LUN) answered(p *path, reading Reading, err error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	p.busy = false
@@ -172,7 +174,7 @@ func (l *LUN) answered(p *path, keys []scsi.Key, err error) {
 	case err != nil:
 		p.fail(err)
 	case !p.gone:
-		l.heard(p, keys)
+		l.heard(p, reading)
 	}
 	heard := err == nil && !p.gone && p.round == l.round
 	if p.gone {
@@ -198,13 +200,13 @@ func (l *LUN) drop(p *path) {
 
 // heard takes an answer, which may be one of a round before: then it is too old
 // to settle this one, and the path is asked again.
-func (l *LUN) heard(p *path, keys []scsi.Key) {
+func (l *LUN) heard(p *path, reading Reading) {
 	if p.err != nil {
 		p.err = nil
 		l.log(Event{Kind: PathBack, LUN: l.Name, Path: p.name})
 	}
 	if !l.latest.ok || p.asked >= l.latest.at {
-		l.latest = answer{at: p.asked, keys: keys, ok: true}
+		l.latest = answer{at: p.asked, reading: reading, ok: true}
 		l.current = p
 	}
 }
@@ -351,13 +353,13 @@ func (l *LUN) replace(opened []*path, gone func(string) bool) {
 	}
 }
 
-// look returns the keys that were read, no longer than maxAge before now, and
-// when. Without them, why they are unknown.
-func (l *LUN) look(now, maxAge time.Duration) (keys []scsi.Key, at time.Duration, err error) {
+// look returns what was read, no longer than maxAge before now, and when. Without
+// it, why it is unknown.
+func (l *LUN) look(now, maxAge time.Duration) (reading Reading, at time.Duration, err error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.latest.ok && now-l.latest.at <= maxAge {
-		return l.latest.keys, l.latest.at, nil
+		return l.latest.reading, l.latest.at, nil
 	}
-	return nil, 0, l.reasons(now)
+	return Reading{}, 0, l.reasons(now)
 }

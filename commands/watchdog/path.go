@@ -70,8 +70,8 @@ func (p *path) retire() {
 // work does one read at a time until the path is retired.
 func (p *path) work() {
 	for range p.wake {
-		keys, err := p.read(p.lun.ctx)
-		p.lun.answered(p, keys, err)
+		reading, err := p.read(p.lun.ctx)
+		p.lun.answered(p, reading, err)
 	}
 	p.close(p.t)
 }
@@ -80,21 +80,45 @@ func (p *path) work() {
 // matter.
 func (p *path) close(t vg.Path) { _ = t.Close() }
 
-// read sends READ KEYS. It sets no time limit: a command that is taken back
-// makes the kernel reset devices, so it is only waited for no longer. The
-// transport's own limit stays.
-func (p *path) read(ctx context.Context) ([]scsi.Key, error) {
-	for n := 0; ; n++ {
-		r, err := scsi.ReadKeys{}.Execute(ctx, p.t)
+// read asks for the keys, and then for the reservation. What changes between the
+// two shows in the second, or in the next pass.
+func (p *path) read(ctx context.Context) (Reading, error) {
+	var r Reading
+	err := p.ask(func() error {
+		keys, err := scsi.ReadKeys{}.Execute(ctx, p.t)
 		if err == nil {
-			return r.Keys, nil
+			r.Keys = keys.Keys
+		}
+		return err
+	})
+	if err != nil {
+		return Reading{}, err
+	}
+	err = p.ask(func() error {
+		held, err := scsi.ReadReservation{}.Execute(ctx, p.t)
+		if err == nil {
+			r.Reservation = held.Reservation
+		}
+		return err
+	})
+	return r, err
+}
+
+// ask sends one command, and again after unit attentions. It sets no time limit: a
+// command that is taken back makes the kernel reset devices, so it is only waited
+// for no longer. The transport's own limit stays.
+func (p *path) ask(send func() error) error {
+	for n := 0; ; n++ {
+		err := send()
+		if err == nil {
+			return nil
 		}
 		if !errors.Is(err, scsi.ErrUnitAttention) || n == unitAttentions {
 			var op *scsi.OpError
 			if errors.As(err, &op) && op.Device == "" {
 				op.Device = p.name
 			}
-			return nil, err
+			return err
 		}
 	}
 }

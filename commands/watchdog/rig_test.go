@@ -31,6 +31,8 @@ type disk struct {
 	wwid  string
 	names []string
 	keys  []scsi.Key
+	// held is the reservation, nil for none.
+	held  *scsi.Reservation
 	paths map[string]*wire
 	// reads counts the reads that were answered, opened the paths that were
 	// opened. findErr makes the search for the paths fail.
@@ -60,6 +62,15 @@ func (d *disk) set(f func()) {
 }
 
 func (d *disk) setKeys(keys ...scsi.Key) { d.set(func() { d.keys = keys }) }
+
+// setHolder makes a key hold the reservation, nobody if it is 0.
+func (d *disk) setHolder(key scsi.Key) {
+	d.set(func() {
+		if d.held = nil; key != 0 {
+			d.held = &scsi.Reservation{Key: key, Type: scsi.WriteExclusiveRegistrantsOnly}
+		}
+	})
+}
 
 func (d *disk) setFailed(failed bool) {
 	d.set(func() {
@@ -94,19 +105,23 @@ func (n *nexus) Idle() bool {
 	return !n.gaveUp
 }
 
-// Do answers READ KEYS, and fails the test for any other command and for a
-// second one beside it.
+// Do answers READ KEYS and READ RESERVATION, and fails the test for any other
+// command and for a second one beside it.
 func (n *nexus) Do(ctx context.Context, req *scsi.Request) (scsi.Reply, error) {
 	d := n.disk
-	if want := []byte{0x5e, 0}; !slices.Equal(req.CDB[:2], want) {
-		d.t.Errorf("a command that is not READ KEYS was sent: % x", req.CDB)
+	if req.CDB[0] != byte(scsi.OpPRIn) || req.CDB[1] > 1 {
+		d.t.Errorf("a command that is neither READ KEYS nor READ RESERVATION was sent: % x", req.CDB)
 	}
 	d.mu.Lock()
 	if n.under++; n.under > 1 {
 		d.t.Error("a second read on a path whose first has not returned")
 	}
 	// The device answers as of now, even if the answer comes late.
-	keys, hung, delay, hook := slices.Clone(d.keys), n.hung, n.delay, d.onRead
+	keys, held, hung, delay, hook := slices.Clone(d.keys), d.held, n.hung, n.delay, d.onRead
+	if req.CDB[1] == 1 {
+		// A slow path is slow once a look.
+		delay, hook = 0, nil
+	}
 	d.mu.Unlock()
 	if hook != nil {
 		hook()
@@ -126,8 +141,14 @@ func (n *nexus) Do(ctx context.Context, req *scsi.Request) (scsi.Reply, error) {
 	if n.failed {
 		return scsi.Reply{}, errCable
 	}
-	d.reads++
-	data, err := (&scsi.ReadKeysResponse{Keys: keys}).MarshalBinary()
+	var data []byte
+	var err error
+	if req.CDB[1] == 1 {
+		data, err = (&scsi.ReadReservationResponse{Reservation: held}).MarshalBinary()
+	} else {
+		d.reads++
+		data, err = (&scsi.ReadKeysResponse{Keys: keys}).MarshalBinary()
+	}
 	if err != nil {
 		d.t.Error(err)
 	}
@@ -244,6 +265,7 @@ func newRig(t *testing.T, luns int) *rig {
 
 func (r *rig) addDisk(name string) {
 	d := &disk{t: r.t, wwid: "naa." + name, names: []string{name + "1", name + "2"}, keys: []scsi.Key{ownKey}, paths: map[string]*wire{}}
+	d.setHolder(otherKey) // of a shared package, as long as a test does not make it this node's alone
 	for _, p := range d.names {
 		d.paths[p] = &wire{}
 	}

@@ -225,8 +225,11 @@ func (w *Watch) decide(now time.Duration) bool {
 		if e, changed := r.take(f, w, r.lun.Name); changed {
 			w.Log(e)
 		}
+		if e, changed := r.takeOpen(f, r.lun.Name); changed {
+			w.Log(e)
+		}
 		if r.expired(now, w.Timing.Grace) {
-			dead = append(dead, Event{Kind: Expired, LUN: r.lun.Name, For: now - r.from, Err: f.Err})
+			dead = append(dead, Event{Kind: Expired, LUN: r.lun.Name, Registered: f.Registered, For: now - r.from, Err: f.Err})
 		}
 	}
 	if len(dead) == 0 {
@@ -267,7 +270,7 @@ func (w *Watch) die() Outcome {
 			}
 			if before, ok := shown[r.lun]; !ok || !slices.Equal(before, f.Keys) {
 				shown[r.lun] = f.Keys
-				w.Log(Event{Kind: Holders, LUN: r.lun.Name, Keys: f.Keys})
+				w.Log(Event{Kind: Holders, LUN: r.lun.Name, Reading: f.Reading})
 			}
 		}
 		w.Alive()
