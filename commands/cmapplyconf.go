@@ -354,7 +354,7 @@ func (c *call) copyToNew(a *application, pkg *cluster.Package) error {
 		}
 		var copied []protocol.Copied
 		err := c.perform(run, o, task{deed: deedCopy}, func(ctx context.Context) (err error) {
-			copied, err = run.Copy(ctx)
+			copied, err = run.copyKeys(ctx)
 			return err
 		})
 		if len(copied) > 0 || err != nil {
