@@ -31,7 +31,7 @@ Without PACKAGE it is SG_PACKAGE.
   --json         the same for a program, see docs/json.md
   -C FILE        the cluster config
   -n NODE        act as this node (SG_NODE, else the host name)
-  --timeout S    seconds for one command to a device with all its retries (60)
+  --timeout S    time for one command to a device, retries included (60)
   --no-lvm       find volume groups by what lvm2 wrote on the disks, without it
   --scan GLOB    the same, on these device files only; may be given again
   --sim DIR      work on a simulated host, see lunguard sim

@@ -37,7 +37,7 @@ Nothing is changed.
   -p PACKAGE     show this package; may be repeated
   -r RELEASE, -S SITE   accepted; there is one release, and there are no sites
   -C FILE        the cluster config
-  --timeout S    seconds for one command to a device with all its retries (60)
+  --timeout S    time for one command to a device, retries included (60)
   --no-lvm       find volume groups by what lvm2 wrote on the disks, without it
   --scan GLOB    the same, on these device files only; may be given again
   --sim DIR      work on a simulated host, see lunguard sim
