@@ -53,8 +53,9 @@ unit:
 # Every interleaving of the protocols. One goroutine, by its own schedule: there
 # is nothing in it for the race detector, which would make it ten times slower.
 explore:
-	$(GO) test -count=1 -timeout 5m -v -run '^TestExplore' ./protocol >.explore.out || { tail -100 .explore.out; exit 1; }
-	@awk '/ states/ { for (i = 1; i < NF; i++) if ($$(i+1) ~ /^states/) { n++; sum += $$i } } END { printf "explored: %d configurations, %d states\n", n, sum }' .explore.out; rm -f .explore.out
+	$(GO) test -count=1 -timeout 20m -v -run '^TestExplore' ./protocol >.explore.out || { cat .explore.out; exit 1; }
+	@sed -n 's/^.*explored: /  /p' .explore.out
+	@awk '/explored: / { for (i = 1; i < NF; i++) { if ($$(i+1) ~ /^configurations,/) n += $$i; if ($$(i+1) == "states") { sum += $$i } } } END { printf "explored: %d configurations, %d states\n", n, sum }' .explore.out; rm -f .explore.out
 
 # staticcheck is pinned in a module of its own, so that it is nobody's
 # dependency.

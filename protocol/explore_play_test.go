@@ -3,11 +3,8 @@ package protocol
 import (
 	"context"
 	"crypto/sha256"
-	"encoding/binary"
-	"errors"
 	"fmt"
 	"slices"
-	"strings"
 	"time"
 
 	"lunguard/scsi"
@@ -16,136 +13,16 @@ import (
 // What a node does in a scenario is the protocol code itself. A goroutine
 // cannot be copied, so a run that stands before a command is known by the
 // answers that it has had so far: given the same answers again, the code
-// comes to the same command again. Each such point is a moment.
-
-// verb is one protocol on one node.
-type verb struct {
-	node, name string
-	kind       verbKind
-	// victim is whom a fence is for.
-	victim string
-	// luns is how many LUNs the verb knows of; 0 is all.
-	luns int
-	do   func(context.Context, *Run) error
-}
-
-type verbKind int
-
-const (
-	startKind verbKind = iota
-	haltKind
-	fenceKind
-	repairKind
-	copyKind
-)
-
-func starts(node string) verb {
-	return verb{node: node, name: "start", kind: startKind, do: func(ctx context.Context, r *Run) error { return r.Start(ctx) }}
-}
-
-func halts(node string) verb {
-	return verb{node: node, name: "halt", kind: haltKind, do: func(ctx context.Context, r *Run) error { return r.Halt(ctx) }}
-}
-
-func fences(node, victim string) verb {
-	return verb{node: node, name: "fence of " + victim, kind: fenceKind, victim: victim, do: func(ctx context.Context, r *Run) error {
-		n, err := r.Members.named(victim)
-		if err != nil {
-			return err
-		}
-		return r.Fence(ctx, n)
-	}}
-}
-
-// readmits is what udev starts when a path comes back.
-func readmits(node string) verb {
-	return verb{node: node, name: "readmit", kind: repairKind, do: func(ctx context.Context, r *Run) error {
-		_, err := r.Readmit(ctx)
-		return err
-	}}
-}
-
-func repairs(node string) verb {
-	return verb{node: node, name: "repair", kind: repairKind, do: func(ctx context.Context, r *Run) error { return r.Repair(ctx) }}
-}
-
-func copies(node string) verb {
-	return verb{node: node, name: "copy", kind: copyKind, do: func(ctx context.Context, r *Run) error {
-		_, err := r.Copy(ctx)
-		return err
-	}}
-}
-
-func (v verb) String() string { return v.node + " " + v.name }
-
-// outcome is how a verb ended, as far as anybody can tell from outside.
-type outcome string
-
-const (
-	ok   outcome = "ok"
-	lost outcome = "lost"
-)
-
-func outcomeOf(err error) outcome {
-	var l *LostError
-	var f *ForeignKeyError
-	switch {
-	case err == nil:
-		return ok
-	case errors.As(err, &l):
-		return lost
-	case errors.As(err, &f):
-		return "foreign key"
-	}
-	var i *IncompleteError
-	var d *DisagreeError
-	switch {
-	case errors.As(err, &i):
-		return "incomplete"
-	case errors.As(err, &d):
-		return "disagree"
-	}
-	for _, reason := range []error{ErrUnsettled, ErrNothingToCopy, ErrNotCopied, ErrNotRegistered, ErrStaleNexus, ErrKeysLeft, ErrRemoved, ErrNoPath, ErrOtherType, ErrUnresolved, ErrPending, ErrPathLost} {
-		if errors.Is(err, reason) {
-			return outcome(reason.Error())
-		}
-	}
-	return outcome(err.Error())
-}
-
-// command is what a run is about to send.
-type command struct {
-	lun, path int
-	req       *scsi.Request
-	// length is that of the data, which is not kept if it comes in.
-	length int
-}
-
-// changes reports whether the command is a PERSISTENT RESERVE OUT.
-func (c *command) changes() bool { return c.req.Opcode() == scsi.OpPROut }
-
-func (c *command) String() string {
-	where := fmt.Sprintf("LUN %d", c.lun)
-	if c.path > 0 {
-		where += fmt.Sprintf(" path %d", c.path)
-	}
-	if c.req.Opcode() != scsi.OpPRIn && !c.changes() {
-		return where + ": " + strings.ToLower(c.req.Opcode().String())
-	}
-	if !c.changes() {
-		return where + ": " + strings.ToLower(scsi.InAction(c.req.CDB[1]&0x1f).String())
-	}
-	action := scsi.OutAction(c.req.CDB[1] & 0x1f)
-	key := scsi.Key(binary.BigEndian.Uint64(c.req.Data))
-	arg := scsi.Key(binary.BigEndian.Uint64(c.req.Data[8:]))
-	return fmt.Sprintf("%s: %v, key %v, for %v", where, action, key, arg)
-}
+// comes to the same command again. Each such point is a moment. The code must
+// therefore do everything in one goroutine if Parallel is 1.
 
 // answer is what came back for a command: only the bytes that are the
 // device's.
 type answer struct {
 	reply scsi.Reply
 	data  []byte
+	// err is what the transport returned instead.
+	err error
 }
 
 // call is a call of a method of Nexus that has come back. The next run through
@@ -162,11 +39,8 @@ type memory struct {
 	// command with its retries: when that is over only its result counts,
 	// because a Retry keeps nothing from one command to the next.
 	sum, attempts digest
-	// begun says that a command of the verb has changed something.
-	begun bool
-	// reserved are the LUNs that the verb has reserved by RESERVE since it
-	// registered: what it holds there it made itself.
-	reserved [mostLUNs]bool
+	// sent counts the verb's commands so far.
+	sent int
 }
 
 // moment is a point in the life of an actor: it stands before a command, or
@@ -183,11 +57,16 @@ type moment struct {
 	results []outcome
 	// commands is how many have been sent, in this history.
 	commands int
+	// flags is how the verbs ended, in short.
+	flags uint8
 	memory
 }
 
 // verb is the index of the verb under way.
 func (m *moment) verb() int { return len(m.results) }
+
+// first says that the verb under way has sent nothing yet.
+func (m *moment) first() bool { return !m.ended && m.sent == 0 }
 
 // digest names a moment.
 type digest [16]byte
@@ -209,15 +88,17 @@ type player struct {
 type stopped struct{}
 
 // chain adds an answer to a digest.
-func (p *player) chain(d digest, cdb []byte, a answer) digest {
-	cdb = append(slices.Clone(cdb), 0xff, 0xff)[:max(2, len(cdb))]
+func (p *scenario) chain(d digest, cdb []byte, a answer) digest {
 	b := make([]byte, 0, 512)
 	b = append(b, d[:]...)
-	b = append(b, cdb[:2]...)
+	b = append(b, cdb[:min(2, len(cdb))]...)
+	if a.err != nil {
+		b = append(b, a.err.Error()...)
+	}
 	b = append(b, byte(a.reply.Status), byte(a.reply.Host), byte(len(a.reply.Sense)))
 	b = append(b, a.reply.Sense...)
 	data := a.data
-	if !p.quirks.NoFullStatus && scsi.Opcode(cdb[0]) == scsi.OpPRIn && cdb[1]&0x1f != byte(scsi.InReportCapabilities) && len(data) >= 4 {
+	if !p.quirks.NoFullStatus && len(cdb) > 1 && scsi.Opcode(cdb[0]) == scsi.OpPRIn && cdb[1]&0x1f != byte(scsi.InReportCapabilities) && len(data) >= 4 {
 		data = data[4:] // PRGENERATION
 	}
 	b = append(b, data...)
@@ -247,16 +128,8 @@ func (w wire) Do(_ context.Context, req *scsi.Request) (scsi.Reply, error) {
 	p.answered++
 	copy(req.Data, a.data)
 	p.attempts = p.chain(p.attempts, req.CDB, a)
-	if req.Opcode() == scsi.OpPROut && a.reply.Err() == nil {
-		p.begun = true
-		switch scsi.OutAction(req.CDB[1] & 0x1f) {
-		case scsi.OutReserve:
-			p.reserved[w.lun] = true
-		case scsi.OutRegisterAndIgnoreExistingKey:
-			p.reserved[w.lun] = false
-		}
-	}
-	return a.reply, nil
+	p.sent++
+	return a.reply, a.err
 }
 
 // whole is the upper end: it sees commands with all their retries.
@@ -268,16 +141,13 @@ type whole struct {
 func (w whole) Do(ctx context.Context, req *scsi.Request) (scsi.Reply, error) {
 	w.p.attempts = digest{}
 	reply, err := w.t.Do(ctx, req)
-	if err != nil {
-		panic(fmt.Sprintf("a simulated transport failed: %v", err))
-	}
-	a := answer{reply: reply}
-	if req.Dir == scsi.DataIn {
+	a := answer{reply: reply, err: err}
+	if req.Dir == scsi.DataIn && err == nil {
 		a.data = req.Data[:len(req.Data)-reply.Resid]
 	}
 	w.p.sum = w.p.chain(w.p.sum, req.CDB, a)
 	w.p.attempts = digest{}
-	return reply, nil
+	return reply, err
 }
 
 // actorPath is a path of an actor: a unit whose calls are played back.
@@ -339,20 +209,20 @@ func (n actorPath) PreemptAndAbort(ctx context.Context, key, victim scsi.Key, ty
 	return playbackError(n.p, func() error { return n.Unit.PreemptAndAbort(ctx, key, victim, typ) })
 }
 
-func (n actorPath) Clear(ctx context.Context, key scsi.Key) error {
-	return playbackError(n.p, func() error { return n.Unit.Clear(ctx, key) })
-}
-
-func (n actorPath) Move(ctx context.Context, m *scsi.RegisterMove) error {
-	return playbackError(n.p, func() error { return n.Unit.Move(ctx, m) })
-}
-
 func (n actorPath) Reset(ctx context.Context) error {
 	return playbackError(n.p, func() error { return n.Unit.Reset(ctx) })
 }
 
 func (n actorPath) Drain(ctx context.Context) error {
 	return playbackError(n.p, func() error { return n.Unit.Drain(ctx) })
+}
+
+func (n actorPath) Clear(ctx context.Context, key scsi.Key) error {
+	return playbackError(n.p, func() error { return n.Unit.Clear(ctx, key) })
+}
+
+func (n actorPath) Move(ctx context.Context, m *scsi.RegisterMove) error {
+	return playbackError(n.p, func() error { return n.Unit.Move(ctx, m) })
 }
 
 func (n actorPath) Introduce(ctx context.Context, key scsi.Key, others []scsi.TransportID, aptpl bool) error {
@@ -406,6 +276,9 @@ func (s *scenario) play(verbs []verb, from *moment, more ...answer) (m *moment, 
 		// before.
 		p.memory = memory{}
 		err := v.do(context.Background(), p.newRun(v))
+		if len(m.results) < 8 && err == nil {
+			m.flags |= 1 << len(m.results)
+		}
 		m.results = append(m.results, outcomeOf(err))
 	}
 	m.ended = true

@@ -2,111 +2,92 @@ package protocol
 
 import (
 	"fmt"
-	"math/big"
-	"math/bits"
 	"slices"
 	"strings"
 )
 
-// found tells how a law was broken, by the command that led to last.
-func (x *explorer) found(wrong string, before int32, actor int, last *state) result {
+// found tells how a law was broken, by the move that led to last.
+func (x *explorer) found(wrong string, before int32, by uint8, last *state) result {
 	type link struct {
 		from int32
-		by   int
+		by   uint8
 	}
 	var links []link
-	for id, by := before, actor; id >= 0; {
+	for id := before; id >= 0; {
 		links = append(links, link{id, by})
-		id, by = x.parent[id], int(x.by[id])
+		id, by = x.parent[id], x.by[id]
 	}
 	slices.Reverse(links)
 	var b strings.Builder
 	first := x.order[0]
-	for i := range x.luns {
-		fmt.Fprintf(&b, "  LUN %d has %v\n", i, x.lunFacts(&first, i))
-	}
+	fmt.Fprintf(&b, "    at first: %v, up %v\n", x.all(&first), first.up)
 	for n, l := range links {
 		s := x.order[l.from]
 		after := *last
 		if n+1 < len(links) {
 			after = x.order[links[n+1].from]
 		}
-		x.describe(&b, &s, &after, l.by)
+		x.describe(&b, &s, &after, move(l.by>>2), int(l.by&3))
 	}
 	law, _, _ := strings.Cut(wrong, ":")
 	return result{states: len(x.order), law: law, broken: wrong, trace: b.String()}
 }
 
-// describe writes one line for a command, and one for each verb it ends.
-func (x *explorer) describe(b *strings.Builder, s, after *state, by int) {
-	if by >= mostActors {
-		fmt.Fprintf(b, "  %s is killed\n", x.actors[by-mostActors][0].node)
+// describe writes one line for a move, and one for each verb it ends.
+func (x *explorer) describe(b *strings.Builder, s, after *state, how move, a int) {
+	m := &moment{}
+	switch {
+	case how == ghostGoes:
+		m = x.moments[a][s.ghost&(1<<28-1)]
+	case s.at[a] != killed:
+		m = x.moments[a][s.at[a]]
+	}
+	v := x.verbs[x.verbOf(a, m)]
+	if how == isKilled {
+		fmt.Fprintf(b, "    %v is killed\n", v)
 		return
 	}
-	m := x.moments[by][s.at[by]]
-	took := x.take(by, m, s.luns[m.next.lun])
-	v := x.actors[by][m.verb()]
-	fmt.Fprintf(b, "  %s: %v: ", v, &m.next)
-	if err := took.reply.Err(); err != nil {
-		fmt.Fprintf(b, "%v\n", err)
-	} else if m.next.changes() {
-		fmt.Fprintf(b, "done: %v\n", x.lunFacts(after, m.next.lun))
-	} else {
-		fmt.Fprintf(b, "%v\n", x.lunFacts(s, m.next.lun))
+	fmt.Fprintf(b, "    %v: %v: ", v, &m.next)
+	lun := x.lunAt(after, m.next.lun)
+	switch how {
+	case goes, ghostGoes:
+		took := x.take(a, m, s.luns[m.next.lun])
+		switch err := took.reply.Err(); {
+		case err != nil:
+			fmt.Fprintf(b, "%v", err)
+		case after.waits[a] != 0:
+			fmt.Fprintf(b, "begins: %v", lun)
+		case m.next.changes():
+			fmt.Fprintf(b, "done: %v", lun)
+		default:
+			fmt.Fprintf(b, "%v", lun)
+		}
+		if how == ghostGoes {
+			b.WriteString(" (late, it was given up)")
+		}
+	case finishes:
+		fmt.Fprintf(b, "is answered: %v", lun)
+	case answerLost:
+		fmt.Fprintf(b, "performed, ITS ANSWER IS LOST: %v", lun)
+	case neverDone:
+		b.WriteString("NOT PERFORMED, and no answer")
+	case isLate:
+		b.WriteString("GIVEN UP, the kernel still has it")
+	case pathDies:
+		b.WriteString("THE PATH DIES")
+	case notSent:
+		b.WriteString("not sent, the earlier one is still under way")
+	case noPath:
+		b.WriteString("no path")
+	default:
+		fmt.Fprintf(b, "UNIT ATTENTION %s, not performed", map[move]string{attention2a03: "2A/03", attention2a05: "2A/05", attention2900: "29/00"}[how])
 	}
-	now := x.moments[by][took.moment]
+	b.WriteString("\n")
+	if how == ghostGoes {
+		return
+	}
+	now := x.moments[a][after.at[a]]
 	for i := len(m.results); i < len(now.results); i++ {
-		fmt.Fprintf(b, "  %s ends: %s\n", x.actors[by][i], now.results[i])
+		fmt.Fprintf(b, "    %v ENDS: %s\n", x.actors[a][i], now.results[i])
 	}
-}
-
-// schedules counts the ways from the first state to the ends.
-func (x *explorer) schedules() *big.Int {
-	if len(x.next) < len(x.order) {
-		return new(big.Int) // bounded
-	}
-	type wide struct{ hi, lo uint64 }
-	ways := make([]wide, len(x.order))
-	done := make([]bool, len(x.order))
-	// Depth first without recursion: a state is left when its successors are
-	// counted. Histories only grow, so there is no cycle.
-	stack := []int32{0}
-	for len(stack) > 0 {
-		id := stack[len(stack)-1]
-		ready, leaf := true, true
-		for _, n := range x.next[id] {
-			if n >= 0 {
-				leaf = false
-				if !done[n] {
-					stack = append(stack, n)
-					ready = false
-				}
-			}
-		}
-		if !ready {
-			continue
-		}
-		stack = stack[:len(stack)-1]
-		if done[id] {
-			continue
-		}
-		done[id] = true
-		if leaf {
-			ways[id] = wide{0, 1}
-			continue
-		}
-		for _, n := range x.next[id] {
-			if n < 0 {
-				continue
-			}
-			var carry, over uint64
-			ways[id].lo, carry = bits.Add64(ways[id].lo, ways[n].lo, 0)
-			ways[id].hi, over = bits.Add64(ways[id].hi, ways[n].hi, carry)
-			if over != 0 {
-				panic("more than 2^128 schedules")
-			}
-		}
-	}
-	n := new(big.Int).SetUint64(ways[0].hi)
-	return n.Lsh(n, 64).Or(n, new(big.Int).SetUint64(ways[0].lo))
 }

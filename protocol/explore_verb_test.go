@@ -1,0 +1,201 @@
+package protocol
+
+import (
+	"context"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"lunguard/scsi"
+)
+
+// verb is one protocol on one node.
+type verb struct {
+	node, name string
+	kind       verbKind
+	// victim is whom a fence is for.
+	victim string
+	// set are the LUNs that the verb knows of, a bit each; 0 is all.
+	set uint8
+	do  func(context.Context, *Run) error
+}
+
+type verbKind int
+
+const (
+	startKind verbKind = iota
+	haltKind
+	fenceKind
+	repairKind
+	readmitKind
+	copyKind
+	cleanupKind
+)
+
+func starts(node string) verb {
+	return verb{node: node, name: "start", kind: startKind, do: func(ctx context.Context, r *Run) error { return r.Start(ctx) }}
+}
+
+func halts(node string) verb {
+	return verb{node: node, name: "halt", kind: haltKind, do: func(ctx context.Context, r *Run) error { return r.Halt(ctx) }}
+}
+
+func fences(node, victim string) verb {
+	return verb{node: node, name: "fence of " + victim, kind: fenceKind, victim: victim, do: func(ctx context.Context, r *Run) error {
+		n, err := r.Members.named(victim)
+		if err != nil {
+			return err
+		}
+		return r.Fence(ctx, n)
+	}}
+}
+
+// readmits is what udev starts when a path comes back.
+func readmits(node string) verb {
+	return verb{node: node, name: "readmit", kind: readmitKind, do: func(ctx context.Context, r *Run) error {
+		_, err := r.Readmit(ctx)
+		return err
+	}}
+}
+
+func repairs(node string) verb {
+	return verb{node: node, name: "repair", kind: repairKind, do: func(ctx context.Context, r *Run) error { return r.Repair(ctx) }}
+}
+
+func copies(node string) verb {
+	return verb{node: node, name: "copy", kind: copyKind, do: func(ctx context.Context, r *Run) error {
+		_, err := r.Copy(ctx)
+		return err
+	}}
+}
+
+// cleans is a clean-up of all that is there.
+func cleans(node string) verb {
+	return verb{node: node, name: "clean-up", kind: cleanupKind, do: func(ctx context.Context, r *Run) error {
+		var errs []error
+		for _, res := range r.Cleanup(ctx, 0) {
+			errs = append(errs, res.Err)
+		}
+		return errors.Join(errs...)
+	}}
+}
+
+// on lets a verb know of some LUNs only, a bit each: the config of its node
+// differs, or it is another package.
+func on(set uint8, v verb) verb {
+	do := v.do
+	v.name += fmt.Sprintf(" on LUNs %b", set)
+	v.set = set
+	v.do = func(ctx context.Context, r *Run) error {
+		r.LUNs = slices.DeleteFunc(slices.Clone(r.LUNs), func(l *LUN) bool { return set&(1<<indexOf(l)) == 0 })
+		return do(ctx, r)
+	}
+	return v
+}
+
+// indexOf is the number of a LUN in a world, by the end of its WWID.
+func indexOf(l *LUN) int { return int(l.WWID[len(l.WWID)-1] - '0') }
+
+// onFirst lets a verb know of the first LUN only: the config of its node is
+// older than the new LUN.
+func onFirst(v verb) verb { return on(1, v) }
+
+func one(v verb) []verb { return []verb{v} }
+
+func (v verb) String() string { return v.node + " " + v.name }
+
+// outcome is how a verb ended, as far as anybody can tell from outside.
+type outcome string
+
+const (
+	ok   outcome = "ok"
+	lost outcome = "lost"
+)
+
+func outcomeOf(err error) outcome {
+	var l *LostError
+	var f *ForeignKeyError
+	var i *IncompleteError
+	var d *DisagreeError
+	switch {
+	case err == nil:
+		return ok
+	case errors.As(err, &l):
+		return lost
+	case errors.As(err, &f):
+		return "foreign key"
+	case errors.As(err, &i):
+		return "incomplete"
+	case errors.As(err, &d):
+		return "disagree"
+	}
+	for _, reason := range []error{ErrUnsettled, ErrNothingToCopy, ErrNotCopied, ErrNotRegistered, ErrStaleNexus, ErrKeysLeft, ErrRemoved, ErrNoPath, ErrOtherType} {
+		if errors.Is(err, reason) {
+			return outcome(reason.Error())
+		}
+	}
+	return outcome(err.Error())
+}
+
+// command is what a run is about to send.
+type command struct {
+	lun, path int
+	req       *scsi.Request
+	// length is that of the data, which is not kept if it comes in.
+	length int
+}
+
+// changes reports whether the command is a PERSISTENT RESERVE OUT or a reset.
+func (c *command) changes() bool { return c.out() || c.resets() }
+
+func (c *command) out() bool    { return c.req.Opcode() == scsi.OpPROut }
+func (c *command) resets() bool { return c.req.Function == scsi.LogicalUnitReset }
+
+// action is the service action of a PERSISTENT RESERVE OUT, another value for
+// anything else.
+func (c *command) action() scsi.OutAction {
+	if !c.out() {
+		return 0xff
+	}
+	return scsi.OutAction(c.req.CDB[1] & 0x1f)
+}
+
+func (c *command) String() string {
+	where := fmt.Sprintf("LUN %d", c.lun)
+	if c.path > 0 {
+		where += fmt.Sprintf(" path %d", c.path)
+	}
+	if !c.out() && c.req.Opcode() != scsi.OpPRIn {
+		return where + ": " + strings.ToLower(c.req.Opcode().String())
+	}
+	if !c.out() {
+		return where + ": " + strings.ToLower(scsi.InAction(c.req.CDB[1]&0x1f).String())
+	}
+	key := scsi.Key(binary.BigEndian.Uint64(c.req.Data))
+	arg := scsi.Key(binary.BigEndian.Uint64(c.req.Data[8:]))
+	return fmt.Sprintf("%s: %v, key %v, for %v", where, c.action(), short(key), short(arg))
+}
+
+// short is a key in the words of the tests: A, or A with its marks.
+func short(k scsi.Key) string {
+	name := fmt.Sprint(Plain(k))
+	switch Plain(k) {
+	case 0:
+		return "0"
+	case keyA:
+		name = "A"
+	case keyB:
+		name = "B"
+	case keyC:
+		name = "C"
+	}
+	if k&LeavingMark != 0 {
+		name += "-leaving"
+	}
+	if k&TakingMark != 0 {
+		name += "-taking"
+	}
+	return name
+}
