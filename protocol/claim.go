@@ -16,6 +16,12 @@ type claim struct {
 	// that another node has removed this one, which a path that is registered
 	// later would hide.
 	sure []registeredPath
+	// unsure are those for which the end of a REGISTER is not known. If the next
+	// reading shows it, the path is sure.
+	unsure []registeredPath
+	// unseen says that the next reading showed nothing of this node: the REGISTER
+	// was not performed, or another node has removed this one since.
+	unseen bool
 	// old are the registrations of this node that were there before, and prove
 	// that it was not removed as long as they are there.
 	old []scsi.FullStatus
@@ -77,9 +83,10 @@ type registeredPath struct {
 // found notes the state that the run begins with.
 func (t *target) found() {
 	t.before = t.state
-	t.old = slices.DeleteFunc(t.own(), func(r scsi.FullStatus) bool { return !t.isPresent(r) })
+	// A registration that is marked leaving may be removed by anybody.
+	t.old = slices.DeleteFunc(t.own(), func(r scsi.FullStatus) bool { return !t.isPresent(r) || r.Key&LeavingMark != 0 })
 	if t.up = len(t.old) > 0; !t.up {
-		t.old = t.own()
+		t.old = slices.DeleteFunc(t.own(), func(r scsi.FullStatus) bool { return r.Key&LeavingMark != 0 })
 	}
 	// Who takes a LUN removes the holder first, and nobody else before. Who
 	// fences removes others, too.
@@ -131,6 +138,7 @@ func (c *claim) preempted(p Nexus, victim scsi.Key) {
 // PRGENERATION that was expected.
 func (t *target) noticeRemoval(generation uint32) {
 	own := t.own()
+	t.reconcile(own)
 	gone := slices.ContainsFunc(t.old, func(r scsi.FullStatus) bool {
 		return !r.TransportID.IsZero() && !slices.ContainsFunc(own, func(o scsi.FullStatus) bool { return sameNexus(o, r) })
 	})
@@ -143,6 +151,24 @@ func (t *target) noticeRemoval(generation uint32) {
 	if gone {
 		t.removed, t.sure, t.old, t.looked = true, nil, nil, false
 		t.refused, t.covered = nil, nil
+	}
+}
+
+// reconcile brings what is known of paths up to date: a path of which it was not
+// known whether it is registered, and keys that another node's command has changed.
+func (t *target) reconcile(own []scsi.FullStatus) {
+	for _, u := range t.unsure {
+		like := t.likeness(u.path, own)
+		if !t.isSure(u.path) && (like == scsi.Alike || like == scsi.Perhaps && len(own) > len(t.sure)) {
+			t.registered(u.path, u.key)
+		}
+	}
+	t.unseen = len(t.unsure) > 0 && len(t.sure) == 0 && len(own) == 0
+	t.unsure = nil
+	for i, r := range t.sure {
+		if now, sure, _ := t.registration(r.path); sure {
+			t.sure[i].key = now.Key
+		}
 	}
 }
 

@@ -117,7 +117,8 @@ func (r *Run) lacking(ctx context.Context, model *target, targets []*target) ([]
 	want := model.staying()
 	for _, t := range targets {
 		have := t.staying()
-		if slices.Equal(want, have) && t.state.Reservation != nil {
+		stays := t.rightType() && t.holder()&LeavingMark == 0
+		if slices.Equal(want, have) && stays {
 			continue
 		}
 		missing, extra := difference(want, have), difference(have, want)
@@ -126,7 +127,7 @@ func (r *Run) lacking(ctx context.Context, model *target, targets []*target) ([]
 			continue
 		}
 		alone := t.caps != nil && !t.caps.SpecIPT && slices.Contains(missing, r.Node.Key)
-		if len(extra) > 0 || t.state.Reservation != nil && !alone {
+		if len(extra) > 0 || stays && !alone {
 			errs = append(errs, &DisagreeError{Model: model.Name, LUN: t.Name, Missing: missing, Extra: extra})
 			continue
 		}
@@ -242,9 +243,10 @@ func (c *copier) introduces(t *target, s copyStep, ids []scsi.TransportID) actio
 }
 
 // withdraw takes off, after a copy that failed, what this node's own paths are
-// registered with and were not before: another node's key, or its own, which
-// goes as by a halt, because others may rely on a reservation that it holds.
-// What stands for other nodes stays; the next copy goes on from there.
+// registered with and were not before: another node's key, or its own if this
+// node is not registered on the model, which goes as by a halt, because others may
+// rely on a reservation that it holds. What stands for nodes that run stays: another
+// copy may have said so, and the next one goes on from there.
 func (c *copier) withdraw(ctx context.Context, t *target, plan *copyPlan) error {
 	ctx, cancel := c.run.undoing(ctx)
 	defer cancel()
@@ -252,7 +254,7 @@ func (c *copier) withdraw(ctx context.Context, t *target, plan *copyPlan) error 
 	for _, s := range plan.steps {
 		errs = append(errs, t.expel(ctx, s.path, s.key))
 	}
-	if !t.before.Has(c.run.Node.Key) {
+	if !plan.member && !t.before.Has(c.run.Node.Key) {
 		err := t.read(ctx)
 		if err == nil {
 			err = t.depart(ctx)
@@ -297,8 +299,15 @@ func (c *copier) reserveAndMove(ctx context.Context, t *target, plan *copyPlan) 
 	}
 	switch {
 	case plan.member:
+		// All paths before the reservation: that is what tells a copy that was
+		// not finished.
 		if err := t.drive(ctx, ownRows()); err != nil {
 			return err
+		}
+		if c.model.state.Reservation != nil {
+			if err := t.drive(ctx, joinRows()); err != nil {
+				return err
+			}
 		}
 	case plan.holder == nil:
 		return nil
@@ -307,7 +316,6 @@ func (c *copier) reserveAndMove(ctx context.Context, t *target, plan *copyPlan) 
 			return err
 		}
 	}
-	from := t.seat()
 	if c.model.state.Reservation != nil && t.state.Reservation == nil {
 		if err := c.reserve(ctx, t); err != nil {
 			return err
@@ -321,6 +329,14 @@ func (c *copier) reserveAndMove(ctx context.Context, t *target, plan *copyPlan) 
 		if err := c.lastLook(ctx, t, plan); err != nil {
 			return err
 		}
+	}
+	from := t.holding()
+	if from == nil {
+		// Another node's copy was here.
+		if plan.member {
+			return nil
+		}
+		return ErrUnsettled
 	}
 	return t.send(ctx, t.moves(Moved, from, &scsi.RegisterMove{
 		Key: key, ActionKey: plan.holder.Key, Unregister: !plan.member, APTPL: t.aptpl,

@@ -230,7 +230,7 @@ func (t *target) send(ctx context.Context, a action) error {
 	case performed:
 		t.unread = a.effect == nil || !a.effect()
 	case refused:
-		t.unread = errors.Is(err, scsi.ErrReservationConflict) || errors.Is(err, scsi.ErrUnitAttention)
+		t.unread = errors.Is(err, scsi.ErrReservationConflict) || errors.Is(err, scsi.ErrUnitAttention) || a.unsupported
 	default:
 		t.unread = true
 	}
@@ -281,6 +281,9 @@ func (t *target) goesOn(a action, err error) error {
 		return nil
 	case errors.Is(err, context.Canceled):
 		return t.final(err)
+	case a.event.Action == Reset:
+		// The claim has it.
+		return nil
 	case errors.Is(err, scsi.ErrDevice):
 		if t.failures++; t.failures >= maxFailures {
 			return t.final(err)

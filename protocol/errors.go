@@ -39,6 +39,10 @@ var (
 	// ErrPending says that a command was given up which the kernel still holds,
 	// and which may be performed at any later time.
 	ErrPending = errors.New("a command that was given up may still be performed")
+	// ErrUnsure says that the end of this node's first REGISTER is not known, and
+	// that nothing of it is registered: it was not performed, or another node has
+	// removed this one since.
+	ErrUnsure = errors.New("it is not known whether another node has removed this one")
 	// ErrTooSlow says that the device answers so late that what was read is too
 	// old to act on.
 	ErrTooSlow = errors.New("the device answers too late for what it says to be acted on")

@@ -2,6 +2,7 @@ package protocol
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	"lunguard/scsi"
@@ -51,7 +52,7 @@ func (x *explorer) failures(s *state) string {
 		}
 	}
 	switch {
-	case x.typ == Exclusive && began > 0 && won == 0 && !x.has(fenceKind) && !x.has(cleanupKind):
+	case x.typ == Exclusive && began > 0 && won == 0 && !x.quirks.NoReset && !x.has(fenceKind) && !x.has(cleanupKind):
 		return "1W: all starts have lost"
 	case fences == 2 && len(x.verbs) == 2 && fenced == 0 && x.verbs[0].victim == x.verbs[1].node && x.verbs[1].victim == x.verbs[0].node && x.runsAll(&x.verbs[0]) && x.runsAll(&x.verbs[1]):
 		return "1W: each has fenced the other, and nobody has won"
@@ -85,7 +86,7 @@ func (x *explorer) runsAll(verb *verb) bool {
 
 // mayFail reports whether a verb has a reason to fail, without any fault.
 func (x *explorer) mayFail(verb *verb, got outcome) bool {
-	if x.has(cleanupKind) {
+	if x.has(cleanupKind) || x.quirks.NoReset && got == outcome(ErrUnresolved.Error()) {
 		return true
 	}
 	fenced := x.hasFor(fenceKind, "", verb.node)
@@ -160,7 +161,7 @@ func (x *explorer) recover(s *state, node int) string {
 	r := w.run(nodeNames[node])
 	r.Parallel = 1
 	if err := r.Start(context.Background()); err != nil {
-		if x.quirks.NoReset && dying != [mostLUNs]nodes{} {
+		if x.quirks.NoReset && errors.Is(err, ErrUnresolved) {
 			return "" // It says what there is to do.
 		}
 		return fmt.Sprintf("fails: %v; LUNs have %v", err, x.all(s))

@@ -255,7 +255,7 @@ func (x *explorer) acts(before, s *state, v int, m *moment) string {
 		}
 	}
 	if m.next.action() == scsi.OutRegister || m.next.action() == scsi.OutRegisterAndIgnoreExistingKey {
-		s.admits |= x.admitted(verb, m, g.any&^f.any|self)
+		s.admits |= x.admitted(s, verb, m, g.any&^f.any|self)
 	}
 	if f.typ != 0 && g.typ == 0 {
 		return x.unreserved(s, f, v, lun)
@@ -266,8 +266,9 @@ func (x *explorer) acts(before, s *state, v int, m *moment) string {
 // admitted are the nodes that a REGISTER lets in by the hole that is admitted:
 // a REGISTER quotes no registration where there was none, so that it works even
 // if the node was fenced after the command was decided on. On a device with
-// REGISTER AND MOVE the owner of an exclusive package has another way.
-func (x *explorer) admitted(verb *verb, m *moment, who nodes) nodes {
+// REGISTER AND MOVE the owner of an exclusive package has another way, as long as
+// the path that holds has not failed.
+func (x *explorer) admitted(s *state, verb *verb, m *moment, who nodes) nodes {
 	key, to := binary.BigEndian.Uint64(m.next.req.Data), binary.BigEndian.Uint64(m.next.req.Data[8:])
 	blind := to != 0 && (key == 0 || m.next.action() == scsi.OutRegisterAndIgnoreExistingKey)
 	switch {
@@ -276,7 +277,7 @@ func (x *explorer) admitted(verb *verb, m *moment, who nodes) nodes {
 	case verb.kind == copyKind:
 		return who
 	case verb.kind == repairKind || verb.kind == readmitKind:
-		if x.typ == Shared || x.quirks.NoRegisterMove || x.quirks.AllTgPtImplicit {
+		if x.typ == Shared || x.quirks.NoRegisterMove || x.quirks.AllTgPtImplicit || ofPaths(s.dead|s.hurt)&bit(verb.node) != 0 {
 			return who
 		}
 	}

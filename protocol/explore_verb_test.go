@@ -131,7 +131,7 @@ func outcomeOf(err error) outcome {
 	case errors.As(err, &d):
 		return "disagree"
 	}
-	for _, reason := range []error{ErrUnsettled, ErrNothingToCopy, ErrNotCopied, ErrNotRegistered, ErrStaleNexus, ErrKeysLeft, ErrRemoved, ErrNoPath, ErrOtherType} {
+	for _, reason := range []error{ErrUnsettled, ErrNothingToCopy, ErrNotCopied, ErrNotRegistered, ErrStaleNexus, ErrKeysLeft, ErrRemoved, ErrNoPath, ErrOtherType, ErrUnresolved, ErrPending, ErrUnsure, ErrPathLost, ErrTooSlow} {
 		if errors.Is(err, reason) {
 			return outcome(reason.Error())
 		}

@@ -257,6 +257,9 @@ func (f *fencing) marks(t *target) action {
 	}
 	t.looked = false
 	a := t.marksTaking(p, r.Key)
+	// The mark, then reading: a node that leaves does the same, so that one of
+	// the two sees the other. Its hand-over would take the mark off.
+	a.effect = nil
 	a.ended = t.marking(p, r.Key, a.ended)
 	return a
 }

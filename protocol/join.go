@@ -39,6 +39,8 @@ func joinRows() []row {
 		foreignRow(), noPathRow(),
 		{"another node has removed this one", func(t *target) bool { return t.removed },
 			func(*target) action { return fail(ErrRemoved) }},
+		{"it is not known whether another node has removed this one", func(t *target) bool { return t.unseen },
+			func(*target) action { return fail(ErrUnsure) }},
 		unresolvedRow(), doubtRow(),
 		{"the seat is not known to be registered", func(t *target) bool { return !t.isSure(t.seat()) },
 			func(t *target) action { return t.joins() }},

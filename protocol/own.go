@@ -86,3 +86,13 @@ func (u *unit) isOn(p Nexus) bool {
 	r, sure, _ := u.registration(p)
 	return sure && r.Holder && u.state.Reservation != nil
 }
+
+// holding is a usable path that is known to hold the reservation; nil if none is.
+func (u *unit) holding() Nexus {
+	for _, p := range u.usable {
+		if u.isOn(p) {
+			return p
+		}
+	}
+	return nil
+}

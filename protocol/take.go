@@ -294,10 +294,8 @@ func (t *target) movesFrom(to Nexus) Nexus {
 	if _, isid, ok := id.Initiator.ISCSIName(); ok && isid == "" {
 		return nil
 	}
-	for _, p := range t.usable {
-		if r, sure, _ := t.registration(p); p != to && sure && r.Holder && t.rightType() && r.Key&Marks == 0 {
-			return p
-		}
+	if p := t.holding(); p != nil && p != to && t.rightType() && t.holder() == t.me() {
+		return p
 	}
 	return nil
 }

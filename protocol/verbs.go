@@ -18,11 +18,7 @@ func (t *target) registers(a Action, p Nexus, old, key scsi.Key) action {
 		kind: sending, path: p, event: Event{Action: a, Key: key}, persists: true,
 		send:   func(ctx context.Context) error { return p.Register(ctx, old, key, t.aptpl) },
 		effect: func() bool { return t.expectRegistered(p, old, key) },
-		ended: func(how end, _ error) {
-			if how == performed {
-				t.registered(p, key)
-			}
-		},
+		ended:  func(how end, _ error) { t.noteRegister(how, p, key) },
 	}
 }
 
@@ -47,11 +43,17 @@ func (t *target) registersAnew(p Nexus, key scsi.Key) action {
 		kind: sending, path: p, event: Event{Action: Registered, Key: key, Anew: true}, persists: true,
 		send:   func(ctx context.Context) error { return p.RegisterAndIgnore(ctx, key, t.aptpl) },
 		effect: func() bool { return t.expectRegistered(p, 0, key) },
-		ended: func(how end, _ error) {
-			if how == performed {
-				t.registered(p, key)
-			}
-		},
+		ended:  func(how end, _ error) { t.noteRegister(how, p, key) },
+	}
+}
+
+// noteRegister notes the end of a REGISTER of a path.
+func (c *claim) noteRegister(how end, p Nexus, key scsi.Key) {
+	switch {
+	case how == performed:
+		c.registered(p, key)
+	case how == unknown && key != 0:
+		c.unsure = append(c.unsure, registeredPath{p, key})
 	}
 }
 
@@ -73,10 +75,13 @@ func (t *target) reserves(p Nexus, key scsi.Key) action {
 // of the command is not known; if the victim was itself taking, what that one
 // had removed may, too.
 func (t *target) preempts(p Nexus, key, victim scsi.Key) action {
+	inherits := victim&TakingMark != 0 && Plain(victim) != t.me()
 	return action{
 		kind: sending, path: p, event: Event{Action: Preempted, Key: key, Victim: victim},
 		send:   func(ctx context.Context) error { return p.PreemptAndAbort(ctx, key, victim, reservationType) },
 		effect: func() bool { return t.expectPreempted(p, key, victim) },
+		// Victim 0 under a reservation that is not of all registrants any more.
+		unsupported: victim == 0,
 		ended: func(how end, _ error) {
 			if how == unknown {
 				t.doubt, t.open = true, true
@@ -84,9 +89,7 @@ func (t *target) preempts(p Nexus, key, victim scsi.Key) action {
 			if how == performed {
 				t.reserved = false
 			}
-			if how == performed && victim&TakingMark != 0 && Plain(victim) != t.me() {
-				t.doubt = true
-			}
+			t.doubt = t.doubt || how == performed && inherits
 			if how == refused && victim == t.me() {
 				t.unswept = true
 			}
@@ -109,7 +112,7 @@ func (t *target) resets(p Nexus) action {
 		ended: func(how end, err error) {
 			if how == performed {
 				t.doubt, t.resolved = false, append(t.resolved, takers...)
-			} else {
+			} else if !pathFailed(err) || len(t.usable) == 1 {
 				t.unresolved = err
 			}
 		},
