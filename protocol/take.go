@@ -244,14 +244,18 @@ func (t *target) widen(p Nexus, as Action) action {
 	return a
 }
 
-// covering notes that a path counts as registered with the others of its host.
+// covering notes that a path counts as registered with the others of its host,
+// or, if it refuses this, too, that it is not to be had.
 func (t *target) covering(p Nexus, then func(end, error)) func(end, error) {
 	return func(how end, err error) {
 		then(how, err)
-		if how == performed && t.state.Identified || how == refused && errors.Is(err, scsi.ErrReservationConflict) {
+		switch {
+		case how == performed && t.state.Identified:
 			t.registered(p, 0)
 			t.covered = append(t.covered, p)
 			t.run.log(Event{Action: PerHost, LUN: t.Name, Path: p.Name()})
+		case how == refused && errors.Is(err, scsi.ErrReservationConflict):
+			t.giveUp(p, err)
 		}
 	}
 }

@@ -130,9 +130,13 @@ func (u *unit) dropPaths(n int, errs []error) {
 
 // dropIfFailed gives up a path on which a command got lost.
 func (u *unit) dropIfFailed(p Nexus, err error) {
-	if !pathFailed(err) || !slices.Contains(u.usable, p) {
-		return
+	if pathFailed(err) && slices.Contains(u.usable, p) {
+		u.giveUp(p, err)
 	}
+}
+
+// giveUp leaves a path out from now on.
+func (u *unit) giveUp(p Nexus, err error) {
 	u.run.log(Event{Action: PathFailed, LUN: u.Name, Path: p.Name(), Err: err})
 	u.failure = err
 	u.usable = slices.DeleteFunc(u.usable, func(q Nexus) bool { return q == p })
