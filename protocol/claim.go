@@ -46,6 +46,8 @@ type claim struct {
 	// commands are over: a PREEMPT AND ABORT of this run has an unknown end, or
 	// somebody before left a mark that says so.
 	doubt bool
+	// settled says that this run has resolved what was in doubt on the LUN.
+	settled bool
 	// unresolved is why the doubt could not be resolved.
 	unresolved error
 	// resolved are the keys marked taking, of other nodes, whose doubt this run

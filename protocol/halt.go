@@ -48,12 +48,16 @@ func releaseRows() []row {
 		foreignRow(),
 		{"nothing of this node is left", func(t *target) bool { return len(t.own()) == 0 }, finish},
 		noPathRow(),
+		{"another node holds, and a path is marked taking", func(t *target) bool { return t.heldByOther() && t.takingPath() != nil },
+			func(t *target) action { return t.marksLeaving(t.takingPath()) }},
 		{"another node holds, and a path is registered", func(t *target) bool { return t.heldByOther() && t.leaves() != nil },
 			func(t *target) action { return t.leave(t.leaves()) }},
 		unresolvedRow(), doubtRow(),
-		{"a path is marked leaving", func(t *target) bool { return !t.heldByOther() && t.markedLeaving() != nil },
-			func(t *target) action { return t.clears(t.markedLeaving(), Leaving(t.me())) }},
-		{"a path is registered", func(t *target) bool { return !t.heldByOther() && t.leaves() != nil },
+		{"a mark of taking holds, or may have", func(t *target) bool { return t.hasOwn(TakingMark) && !t.settled },
+			func(t *target) action { t.doubt = true; return t.resets(t.usable[0]) }},
+		{"a path is marked leaving", func(t *target) bool { return t.markedLeaving() != nil },
+			func(t *target) action { return t.clears(t.markedLeaving(), t.sureKey(t.markedLeaving())) }},
+		{"a path is registered", func(t *target) bool { return t.leaves() != nil && !t.heldByOther() },
 			func(t *target) action { return t.marksLeaving(t.leaves()) }},
 		{"registrations are left that no path can take off", func(*target) bool { return true },
 			func(*target) action { return fail(ErrStaleNexus) }},
@@ -63,22 +67,39 @@ func releaseRows() []row {
 // markedLeaving is a path that this run has marked leaving; nil if there is none.
 func (t *target) markedLeaving() Nexus {
 	for _, p := range slices.Backward(t.usable) {
-		if t.sureKey(p) == Leaving(t.me()) && t.state.Has(Leaving(t.me())) {
+		if key := t.sureKey(p); key&LeavingMark != 0 && t.state.Has(key) {
 			return p
 		}
 	}
 	return nil
 }
 
-// marksLeaving marks a path that is, or may be, registered.
+// takingPath is a usable path that is, or may be, marked taking and not leaving;
+// nil if there is none. A command by which it takes may still be on its way: it
+// quotes that key, and finds it gone once the path is marked leaving, too.
+func (t *target) takingPath() Nexus {
+	for _, p := range t.usable {
+		if r, _, found := t.registration(p); found && r.Key&Marks == TakingMark && !t.isAbsent(p, r.Key) {
+			return p
+		}
+	}
+	return nil
+}
+
+// marksLeaving marks a path that is, or may be, registered. A mark of taking
+// stays beside it: what is not known stays not known.
 func (t *target) marksLeaving(p Nexus) action {
 	r, sure, _ := t.registration(p)
 	if !sure {
 		r.Key = t.likely(p)
 	}
-	a := t.registers(Marked, p, r.Key, Leaving(t.me()))
+	a := t.registers(Marked, p, r.Key, Leaving(r.Key))
 	a.event.Key = r.Key
 	a.ended = t.marking(p, r.Key, a.ended)
+	if r.Key&TakingMark != 0 {
+		// It may hold by now.
+		a.effect = nil
+	}
 	return a
 }
 

@@ -39,8 +39,7 @@ func joinRows() []row {
 		foreignRow(), noPathRow(),
 		{"another node has removed this one", func(t *target) bool { return t.removed },
 			func(*target) action { return fail(ErrRemoved) }},
-		{"it is not known whether another node has removed this one", func(t *target) bool { return t.unseen },
-			func(*target) action { return fail(ErrUnsure) }},
+		unseenRow(),
 		unresolvedRow(), doubtRow(),
 		{"the seat is not known to be registered", func(t *target) bool { return !t.isSure(t.seat()) },
 			func(t *target) action { return t.joins() }},
@@ -76,16 +75,19 @@ const maxPatience = 3
 // joins registers the seat: anew, or by quoting the key that is listed for it.
 func (t *target) joins() action {
 	p := t.seat()
-	r, sure, found := t.registration(p)
-	if !sure && (!found || !t.up || t.isRefused(p)) {
-		return t.registersAnew(p, t.me())
+	a := t.registersAnew(p, t.me())
+	if r, sure, found := t.registration(p); sure || found && t.up && !t.isRefused(p) {
+		to := t.me()
+		if r.Key&TakingMark != 0 {
+			to = r.Key
+		}
+		a = t.registers(Registered, p, r.Key, to)
+		a.ended = t.noticing(p, a.ended)
 	}
-	to := t.me()
-	if r.Key&TakingMark != 0 {
-		to = r.Key
+	if len(t.sure) > 0 {
+		// See sits.
+		a.effect = nil
 	}
-	a := t.registers(Registered, p, r.Key, to)
-	a.ended = t.noticing(p, a.ended)
 	return a
 }
 

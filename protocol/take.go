@@ -44,6 +44,7 @@ func enterRows(arbiter *target) []row {
 		foreignRow(), noPathRow(),
 		{"another node has won the LUN", func(t *target) bool { return arbiter == nil && t.beaten() },
 			func(t *target) action { return fail(t.lost()) }},
+		unseenRow(),
 		{"the seat is not known to be registered", func(t *target) bool { return !t.isSure(t.seat()) },
 			func(t *target) action { return t.sits() }},
 		{"others are to be removed, and the seat is not marked", func(t *target) bool { return t.mustMark() && t.seatKey()&TakingMark == 0 },
@@ -61,6 +62,11 @@ func foreignRow() row {
 func noPathRow() row {
 	return row{"no path is usable", func(t *target) bool { return len(t.usable) == 0 },
 		func(t *target) action { return fail(t.noPath()) }}
+}
+
+func unseenRow() row {
+	return row{"it is not known whether another node has removed this one", func(t *target) bool { return t.unseen },
+		func(*target) action { return fail(ErrUnsure) }}
 }
 
 func unresolvedRow() row {
@@ -165,15 +171,17 @@ func (t *target) sits() action {
 	if t.mustMark() {
 		key = Taking(key)
 	}
-	r, sure, found := t.registration(p)
-	switch {
-	case sure || found && t.up && !t.isRefused(p):
-		a := t.registers(Registered, p, r.Key, key)
+	a := t.registersAnew(p, key)
+	if r, sure, found := t.registration(p); sure || found && t.up && !t.isRefused(p) {
+		a = t.registers(Registered, p, r.Key, key)
 		a.ended = t.noticing(p, a.ended)
-		return a
-	default:
-		return t.registersAnew(p, key)
 	}
+	if len(t.sure) > 0 {
+		// The seat before has failed. Whether this node was removed from it must
+		// be seen before this one acts.
+		a.effect = nil
+	}
+	return a
 }
 
 // noticing notes that a key which was quoted is not there any more: this node

@@ -111,7 +111,7 @@ func (t *target) resets(p Nexus) action {
 		effect: func() bool { return true },
 		ended: func(how end, err error) {
 			if how == performed {
-				t.doubt, t.resolved = false, append(t.resolved, takers...)
+				t.doubt, t.settled, t.resolved = false, true, append(t.resolved, takers...)
 			} else if !pathFailed(err) || len(t.usable) == 1 {
 				t.unresolved = err
 			}
