@@ -26,7 +26,48 @@ func (x *explorer) end(s *state) string {
 			}
 		}
 	}
-	return x.recovers(s)
+	if wrong := x.recovers(s); wrong != "" {
+		return wrong
+	}
+	return x.again(s)
+}
+
+// again runs a verb that was killed once more, alone, if nothing else went wrong:
+// it must come to ok, and a halt leave nothing.
+func (x *explorer) again(s *state) string {
+	if s.kills == 0 || s.faults > 0 {
+		return ""
+	}
+	for a, verbs := range x.actors {
+		v := &verbs[0]
+		gone := s.gone[0] | s.gone[1]
+		if s.at[a] != killed || v.kind != startKind && v.kind != haltKind || gone&bit(v.node) != 0 {
+			continue
+		}
+		key := [mostLUNs + 1]int32{s.luns[0], s.luns[1], int32(8 + a)}
+		wrong, known := x.tried[key]
+		if !known {
+			w, _ := x.resume(s)
+			r := w.run(v.node)
+			r.Parallel = 1
+			err := on(x.set(v), *v).do(context.Background(), r)
+			if err != nil {
+				wrong = fmt.Sprintf("END: %v was killed, and when it is run again: %v; LUNs had %v", v, err, x.all(s))
+			}
+			for i := range x.luns {
+				var f *facts
+				w.luns[i].With(func(m *simlun.Machine) { f = x.factsOf(m, m.State()) })
+				if x.set(v)&(1<<i) != 0 && v.kind == haltKind && err == nil && f.keyed&bit(v.node) != 0 {
+					wrong = fmt.Sprintf("END: %v was killed, and when it is run again LUN %d has %v; LUNs had %v", v, i, f, x.all(s))
+				}
+			}
+			x.tried[key] = wrong
+		}
+		if wrong != "" {
+			return wrong
+		}
+	}
+	return ""
 }
 
 // failures says who failed without a reason.
@@ -139,7 +180,9 @@ func (x *explorer) recovers(s *state) string {
 	return wrong
 }
 
-func (x *explorer) recover(s *state, node int) string {
+// resume is a world that goes on from a state, with whose writes may be under
+// way.
+func (x *explorer) resume(s *state) (*world, *[mostLUNs]nodes) {
 	w := newWorld(x.world.t, 0, x.paths, x.quirks)
 	w.mode = x.typ
 	w.sent = x.world.sent
@@ -158,6 +201,11 @@ func (x *explorer) recover(s *state, node int) string {
 			return reply, err
 		})
 	}
+	return w, &dying
+}
+
+func (x *explorer) recover(s *state, node int) string {
+	w, dying := x.resume(s)
 	r := w.run(nodeNames[node])
 	r.Parallel = 1
 	if err := r.Start(context.Background()); err != nil {
@@ -177,7 +225,7 @@ func (x *explorer) recover(s *state, node int) string {
 			return fmt.Sprintf("says ok and leaves LUN %d as %v; LUNs had %v", i, f, x.all(s))
 		}
 	}
-	return x.refences(s, w, node, &dying)
+	return x.refences(s, w, node, dying)
 }
 
 // refences has the node that has just joined fence each node whose writes may be

@@ -114,12 +114,34 @@ func keysOf(m map[string][]finding) func(func(string) bool) {
 	}
 }
 
-// telling is the part of a group for -short.
+// telling is the part of a group for -short. Of what may go wrong in it each
+// scenario has one kind only, in turn: so most of them are explored to their end.
 func (g *group) telling() []scenario {
 	var list []scenario
 	for i := 0; g.quick > 0 && i < len(g.list); i += g.quick {
-		list = append(list, g.list[i])
+		s := g.list[i]
+		kinds := s.adversity.kinds()
+		s.adversity = kinds[len(list)%len(kinds)]
+		list = append(list, s)
 	}
+	return list
+}
+
+// kinds are the kinds of what may go wrong, one at a time.
+func (a adversity) kinds() []adversity {
+	var list []adversity
+	add := func(on bool, one adversity) {
+		if on {
+			one.newer = a.newer
+			list = append(list, one)
+		}
+	}
+	add(a.faults > 0, adversity{faults: a.faults})
+	add(a.late, adversity{faults: 1, late: true})
+	add(a.paths, adversity{faults: 1, paths: true})
+	add(a.kills > 0, adversity{kills: a.kills})
+	add(a.attentions, adversity{faults: 1, attentions: true})
+	add(len(list) == 0, adversity{})
 	return list
 }
 

@@ -136,12 +136,38 @@ func (x *explorer) unreserved(s *state, f *facts, v, lun int) string {
 func (x *explorer) saysRight(s *state, v int, set uint8) string {
 	verb := &x.verbs[v]
 	self := bit(verb.node)
+	if verb.kind == startKind || verb.kind == fenceKind {
+		if wrong := x.hasSeen(s, v, set); wrong != "" {
+			return wrong
+		}
+	}
 	for i := range x.luns {
 		if set&(1<<i) == 0 {
 			continue
 		}
 		if wrong := x.saysRightOf(s, verb, self, i); wrong != "" {
 			return fmt.Sprintf("S: %v says ok, but %s: LUN %d has %v", verb, wrong, i, x.lunAt(s, i))
+		}
+	}
+	return ""
+}
+
+// hasSeen: a start and a fence say ok only if a reservation was there when they
+// looked last, even where it may have gone since by an exception.
+func (x *explorer) hasSeen(s *state, v int, set uint8) string {
+	for a, verbs := range x.actors {
+		n := v - x.offset[a]
+		if n < 0 || n >= len(verbs) || s.at[a] == killed {
+			continue
+		}
+		now := x.moments[a][s.at[a]]
+		if now.verb() > n && !now.ended {
+			continue // Its last look is not kept.
+		}
+		for i := range x.luns {
+			if set&(1<<i) != 0 && now.looked[i] != reservationType {
+				return fmt.Sprintf("S: %v says ok, but when it looked last there was no reservation as it should be: LUN %d has %v", &x.verbs[v], i, x.lunAt(s, i))
+			}
 		}
 	}
 	return ""

@@ -3,6 +3,7 @@ package protocol
 import (
 	"context"
 	"crypto/sha256"
+	"encoding/binary"
 	"fmt"
 	"slices"
 	"time"
@@ -41,6 +42,9 @@ type memory struct {
 	sum, attempts digest
 	// sent counts the verb's commands so far.
 	sent int
+	// looked is the type of the reservation that each LUN had when the verb
+	// looked last, 0 for none.
+	looked [mostLUNs]scsi.Type
 }
 
 // moment is a point in the life of an actor: it stands before a command, or
@@ -129,7 +133,34 @@ func (w wire) Do(_ context.Context, req *scsi.Request) (scsi.Reply, error) {
 	copy(req.Data, a.data)
 	p.attempts = p.chain(p.attempts, req.CDB, a)
 	p.sent++
+	if typ, tells := reservationIn(req, a); tells {
+		p.looked[w.lun] = typ
+	}
 	return a.reply, a.err
+}
+
+// reservationIn is the type of the reservation that an answer tells of, 0 for
+// none.
+func reservationIn(req *scsi.Request, a answer) (typ scsi.Type, tells bool) {
+	if req.Opcode() != scsi.OpPRIn || a.err != nil || a.reply.Err() != nil || len(a.data) < 8 {
+		return 0, false
+	}
+	d := a.data
+	switch scsi.InAction(req.CDB[1] & 0x1f) {
+	case scsi.InReadReservation:
+		if len(d) >= 24 {
+			typ = scsi.Type(d[21] & 0x0f)
+		}
+		return typ, true
+	case scsi.InReadFullStatus:
+		for d = d[8:]; len(d) >= 24; d = d[24+binary.BigEndian.Uint32(d[20:]):] {
+			if d[12]&1 != 0 {
+				typ = scsi.Type(d[13] & 0x0f)
+			}
+		}
+		return typ, true
+	}
+	return 0, false
 }
 
 // whole is the upper end: it sees commands with all their retries.
@@ -287,7 +318,9 @@ func (s *scenario) play(verbs []verb, from *moment, more ...answer) (m *moment, 
 
 func (m *moment) digest() digest {
 	b := []byte(fmt.Sprint(m.results, m.ended))
-	if !m.ended {
+	if m.ended {
+		b = fmt.Append(b, m.looked)
+	} else {
 		b = append(b, m.sum[:]...)
 		b = append(b, m.attempts[:]...)
 	}

@@ -131,15 +131,18 @@ func TestExploreThree(t *testing.T) {
 
 // Repair, readmission, copy and clean-up beside two other nodes.
 func TestExploreThreeMend(t *testing.T) {
-	g := group{dims: "repair, readmit, copy, clean-up beside two others; " + lossy.words(), quick: 11, each: 60_000}
+	g := group{dims: "repair, readmit, copy, clean-up beside two others; " + lossy.words(), quick: 11, each: 60_000,
+		list: threeMendScenes(lossy)}
+	g.run(t)
+}
+
+func threeMendScenes(lossy adversity) []scenario {
+	var g group
 	for _, f := range []found{missing("B", "A", "C"), missing("C", "A", "B"), missing("A", "B", "C")} {
 		for _, a := range []verb{readmits("A"), repairs("A")} {
 			for _, b := range []verb{halts("B"), fences("B", "A"), starts("B")} {
 				for _, c := range []verb{fences("C", "A"), halts("C"), starts("C"), fences("C", "B"), cleans("C")} {
 					g.list = append(g.list, scene(Shared, f, [2]int{1, 2}, lossy, one(a), one(b), one(c)))
-					if c.kind == fenceKind {
-						g.list = append(g.list, newest.on(scene(Shared, f, [2]int{1, 2}, lossy, one(a), one(b), one(c))))
-					}
 				}
 			}
 		}
@@ -157,6 +160,15 @@ func TestExploreThreeMend(t *testing.T) {
 		for _, c := range []verb{starts("C"), fences("C", "B")} {
 			g.list = append(g.list, scene(Shared, shared("A", "B", "C"), [2]int{1, 1}, lossy, one(cleans("A")), one(b), one(c)))
 		}
+	}
+	return g.list
+}
+
+// All orders of three without any fault.
+func TestExploreThreeCalm(t *testing.T) {
+	g := group{dims: "three actors with repair, readmit, copy, clean-up among them; newest registration first; " + harmless.words(), quick: 37}
+	for _, s := range threeMendScenes(harmless) {
+		g.list = append(g.list, s, newest.on(s))
 	}
 	g.run(t)
 }

@@ -19,7 +19,7 @@ const (
 	mostActors = 3
 	mostLUNs   = 2
 	// mostCommands is how many an actor may need.
-	mostCommands = 150
+	mostCommands = 100
 	// mostStates bounds the states of a scenario, unless it says otherwise.
 	mostStates = 400_000
 )
