@@ -51,7 +51,7 @@ func (g *group) run(t *testing.T) {
 	// There is memory enough, and much of the time would go into collecting it.
 	defer debug.SetGCPercent(debug.SetGCPercent(400))
 	began := time.Now()
-	var next, states, cut atomic.Int64
+	var next, done, states, cut atomic.Int64
 	var mu sync.Mutex
 	found := map[string][]finding{}
 	stop := &atomic.Bool{}
@@ -64,11 +64,9 @@ func (g *group) run(t *testing.T) {
 					return
 				}
 				s := list[n]
-				s.limit = cmp.Or(s.limit, g.each)
-				if testing.Short() {
-					s.limit = shortStates
-				}
+				s.limit = cmp.Or(s.limit, g.most())
 				r := explore(t, &s, stop)
+				done.Add(1)
 				states.Add(int64(r.states))
 				if r.cut {
 					cut.Add(1)
@@ -95,7 +93,15 @@ func (g *group) run(t *testing.T) {
 		t.Errorf("law %s is broken in %d of %d configurations; the shortest schedule of all:\n  %s\n%s    %s", law, len(all), len(list), best.name, best.trace, best.broken)
 	}
 	t.Logf("explored: %d configurations, %d states (%d configurations cut at %d); %s; %v",
-		min(int(next.Load()), len(list)), states.Load(), cut.Load(), cmp.Or(g.each, mostStates), g.dims, time.Since(began).Round(time.Millisecond))
+		done.Load(), states.Load(), cut.Load(), g.most(), g.dims, time.Since(began).Round(time.Millisecond))
+}
+
+// most is how many states a scenario of the group may have.
+func (g *group) most() int {
+	if testing.Short() {
+		return shortStates
+	}
+	return cmp.Or(g.each, mostStates)
 }
 
 // finding is a counterexample.

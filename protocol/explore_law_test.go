@@ -29,7 +29,8 @@ import (
 //
 //	admitted      W, H: a repair, a readmission or a copy registers without
 //	              quoting, so that it may come after a fence. Until it ends, or
-//	              for good if it was killed or the command was given up.
+//	              for good if it was killed or the command was given up. Not of
+//	              exclusive packages with REGISTER AND MOVE and without a fault.
 //	without move  R, K: a device without REGISTER AND MOVE, or that does not tell
 //	              who is registered, when a holder leaves.
 //	clean-up      W, R: it is there to take everybody's reservation away.

@@ -6,6 +6,9 @@ import (
 	"strings"
 )
 
+// longTrace is how many moves are printed of a schedule.
+const longTrace = 60
+
 // found tells how a law was broken, by the move that led to last.
 func (x *explorer) found(wrong string, before int32, by uint8, last *state) result {
 	type link struct {
@@ -22,6 +25,12 @@ func (x *explorer) found(wrong string, before int32, by uint8, last *state) resu
 	first := x.order[0]
 	fmt.Fprintf(&b, "    at first: %v, up %v\n", x.all(&first), first.up)
 	for n, l := range links {
+		if n == longTrace/2 && len(links) > longTrace {
+			fmt.Fprintf(&b, "    ... %d moves ...\n", len(links)-longTrace)
+		}
+		if len(links) > longTrace && n >= longTrace/2 && n < len(links)-longTrace/2 {
+			continue
+		}
 		s := x.order[l.from]
 		after := *last
 		if n+1 < len(links) {
