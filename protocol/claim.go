@@ -19,6 +19,11 @@ type claim struct {
 	// unsure are those for which the end of a REGISTER is not known. If the next
 	// reading shows it, the path is sure.
 	unsure []registeredPath
+	// unanswered are all paths that were ever unsure: what is to be undone may be there,
+	// whatever became of the path.
+	unanswered []Nexus
+	// removals counts how often this run was removed.
+	removals int
 	// unseen says that the next reading showed nothing of this node: the REGISTER
 	// was not performed, or another node has removed this one since.
 	unseen bool
@@ -29,9 +34,8 @@ type claim struct {
 	// started may be up already.
 	up bool
 	// refused are the paths on which a REGISTER without a key to quote was a
-	// conflict, covered those of them that the device registers with the others
-	// of this host.
-	refused, covered []Nexus
+	// conflict.
+	refused []Nexus
 	// absent are paths, each with a key by which it was found not to be
 	// registered, or is not any more.
 	absent []registeredPath
@@ -76,10 +80,12 @@ type claim struct {
 	drained bool
 }
 
-// registeredPath is a path that is registered with a key.
+// registeredPath is a path that is registered with a key; host says that the
+// device registers all paths of a host as one, and lists another.
 type registeredPath struct {
 	path Nexus
 	key  scsi.Key
+	host bool
 }
 
 // found notes the state that the run begins with.
@@ -108,9 +114,20 @@ func (c *claim) sureKey(p Nexus) scsi.Key {
 	return 0
 }
 
+// coverHost notes that the path is registered with the others of this host.
+func (c *claim) coverHost(p Nexus, key scsi.Key) {
+	c.registered(p, 0)
+	c.sure = append(c.sure, registeredPath{path: p, key: key, host: true})
+}
+
+// hasHost reports whether the device registers the paths of this host as one.
+func (c *claim) hasHost() bool {
+	return slices.ContainsFunc(c.sure, func(r registeredPath) bool { return r.host })
+}
+
 // isAbsent reports whether the path was found not to be registered with the key.
 func (c *claim) isAbsent(p Nexus, key scsi.Key) bool {
-	return slices.Contains(c.absent, registeredPath{p, key})
+	return slices.Contains(c.absent, registeredPath{path: p, key: key})
 }
 
 // isRefused reports whether the path refused to be registered as a new one.
@@ -123,7 +140,7 @@ func (c *claim) isResolved(k scsi.Key) bool { return slices.Contains(c.resolved,
 func (c *claim) registered(p Nexus, key scsi.Key) {
 	c.sure = slices.DeleteFunc(c.sure, func(r registeredPath) bool { return r.path == p })
 	if key != 0 {
-		c.sure = append(c.sure, registeredPath{p, key})
+		c.sure = append(c.sure, registeredPath{path: p, key: key})
 	}
 }
 
@@ -133,7 +150,7 @@ func (c *claim) preempted(p Nexus, victim scsi.Key) {
 	goes := func(key scsi.Key) bool { return victim == 0 || key == victim }
 	c.sure = slices.DeleteFunc(c.sure, func(r registeredPath) bool { return r.path != p && goes(r.key) })
 	c.old = slices.DeleteFunc(c.old, func(r scsi.FullStatus) bool { return goes(r.Key) })
-	c.refused, c.covered = nil, nil
+	c.refused = nil
 }
 
 // noticeRemoval compares what was read with the claim. generation is the
@@ -144,7 +161,9 @@ func (t *target) noticeRemoval(generation uint32) {
 	gone := slices.ContainsFunc(t.old, func(r scsi.FullStatus) bool {
 		return !r.TransportID.IsZero() && !slices.ContainsFunc(own, func(o scsi.FullStatus) bool { return sameNexus(o, r) })
 	})
-	gone = gone || slices.ContainsFunc(t.sure, func(r registeredPath) bool { return t.likeness(r.path, own) == scsi.Unlike })
+	gone = gone || slices.ContainsFunc(t.sure, func(r registeredPath) bool {
+		return r.host && len(own) == 0 || !r.host && t.likeness(r.path, own) == scsi.Unlike
+	})
 	if !t.state.Identified && len(own) < max(len(t.sure), len(t.old)) {
 		// A device may list a key once for several nexuses. If nobody else has
 		// changed anything, that is it.
@@ -152,7 +171,8 @@ func (t *target) noticeRemoval(generation uint32) {
 	}
 	if gone {
 		t.removed, t.sure, t.old, t.looked = true, nil, nil, false
-		t.refused, t.covered = nil, nil
+		t.refused = nil
+		t.removals++
 	}
 }
 
@@ -168,8 +188,22 @@ func (t *target) reconcile(own []scsi.FullStatus) {
 	t.unseen = len(t.unsure) > 0 && len(t.sure) == 0 && len(own) == 0
 	t.unsure = nil
 	for i, r := range t.sure {
-		if now, sure, _ := t.registration(r.path); sure {
+		now, sure, _ := t.registration(r.path)
+		switch {
+		case sure:
 			t.sure[i].key = now.Key
+		case r.host && len(own) > 0:
+			t.sure[i].key = own[0].Key
+		}
+	}
+}
+
+// retry lets those paths be used again that were given up when a REGISTER of this
+// run got lost on them, for undoing: it may have been performed.
+func (t *target) retry() {
+	for _, p := range t.unanswered {
+		if !slices.Contains(t.usable, p) {
+			t.usable = append(t.usable, p)
 		}
 	}
 }

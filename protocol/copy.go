@@ -250,11 +250,17 @@ func (c *copier) introduces(t *target, s copyStep, ids []scsi.TransportID) actio
 func (c *copier) withdraw(ctx context.Context, t *target, plan *copyPlan) error {
 	ctx, cancel := c.run.undoing(ctx)
 	defer cancel()
+	t.retry()
 	var errs []error
 	for _, s := range plan.steps {
 		errs = append(errs, t.expel(ctx, s.path, s.key))
 	}
-	if !plan.member && !t.before.Has(c.run.Node.Key) {
+	stays := t.before.Has(c.run.Node.Key)
+	if plan.member && !stays {
+		now, err := c.lookAgain(ctx)
+		stays = err != nil || len(now.own()) > 0
+	}
+	if !stays {
 		err := t.read(ctx)
 		if err == nil {
 			err = t.depart(ctx)
@@ -419,8 +425,8 @@ func (c *copier) lookAgain(ctx context.Context) (*target, error) {
 
 // dropDeparted removes from the copy the nodes that have left the model.
 func (c *copier) dropDeparted(ctx context.Context, t, now *target) error {
-	for _, k := range difference(t.state.Keys(), now.staying()) {
-		if k == c.run.Node.Key {
+	for _, k := range t.state.Keys() {
+		if Plain(k) == c.run.Node.Key || slices.Contains(now.staying(), Plain(k)) {
 			continue
 		}
 		if err := t.send(ctx, t.preempts(t.seat(), t.me(), k)); err != nil {

@@ -126,6 +126,12 @@ func (d *departure) toMark() Nexus {
 	return nil
 }
 
+// isListed reports whether a path is known to be listed by itself.
+func (d *departure) isListed(p Nexus) bool {
+	_, sure, _ := d.registration(p)
+	return sure
+}
+
 // registeredAs is the key that the path is, or may be, registered with and that
 // was not refused on it; 0 if there is none.
 func (d *departure) registeredAs(p Nexus) scsi.Key {

@@ -18,6 +18,7 @@ func (r *Run) giveUp(ctx context.Context, targets []*target, why error) error {
 		if !t.touched {
 			return nil
 		}
+		t.retry()
 		if err := t.read(ctx); err != nil {
 			return err
 		}
@@ -117,7 +118,7 @@ func (t *target) trying(p Nexus, key scsi.Key, then func(end, error)) func(end, 
 	return func(how end, err error) {
 		then(how, err)
 		if how == performed || how == refused && errors.Is(err, scsi.ErrReservationConflict) {
-			t.absent = append(t.absent, registeredPath{p, key})
+			t.absent = append(t.absent, registeredPath{path: p, key: key})
 		}
 	}
 }

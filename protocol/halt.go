@@ -108,7 +108,7 @@ func (t *target) marking(p Nexus, key scsi.Key, then func(end, error)) func(end,
 	return func(how end, err error) {
 		then(how, err)
 		if how == refused && errors.Is(err, scsi.ErrReservationConflict) {
-			t.absent = append(t.absent, registeredPath{p, key})
+			t.absent = append(t.absent, registeredPath{path: p, key: key})
 		}
 	}
 }

@@ -75,20 +75,11 @@ const maxPatience = 3
 // joins registers the seat: anew, or by quoting the key that is listed for it.
 func (t *target) joins() action {
 	p := t.seat()
-	a := t.registersAnew(p, t.me())
-	if r, sure, found := t.registration(p); sure || found && t.up && !t.isRefused(p) {
-		to := t.me()
-		if r.Key&TakingMark != 0 {
-			to = r.Key
-		}
-		a = t.registers(Registered, p, r.Key, to)
-		a.ended = t.noticing(p, a.ended)
+	key := t.me()
+	if r, sure, _ := t.registration(p); sure && r.Key&TakingMark != 0 {
+		key = r.Key
 	}
-	if len(t.sure) > 0 {
-		// See sits.
-		a.effect = nil
-	}
-	return a
+	return t.seats(p, key)
 }
 
 // sweeps reports whether registrations of the past are to be removed: this node
@@ -135,6 +126,7 @@ func (r *Run) backOut(ctx context.Context, targets []*target, why error) error {
 		if !t.touched || t.before.Has(r.Node.Key) && !fenced {
 			return nil
 		}
+		t.retry()
 		if err := t.read(ctx); err != nil {
 			return err
 		}

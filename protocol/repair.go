@@ -80,6 +80,7 @@ func (t *target) repair(ctx context.Context, rows []row) error {
 	if errors.Is(err, ErrRemoved) && t.touched {
 		ctx, cancel := t.run.undoing(ctx)
 		defer cancel()
+		t.retry()
 		if rerr := t.read(ctx); rerr != nil {
 			return errors.Join(err, rerr)
 		}
@@ -99,7 +100,7 @@ func (t *target) repair(ctx context.Context, rows []row) error {
 // isIn reports whether a path is registered, by itself or with the others of its
 // host.
 func (t *target) isIn(p Nexus) bool {
-	return t.likeness(p, t.own()) == scsi.Alike || t.isSure(p) || slices.Contains(t.covered, p)
+	return t.likeness(p, t.own()) == scsi.Alike || t.isSure(p)
 }
 
 // readmitRows register what is not registered, where something is.

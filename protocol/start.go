@@ -94,7 +94,7 @@ func (t *target) hasAll() error {
 // were registered, or some of the past.
 func (t *target) checkPaths() {
 	switch n := len(t.own()); {
-	case n < len(t.usable) && len(t.covered) == 0:
+	case n < len(t.usable) && !t.hasHost():
 		t.run.log(Event{Action: PathsMissing, LUN: t.Name, Key: t.me()})
 	case n > len(t.usable) && len(t.past()) > 0:
 		t.run.log(Event{Action: PastLeft, LUN: t.Name, Key: t.me()})

@@ -44,7 +44,7 @@ func enterRows(arbiter *target) []row {
 		foreignRow(), noPathRow(),
 		{"another node has won the LUN", func(t *target) bool { return arbiter == nil && t.beaten() },
 			func(t *target) action { return fail(t.lost()) }},
-		unseenRow(),
+		unseenRow(), liarRow(),
 		{"the seat is not known to be registered", func(t *target) bool { return !t.isSure(t.seat()) },
 			func(t *target) action { return t.sits() }},
 		{"others are to be removed, and the seat is not marked", func(t *target) bool { return t.mustMark() && t.seatKey()&TakingMark == 0 },
@@ -62,6 +62,12 @@ func foreignRow() row {
 func noPathRow() row {
 	return row{"no path is usable", func(t *target) bool { return len(t.usable) == 0 },
 		func(t *target) action { return fail(t.noPath()) }}
+}
+
+// liarRow: each removal is another node's, and who has lost stops.
+func liarRow() row {
+	return row{"this run was removed more often than there can be nodes", func(t *target) bool { return t.removals > MaxMembers },
+		func(*target) action { return fail(ErrUnsettled) }}
 }
 
 func unseenRow() row {
@@ -165,20 +171,35 @@ func (t *target) ofNoPath(r scsi.FullStatus) bool {
 // sits registers the seat. Where this node's key is listed for it already, that
 // is changed by quoting it: a node that was removed must notice.
 func (t *target) sits() action {
-	p := t.seat()
 	t.looked = false
 	key := t.me()
 	if t.mustMark() {
 		key = Taking(key)
 	}
-	a := t.registersAnew(p, key)
-	if r, sure, found := t.registration(p); sure || found && t.up && !t.isRefused(p) {
+	return t.seats(t.seat(), key)
+}
+
+// seats makes the key the registration of the seat: by quoting the one that is
+// listed for it, or anew. If another path of this run was the seat before, and
+// has failed, its registration has to be seen before this one acts: a device that
+// registers a host's paths as one would hide by this one that it was removed.
+func (t *target) seats(p Nexus, key scsi.Key) action {
+	r, sure, found := t.registration(p)
+	var a action
+	switch own := t.own(); {
+	case sure || found && t.up && !t.isRefused(p):
 		a = t.registers(Registered, p, r.Key, key)
 		a.ended = t.noticing(p, a.ended)
+	case len(t.sure) > 0 && !t.isRefused(p):
+		a = t.registers(Registered, p, 0, key)
+		a.ended = t.noticing(p, a.ended)
+	case len(t.sure) > 0 && len(own) > 0:
+		a = t.registers(Registered, p, own[0].Key, key)
+		a.ended = t.covering(p, key, a.ended)
+	default:
+		a = t.registersAnew(p, key)
 	}
 	if len(t.sure) > 0 {
-		// The seat before has failed. Whether this node was removed from it must
-		// be seen before this one acts.
 		a.effect = nil
 	}
 	return a
@@ -228,7 +249,7 @@ func (t *target) unmarks(p Nexus) action {
 func (t *target) widens() Nexus {
 	own := t.own()
 	for _, p := range t.usable {
-		if t.isSure(p) || slices.Contains(t.covered, p) || t.likeness(p, own) == scsi.Alike {
+		if t.isSure(p) || t.likeness(p, own) == scsi.Alike {
 			continue
 		}
 		return p
@@ -248,19 +269,18 @@ func (t *target) widen(p Nexus, as Action) action {
 		return t.registers(as, p, t.state.Registrations[at].Key, t.me())
 	}
 	a := t.registers(as, p, t.me(), t.me())
-	a.ended = t.covering(p, a.ended)
+	a.ended = t.covering(p, t.me(), a.ended)
 	return a
 }
 
 // covering notes that a path counts as registered with the others of its host,
 // or, if it refuses this, too, that it is not to be had.
-func (t *target) covering(p Nexus, then func(end, error)) func(end, error) {
+func (t *target) covering(p Nexus, key scsi.Key, then func(end, error)) func(end, error) {
 	return func(how end, err error) {
 		then(how, err)
 		switch {
 		case how == performed && t.state.Identified:
-			t.registered(p, 0)
-			t.covered = append(t.covered, p)
+			t.coverHost(p, key)
 			t.run.log(Event{Action: PerHost, LUN: t.Name, Path: p.Name()})
 		case how == refused && errors.Is(err, scsi.ErrReservationConflict):
 			t.giveUp(p, err)

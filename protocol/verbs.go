@@ -53,7 +53,8 @@ func (c *claim) noteRegister(how end, p Nexus, key scsi.Key) {
 	case how == performed:
 		c.registered(p, key)
 	case how == unknown && key != 0:
-		c.unsure = append(c.unsure, registeredPath{p, key})
+		c.unsure = append(c.unsure, registeredPath{path: p, key: key})
+		c.unanswered = append(c.unanswered, p)
 	}
 }
 
