@@ -93,9 +93,7 @@ func (d *departure) rows() []row {
 			func(t *target) action { return d.drops(d.marked[0]) }},
 		{"paths are not marked", func(t *target) bool { return d.unmarked() != 0 },
 			func(t *target) action { return t.preempts(from(), mark, d.unmarked()) }},
-		{"a dead path is marked", func(t *target) bool {
-			return t.state.Count(mark) > 1 || t.holder() == mark && t.state.Identified && !t.isOn(from())
-		},
+		{"a dead path is marked", func(*target) bool { return d.deadMarked(from()) },
 			func(t *target) action { return t.preempts(from(), mark, mark) }},
 		{"this node holds, and another stays", func(t *target) bool { return t.holder() == mark && d.heir() != nil },
 			func(t *target) action { return d.handsOver(from(), d.heir()) }},
@@ -126,10 +124,16 @@ func (d *departure) toMark() Nexus {
 	return nil
 }
 
-// isListed reports whether a path is known to be listed by itself.
-func (d *departure) isListed(p Nexus) bool {
-	_, sure, _ := d.registration(p)
-	return sure
+// deadMarked reports whether another nexus than the last marked path is marked, or
+// holds by the mark. Where the path is not listed by itself the device registers
+// the paths of this host as one.
+func (d *departure) deadMarked(from Nexus) bool {
+	mark := Leaving(d.me())
+	if !d.state.Identified {
+		return d.state.Count(mark) > 1
+	}
+	_, listed, _ := d.registration(from)
+	return listed && (d.state.Count(mark) > 1 || d.holder() == mark && !d.isOn(from))
 }
 
 // registeredAs is the key that the path is, or may be, registered with and that

@@ -151,6 +151,9 @@ func (t *target) victim() scsi.Key {
 func (t *target) ofNoPath(r scsi.FullStatus) bool {
 	ours, listed := 0, 0
 	for _, p := range t.usable {
+		if t.hasHost() && t.sureKey(p) == r.Key {
+			return false
+		}
 		switch t.identity(p).Likens(r) {
 		case scsi.Alike:
 			return false
