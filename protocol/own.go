@@ -74,12 +74,6 @@ func (u *unit) isPresent(r scsi.FullStatus) bool {
 		slices.ContainsFunc(u.Unopened, func(p UnopenedPath) bool { return p.Identity.LikensInitiator(r) != scsi.Unlike })
 }
 
-// missing are the usable paths that are not registered.
-func (u *unit) missing() []Nexus {
-	own := u.own()
-	return slices.DeleteFunc(slices.Clone(u.usable), func(p Nexus) bool { return u.likeness(p, own) != scsi.Unlike })
-}
-
 // isOn reports whether the registration of the path is known to hold the
 // reservation.
 func (u *unit) isOn(p Nexus) bool {
