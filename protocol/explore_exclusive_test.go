@@ -112,8 +112,13 @@ func TestExploreExclusiveMend(t *testing.T) {
 			if d.quirks.AllTgPtImplicit {
 				lacking = ownedBy("A") // One path goes with the other there.
 			}
-			g.list = append(g.list, d.on(scene(Exclusive, lacking, [2]int{1, 2}, adverse, one(readmits("A")), one(b))),
-				d.on(scene(Exclusive, lacking, [2]int{1, 2}, adverse, one(repairs("A")), one(b))))
+			g.list = append(g.list, d.on(scene(Exclusive, lacking, [2]int{1, 2}, adverse, one(readmits("A")), one(b))))
+			if b.node != "A" {
+				g.list = append(g.list, d.on(scene(Exclusive, lacking, [2]int{1, 2}, adverse, one(repairs("A")), one(b))))
+			}
+		}
+		if b.node == "A" {
+			continue
 		}
 		s := scene(Exclusive, lacking, [2]int{2, 1}, adverse, one(repairs("A")), one(b))
 		s.upOn = 1

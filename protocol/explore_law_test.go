@@ -178,7 +178,8 @@ func (x *explorer) saysRightOf(s *state, verb *verb, self nodes, i int) string {
 	f := x.lunAt(s, i)
 	if verb.kind != haltKind && verb.kind != cleanupKind && verb.kind != readmitKind && f.typ != reservationType && s.upset&self == 0 &&
 		!x.unmoves(s) && !x.began(s, cleanupKind) && s.gone[i]&self == 0 {
-		if verb.kind != repairKind && verb.kind != copyKind || s.up[i]&self != 0 {
+		relied := s.up[i] &^ s.gone[i]
+		if verb.kind == startKind || verb.kind == fenceKind && relied != 0 || relied&self != 0 {
 			return "it is not reserved as it should be"
 		}
 	}

@@ -246,10 +246,10 @@ func (x *explorer) acts(before, s *state, v int, m *moment) string {
 	if f == g {
 		return ""
 	}
-	if lost := ofPaths(f.paths &^ g.paths); lost != 0 {
+	if lost := ofPaths(f.paths &^ g.paths); lost != 0 && verb.kind == fenceKind {
 		for w := range x.verbs {
 			other := &x.verbs[w]
-			if other.kind == startKind && lost&bit(other.node) != 0 && other.node != verb.node && x.underWay(s, w) {
+			if other.kind == startKind && lost&bit(other.node) != 0 && other.node == verb.victim && x.underWay(s, w) {
 				s.cut |= 1 << w
 			}
 		}
@@ -331,14 +331,15 @@ func (x *explorer) started(s *state, v int, self nodes, set uint8) string {
 	var fencedFrom uint8
 	for w := range x.verbs {
 		other := &x.verbs[w]
-		rival := other.kind == startKind && x.typ == Exclusive && other.node != x.verbs[v].node && x.set(other)&set != 0
+		takes := other.kind == startKind && x.typ == Exclusive && other.node != x.verbs[v].node
+		rival := takes && x.set(other)&set != 0
 		fence := other.kind == fenceKind && bit(other.victim) == self
 		switch {
 		case rival && x.underWay(s, w):
 			s.beaten |= 1 << w
 		case fence && s.cut&(1<<v) != 0 && x.saidOK(s, w):
 			fencedFrom |= x.set(other)
-		case fence && s.cut&(1<<v) != 0, (fence || other.kind == cleanupKind) && x.underWay(s, w):
+		case fence && s.cut&(1<<v) != 0, (fence || takes || other.kind == cleanupKind) && x.underWay(s, w):
 			s.upset |= self
 		}
 	}

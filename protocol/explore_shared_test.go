@@ -69,7 +69,9 @@ func mendScenes(adverse adversity, devices ...device) []scenario {
 					f = shared(f.up...)
 				}
 				for _, b := range []verb{fences("B", "A"), halts("B"), starts("B"), fences("B", "C"), repairs("B"), halts("A"), cleans("C")} {
-					list = append(list, d.on(scene(Shared, f, shape, adverse, one(repairs("A")), one(b))))
+					if b.node != "A" {
+						list = append(list, d.on(scene(Shared, f, shape, adverse, one(repairs("A")), one(b))))
+					}
 					if shape[1] > 1 {
 						list = append(list, d.on(scene(Shared, f, shape, adverse, one(readmits("A")), one(b))))
 					}

@@ -86,8 +86,8 @@ type state struct {
 	// haunted are the nodes of which a command was performed late.
 	haunted nodes
 	// The following have a bit a verb. begun: it has changed something. cut: a
-	// start that lost a registration by another node's command while it was
-	// under way. beaten: a rival that was under way, too, has said ok.
+	// start that lost a registration by a fence of its node while it was under
+	// way. beaten: a rival that was under way, too, has said ok.
 	begun, cut, beaten uint8
 	// dead are paths that are gone for good, hurt those with any other fault.
 	dead, hurt    uint8
