@@ -44,7 +44,7 @@ func (g *group) run(t *testing.T) {
 	if underRace {
 		t.Skip("without the race detector only: it is ten times slower, and each search is one goroutine")
 	}
-	list := g.list
+	list := g.expanded()
 	if testing.Short() {
 		list = g.telling()
 	}
@@ -92,7 +92,7 @@ func (g *group) run(t *testing.T) {
 		best := slices.MinFunc(all, func(a, b finding) int { return strings.Count(a.trace, "\n") - strings.Count(b.trace, "\n") })
 		t.Errorf("law %s is broken in %d of %d configurations; the shortest schedule of all:\n  %s\n%s    %s", law, len(all), len(list), best.name, best.trace, best.broken)
 	}
-	t.Logf("explored: %d configurations, %d states (%d configurations cut at %d); %s; %v",
+	t.Logf("explored: %d configurations, %d states (%d configurations cut at %d, a quarter with unit attentions); %s, one kind a run with several LUNs or paths; %v",
 		done.Load(), states.Load(), cut.Load(), g.most(), g.dims, time.Since(began).Round(time.Millisecond))
 }
 
@@ -133,6 +133,29 @@ func (g *group) telling() []scenario {
 	return list
 }
 
+// expanded has the scenarios with several LUNs or paths once for each kind of
+// what may go wrong in them. All kinds together would be cut off early; together
+// they are where there is one LUN with one path.
+func (g *group) expanded() []scenario {
+	var list []scenario
+	for _, s := range g.list {
+		if s.luns*s.paths == 1 || s.adversity == harmless {
+			list = append(list, s)
+			continue
+		}
+		for _, kind := range s.adversity.kinds() {
+			each := s
+			each.adversity = kind
+			each.name += ", " + kind.words()
+			if kind.attentions {
+				each.limit = g.most() / 4
+			}
+			list = append(list, each)
+		}
+	}
+	return list
+}
+
 // kinds are the kinds of what may go wrong, one at a time.
 func (a adversity) kinds() []adversity {
 	var list []adversity
@@ -142,9 +165,8 @@ func (a adversity) kinds() []adversity {
 			list = append(list, one)
 		}
 	}
-	add(a.faults > 0, adversity{faults: a.faults})
-	add(a.late, adversity{faults: 1, late: true})
-	add(a.paths, adversity{faults: 1, paths: true})
+	add(a.faults > 0, adversity{faults: a.faults, late: a.late})
+	add(a.paths, adversity{faults: a.faults, paths: true})
 	add(a.kills > 0, adversity{kills: a.kills})
 	add(a.attentions, adversity{faults: 1, attentions: true})
 	add(len(list) == 0, adversity{})

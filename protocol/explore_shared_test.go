@@ -32,7 +32,7 @@ func pairs(adverse adversity, long bool, shapes ...[2]int) []scenario {
 }
 
 func TestExploreShared(t *testing.T) {
-	g := group{dims: "two nodes; " + adverse.words(), list: pairs(adverse, false, shapes...), quick: 29, each: 60_000}
+	g := group{dims: "two nodes; " + adverse.words(), list: pairs(adverse, false, shapes...), quick: 29, each: 25_000}
 	g.run(t)
 }
 
@@ -43,7 +43,7 @@ func TestExploreSharedLong(t *testing.T) {
 }
 
 func TestExploreSharedDevices(t *testing.T) {
-	g := group{dims: "two nodes; " + oddWords + "; " + faulty.words(), quick: 31, each: 40_000}
+	g := group{dims: "two nodes; " + oddWords + "; " + faulty.words(), quick: 31, each: 12_000}
 	for _, shape := range [][2]int{{1, 2}, {2, 1}} {
 		for _, f := range []found{shared("A", "B"), shared("B", "A"), shared("A", "B", "C"), shared("B"), shared()} {
 			for _, a := range []verb{starts("A"), halts("A"), fences("A", "B"), fences("A", "C")} {
@@ -88,7 +88,7 @@ func mendScenes(adverse adversity, devices ...device) []scenario {
 }
 
 func TestExploreMend(t *testing.T) {
-	g := group{dims: "repair and readmit beside another; " + oddWords + "; " + adverse.words(), quick: 13, each: 60_000,
+	g := group{dims: "repair and readmit beside another; " + oddWords + "; " + adverse.words(), quick: 13, each: 15_000,
 		list: mendScenes(adverse, append(odd(2), standard)...)}
 	g.run(t)
 }
@@ -107,13 +107,13 @@ func copyScenes(adverse adversity) []scenario {
 }
 
 func TestExploreCopy(t *testing.T) {
-	g := group{dims: "copy to a new LUN beside another, LUN sets that differ; " + adverse.words(), quick: 7, each: 100_000, list: copyScenes(adverse)}
+	g := group{dims: "copy to a new LUN beside another, LUN sets that differ; " + adverse.words(), quick: 7, each: 40_000, list: copyScenes(adverse)}
 	g.run(t)
 }
 
 // Three nodes act at once.
 func TestExploreThree(t *testing.T) {
-	g := group{dims: "three actors, 1 LUN, 1 path; " + lossy.words(), quick: 23, each: 60_000}
+	g := group{dims: "three actors, 1 LUN, 1 path; " + lossy.words(), quick: 23, each: 40_000}
 	nodes := []string{"A", "B", "C"}
 	choices := func(i int) []verb {
 		n, next := nodes[i], nodes[(i+1)%3]
@@ -133,7 +133,7 @@ func TestExploreThree(t *testing.T) {
 
 // Repair, readmission, copy and clean-up beside two other nodes.
 func TestExploreThreeMend(t *testing.T) {
-	g := group{dims: "repair, readmit, copy, clean-up beside two others; " + lossy.words(), quick: 11, each: 60_000,
+	g := group{dims: "repair, readmit, copy, clean-up beside two others; " + lossy.words(), quick: 11, each: 25_000,
 		list: threeMendScenes(lossy)}
 	g.run(t)
 }
@@ -168,16 +168,16 @@ func threeMendScenes(lossy adversity) []scenario {
 
 // All orders of three without any fault.
 func TestExploreThreeCalm(t *testing.T) {
-	g := group{dims: "three actors with repair, readmit, copy, clean-up among them; newest registration first; " + harmless.words(), quick: 37}
+	g := group{dims: "three actors with repair, readmit, copy, clean-up among them; newest registration first; " + harmless.words(), quick: 37, each: 100_000}
 	for _, s := range threeMendScenes(harmless) {
-		g.list = append(g.list, s, newest.on(s))
+		g.list = append(g.list, newest.on(s))
 	}
 	g.run(t)
 }
 
 // A node that comes back under another initiator port.
 func TestExplorePast(t *testing.T) {
-	g := group{dims: "nexuses of the past; " + adverse.words(), quick: 5, each: 60_000}
+	g := group{dims: "nexuses of the past; " + adverse.words(), quick: 5, each: 30_000}
 	alone := found{name: "[] up", prepare: func(w *world) { w.share() }}
 	for _, shape := range shapes {
 		for _, f := range []found{relogged(alone, reservationType), relogged(shared("A", "B"), 0), relogged(shared("B"), 0)} {
@@ -192,7 +192,7 @@ func TestExplorePast(t *testing.T) {
 
 // More than one fault in a run, few nodes.
 func TestExploreTwofold(t *testing.T) {
-	g := group{dims: "two nodes; " + twofold.words(), quick: 11, each: 100_000}
+	g := group{dims: "two nodes; " + twofold.words(), quick: 11, each: 40_000}
 	for _, shape := range [][2]int{{1, 1}, {1, 2}} {
 		for _, f := range []found{shared("A", "B"), shared("B", "A"), shared("B")} {
 			for _, a := range []verb{starts("A"), halts("A"), fences("A", "B")} {
