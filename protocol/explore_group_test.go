@@ -19,6 +19,8 @@ type group struct {
 	// dims are the dimensions that are on.
 	dims string
 	list []scenario
+	// turns has each scenario with one kind only of what may go wrong, in turn.
+	turns bool
 	// each is how many states a scenario may have; 0 is mostStates.
 	each int
 	// quick is which part of them go test -short explores: every quick-th, with
@@ -101,8 +103,16 @@ func (g *group) most() int {
 	if testing.Short() {
 		return shortStates
 	}
-	return cmp.Or(g.each, mostStates)
+	most := cmp.Or(g.each, mostStates)
+	if deep {
+		most *= 20
+	}
+	return most
 }
+
+// deep bounds the states of a scenario twenty times later, and leaves nothing out
+// (EXPLORE=deep): for a night.
+var deep = os.Getenv("EXPLORE") == "deep"
 
 // finding is a counterexample.
 type finding struct {
@@ -138,12 +148,17 @@ func (g *group) telling() []scenario {
 // they are where there is one LUN with one path.
 func (g *group) expanded() []scenario {
 	var list []scenario
-	for _, s := range g.list {
+	for i, s := range g.list {
 		if s.luns*s.paths == 1 || s.adversity == harmless {
 			list = append(list, s)
 			continue
 		}
-		for _, kind := range s.adversity.kinds() {
+		kinds := s.adversity.kinds()
+		if g.turns && !deep {
+			i += i / len(kinds) // Scenarios are listed in loops.
+			kinds = kinds[i%len(kinds):][:1]
+		}
+		for _, kind := range kinds {
 			each := s
 			each.adversity = kind
 			each.name += ", " + kind.words()

@@ -32,7 +32,7 @@ func pairs(adverse adversity, long bool, shapes ...[2]int) []scenario {
 }
 
 func TestExploreShared(t *testing.T) {
-	g := group{dims: "two nodes; " + adverse.words(), list: pairs(adverse, false, shapes...), quick: 29, each: 25_000}
+	g := group{dims: "two nodes; " + adverse.words(), list: pairs(adverse, false, shapes...), quick: 29, each: 30_000, turns: true}
 	g.run(t)
 }
 
@@ -43,7 +43,7 @@ func TestExploreSharedLong(t *testing.T) {
 }
 
 func TestExploreSharedDevices(t *testing.T) {
-	g := group{dims: "two nodes; " + oddWords + "; " + faulty.words(), quick: 31, each: 12_000}
+	g := group{dims: "two nodes; " + oddWords + "; " + faulty.words(), quick: 31, each: 20_000, turns: true}
 	for _, shape := range [][2]int{{1, 2}, {2, 1}} {
 		for _, f := range []found{shared("A", "B"), shared("B", "A"), shared("A", "B", "C"), shared("B"), shared()} {
 			for _, a := range []verb{starts("A"), halts("A"), fences("A", "B"), fences("A", "C")} {
@@ -88,7 +88,7 @@ func mendScenes(adverse adversity, devices ...device) []scenario {
 }
 
 func TestExploreMend(t *testing.T) {
-	g := group{dims: "repair and readmit beside another; " + oddWords + "; " + adverse.words(), quick: 13, each: 15_000,
+	g := group{dims: "repair and readmit beside another; " + oddWords + "; " + adverse.words(), quick: 13, each: 20_000, turns: true,
 		list: mendScenes(adverse, append(odd(2), standard)...)}
 	g.run(t)
 }
@@ -107,13 +107,13 @@ func copyScenes(adverse adversity) []scenario {
 }
 
 func TestExploreCopy(t *testing.T) {
-	g := group{dims: "copy to a new LUN beside another, LUN sets that differ; " + adverse.words(), quick: 7, each: 40_000, list: copyScenes(adverse)}
+	g := group{dims: "copy to a new LUN beside another, LUN sets that differ; " + adverse.words(), quick: 7, each: 30_000, list: copyScenes(adverse)}
 	g.run(t)
 }
 
 // Three nodes act at once.
 func TestExploreThree(t *testing.T) {
-	g := group{dims: "three actors, 1 LUN, 1 path; " + lossy.words(), quick: 23, each: 40_000}
+	g := group{dims: "three actors, 1 LUN, 1 path; " + lossy.words(), quick: 23, each: 30_000}
 	nodes := []string{"A", "B", "C"}
 	choices := func(i int) []verb {
 		n, next := nodes[i], nodes[(i+1)%3]
@@ -133,7 +133,7 @@ func TestExploreThree(t *testing.T) {
 
 // Repair, readmission, copy and clean-up beside two other nodes.
 func TestExploreThreeMend(t *testing.T) {
-	g := group{dims: "repair, readmit, copy, clean-up beside two others; " + lossy.words(), quick: 11, each: 25_000,
+	g := group{dims: "repair, readmit, copy, clean-up beside two others; " + lossy.words(), quick: 11, each: 40_000, turns: true,
 		list: threeMendScenes(lossy)}
 	g.run(t)
 }
@@ -177,7 +177,7 @@ func TestExploreThreeCalm(t *testing.T) {
 
 // A node that comes back under another initiator port.
 func TestExplorePast(t *testing.T) {
-	g := group{dims: "nexuses of the past; " + adverse.words(), quick: 5, each: 30_000}
+	g := group{dims: "nexuses of the past; " + adverse.words(), quick: 5, each: 30_000, turns: true}
 	alone := found{name: "[] up", prepare: func(w *world) { w.share() }}
 	for _, shape := range shapes {
 		for _, f := range []found{relogged(alone, reservationType), relogged(shared("A", "B"), 0), relogged(shared("B"), 0)} {

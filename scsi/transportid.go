@@ -246,6 +246,9 @@ func (t TransportID) iscsiText() string {
 // lowerASCII leaves every other byte as it is: strings.ToLower changes the
 // length of some runes and makes all bytes that are no UTF-8 equal.
 func lowerASCII(s string) string {
+	if !strings.ContainsFunc(s, func(c rune) bool { return 'A' <= c && c <= 'Z' }) {
+		return s
+	}
 	b := []byte(s)
 	for i, c := range b {
 		if 'A' <= c && c <= 'Z' {
