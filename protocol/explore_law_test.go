@@ -34,7 +34,7 @@ import (
 //	without move  R, K: a device without REGISTER AND MOVE, or that does not tell
 //	              who is registered, when a holder leaves.
 //	clean-up      W, R: it is there to take everybody's reservation away.
-//	all down      W: an unreserved LUN, if nobody runs who was not fenced.
+//	all down      W: an unreserved LUN, if nobody relies on it: see K.
 //	late          H: a command that the halted node gave up before. K: a fence's or
 //	              a clean-up's command that was given up.
 //	mending       H: the node's own repair or readmission, or anybody's copy, if it
@@ -47,7 +47,7 @@ func (x *explorer) holds(s *state) string {
 		f := x.lunAt(s, i)
 		if gone := s.gone[i]; gone != 0 {
 			can := f.writers & gone
-			if f.typ == 0 && (cleans || s.up[i]&^gone == 0) {
+			if f.typ == 0 && (cleans || s.up[i]&^gone&^s.upset == 0) {
 				can = 0
 			}
 			if can &^= s.admits; can != 0 {
