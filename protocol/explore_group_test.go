@@ -28,7 +28,7 @@ type group struct {
 	quick int
 }
 
-const shortStates = 20_000
+const shortStates = 10_000
 
 // untilFirst says that the search ends with the first law that is broken: with
 // -short, and for mutants (EXPLORE=first). EXPLORE=all goes on in any case.
