@@ -202,7 +202,9 @@ func (t *target) seats(p Nexus, key scsi.Key) action {
 	default:
 		a = t.registersAnew(p, key)
 	}
-	if len(t.sure) > 0 {
+	if len(t.sure) > 0 || t.removed {
+		// Who was removed acts on what he reads, and not on what he expects: who
+		// was a registrant may hold by now, and have said ok.
 		a.effect = nil
 	}
 	return a
