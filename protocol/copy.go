@@ -378,38 +378,49 @@ func (c *copier) lastLook(ctx context.Context, t *target, plan *copyPlan) error 
 	if err := c.dropDeparted(ctx, t, now); err != nil {
 		return err
 	}
-	if !now.state.Has(plan.holder.Key) {
+	if !slices.Contains(now.staying(), plan.holder.Key) {
 		return ErrUnsettled
 	}
 	return nil
 }
 
-// settle reads back, and looks at the model once more: who has left it
+// settle reads back, and looks at the model once more after that: who has left it
 // meanwhile, fenced or halted, leaves the copy, too.
 func (c *copier) settle(ctx context.Context, t *target, plan *copyPlan) (*Copied, error) {
-	if err := t.read(ctx); err != nil {
-		return nil, err
+	for range maxRounds {
+		if err := t.read(ctx); err != nil {
+			return nil, err
+		}
+		now, err := c.lookAgain(ctx)
+		switch {
+		case err != nil:
+			return nil, err
+		case plan.member && len(now.own()) == 0:
+			// This node was fenced meanwhile.
+			return nil, errors.Join(&LUNError{LUN: t.Name, Err: ErrRemoved}, t.depart(ctx))
+		case len(c.departed(t, now)) == 0:
+			return c.verify(t, now, plan)
+		}
+		if err := c.dropDeparted(ctx, t, now); err != nil {
+			return nil, err
+		}
 	}
-	now, err := c.lookAgain(ctx)
-	if err != nil {
-		return nil, err
-	}
-	if key := c.run.Node.Key; plan.member && !now.state.Has(key) {
-		// This node was fenced meanwhile.
-		return nil, errors.Join(&LUNError{LUN: t.Name, Err: ErrRemoved}, t.depart(ctx))
-	}
-	if err := c.dropDeparted(ctx, t, now); err != nil {
-		return nil, err
-	}
-	held := t.state.Reservation
+	return nil, &LUNError{LUN: t.Name, Err: ErrUnsettled}
+}
+
+// verify compares a copy that was read with the model.
+func (c *copier) verify(t, now *target, plan *copyPlan) (*Copied, error) {
 	for _, r := range plan.wanted {
-		stays := slices.ContainsFunc(now.state.Registrations, func(m scsi.FullStatus) bool { return m.Key == r.Key })
+		stays := slices.Contains(now.staying(), r.Key)
 		if stays && !slices.ContainsFunc(t.state.Registrations, r.same) {
 			return nil, &LUNError{LUN: t.Name, Err: fmt.Errorf("%w: %s is not registered for %s", ErrNotCopied, r.Key, r.TransportID)}
 		}
 	}
-	if now.state.Reservation != nil && (held == nil || held.Type != reservationType || held.Key&LeavingMark != 0) {
+	if now.state.Reservation != nil && (!t.rightType() || t.holder()&LeavingMark != 0) {
 		return nil, &LUNError{LUN: t.Name, Err: fmt.Errorf("%w: it has no reservation", ErrNotCopied)}
+	}
+	if err := t.unfinished(); err != nil {
+		return nil, err
 	}
 	return &Copied{LUN: t.Name, Keys: t.state.Keys(), Holder: t.holder()}, nil
 }
@@ -423,12 +434,16 @@ func (c *copier) lookAgain(ctx context.Context) (*target, error) {
 	return &now, now.read(ctx)
 }
 
-// dropDeparted removes from the copy the nodes that have left the model.
+// departed are the keys on the copy of nodes that have left the model.
+func (c *copier) departed(t, now *target) []scsi.Key {
+	return slices.DeleteFunc(t.state.Keys(), func(k scsi.Key) bool {
+		return Plain(k) == t.me() || slices.Contains(now.staying(), Plain(k))
+	})
+}
+
+// dropDeparted removes them.
 func (c *copier) dropDeparted(ctx context.Context, t, now *target) error {
-	for _, k := range t.state.Keys() {
-		if Plain(k) == c.run.Node.Key || slices.Contains(now.staying(), Plain(k)) {
-			continue
-		}
+	for _, k := range c.departed(t, now) {
 		if err := t.send(ctx, t.preempts(t.seat(), t.me(), k)); err != nil {
 			return t.final(err)
 		}

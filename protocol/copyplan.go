@@ -48,7 +48,7 @@ type wantedRegistration struct{ scsi.FullStatus }
 // same reports whether r is that registration. A device may fold the ports of
 // an initiator into one entry.
 func (w wantedRegistration) same(r scsi.FullStatus) bool {
-	return r.Key == w.Key && r.TransportID.Canonical() == w.TransportID.Canonical() &&
+	return Plain(r.Key) == w.Key && r.TransportID.Canonical() == w.TransportID.Canonical() &&
 		(r.AllTgtPort || w.RelativePort == 0 || r.RelativePort == w.RelativePort)
 }
 

@@ -327,7 +327,14 @@ func (x *explorer) started(s *state, v int, self nodes, set uint8) string {
 	if s.beaten&(1<<v) != 0 {
 		return "1W: " + x.verbs[v].String() + " says ok, but a rival that was under way has said so before"
 	}
-	s.upset &^= self
+	elsewhere := false
+	for i := range x.luns {
+		elsewhere = elsewhere || set&(1<<i) == 0 && s.up[i]&self != 0
+	}
+	if !elsewhere {
+		// What was begun against it on other LUNs goes on.
+		s.upset &^= self
+	}
 	var fencedFrom uint8
 	for w := range x.verbs {
 		other := &x.verbs[w]

@@ -151,5 +151,8 @@ func (t *target) confirm(ctx context.Context) error {
 	if !t.isMine() || t.removed {
 		return t.lost()
 	}
-	return t.drive(ctx, takeRows(nil))
+	if err := t.drive(ctx, takeRows(nil)); err != nil || !t.removed {
+		return err
+	}
+	return t.lost()
 }
