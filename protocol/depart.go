@@ -86,15 +86,15 @@ func (d *departure) rows() []row {
 		{"the key is listed, and every path refuses it again", func(t *target) bool { return len(d.marked) == 0 },
 			func(*target) action { return fail(ErrStaleNexus) }},
 		{"a nexus that is no usable path holds", func(t *target) bool { return plainHolds() },
-			func(t *target) action { return t.preempts(from(), mark, t.holder()) }},
+			func(t *target) action { return d.removes(from(), t.holder()) }},
 		{"another node that leaves holds", func(t *target) bool { return t.heldByOther() && t.holder()&LeavingMark != 0 },
-			func(t *target) action { return t.preempts(from(), mark, t.holder()) }},
+			func(t *target) action { return d.removes(from(), t.holder()) }},
 		{"several paths are marked", func(t *target) bool { return len(d.marked) > 1 },
 			func(t *target) action { return d.drops(d.marked[0]) }},
 		{"paths are not marked", func(t *target) bool { return d.unmarked() != 0 },
-			func(t *target) action { return t.preempts(from(), mark, d.unmarked()) }},
+			func(t *target) action { return d.removes(from(), d.unmarked()) }},
 		{"a dead path is marked", func(*target) bool { return d.deadMarked(from()) },
-			func(t *target) action { return t.preempts(from(), mark, mark) }},
+			func(t *target) action { return d.removes(from(), mark) }},
 		{"this node holds, and another stays", func(t *target) bool { return t.holder() == mark && d.heir() != nil },
 			func(t *target) action { return d.handsOver(from(), d.heir()) }},
 		{"this node holds, another stays, and the device cannot move", func(t *target) bool { return t.holder() == mark && len(d.heirs()) > 0 },
@@ -157,6 +157,14 @@ func (d *departure) mark(p Nexus) action {
 			d.absent = nil
 		}
 	})
+	return a
+}
+
+// removes preempts a key by a marked path, and lets the state be read after it: who
+// else is there, and leaves, decides who is an heir.
+func (d *departure) removes(from Nexus, victim scsi.Key) action {
+	a := d.preempts(from, Leaving(d.me()), victim)
+	a.effect = nil
 	return a
 }
 

@@ -37,8 +37,8 @@ import (
 //	all down      W: an unreserved LUN, if nobody relies on it: see K.
 //	late          H: a command that the halted node gave up before. K: a fence's or
 //	              a clean-up's command that was given up.
-//	mending       H: the node's own repair or readmission, or anybody's copy, if it
-//	              is under way, was killed, or failed by a fault.
+//	mending       H: the node's own repair or readmission, if it is under way, was
+//	              killed, or failed by a fault; anybody's copy that has not said ok.
 
 // holds looks at the laws that hold at any instant.
 func (x *explorer) holds(s *state) string {
@@ -50,7 +50,7 @@ func (x *explorer) holds(s *state) string {
 			if f.typ == 0 && (cleans || s.up[i]&^gone&^s.upset == 0) {
 				can = 0
 			}
-			if can &^= s.admits; can != 0 {
+			if can &^= s.admits | x.cutOff(s); can != 0 {
 				return fmt.Sprintf("W: %v was fenced or taken over and can write to LUN %d: %v", can, i, f)
 			}
 			if f.dying&gone != 0 {
@@ -87,11 +87,26 @@ func (x *explorer) mends(s *state, n nodes) bool {
 		default:
 			continue
 		}
-		if s.begun&(1<<v) != 0 && !x.saidOK(s, v) && (x.underWay(s, v) || s.kills > 0 || ofPaths(s.hurt|s.dead)&bit(x.verbs[v].node) != 0) {
+		if s.begun&(1<<v) != 0 && !x.saidOK(s, v) && (x.verbs[v].kind == copyKind || x.underWay(s, v) || s.kills > 0 || ofPaths(s.hurt|s.dead)&bit(x.verbs[v].node) != 0) {
 			return true
 		}
 	}
 	return false
+}
+
+// cutOff are the nodes that have no path left to write by.
+func (x *explorer) cutOff(s *state) nodes {
+	var cut nodes
+	for n := range nodeNames {
+		all := true
+		for p := range x.paths {
+			all = all && s.dead&pathBit(n, p) != 0
+		}
+		if all {
+			cut |= 1 << n
+		}
+	}
+	return cut
 }
 
 // began reports whether a verb of a kind has begun.
