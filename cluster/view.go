@@ -15,7 +15,8 @@ const (
 	StatusUp   UpStatus = "up"
 	StatusDown UpStatus = "down"
 	// StatusStarting: the key is on some of the LUNs only, or one of them is
-	// not reserved.
+	// not reserved, or the key is marked taking by a take-over. A node of several
+	// is up while it fences another.
 	StatusStarting UpStatus = "starting"
 	// StatusHalting: the key is marked leaving.
 	StatusHalting UpStatus = "halting"
@@ -91,7 +92,7 @@ func (c *Config) ViewOf(pkg *Package, luns []protocol.View) *PackageView {
 // node judges one node.
 func (v *PackageView) node(n Node) NodeView {
 	out := NodeView{Node: n.Name}
-	read, on, marked, reserved := 0, 0, false, true
+	read, on, leaving, taking, reserved := 0, 0, false, false, true
 	for _, l := range v.LUNs {
 		if l.State == nil {
 			continue
@@ -99,12 +100,12 @@ func (v *PackageView) node(n Node) NodeView {
 		read++
 		held := l.State.Reservation
 		reserved = reserved && held != nil
-		key, mark := l.State.Has(n.Key), l.State.Has(protocol.Leaving(n.Key))
-		if key || mark {
+		if protocol.IsOn(l.State, n.Key) {
 			on++
 		}
-		marked = marked || mark
-		out.Holds = out.Holds || l.State.HeldBy(n.Key) || l.State.HeldBy(protocol.Leaving(n.Key))
+		leaving = leaving || l.State.Has(protocol.Leaving(n.Key))
+		taking = taking || l.State.Has(protocol.Taking(n.Key))
+		out.Holds = out.Holds || protocol.Holds(l.State, n.Key)
 	}
 	out.Seen = on > 0
 	switch {
@@ -114,9 +115,9 @@ func (v *PackageView) node(n Node) NodeView {
 		out.Status = StatusUnknown
 	case on == 0:
 		out.Status = StatusDown
-	case marked:
+	case leaving:
 		out.Status = StatusHalting
-	case on < read, !reserved:
+	case on < read, !reserved, taking && v.Package.Type == Failover:
 		out.Status = StatusStarting
 	default:
 		out.Status = StatusUp

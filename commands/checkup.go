@@ -45,7 +45,7 @@ func columnsOf(conf *cluster.Config, named []string, reports []protocol.Report) 
 			continue
 		}
 		if slices.ContainsFunc(reports, func(r protocol.Report) bool {
-			return r.State != nil && (r.State.Has(n.Key) || r.State.Has(protocol.Leaving(n.Key)))
+			return r.State != nil && protocol.IsOn(r.State, n.Key)
 		}) {
 			nodes = append(nodes, n.Name)
 		}
@@ -109,7 +109,7 @@ func drawNode(conf *cluster.Config, own cluster.Node, name string, rep protocol.
 	}
 	count, nexuses := 0, map[nexus]bool{}
 	for _, r := range rep.State.Registrations {
-		if r.Key&^protocol.LeavingMark != n.Key {
+		if protocol.Plain(r.Key) != n.Key {
 			continue
 		}
 		count++
@@ -122,7 +122,8 @@ func drawNode(conf *cluster.Config, own cluster.Node, name string, rep protocol.
 	}
 	out.Registered = &count
 	out.Leaving = rep.State.Has(protocol.Leaving(n.Key))
-	out.Holds = rep.State.HeldBy(n.Key) || rep.State.HeldBy(protocol.Leaving(n.Key))
+	out.Taking = rep.State.Has(protocol.Taking(n.Key))
+	out.Holds = protocol.Holds(rep.State, n.Key)
 	return out
 }
 
@@ -145,7 +146,8 @@ func drawFinding(conf *cluster.Config, rep protocol.Report, f protocol.Finding) 
 // grave reports whether data can be lost as it is, or nobody knows.
 func grave(kind protocol.FindingKind) bool {
 	switch kind {
-	case protocol.Unreadable, protocol.ForeignKeys, protocol.Unreserved, protocol.WrongType, protocol.SeveralOwners, protocol.StaleNexus, inTwoPackages:
+	case protocol.Unreadable, protocol.ForeignKeys, protocol.Unreserved, protocol.WrongType, protocol.TakingKeys,
+		protocol.SeveralOwners, protocol.DifferentSets, protocol.StaleNexus, inTwoPackages:
 		return true
 	}
 	return false

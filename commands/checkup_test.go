@@ -82,7 +82,7 @@ func TestProtection(t *testing.T) {
 		"": &yes, protocol.DeadPath: &yes, protocol.LeavingKeys: &yes, protocol.PathsUnregistered: &yes,
 		protocol.KeysMissing: &yes, protocol.WrongKey: &yes, protocol.NotKept: &yes,
 		protocol.ForeignKeys: &no, protocol.Unreserved: &no, protocol.WrongType: &no,
-		protocol.SeveralOwners: &no, protocol.StaleNexus: &no, inTwoPackages: &no, protocol.Unreadable: nil,
+		protocol.TakingKeys: &no, protocol.DifferentSets: &no, protocol.SeveralOwners: &no, protocol.StaleNexus: &no, inTwoPackages: &no, protocol.Unreadable: nil,
 	} {
 		rep := protocol.Report{LUN: "a", State: held}
 		if kind != "" {
@@ -100,19 +100,22 @@ func TestProtection(t *testing.T) {
 // Another node's cell counts nexuses, as far as they can be told apart, and no
 // key of nobody.
 func TestDrawNode(t *testing.T) {
-	conf := &cluster.Config{Nodes: []cluster.Node{{Name: "a", Key: 1}, {Name: "b", Key: 2}}}
+	conf := &cluster.Config{Nodes: []cluster.Node{{Name: "a", Key: 1}, {Name: "b", Key: 2}, {Name: "c", Key: 3}}}
 	port := func(n uint64, relative uint16, key scsi.Key) scsi.FullStatus {
 		return scsi.FullStatus{Key: key, TransportID: scsi.FCTransportID(n), RelativePort: relative}
 	}
 	state := &scsi.State{Identified: true, Registrations: []scsi.FullStatus{
 		port(1, 1, 1), port(1, 2, 1), port(9, 1, 2), port(9, 1, 2), port(9, 2, 2|protocol.LeavingMark), port(3, 1, 0xdead),
+		port(4, 1, protocol.Taking(3)),
 	}}
+	state.Reservation = &scsi.Reservation{Key: protocol.Taking(3), Type: scsi.WriteExclusiveRegistrantsOnly}
 	two := 2
 	count := func(n int) *int { return &n }
 	rep := protocol.Report{State: state, Paths: two}
 	for node, want := range map[string]picture.OfNode{
 		"a": {Node: "a", Registered: count(2), Expected: &two},
 		"b": {Node: "b", Registered: count(2), Leaving: true},
+		"c": {Node: "c", Registered: count(1), Taking: true, Holds: true},
 	} {
 		if diff := gocmp.Diff(want, drawNode(conf, conf.Nodes[0], node, rep)); diff != "" {
 			t.Errorf("(-want +got):\n%s", diff)

@@ -319,7 +319,7 @@ func (c *call) checkLUNs(a *application, pkg *cluster.Package) (mode cluster.PRM
 				errs = append(errs, s.Err)
 				continue
 			}
-			up = up || s.State.Has(a.node.Key)
+			up = up || s.State.Has(a.node.Key) || s.State.Has(protocol.Taking(a.node.Key))
 			if foreign := a.merge.Config.Foreign(s.State.Keys()); len(foreign) > 0 {
 				errs = append(errs, &protocol.ForeignKeyError{LUN: s.LUN, Keys: foreign})
 			}

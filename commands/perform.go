@@ -119,7 +119,7 @@ func (t task) left(run *packageRun, s protocol.Status, changes []string) string 
 		}
 		return text
 	}
-	own := s.State.Has(run.Node.Key) || s.State.Has(protocol.Leaving(run.Node.Key))
+	own := protocol.IsOn(s.State, run.Node.Key)
 	switch t.deed {
 	case deedStart, deedHalt:
 		if !own && len(changes) == 0 {
@@ -129,7 +129,7 @@ func (t task) left(run *packageRun, s protocol.Status, changes []string) string 
 			return ""
 		}
 	case deedFence:
-		if !s.State.Has(t.victim.Key) && !s.State.Has(protocol.Leaving(t.victim.Key)) {
+		if !protocol.IsOn(s.State, t.victim.Key) && !s.State.Has(protocol.Taking(run.Node.Key)) {
 			return ""
 		}
 	case deedCleanup:

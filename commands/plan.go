@@ -238,10 +238,7 @@ func keysWords(conf *cluster.Config, keys []scsi.Key) string {
 	for i, k := range keys {
 		list[i] = k.String()
 		if n, ok := conf.NodeOf(k); ok {
-			list[i] = n.Name + " (" + k.String() + ")"
-			if k&protocol.LeavingMark != 0 {
-				list[i] = n.Name + " (" + k.String() + ", leaving)"
-			}
+			list[i] = n.Name + " (" + k.String() + markWords(k) + ")"
 		}
 	}
 	return strings.Join(list, ", ")

@@ -477,13 +477,18 @@ func keyWithNode(conf *cluster.Config, k scsi.Key) string {
 	if !ok {
 		return k.String()
 	}
+	return fmt.Sprintf("%s (%s%s)", k, n.Name, markWords(k))
+}
+
+// markWords says which mark a node's key has.
+func markWords(k scsi.Key) string {
 	switch {
 	case k&protocol.LeavingMark != 0:
-		return fmt.Sprintf("%s (%s, leaving)", k, n.Name)
+		return ", leaving"
 	case k&protocol.TakingMark != 0:
-		return fmt.Sprintf("%s (%s, taking)", k, n.Name)
+		return ", taking"
 	}
-	return fmt.Sprintf("%s (%s)", k, n.Name)
+	return ""
 }
 
 // outcomeWords says how a change went.

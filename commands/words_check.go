@@ -42,6 +42,8 @@ func findingMessage(conf *cluster.Config, rep protocol.Report, f protocol.Findin
 		return message{text: "the reservation is " + rep.State.Reservation.Type.String() + ", by " + list, hint: "run pr_start on its node"}
 	case protocol.LeavingKeys:
 		return message{text: "halt under way or killed: " + list, hint: "run pr_halt there again, or pr_fence"}
+	case protocol.TakingKeys:
+		return message{text: "take-over or fence under way or killed, who was removed may still have writes under way: " + list, hint: "run pr_start or pr_halt there, or remove that node, too, with pr_start or pr_fence"}
 	case protocol.PathsUnregistered:
 		if f.Path != "" {
 			return message{text: "path " + f.Path + " is not registered", hint: "run pr_check --repair"}
@@ -54,6 +56,11 @@ func findingMessage(conf *cluster.Config, rep protocol.Report, f protocol.Findin
 		return message{text: fmt.Sprintf("%d registrations of this node for %s: a nexus of the past, or another node's with this key", registrations(rep, f.Keys[0]), plural(rep.Paths, "path")), hint: "clear it with pr_cleanup when nothing runs on the LUN"}
 	case protocol.KeysMissing:
 		return message{text: "key " + list + " is on other LUNs of the package, not here", hint: "run vg_pr_key -s if the LUN is new, else pr_start on its node"}
+	case protocol.DifferentSets:
+		return message{
+			text: fmt.Sprintf("%s is here and not on %s, %s is there and not here", keys[0], f.Other, keys[1]),
+			hint: "compare the package's LUNs in the configs of all nodes; if they agree, a take-over is under way or was killed: run pr_start on the node that runs the package",
+		}
 	case protocol.SeveralOwners:
 		return message{text: "several nodes on a failover package: " + list, hint: "run pr_start on the one that runs it"}
 	case inTwoPackages:
@@ -69,9 +76,15 @@ func findingMessage(conf *cluster.Config, rep protocol.Report, f protocol.Findin
 	return message{text: string(f.Kind)}
 }
 
-// registrations counts those of a node, marked leaving or not.
+// registrations counts those of a node, marked or not.
 func registrations(rep protocol.Report, key scsi.Key) int {
-	return rep.State.Count(key) + rep.State.Count(protocol.Leaving(key))
+	n := 0
+	for _, r := range rep.State.Registrations {
+		if protocol.Plain(r.Key) == key {
+			n++
+		}
+	}
+	return n
 }
 
 // copyWords says what kept a copy from being made, nil if err is none of it.

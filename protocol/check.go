@@ -24,8 +24,11 @@ const (
 	Unreserved FindingKind = "unreserved"
 	// WrongType: the reservation is of another type.
 	WrongType FindingKind = "wrong-type"
-	// Leaving: a node's halt is under way, or was killed.
+	// LeavingKeys: a node's halt is under way, or was killed.
 	LeavingKeys FindingKind = "leaving"
+	// TakingKeys: a node is removing others, or was killed while it did, and the
+	// commands of those that are gone may not be over.
+	TakingKeys FindingKind = "taking"
 	// PathsUnregistered: a path is not registered, or, if the path is empty,
 	// this node has fewer registrations than paths.
 	PathsUnregistered FindingKind = "paths-unregistered"
@@ -35,6 +38,9 @@ const (
 	StaleNexus FindingKind = "stale-nexus"
 	// KeysMissing: other LUNs of the package have keys that this one lacks.
 	KeysMissing FindingKind = "keys-missing"
+	// DifferentSets: the node of the first key is on this LUN and not on Other,
+	// that of the second one on Other and not on this one.
+	DifferentSets FindingKind = "different-sets"
 	// SeveralOwners: a failover package has more than one node's key.
 	SeveralOwners FindingKind = "several-owners"
 	// WrongKey: a nexus has another key on another LUN of the package.
@@ -51,6 +57,8 @@ type Finding struct {
 	Path string
 	// Keys are those that it is about.
 	Keys []scsi.Key
+	// Other is another LUN that this one is compared with.
+	Other string
 	// Err tells why something could not be read.
 	Err error
 }
@@ -135,14 +143,11 @@ func (t *target) findings(caps *scsi.Capabilities) []Finding {
 	case held != nil && !s.Has(held.Key):
 		add(Unreserved, held.Key)
 	}
-	var leaving []scsi.Key
-	for _, k := range s.Keys() {
-		if k&LeavingMark != 0 {
-			leaving = append(leaving, k)
-		}
+	if keys := marked(s, LeavingMark); len(keys) > 0 {
+		add(LeavingKeys, keys...)
 	}
-	if len(leaving) > 0 {
-		add(LeavingKeys, leaving...)
+	if keys := marked(s, TakingMark); len(keys) > 0 {
+		add(TakingKeys, keys...)
 	}
 	list = append(list, t.pathFindings()...)
 	if t.run.Mode == Exclusive {
@@ -154,6 +159,11 @@ func (t *target) findings(caps *scsi.Capabilities) []Finding {
 		add(NotKept)
 	}
 	return list
+}
+
+// marked are the registered keys that have a mark.
+func marked(s *scsi.State, mark scsi.Key) []scsi.Key {
+	return slices.DeleteFunc(s.Keys(), func(k scsi.Key) bool { return k&mark == 0 })
 }
 
 // pathFindings compares this node's registrations with its paths: one by one if
@@ -192,17 +202,15 @@ func (t *target) countFindings(n int, keys []scsi.Key) []Finding {
 	return nil
 }
 
-// compare judges the LUNs by each other: nodes that won different LUNs, keys
-// that stand on some only, nexuses that have different keys.
+// compare judges the LUNs by each other: nodes that won different LUNs, or whose
+// configs name different ones, keys that stand on some only, nexuses that have
+// different keys.
 func (r *Run) compare(reports []Report) {
 	var all []scsi.Key
 	names := map[scsi.TransportID]scsi.Key{}
 	for i := range reports {
-		if reports[i].Unknown() {
-			continue
-		}
-		for _, k := range reports[i].State.Keys() {
-			if _, ok := r.Members.Of(k); ok && k&LeavingMark == 0 && !slices.Contains(all, k) {
+		for _, k := range r.staying(&reports[i]) {
+			if !slices.Contains(all, k) {
 				all = append(all, k)
 			}
 		}
@@ -213,20 +221,61 @@ func (r *Run) compare(reports []Report) {
 		if rep.Unknown() {
 			continue
 		}
-		if missing := difference(all, rep.State.Keys()); len(missing) > 0 {
+		missing := slices.DeleteFunc(slices.Clone(all), func(k scsi.Key) bool { return rep.State.Has(k) || rep.State.Has(Taking(k)) })
+		apart := r.apart(reports, rep, missing)
+		for _, f := range apart {
+			missing = slices.DeleteFunc(missing, func(k scsi.Key) bool { return k == f.Keys[1] })
+		}
+		if len(missing) > 0 {
 			rep.Findings = append(rep.Findings, Finding{Kind: KeysMissing, Keys: missing})
 		}
+		rep.Findings = append(rep.Findings, apart...)
 		for _, reg := range rep.State.Registrations {
 			id := reg.TransportID.Canonical()
 			first, known := names[id]
-			if id.IsZero() || reg.Key&LeavingMark != 0 {
+			key := reg.Key &^ TakingMark
+			if id.IsZero() || key&LeavingMark != 0 {
 				continue
 			}
 			if !known {
-				names[id] = reg.Key
-			} else if first != reg.Key {
-				rep.Findings = append(rep.Findings, Finding{Kind: WrongKey, Path: reg.TransportID.String(), Keys: []scsi.Key{first, reg.Key}})
+				names[id] = key
+			} else if first != key {
+				rep.Findings = append(rep.Findings, Finding{Kind: WrongKey, Path: reg.TransportID.String(), Keys: []scsi.Key{first, key}})
 			}
 		}
 	}
+}
+
+// staying are the nodes that are registered on a LUN and do not leave it.
+func (r *Run) staying(rep *Report) []scsi.Key {
+	if rep.Unknown() {
+		return nil
+	}
+	var keys []scsi.Key
+	for _, k := range rep.State.Keys() {
+		if n, ok := r.Members.Of(k); ok && k&LeavingMark == 0 && !slices.Contains(keys, n.Key) {
+			keys = append(keys, n.Key)
+		}
+	}
+	return keys
+}
+
+// apart finds, of the nodes that are missing on a LUN, those each of which is on
+// another LUN that some node of this one is not on. A start or fence under way
+// has more LUNs, or fewer, than another node, but it has none of its own only as
+// long as a take-over goes on.
+func (r *Run) apart(reports []Report, rep *Report, missing []scsi.Key) []Finding {
+	var list []Finding
+	here := r.staying(rep)
+	for _, k := range missing {
+		for i := range reports {
+			there := r.staying(&reports[i])
+			lone := difference(here, there)
+			if slices.Contains(there, k) && len(lone) > 0 {
+				list = append(list, Finding{Kind: DifferentSets, Keys: []scsi.Key{lone[0], k}, Other: reports[i].LUN})
+				break
+			}
+		}
+	}
+	return list
 }

@@ -1,6 +1,10 @@
 package protocol
 
-import "lunguard/scsi"
+import (
+	"slices"
+
+	"lunguard/scsi"
+)
 
 // Member is a node of a cluster: its name, and the one key by which it is
 // registered on every path of every LUN.
@@ -69,6 +73,17 @@ func Leaving(k scsi.Key) scsi.Key { return k | LeavingMark }
 
 // Taking returns the key by which a node marks itself taking.
 func Taking(k scsi.Key) scsi.Key { return k | TakingMark }
+
+// IsOn reports whether the node of the key is registered, marked or not.
+func IsOn(s *scsi.State, node scsi.Key) bool {
+	return slices.ContainsFunc(s.Registrations, func(r scsi.FullStatus) bool { return Plain(r.Key) == node })
+}
+
+// Holds reports whether the node of the key, marked or not, holds the
+// reservation; see [scsi.State.HeldBy].
+func Holds(s *scsi.State, node scsi.Key) bool {
+	return s.HeldBy(node) || s.HeldBy(Leaving(node)) || s.HeldBy(Taking(node))
+}
 
 // String names the mode.
 func (m Mode) String() string {

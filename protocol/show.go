@@ -29,7 +29,7 @@ func (r *Run) Show(ctx context.Context) []Status {
 // key is on one of the LUNs, or the state of one is unknown.
 func (r *Run) Up(ctx context.Context) bool {
 	for _, s := range r.Show(ctx) {
-		if s.Err != nil || s.State.Has(r.Node.Key) {
+		if s.Err != nil || s.State.Has(r.Node.Key) || s.State.Has(Taking(r.Node.Key)) {
 			return true
 		}
 	}

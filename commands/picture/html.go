@@ -309,6 +309,7 @@ func (o *page) legend(p *Picture) {
 		{"2", "registrations of another node; how many paths it has is not known here"},
 		{"*", "holds the reservation"},
 		{"L", "leaving: a halt is under way or was killed"},
+		{"T", "taking: a take-over or fence is under way or was killed"},
 		{"a", "one registration stands for all target ports"},
 		{Unknown, "could not be read; it may be anything, protected or not"},
 	} {

@@ -63,7 +63,7 @@ func (l *LUN) shade(node string) shade {
 	switch {
 	case !l.Known || !ok || n.Registered == nil:
 		return grave
-	case n.Leaving:
+	case n.Leaving, n.Taking:
 		return warning
 	case *n.Registered == 0:
 		return faint

@@ -89,9 +89,10 @@ type OfNode struct {
 	Expected   *int `json:"expected"`
 	// AllPorts: one registration stands for all target ports.
 	AllPorts bool `json:"all_target_ports,omitempty"`
-	// Holds and Leaving are false, too, where nothing is known.
+	// Holds, Leaving and Taking are false, too, where nothing is known.
 	Holds   bool `json:"holds"`
 	Leaving bool `json:"leaving"`
+	Taking  bool `json:"taking"`
 }
 
 // Finding is one thing that is wrong with a LUN, in words.

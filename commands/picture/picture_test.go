@@ -105,7 +105,7 @@ func wounded() *Picture {
 		found("paths-unregistered", "1 of 2 paths are registered", "run pr_check --repair", false),
 	}
 	leaving := known("/dev/mapper/mpathe", cell("jack3", 2, 2), cell("jack4", 2, 0))
-	leaving.Nodes[0].Leaving = true
+	leaving.Nodes[0].Leaving, leaving.Nodes[1].Taking = true, true
 	leaving.Findings = []Finding{found("leaving", "halt under way or killed: 0x80000000bcb00001 (jack3, leaving)", "run pr_halt there again, or pr_fence", false)}
 	down := known("/dev/mapper/mpathf", cell("jack3", 0, 2), cell("jack4", 0, 0))
 	down.Nodes[0].Holds, down.Protected, down.Reserved = false, some(false), some(false)

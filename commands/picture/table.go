@@ -309,7 +309,7 @@ func (g *grid) cellLines(r gridRow, width int) []string {
 }
 
 // marks are the signs that stand in a table and have to be explained.
-type marks struct{ expected, count, holds, leaving, ports bool }
+type marks struct{ expected, count, holds, leaving, taking, ports bool }
 
 func (m *marks) add(s *Section) {
 	for _, l := range s.LUNs {
@@ -322,6 +322,7 @@ func (m *marks) add(s *Section) {
 			m.count = m.count || n.Expected == nil
 			m.holds = m.holds || n.Holds
 			m.leaving = m.leaving || n.Leaving
+			m.taking = m.taking || n.Taking
 			m.ports = m.ports || n.AllPorts
 		}
 	}
@@ -339,6 +340,7 @@ func (m marks) legend(s Style) string {
 	add(m.count, "n: registrations of another node, whose paths are not known here")
 	add(m.holds, "*: holds the reservation")
 	add(m.leaving, "L: leaving, a halt under way or killed")
+	add(m.taking, "T: taking, a take-over or fence under way or killed")
 	add(m.ports, "a: registered for all target ports")
 	add(s.Marks && s.Before != nil, changedMark+": changed since the last reading")
 	return strings.Join(parts, "; ")

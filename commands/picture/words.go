@@ -107,6 +107,9 @@ func (l *LUN) cell(node string) string {
 	if n.Leaving {
 		text += "L"
 	}
+	if n.Taking {
+		text += "T"
+	}
 	if n.Holds {
 		text += "*"
 	}
