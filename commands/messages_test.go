@@ -82,6 +82,8 @@ func topicOf(err error) string {
 		return "member"
 	case *protocol.ForeignKeyError:
 		return "foreign"
+	case *protocol.StrayPortError:
+		return "pr_fence"
 	case *protocol.SharedLUNError:
 		return "once"
 	case *protocol.LostError:
@@ -102,6 +104,8 @@ func topicOf(err error) string {
 		return "once"
 	case is(protocol.ErrRemoved):
 		return "lost"
+	case is(protocol.ErrUnresolved, protocol.ErrPending, protocol.ErrTooSlow):
+		return "protocol"
 	case is(protocol.ErrNotRegistered):
 		return "unregistered"
 	case lun != nil && !errors.As(err, &op) && !is(protocol.ErrNoPath):
@@ -164,6 +168,8 @@ func ownErrors() map[string][]error {
 			failed("/dev/sda", "/dev/sdb", answered{reply: scsi.Reply{Status: scsi.CheckCondition}}),
 			failed("/dev/sda", "/dev/sdb", checked(scsi.NotReady, scsi.CommunicationFailure)),
 			lun(&scsi.OpError{Device: "/dev/sdb", Op: "PERSISTENT RESERVE IN, READ KEYS", Class: fmt.Errorf("not sent, %w: %w", context.Canceled, scsi.ErrTimeout)}),
+			lun(fmt.Errorf("%w: %w", protocol.ErrNoPath, &scsi.OpError{Device: "/dev/sdb", Op: "PERSISTENT RESERVE OUT, REGISTER", Class: fmt.Errorf("not sent, an earlier command of this host is %w: %w", scsi.ErrStillUnderWay, scsi.ErrTimeout)})),
+			lun(fmt.Errorf("%w: %w", protocol.ErrNoPath, &scsi.OpError{Device: "/dev/sdb", Op: "PERSISTENT RESERVE OUT, REGISTER", Class: fmt.Errorf("not sent, an earlier command may be under way: %w: %w", path("trust", scsi.ErrPendingDir), scsi.ErrTransport)})),
 			lun(&scsi.OpError{Device: "/dev/sdb", Op: "PERSISTENT RESERVE OUT, CLEAR", Class: fmt.Errorf("%w: %w: %w", scsi.ErrTimeout, scsi.ErrStillUnderWay, context.DeadlineExceeded)}),
 		},
 		"device": {
@@ -277,7 +283,7 @@ func endedErrors() []error {
 		t := task{deed: d, victim: cluster.Node{Name: "jack4", Key: 2}}
 		list = append(list, &leftError{"all LUNs", t.nothing(), t.next(run)})
 		for _, s := range []protocol.Status{
-			unread, state(0, 0), state(0, 0, 1), state(0, 0, 1, 2), state(0, 0, 2), state(1, shared, 1), state(1, shared, 1, 2), state(2, shared, 1, 2), state(2, shared, 2), state(0, scsi.WriteExclusiveAllRegistrants, 2),
+			unread, state(0, 0), state(0, 0, 1), state(0, 0, 1, 2), state(0, 0, 2), state(1, shared, 1), state(1, shared, 1, 2), state(2, shared, 1, 2), state(2, shared, 2), state(protocol.Taking(1), shared, 1, protocol.Taking(1), 2), state(0, scsi.WriteExclusiveAllRegistrants, 2),
 		} {
 			for _, changes := range [][]string{nil, {"REGISTER 0x1"}} {
 				if text := t.left(run, s, changes); text != "" {
@@ -296,13 +302,18 @@ func spokenEvents() []spoken {
 	var list []spoken
 	for _, a := range []protocol.Action{
 		protocol.Registered, protocol.Readmitted, protocol.Unregistered, protocol.Reserved, protocol.Preempted, protocol.Cleared, protocol.Introduced,
-		protocol.Marked, protocol.Moved, protocol.PathFailed, protocol.NotPersistent, protocol.PathsMissing, protocol.PerHost, protocol.Kept, protocol.TakingOpen,
+		protocol.Marked, protocol.MarkedTaking, protocol.Unmarked, protocol.Reset, protocol.Moved, protocol.PathFailed, protocol.NotPersistent, protocol.PathsMissing, protocol.PerHost, protocol.Kept, protocol.TakingOpen,
 		protocol.NothingLeft, protocol.Unmoved, protocol.PastLeft,
 	} {
 		e := protocol.Event{Action: a, LUN: "/dev/sda", Path: "/dev/sda", Key: 1, Victim: 2, Heir: 2, Heirs: []scsi.Key{2}, Err: reason}
 		switch {
 		case a == protocol.NothingLeft || e.Change():
 			list = append(list, spoken{topic: "", kind: "step", text: eventWords(conf, e) + outcomeWords(e)})
+			e.Anew = true
+			list = append(list, spoken{topic: "", kind: "step", text: eventWords(conf, e) + outcomeWords(e)})
+			e.Anew, e.From = false, "/dev/sdc"
+			list = append(list, spoken{topic: "", kind: "step", text: eventWords(conf, e) + outcomeWords(e)})
+			e.From = ""
 			e.Heir, e.Victim, e.Err = 0, 0, nil
 			list = append(list, spoken{topic: "", kind: "step", text: eventWords(conf, e) + outcomeWords(e)})
 		case a == protocol.PathFailed || a == protocol.NotPersistent:
@@ -317,7 +328,10 @@ func spokenEvents() []spoken {
 			list[i].topic = "warning"
 		}
 	}
-	return append(list, spoken{topic: "", kind: "step", text: keyWithNode(conf, 2|protocol.LeavingMark)})
+	for _, k := range []scsi.Key{protocol.Leaving(2), protocol.Taking(2)} {
+		list = append(list, spoken{topic: "", kind: "step", text: keyWithNode(conf, k)})
+	}
+	return list
 }
 
 // spokenFindings are what a check can find.
@@ -339,10 +353,10 @@ func spokenFindings() []spoken {
 		list = append(list, spoken{"finding", "finding", "/dev/sda: " + findingWords(conf, rep, protocol.Finding{Kind: k, Keys: []scsi.Key{1}}), "", 0})
 	}
 	for _, k := range []protocol.FindingKind{
-		protocol.Unreadable, protocol.DeadPath, protocol.ForeignKeys, protocol.Unreserved, protocol.WrongType, protocol.LeavingKeys,
-		protocol.PathsUnregistered, protocol.StaleNexus, protocol.KeysMissing, protocol.SeveralOwners, protocol.WrongKey, protocol.NotKept,
+		protocol.Unreadable, protocol.DeadPath, protocol.ForeignKeys, protocol.Unreserved, protocol.WrongType, protocol.LeavingKeys, protocol.TakingKeys,
+		protocol.PathsUnregistered, protocol.StaleNexus, protocol.KeysMissing, protocol.SeveralOwners, protocol.DifferentSets, protocol.WrongKey, protocol.NotKept,
 	} {
-		f := protocol.Finding{Kind: k, Path: "/dev/sdb", Keys: []scsi.Key{1}, Err: failed("/dev/sda", "/dev/sdb", answered{reply: scsi.Reply{Host: scsi.HostNoConnect}})}
+		f := protocol.Finding{Kind: k, Path: "/dev/sdb", Other: "/dev/sdc", Keys: []scsi.Key{1, 2}, Err: failed("/dev/sda", "/dev/sdb", answered{reply: scsi.Reply{Host: scsi.HostNoConnect}})}
 		list = append(list, spoken{"finding", "finding", "/dev/sda: " + findingWords(conf, rep, f), "", 0})
 	}
 	for _, device := range []string{"/dev/sda", "/dev/sda2"} {

@@ -286,6 +286,9 @@ func useText(u vg.Use) string {
 // lookAtPath is what can be done about a path that fails.
 const lookAtPath = "look at the path: cable, switch, session, kernel log"
 
+// waitForPath is what can be done about a command that the kernel does not return.
+const waitForPath = "the path hangs: see the kernel log and multipath -ll; when it has come back or is gone, run this again, and pr_check"
+
 // lunWords says what went wrong on one LUN.
 func lunWords(e *protocol.LUNError) message {
 	m := message{text: lunText(e), status: exitNode}
@@ -296,7 +299,7 @@ func lunWords(e *protocol.LUNError) message {
 	case errors.Is(e, protocol.ErrUnresolved):
 		m.hint = "do not start anything on it: writes of the node that was removed may still land; shut that node down or cut it off from the array, then run this again, with a longer --timeout if the array is slow"
 	case errors.Is(e, protocol.ErrPending):
-		m.hint = "the path hangs: see the kernel log and multipath -ll; when it has come back or is gone, run this again, and pr_check"
+		m.hint = waitForPath
 	case errors.Is(e, protocol.ErrTooSlow):
 		m.hint = "see the array: an answer must come within ten seconds for it to be acted on"
 	case errors.Is(e, protocol.ErrPathLost):
@@ -308,8 +311,8 @@ func lunWords(e *protocol.LUNError) message {
 	case errors.Is(e, protocol.ErrNotRegistered):
 		m.hint = "the package is not up on this node, or this node was fenced; act from a node that has it up"
 	case errors.Is(e, protocol.ErrRemoved):
-		m.text, m.status = e.LUN+": another node has removed this node while it was starting", exitFailed
-		m.hint = "this node was fenced, and nothing of it is left; find out why before starting the package here again"
+		m.text, m.status = e.LUN+": another node has removed this node meanwhile", exitFailed
+		m.hint = "this node was fenced; end what is left of the package here, and find out why before starting it again"
 	case errors.Is(e, protocol.ErrOtherType):
 		m.hint = "see vg_pr_key -g and pr_check; halt the package on the nodes that have it, then start it again"
 	case errors.Is(e, protocol.ErrNotCopied):
@@ -373,6 +376,10 @@ func deviceFailure(e *protocol.LUNError, m *message) {
 	case scsi.ASCOf(op) == scsi.InvalidOpcode, errors.Is(op, syscall.ENOTTY):
 		m.text = where + ": the device knows no persistent reservations"
 		m.hint, m.status = "a virtual disk, or an array with the feature turned off; take the LUN out of the package", exitFailed
+	case errors.Is(op, scsi.ErrPendingDir):
+		m.hint = "whether a command that was given up is under way stands in it: make root its owner, and take the right to write from group and others"
+	case errors.Is(op, scsi.ErrStillUnderWay):
+		m.hint = waitForPath
 	case errors.Is(op, scsi.ErrTimeout):
 		m.hint = "--timeout sets how long to wait; " + lookAtPath
 	case errors.Is(op, scsi.ErrTransport):
@@ -390,115 +397,4 @@ func deviceFailure(e *protocol.LUNError, m *message) {
 	case errors.Is(op, scsi.ErrDevice):
 		m.hint = "see the kernel log and that of the array"
 	}
-}
-
-// eventWords says a change or a warning of a protocol.
-func eventWords(conf *cluster.Config, e protocol.Event) string {
-	where := e.LUN
-	if e.Path != "" && e.Path != e.LUN {
-		where += ": path " + e.Path
-	}
-	if e.Change() {
-		return where + ": " + changeWords(conf, e)
-	}
-	key := keyWithNode(conf, e.Key)
-	switch e.Action {
-	case protocol.NothingLeft:
-		if e.Heir == 0 {
-			return where + ": nothing of this node is left"
-		}
-		return where + ": nothing of this node is left; reserved by " + keyWithNode(conf, e.Heir)
-	case protocol.Unmoved:
-		return where + ": the device cannot hand the reservation over and is unreserved now; run pr_check --repair on " + nodeList(conf, e.Heirs)
-	case protocol.PathFailed:
-		return where + ": the path fails and is left out: " + strings.TrimPrefix(e.Err.Error(), e.Path+": ")
-	case protocol.NotPersistent:
-		return where + ": the device does not keep registrations through power loss: " + strings.TrimPrefix(e.Err.Error(), e.Path+": ")
-	case protocol.PastLeft:
-		return where + ": nexuses of the past are registered with " + key + " too, and are left; pr_halt removes them"
-	case protocol.PathsMissing:
-		return where + ": the device lists fewer registrations than paths were registered; pr_check names those that are missing"
-	case protocol.PerHost:
-		return where + ": the device registers all paths of a host at once"
-	case protocol.TakingOpen:
-		who := "nobody"
-		if e.Heir != 0 {
-			who = keyWithNode(conf, e.Heir)
-		}
-		return where + ": stays registered with " + key + ", reserved by " + who + ": a command that takes it may still be on its way; run pr_start or pr_halt again"
-	case protocol.Kept:
-		return where + ": stays reserved by " + key + ": given up, it would be open to the node it was taken from; run pr_start or pr_halt again"
-	}
-	return where + ": " + string(e.Action)
-}
-
-// changeWords says a command that changes something.
-func changeWords(conf *cluster.Config, e protocol.Event) string {
-	key := keyWithNode(conf, e.Key)
-	switch e.Action {
-	case protocol.Registered, protocol.Readmitted:
-		switch {
-		case e.From != "":
-			return "REGISTER AND MOVE " + key + " from path " + e.From
-		case e.Anew:
-			return "REGISTER AND IGNORE EXISTING KEY " + key
-		}
-		return "REGISTER " + key
-	case protocol.Unregistered:
-		return "REGISTER 0 in place of " + key
-	case protocol.Reserved:
-		return "RESERVE, Write Exclusive - Registrants Only, by " + key
-	case protocol.Preempted:
-		if e.Victim == 0 {
-			return "PREEMPT AND ABORT all registrants by " + key
-		}
-		return "PREEMPT AND ABORT " + keyWithNode(conf, e.Victim) + " by " + key
-	case protocol.Cleared:
-		return "CLEAR by " + key
-	case protocol.Introduced:
-		return "REGISTER other nexuses (SPEC_I_PT) with " + key
-	case protocol.Marked:
-		return "REGISTER the mark of leaving in place of " + key
-	case protocol.MarkedTaking:
-		return "REGISTER the mark of taking in place of " + key
-	case protocol.Unmarked:
-		return "REGISTER " + key + " in place of its mark"
-	case protocol.Reset:
-		return "LOGICAL UNIT RESET"
-	case protocol.Moved:
-		return "REGISTER AND MOVE from " + key + " to " + keyWithNode(conf, e.Heir)
-	}
-	return string(e.Action)
-}
-
-// keyWithNode names a key and whose it is.
-func keyWithNode(conf *cluster.Config, k scsi.Key) string {
-	n, ok := conf.NodeOf(k)
-	if !ok {
-		return k.String()
-	}
-	return fmt.Sprintf("%s (%s%s)", k, n.Name, markWords(k))
-}
-
-// markWords says which mark a node's key has.
-func markWords(k scsi.Key) string {
-	switch {
-	case k&protocol.LeavingMark != 0:
-		return ", leaving"
-	case k&protocol.TakingMark != 0:
-		return ", taking"
-	}
-	return ""
-}
-
-// outcomeWords says how a change went.
-func outcomeWords(e protocol.Event) string {
-	if e.Err == nil {
-		return ": done"
-	}
-	var op *scsi.OpError
-	if errors.As(e.Err, &op) {
-		return ": " + op.Class.Error()
-	}
-	return ": " + e.Err.Error()
 }

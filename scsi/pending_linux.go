@@ -88,7 +88,8 @@ type mark struct {
 
 // makeMark locks the file of the device, in a directory that it makes if need be.
 func makeMark(dir string, devno uint64) (*mark, error) {
-	if err := os.Mkdir(dir, 0o700); err != nil && !errors.Is(err, fs.ErrExist) {
+	// /run is empty after a boot, so its parent may be missing, too.
+	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, err
 	}
 	dirfd, err := openPendingDir(dir)

@@ -64,9 +64,9 @@ type sgIOHdr struct {
 // SGDevice is a Transport over Linux's SG_IO on a block or sg device.
 type SGDevice struct {
 	// PendingDir is where processes of this host tell each other of a PERSISTENT
-	// RESERVE OUT that was given up and is still under way, such as /run/lunguard:
-	// see [Pending]. While another one is, none is sent. It is made if need be, its
-	// parent is not; empty is off. To be set before the first command.
+	// RESERVE OUT that was given up and is still under way, such as
+	// /run/lunguard/pending: see [Pending]. While another one is, none is sent. It is
+	// made if need be; empty is off. To be set before the first command.
 	PendingDir string
 
 	file  *os.File

@@ -24,6 +24,9 @@ type System struct {
 	disks inventories
 	noLVM bool
 	scsi  scsiDisks
+	// pending is where processes tell each other of commands that were given up;
+	// see [scsi.SGDevice].
+	pending string
 	// proc replaces /proc, number deviceNumber, opens mapperOpenCount and claimed
 	// blockClaimed in tests.
 	proc    string
@@ -32,9 +35,17 @@ type System struct {
 	claimed func(node, number string) (bool, error)
 }
 
+// pendingDir is the place of root's processes. Nobody else can send the commands
+// that it is about.
+const pendingDir = "/run/lunguard/pending"
+
 // NewSystem returns the machine that this process runs on.
 func NewSystem() *System {
-	return &System{sysfs: "/sys", lvm: lvmReports{run: runLVM}, disks: inventories{scan: newScanner("/sys", "")}}
+	s := &System{sysfs: "/sys", lvm: lvmReports{run: runLVM}, disks: inventories{scan: newScanner("/sys", "")}}
+	if os.Geteuid() == 0 {
+		s.pending = pendingDir
+	}
+	return s
 }
 
 // WithoutLVM returns the same machine, whose groups are found without lvm2: what
@@ -42,7 +53,7 @@ func NewSystem() *System {
 // the device files; if scan is empty all block devices are read that lvm2 would
 // read by default.
 func (s *System) WithoutLVM(scan string) *System {
-	return &System{sysfs: s.sysfs, disks: inventories{scan: newScanner(s.sysfs, scan)}, noLVM: true}
+	return &System{sysfs: s.sysfs, disks: inventories{scan: newScanner(s.sysfs, scan)}, noLVM: true, pending: s.pending}
 }
 
 // Hostname returns the host name up to its first dot.
@@ -74,6 +85,7 @@ func (s *System) Open(path string) (Path, error) {
 	if err != nil {
 		return nil, deviceError(path, err)
 	}
+	d.PendingDir = s.pending
 	return d, nil
 }
 

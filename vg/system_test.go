@@ -9,6 +9,8 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
+	"lunguard/scsi"
 )
 
 // sysTree makes files of a made-up sysfs; a name that ends in / is a folder.
@@ -164,5 +166,28 @@ func TestHostname(t *testing.T) {
 	name, err := NewSystem().Hostname()
 	if err != nil || name == "" || strings.Contains(name, ".") {
 		t.Errorf("%q, %v", name, err)
+	}
+}
+
+// Whoever may send commands tells others of those that were given up.
+func TestOpenTellsOfPending(t *testing.T) {
+	want := ""
+	if os.Geteuid() == 0 {
+		want = "/run/lunguard/pending"
+	}
+	if got := NewSystem().pending; got != want {
+		t.Errorf("%q, want %q", got, want)
+	}
+	s := NewSystem()
+	s.pending = "/nonexistent"
+	for _, s := range []*System{s, s.WithoutLVM("")} {
+		p, err := s.Open("/dev/null")
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer p.Close()
+		if got := p.(*scsi.SGDevice).PendingDir; got != s.pending {
+			t.Errorf("%q, want %q", got, s.pending)
+		}
 	}
 }

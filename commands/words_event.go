@@ -1,0 +1,122 @@
+package commands
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+
+	"lunguard/cluster"
+	"lunguard/protocol"
+	"lunguard/scsi"
+)
+
+// eventWords says a change or a warning of a protocol.
+func eventWords(conf *cluster.Config, e protocol.Event) string {
+	where := e.LUN
+	if e.Path != "" && e.Path != e.LUN {
+		where += ": path " + e.Path
+	}
+	if e.Change() {
+		return where + ": " + changeWords(conf, e)
+	}
+	key := keyWithNode(conf, e.Key)
+	switch e.Action {
+	case protocol.NothingLeft:
+		if e.Heir == 0 {
+			return where + ": nothing of this node is left"
+		}
+		return where + ": nothing of this node is left; reserved by " + keyWithNode(conf, e.Heir)
+	case protocol.Unmoved:
+		return where + ": the device cannot hand the reservation over and is unreserved now; run pr_check --repair on " + nodeList(conf, e.Heirs)
+	case protocol.PathFailed:
+		return where + ": the path fails and is left out: " + strings.TrimPrefix(e.Err.Error(), e.Path+": ")
+	case protocol.NotPersistent:
+		return where + ": the device does not keep registrations through power loss: " + strings.TrimPrefix(e.Err.Error(), e.Path+": ")
+	case protocol.PastLeft:
+		return where + ": nexuses of the past are registered with " + key + " too, and are left; pr_halt removes them"
+	case protocol.PathsMissing:
+		return where + ": the device lists fewer registrations than paths were registered; pr_check names those that are missing"
+	case protocol.PerHost:
+		return where + ": the device registers all paths of a host at once"
+	case protocol.TakingOpen:
+		who := "nobody"
+		if e.Heir != 0 {
+			who = keyWithNode(conf, e.Heir)
+		}
+		return where + ": stays registered with " + key + ", reserved by " + who + ": a command that takes it may still be on its way; run pr_start or pr_halt again"
+	case protocol.Kept:
+		return where + ": stays reserved by " + key + ": given up, it would be open to the node it was taken from; run pr_start or pr_halt again"
+	}
+	return where + ": " + string(e.Action)
+}
+
+// changeWords says a command that changes something.
+func changeWords(conf *cluster.Config, e protocol.Event) string {
+	key := keyWithNode(conf, e.Key)
+	switch e.Action {
+	case protocol.Registered, protocol.Readmitted:
+		switch {
+		case e.From != "":
+			return "REGISTER AND MOVE " + key + " from path " + e.From
+		case e.Anew:
+			return "REGISTER AND IGNORE EXISTING KEY " + key
+		}
+		return "REGISTER " + key
+	case protocol.Unregistered:
+		return "REGISTER 0 in place of " + key
+	case protocol.Reserved:
+		return "RESERVE, Write Exclusive - Registrants Only, by " + key
+	case protocol.Preempted:
+		if e.Victim == 0 {
+			return "PREEMPT AND ABORT all registrants by " + key
+		}
+		return "PREEMPT AND ABORT " + keyWithNode(conf, e.Victim) + " by " + key
+	case protocol.Cleared:
+		return "CLEAR by " + key
+	case protocol.Introduced:
+		return "REGISTER other nexuses (SPEC_I_PT) with " + key
+	case protocol.Marked:
+		return "REGISTER the mark of leaving in place of " + key
+	case protocol.MarkedTaking:
+		return "REGISTER the mark of taking in place of " + key
+	case protocol.Unmarked:
+		return "REGISTER " + key + " in place of its mark"
+	case protocol.Reset:
+		return "LOGICAL UNIT RESET"
+	case protocol.Moved:
+		return "REGISTER AND MOVE from " + key + " to " + keyWithNode(conf, e.Heir)
+	}
+	return string(e.Action)
+}
+
+// keyWithNode names a key and whose it is.
+func keyWithNode(conf *cluster.Config, k scsi.Key) string {
+	n, ok := conf.NodeOf(k)
+	if !ok {
+		return k.String()
+	}
+	return fmt.Sprintf("%s (%s%s)", k, n.Name, markWords(k))
+}
+
+// markWords says which mark a node's key has.
+func markWords(k scsi.Key) string {
+	switch {
+	case k&protocol.LeavingMark != 0:
+		return ", leaving"
+	case k&protocol.TakingMark != 0:
+		return ", taking"
+	}
+	return ""
+}
+
+// outcomeWords says how a change went.
+func outcomeWords(e protocol.Event) string {
+	if e.Err == nil {
+		return ": done"
+	}
+	var op *scsi.OpError
+	if errors.As(e.Err, &op) {
+		return ": " + op.Class.Error()
+	}
+	return ": " + e.Err.Error()
+}
