@@ -106,7 +106,9 @@ func leastCommands(op operation, luns, paths int) int {
 	case opStatus:
 		return luns * (paths + 1)
 	case opHalt:
-		return luns * 3
+		return luns * 4
+	case opTakeOver:
+		return luns*(paths+5) + arbiter
 	}
 	return luns*(paths+4) + arbiter
 }

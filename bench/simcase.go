@@ -35,17 +35,23 @@ const (
 // A start of one LUN reads capabilities and state, registers each path,
 // reserves, and reads. With more LUNs the first one is won so; on the others
 // comes registering, a look at the first, reserving and reading, and a last look
-// at the first. TestCriticalPath counts them.
+// at the first. A take-over preempts instead, and takes the mark off that says so,
+// on each LUN. A halt reads, marks, clears and reads. TestCriticalPath counts them.
 func (o operation) criticalPath(luns, paths int) int {
 	switch {
 	case o == opStatus:
 		return paths + 1
 	case o == opHalt:
-		return 3
-	case luns == 1:
-		return paths + 4
+		return 4
 	}
-	return 2*paths + 8
+	once := paths + 4
+	if o == opTakeOver {
+		once++
+	}
+	if luns == 1 {
+		return once
+	}
+	return 2 * once
 }
 
 // simCase is one run on simulated LUNs.

@@ -103,7 +103,7 @@ func topicOf(err error) string {
 	case is(protocol.ErrNoWWID, protocol.ErrNoReservationType):
 		return "once"
 	case is(protocol.ErrRemoved):
-		return "lost"
+		return "removed"
 	case is(protocol.ErrUnresolved, protocol.ErrPending, protocol.ErrTooSlow):
 		return "protocol"
 	case is(protocol.ErrNotRegistered):
@@ -149,7 +149,7 @@ func ownErrors() map[string][]error {
 			lun(fmt.Errorf("%w: 0x1 is not registered for iqn.x,i,0x1", protocol.ErrNotCopied)),
 		},
 		"unregistered": {lun(protocol.ErrNotRegistered)},
-		"lost":         {lun(protocol.ErrRemoved)},
+		"removed":      {lun(protocol.ErrRemoved)},
 		"protocol":     {lun(protocol.ErrOtherType), lun(protocol.ErrUnsettled)},
 		"config": {
 			&configFileError{path("read", syscall.EISDIR)},

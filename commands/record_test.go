@@ -73,16 +73,17 @@ func TestSystemLog(t *testing.T) {
 	}{
 		{"jack3", []string{"pr_start", "--log", "syslog", "pkg1"}, []string{
 			"<29> action=register pkg=pkg1 node=jack3 dev=/dev/sda" + wwid + " key=0xbcb00001 prgen=0 result=ok",
-			"<29> action=reserve pkg=pkg1 node=jack3 dev=/dev/sda" + wwid + " key=0xbcb00001 prgen=0 result=ok",
+			"<29> action=reserve pkg=pkg1 node=jack3 dev=/dev/sda" + wwid + " key=0xbcb00001 prgen=1 result=ok",
 			"<29> action=start pkg=pkg1 node=jack3 luns=1 commands=5 ms=N result=ok",
 		}},
 		{"jack4", []string{"pr_start", "--log", "syslog", "pkg1"}, []string{
-			"<29> action=register pkg=pkg1 node=jack4 dev=/dev/sda" + wwid + " key=0xbcb00002 prgen=1 result=ok",
-			"<29> action=preempt pkg=pkg1 node=jack4 dev=/dev/sda" + wwid + " key=0xbcb00002 victim=0xbcb00001 prgen=1 result=ok",
-			"<29> action=start pkg=pkg1 node=jack4 luns=1 commands=5 ms=N result=ok",
+			"<29> action=register pkg=pkg1 node=jack4 dev=/dev/sda" + wwid + " key=0x40000000bcb00002 prgen=1 result=ok",
+			"<29> action=preempt pkg=pkg1 node=jack4 dev=/dev/sda" + wwid + " key=0x40000000bcb00002 victim=0xbcb00001 prgen=2 result=ok",
+			"<29> action=unmark pkg=pkg1 node=jack4 dev=/dev/sda" + wwid + " key=0xbcb00002 prgen=3 result=ok",
+			"<29> action=start pkg=pkg1 node=jack4 luns=1 commands=6 ms=N result=ok",
 		}},
 		{"jack3", []string{"pr_halt", "--log", "syslog", "pkg1"}, []string{
-			"<29> action=nothing-left pkg=pkg1 node=jack3 dev=/dev/sda" + wwid + " key=0xbcb00001 heir=0xbcb00002 prgen=3",
+			"<29> action=nothing-left pkg=pkg1 node=jack3 dev=/dev/sda" + wwid + " key=0xbcb00001 heir=0xbcb00002 prgen=4",
 			"<29> action=halt pkg=pkg1 node=jack3 luns=1 commands=2 ms=N result=ok",
 		}},
 		{"jack4", []string{"pr_check", "--log", "syslog", "--repair", "pkg1"}, nil},
@@ -319,6 +320,7 @@ func TestLogOfALife(t *testing.T) {
 	for action, want := range map[string]string{
 		"register": "pkg node dev wwid key prgen result", "reserve": "pkg node dev wwid key prgen result",
 		"unregister": "pkg node dev wwid key prgen result", "mark-leaving": "pkg node dev wwid key prgen result",
+		"mark-taking": "pkg node dev wwid key prgen result", "unmark": "pkg node dev wwid key prgen result",
 		"move": "pkg node dev wwid key heir prgen result", "preempt": "pkg node dev wwid key victim prgen result",
 		"clear": "dev wwid key prgen result", "introduce": "pkg node dev wwid key prgen result",
 		"start": "pkg node luns commands ms result", "halt": "pkg node luns commands ms result",
