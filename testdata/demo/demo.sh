@@ -81,7 +81,7 @@ step 0 "/dev/sda 0xbcb00001 0xbcb00001 jack3
 /dev/sdb 0xbcb00001 0xbcb00001 jack3" "vg_pr_key -g iscsi_vg3"
 
 say "export LUNGUARD_SIM=array/jack4      # jack3 hangs; jack4 takes over"
-step 0 "PREEMPT AND ABORT 0xbcb00001 (jack3) by 0xbcb00002 (jack4): done" "pr_start -v pkg1 | sort"
+step 0 "PREEMPT AND ABORT 0xbcb00001 (jack3) by 0x40000000bcb00002 (jack4, taking): done" "pr_start -v pkg1 | sort"
 step 0 "block 7 written" "lunguard sim write /dev/sda 7 'written by jack4'"
 
 say "export LUNGUARD_SIM=array/jack3      # jack3 wakes up"
