@@ -232,14 +232,28 @@ func TestUnsafePendingDir(t *testing.T) {
 func TestUntold(t *testing.T) {
 	kernel := make(chan struct{})
 	defer close(kernel)
-	dir := filepath.Join(t.TempDir(), "none", "run")
+	nowhere := filepath.Join(t.TempDir(), "link")
+	if err := os.Symlink("nowhere", nowhere); err != nil {
+		t.Fatal(err)
+	}
+	dir := filepath.Join(nowhere, "run")
 	d := pendingDevice(dir, 1, func(*sgCall) error { <-kernel; return nil })
 	ctx, cancel := context.WithTimeout(t.Context(), time.Millisecond)
 	defer cancel()
 	_, err := Exec(ctx, d, "NAME", outReq)
 	isClass(t, err, ErrStillUnderWay, ErrTimeout)
-	if !StillUnderWay(err) || !strings.Contains(err.Error(), dir) {
+	if !StillUnderWay(err) || !strings.Contains(err.Error(), nowhere) {
 		t.Errorf("%v", err)
+	}
+}
+
+// After a boot there is nothing in /run.
+func TestPendingParent(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "lunguard", "pending")
+	end := giveUp(t, dir, 1, outReq)
+	defer end()
+	if !pending(t, dir, 1) {
+		t.Error("not told")
 	}
 }
 
