@@ -103,8 +103,8 @@ func (v *PackageView) node(n Node) NodeView {
 		if protocol.IsOn(l.State, n.Key) {
 			on++
 		}
-		leaving = leaving || l.State.Has(protocol.Leaving(n.Key))
-		taking = taking || l.State.Has(protocol.Taking(n.Key))
+		leaving = leaving || protocol.IsMarked(l.State, n.Key, protocol.LeavingMark)
+		taking = taking || protocol.IsMarked(l.State, n.Key, protocol.TakingMark)
 		out.Holds = out.Holds || protocol.Holds(l.State, n.Key)
 	}
 	out.Seen = on > 0

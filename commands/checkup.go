@@ -121,8 +121,8 @@ func drawNode(conf *cluster.Config, own cluster.Node, name string, rep protocol.
 		count = len(nexuses)
 	}
 	out.Registered = &count
-	out.Leaving = rep.State.Has(protocol.Leaving(n.Key))
-	out.Taking = rep.State.Has(protocol.Taking(n.Key))
+	out.Leaving = protocol.IsMarked(rep.State, n.Key, protocol.LeavingMark)
+	out.Taking = protocol.IsMarked(rep.State, n.Key, protocol.TakingMark)
 	out.Holds = protocol.Holds(rep.State, n.Key)
 	return out
 }

@@ -64,7 +64,9 @@ func (r *rehearsal) Identity() scsi.Identity {
 
 // cast chooses the nexus that stands for the path.
 func (r *rehearsal) cast(lun *simlun.LUN) {
-	r.path, r.played = r.shadow.nexus(lun, r.index, r.identity())
+	path, played := r.shadow.nexus(lun, r.index, r.identity())
+	// A reset on one path is a unit attention on the others.
+	r.path, r.played = &scsi.Retry{Transport: path}, played
 }
 
 func (r *rehearsal) Do(ctx context.Context, req *scsi.Request) (scsi.Reply, error) {

@@ -104,6 +104,8 @@ func topicOf(err error) string {
 		return "once"
 	case is(protocol.ErrRemoved):
 		return "removed"
+	case is(protocol.ErrUnsure):
+		return "lost"
 	case is(protocol.ErrUnresolved, protocol.ErrPending, protocol.ErrTooSlow):
 		return "protocol"
 	case is(protocol.ErrNotRegistered):
@@ -328,7 +330,7 @@ func spokenEvents() []spoken {
 			list[i].topic = "warning"
 		}
 	}
-	for _, k := range []scsi.Key{protocol.Leaving(2), protocol.Taking(2)} {
+	for _, k := range []scsi.Key{protocol.Leaving(2), protocol.Taking(2), 2 | protocol.Marks} {
 		list = append(list, spoken{topic: "", kind: "step", text: keyWithNode(conf, k)})
 	}
 	return list

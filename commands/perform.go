@@ -129,7 +129,7 @@ func (t task) left(run *packageRun, s protocol.Status, changes []string) string 
 			return ""
 		}
 	case deedFence:
-		if !protocol.IsOn(s.State, t.victim.Key) && !s.State.Has(protocol.Taking(run.Node.Key)) {
+		if !protocol.IsOn(s.State, t.victim.Key) && !protocol.IsMarked(s.State, run.Node.Key, protocol.TakingMark) {
 			return ""
 		}
 	case deedCleanup:

@@ -15,8 +15,9 @@ nodes that are just halting. A reservation that NODE held is this node's
 afterwards. Without PACKAGE, all packages that this node has up are fenced.
 ` + packageOptions + planJSON + `
 
-exit status: 0 NODE can no longer write, whoever removed it; 1 usage, config or
-foreign key; 2 the state of a LUN is unknown, or this node is not registered;
+exit status: 0 NODE can no longer write, whoever removed it; 1 usage, config,
+foreign key, or this node was removed; 2 the state of a LUN is unknown, or
+whether all of NODE's commands are over, or this node is not registered;
 128 + N ended by signal N`,
 		flags: packageFlags(), planJSON: true,
 		run: runFence,

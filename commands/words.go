@@ -136,7 +136,7 @@ func words(err error) message {
 	case errors.As(err, &stray):
 		return message{
 			text: fmt.Sprintf("%s: port %s of node %s is registered with the key of node %s, left by a copy that was killed", stray.LUN, stray.Port, stray.Victim, stray.Node),
-			hint: "nothing was changed; run the fence on " + stray.Node + ", which alone can take it off, or fence that node first", status: exitNode,
+			hint: "nothing was changed; run the fence on " + stray.Node + ", which alone can take its key off; if it is down, shut " + stray.Victim + " down, and clear the LUN with pr_cleanup when nothing runs on it", status: exitNode,
 		}
 	case errors.As(err, &lun):
 		return lunWords(lun)
@@ -300,6 +300,8 @@ func lunWords(e *protocol.LUNError) message {
 		m.hint = "do not start anything on it: writes of the node that was removed may still land; shut that node down or cut it off from the array, then run this again, with a longer --timeout if the array is slow"
 	case errors.Is(e, protocol.ErrPending):
 		m.hint = waitForPath
+	case errors.Is(e, protocol.ErrUnsure):
+		m.hint = "the answer to its first REGISTER was lost, and nothing of it is registered; see who has the LUNs with pr_check, then run this again"
 	case errors.Is(e, protocol.ErrTooSlow):
 		m.hint = "see the array: an answer must come within ten seconds for it to be acted on"
 	case errors.Is(e, protocol.ErrPathLost):

@@ -43,7 +43,7 @@ func findingMessage(conf *cluster.Config, rep protocol.Report, f protocol.Findin
 	case protocol.LeavingKeys:
 		return message{text: "halt under way or killed: " + list, hint: "run pr_halt there again, or pr_fence"}
 	case protocol.TakingKeys:
-		return message{text: "take-over or fence under way or killed, who was removed may still have writes under way: " + list, hint: "run pr_start or pr_halt there, or remove that node, too, with pr_start or pr_fence"}
+		return message{text: "take-over or fence under way or killed, writes of the removed node may land: " + list, hint: "run pr_start or pr_halt there, or pr_start or pr_fence elsewhere"}
 	case protocol.PathsUnregistered:
 		if f.Path != "" {
 			return message{text: "path " + f.Path + " is not registered", hint: "run pr_check --repair"}
@@ -59,7 +59,7 @@ func findingMessage(conf *cluster.Config, rep protocol.Report, f protocol.Findin
 	case protocol.DifferentSets:
 		return message{
 			text: fmt.Sprintf("%s is here and not on %s, %s is there and not here", keys[0], f.Other, keys[1]),
-			hint: "compare the package's LUNs in the configs of all nodes; if they agree, a take-over is under way or was killed: run pr_start on the node that runs the package",
+			hint: "compare the package's LUNs in the configs of all nodes; if they agree, run pr_start on the node that runs it",
 		}
 	case protocol.SeveralOwners:
 		return message{text: "several nodes on a failover package: " + list, hint: "run pr_start on the one that runs it"}

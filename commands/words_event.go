@@ -101,6 +101,8 @@ func keyWithNode(conf *cluster.Config, k scsi.Key) string {
 // markWords says which mark a node's key has.
 func markWords(k scsi.Key) string {
 	switch {
+	case k&protocol.Marks == protocol.Marks:
+		return ", leaving and taking"
 	case k&protocol.LeavingMark != 0:
 		return ", leaving"
 	case k&protocol.TakingMark != 0:

@@ -112,6 +112,7 @@ func everyError() map[string]said {
 		"stale nexus":             {lun(protocol.ErrStaleNexus), exitNode, onA, true},
 		"not resolved":            {lun(errors.Join(protocol.ErrUnresolved, &scsi.OpError{Device: "/dev/sdb", Op: "LOGICAL UNIT RESET", Class: scsi.ErrTimeout})), exitNode, onPath, true},
 		"still pending":           {lun(errors.Join(protocol.ErrPending, &scsi.OpError{Device: "/dev/sdb", Op: "PERSISTENT RESERVE OUT, CLEAR", Class: fmt.Errorf("%w: %w: %w", scsi.ErrTimeout, scsi.ErrStillUnderWay, context.DeadlineExceeded)})), exitNode, onPath, true},
+		"not sure":                {lun(protocol.ErrUnsure), exitNode, onA, true},
 		"too slow":                {lun(protocol.ErrTooSlow), exitNode, onA, true},
 		"removed":                 {lun(protocol.ErrRemoved), exitFailed, onA, true},
 		"a port with another key": {&protocol.StrayPortError{LUN: "/dev/sda", Port: scsi.FCTransportID(7), Key: 3, Node: "jack5", Victim: "jack4"}, exitNode, append(onA, "jack5", "jack4"), true},

@@ -79,10 +79,22 @@ func IsOn(s *scsi.State, node scsi.Key) bool {
 	return slices.ContainsFunc(s.Registrations, func(r scsi.FullStatus) bool { return Plain(r.Key) == node })
 }
 
+// IsMarked reports whether a registration of the node has the mark.
+func IsMarked(s *scsi.State, node, mark scsi.Key) bool {
+	return slices.ContainsFunc(s.Registrations, func(r scsi.FullStatus) bool { return Plain(r.Key) == node && r.Key&mark != 0 })
+}
+
 // Holds reports whether the node of the key, marked or not, holds the
 // reservation; see [scsi.State.HeldBy].
 func Holds(s *scsi.State, node scsi.Key) bool {
-	return s.HeldBy(node) || s.HeldBy(Leaving(node)) || s.HeldBy(Taking(node))
+	switch held := s.Reservation; {
+	case held == nil:
+		return false
+	case held.Type.AllRegistrants():
+		return IsOn(s, node)
+	default:
+		return Plain(held.Key) == node
+	}
 }
 
 // String names the mode.
