@@ -30,9 +30,11 @@ type message struct {
 }
 
 // report prints an error, or each one of several that are joined, and returns
-// the exit status that they mean. A hint is given once.
+// the exit status that they mean. A hint is given once, and so is what two parts of
+// a run have met with.
 func (c *call) report(err error) int {
 	status := exitOK
+	printed := map[string]bool{}
 	for _, leaf := range leaves(err) {
 		sig := signalOf(c.ctx)
 		if sig != nil && errors.Is(leaf, context.Canceled) {
@@ -50,6 +52,10 @@ func (c *call) report(err error) int {
 		}
 		// Joined errors have a line each; one error is one line.
 		line := picture.Printable(strings.ReplaceAll(m.text, "\n", "; "))
+		if printed[line] {
+			continue
+		}
+		printed[line] = true
 		c.said = append(c.said, picture.Problem{Text: line, Hint: m.hint})
 		if !m.whole {
 			line = fmt.Sprintf("%s: error: %s", c.prog(), line)

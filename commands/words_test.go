@@ -231,3 +231,15 @@ func TestEventWords(t *testing.T) {
 		}
 	}
 }
+
+// What the undoing of a run meets with, too, is said once.
+func TestSaidOnce(t *testing.T) {
+	c, out := testCall(t)
+	e := &protocol.LUNError{LUN: "/dev/sda", Err: protocol.ErrNoPath}
+	if status := c.report(errors.Join(e, &protocol.LUNError{LUN: "/dev/sda", Err: protocol.ErrNoPath}, usagef("x"))); status != exitFailed {
+		t.Errorf("exit status %d", status)
+	}
+	if n := strings.Count(out.String(), "no usable path"); n != 1 {
+		t.Errorf("%d times:\n%s", n, out)
+	}
+}
