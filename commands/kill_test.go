@@ -199,7 +199,8 @@ func TestTakeOverFromKilled(t *testing.T) {
 	}
 }
 
-// pr_cleanup killed half-way leaves no key that was not there, and repairs.
+// pr_cleanup killed half-way leaves no key that was not there, but this node's, and
+// repairs.
 func TestCleanupKilled(t *testing.T) {
 	for n := 1; n <= 2; n++ {
 		for _, when := range []string{"", "after:"} {
@@ -217,7 +218,7 @@ func TestCleanupKilled(t *testing.T) {
 				}
 				r.faults(0, "")
 				switch got := r.state(0); got {
-				case "0xdead 0xdead", "0xdead,0xdead 0xdead", none + " " + none:
+				case "0xdead 0xdead", "0xdead,0xbcb00001 0xdead", none + " " + none:
 				default:
 					t.Errorf("%s", got)
 				}

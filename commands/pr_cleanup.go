@@ -81,10 +81,18 @@ func runPrCleanup(c *call) error {
 		return err
 	}
 	defer o.Close()
+	// Without a config, or on a host that is no node, it acts as nobody.
+	var node cluster.Node
+	if conf != nil {
+		if own, err := c.node(conf, host); err == nil {
+			node = own
+		}
+	}
+	o.own = node.Key
 	if err := c.openCleanup(host, names, areLUNs, o); err != nil {
 		return err
 	}
-	run := newPackageRun(conf, nil, cluster.Node{}, o.luns)
+	run := newPackageRun(conf, nil, node, o.luns)
 	c.follow(run, o)
 	var results []protocol.CleanupResult
 	err = c.perform(run, o, task{deed: deedCleanup, only: key}, func(ctx context.Context) error {

@@ -92,9 +92,9 @@ type registeredPath struct {
 func (t *target) found() {
 	t.before = t.state
 	// A registration that is marked leaving may be removed by anybody.
-	t.old = slices.DeleteFunc(t.own(), func(r scsi.FullStatus) bool { return !t.isPresent(r) || r.Key&LeavingMark != 0 })
+	t.old = slices.DeleteFunc(slices.Clone(t.own()), func(r scsi.FullStatus) bool { return !t.isPresent(r) || r.Key&LeavingMark != 0 })
 	if t.up = len(t.old) > 0; !t.up {
-		t.old = slices.DeleteFunc(t.own(), func(r scsi.FullStatus) bool { return r.Key&LeavingMark != 0 })
+		t.old = slices.DeleteFunc(slices.Clone(t.own()), func(r scsi.FullStatus) bool { return r.Key&LeavingMark != 0 })
 	}
 	// Who takes a LUN removes the holder first, and nobody else before. Who
 	// fences removes others, too.

@@ -54,7 +54,7 @@ func (t *target) cleanup(ctx context.Context, only scsi.Key) CleanupResult {
 	}
 	res.Before, res.Holder = t.state.Keys(), t.holder()
 	res.Err = t.drive(ctx, clearRows(only))
-	res.Cleared = res.Err == nil && t.sent
+	res.Cleared = t.sent && (res.Err == nil || errors.Is(res.Err, ErrUnresolved))
 	if res.Err == nil {
 		res.Err = t.unfinished()
 	}
@@ -74,13 +74,18 @@ func clearRows(only scsi.Key) []row {
 			func(t *target) action { return t.resets(t.usable[0]) }},
 		{"it was cleared, and is not empty", func(t *target) bool { return t.accepted },
 			func(*target) action { return fail(ErrKeysLeft) }},
-		{"the key asked for is not there", func(t *target) bool { return only != 0 && !t.state.Has(only) },
+		{"the key asked for is not there", func(t *target) bool { return only != 0 && !t.touched && !t.hasKey(only) },
 			func(*target) action { return fail(ErrOtherKeys) }},
 		{"no path is registered", func(t *target) bool { return t.sureKey(t.seat()) == 0 },
 			func(t *target) action { return t.registersFor(only) }},
 		{"a path is registered", func(*target) bool { return true },
 			func(t *target) action { return t.clearsAll() }},
 	}
+}
+
+// hasKey reports whether the key is registered, marked or not.
+func (t *target) hasKey(k scsi.Key) bool {
+	return slices.ContainsFunc(t.listing().keys, func(l scsi.Key) bool { return l == k || Plain(l) == k })
 }
 
 // registersFor registers the seat in order to clear.

@@ -160,7 +160,7 @@ func (t *target) drive(ctx context.Context, rows []row) error {
 	for rounds, steps := 0, 0; rounds < maxRounds && steps-rounds < most; steps++ {
 		if t.unread {
 			if err := t.read(ctx); err != nil {
-				return err
+				return t.doubtful(err)
 			}
 			rounds++
 		}
@@ -169,7 +169,7 @@ func (t *target) drive(ctx context.Context, rows []row) error {
 		case paused:
 			return nil
 		case failed:
-			return t.final(a.err)
+			return t.doubtful(t.final(a.err))
 		case finished:
 			if !t.changed {
 				return nil
@@ -196,6 +196,14 @@ func (t *target) drive(ctx context.Context, rows []row) error {
 		}
 	}
 	return t.final(ErrUnsettled)
+}
+
+// doubtful adds to an error that ends a run what is not known beside it.
+func (t *target) doubtful(err error) error {
+	if !t.doubt || errors.Is(err, ErrUnresolved) {
+		return err
+	}
+	return errors.Join(&LUNError{LUN: t.Name, Err: ErrUnresolved}, err)
 }
 
 // carryOut sends a command and notes how it ended. The error is nil if the

@@ -68,26 +68,20 @@ type fencing struct {
 	victim  Member
 	targets []*target
 	arbiter *target
-	// ports are the initiator ports of the victim, as far as they are known.
-	ports []scsi.TransportID
+	// hosts tell whose the initiator ports are.
+	hosts hosts
 }
 
-// strays collects the victim's ports, and fails if one of them is registered
-// with the key of a third node, from a copy that was killed: only that node can
+// strays fails if a port of the victim is registered with the key of a third node,
+// from a copy that was killed, beside a port of that node's own: only that node can
 // take it off without removing itself.
 func (f *fencing) strays() error {
-	for _, t := range f.targets {
-		for _, r := range t.state.Registrations {
-			if id := r.TransportID.Canonical(); Plain(r.Key) == f.victim.Key && !id.IsZero() && !slices.Contains(f.ports, id) {
-				f.ports = append(f.ports, id)
-			}
-		}
-	}
+	f.hosts = hostsOf(f.targets)
 	var errs []error
 	for _, t := range f.targets {
 		for _, r := range t.state.Registrations {
 			n, ok := f.run.Members.Of(r.Key)
-			if ok && n != f.victim && n != f.run.Node && r.Key&LeavingMark == 0 && f.isPort(r) {
+			if ok && n != f.victim && n != f.run.Node && r.Key&LeavingMark == 0 && f.isPort(r) && !f.isAlone(t, r.Key) {
 				errs = append(errs, &StrayPortError{LUN: t.Name, Port: r.TransportID, Key: r.Key, Node: n.Name, Victim: f.victim.Name})
 			}
 		}
@@ -97,7 +91,13 @@ func (f *fencing) strays() error {
 
 // isPort reports whether a registration is that of a port of the victim.
 func (f *fencing) isPort(r scsi.FullStatus) bool {
-	return slices.Contains(f.ports, r.TransportID.Canonical())
+	return !r.TransportID.IsZero() && f.hosts.mayOwn(f.victim.Key, r.TransportID)
+}
+
+// isAlone reports whether a key is registered by ports of the victim only, so that
+// nobody else is removed with it.
+func (f *fencing) isAlone(t *target, key scsi.Key) bool {
+	return !slices.ContainsFunc(t.state.Registrations, func(r scsi.FullStatus) bool { return r.Key == key && !f.isPort(r) })
 }
 
 // mayAct fails if there is something to be done on a LUN and this node is not
@@ -175,7 +175,8 @@ func (f *fencing) next(t *target) scsi.Key {
 	} {
 		for _, k := range keys {
 			leaves := k&LeavingMark != 0 && Plain(k) != t.me()
-			if first(k) && (leaves || Plain(k) == f.victim.Key) {
+			stray := Plain(k) != t.me() && t.state.Identified && t.state.Has(k) && f.isAlone(t, k)
+			if first(k) && (leaves || stray || Plain(k) == f.victim.Key) {
 				return k
 			}
 		}

@@ -30,16 +30,9 @@ func (u *unit) likeness(p Nexus, list []scsi.FullStatus) scsi.Likeness {
 	return best
 }
 
-// own are the registrations of this node, whatever their marks.
-func (u *unit) own() []scsi.FullStatus {
-	var list []scsi.FullStatus
-	for _, r := range u.state.Registrations {
-		if Plain(r.Key) == u.me() {
-			list = append(list, r)
-		}
-	}
-	return list
-}
+// own are the registrations of this node, whatever their marks. They are not to be
+// changed.
+func (u *unit) own() []scsi.FullStatus { return u.listing().own }
 
 // hasOwn reports whether a registration of this node has one of the marks.
 func (u *unit) hasOwn(marks scsi.Key) bool {
@@ -65,7 +58,7 @@ func (u *unit) registration(p Nexus) (r scsi.FullStatus, sure, found bool) {
 // past are the registrations of this node that were made through none of the
 // initiator ports that this host reaches the LUN by now. If too little is known
 // of any path there are none.
-func (u *unit) past() []scsi.FullStatus { return slices.DeleteFunc(u.own(), u.isPresent) }
+func (u *unit) past() []scsi.FullStatus { return slices.DeleteFunc(slices.Clone(u.own()), u.isPresent) }
 
 // isPresent reports whether a registration is, or may be, that of one of this
 // host's initiator ports.

@@ -124,7 +124,8 @@ type Event struct {
 	// without one.
 	Heir  scsi.Key
 	Heirs []scsi.Key
-	// Generation is PRGENERATION as last read before the change.
+	// Generation is PRGENERATION before the change: as it was read, with one more
+	// for each change that this run has made since.
 	Generation uint32
 	// Err tells why the change failed, or what the warning is about.
 	Err error

@@ -37,6 +37,9 @@ type unit struct {
 	// since (see effects.go).
 	state  *scsi.State
 	readAt time.Duration
+	// list is what the state lists of this node and of keys, for as long as it is
+	// the state.
+	list listed
 	// changed says that something was sent since the last reading, unread that
 	// it is not known what that did: the state must be read before anything is
 	// decided on it.
@@ -167,9 +170,29 @@ func (u *unit) final(err error) error {
 	return &LUNError{LUN: u.Name, Err: err}
 }
 
+// listed is what is asked of one state many times.
+type listed struct {
+	state *scsi.State
+	own   []scsi.FullStatus
+	keys  []scsi.Key
+}
+
+// listing is what the state lists.
+func (u *unit) listing() *listed {
+	if u.list.state != u.state {
+		u.list = listed{state: u.state, keys: allKeys(u.state)}
+		for _, r := range u.state.Registrations {
+			if Plain(r.Key) == u.me() {
+				u.list.own = append(u.list.own, r)
+			}
+		}
+	}
+	return &u.list
+}
+
 // foreign returns the keys on the LUN that belong to no node of the cluster,
 // the reservation's included.
-func (u *unit) foreign() []scsi.Key { return u.run.Members.Foreign(allKeys(u.state)) }
+func (u *unit) foreign() []scsi.Key { return u.run.Members.Foreign(u.listing().keys) }
 
 // foreignError is the error of a LUN with foreign keys, nil if there are none.
 func (u *unit) foreignError() error {
@@ -216,7 +239,13 @@ func (u *unit) rightType() bool {
 
 // others are the registered keys of other nodes, with their marks.
 func (u *unit) others() []scsi.Key {
-	return slices.DeleteFunc(u.state.Keys(), func(k scsi.Key) bool { return Plain(k) == u.me() })
+	var keys []scsi.Key
+	for _, k := range u.listing().keys {
+		if Plain(k) != u.me() && u.state.Has(k) {
+			keys = append(keys, k)
+		}
+	}
+	return keys
 }
 
 // nodes are the keys of the cluster's nodes that are registered, without marks.
