@@ -15,7 +15,7 @@ const (
 	// what is in use, of which 4 MiB are assumed. The collector takes turns on
 	// all processors, while answers wait: a process that ends in a second had
 	// better not begin with it.
-	garbage = 300
+	garbage = 200
 )
 
 // MakeRoom prepares the process for sending many commands at the same time.
