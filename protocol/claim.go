@@ -52,6 +52,11 @@ type claim struct {
 	doubt bool
 	// settled says that this run has resolved what was in doubt on the LUN.
 	settled bool
+	// suspect says that a node was removed and its commands should be over, by the
+	// answer of PREEMPT AND ABORT; there are targets that abort the holder's only.
+	suspect bool
+	// vainResets are the paths on which LOGICAL UNIT RESET was tried in vain.
+	vainResets []Nexus
 	// unresolved is why the doubt could not be resolved.
 	unresolved error
 	// resolved are the keys marked taking, of other nodes, whose doubt this run

@@ -71,7 +71,7 @@ func clearRows(only scsi.Key) []row {
 			func(t *target) action { return fail(errors.Join(ErrUnresolved, t.unresolved)) }},
 		noPathRow(),
 		{"it is empty, and somebody was taking it", func(t *target) bool { return len(allKeys(t.state)) == 0 && t.doubt },
-			func(t *target) action { return t.resets(t.usable[0]) }},
+			func(t *target) action { return t.resets() }},
 		{"it was cleared, and is not empty", func(t *target) bool { return t.accepted },
 			func(*target) action { return fail(ErrKeysLeft) }},
 		{"the key asked for is not there", func(t *target) bool { return only != 0 && !t.touched && !t.hasKey(only) },

@@ -3,6 +3,7 @@ package protocol
 import (
 	"context"
 	"fmt"
+	"slices"
 
 	"lunguard/scsi"
 )
@@ -135,4 +136,30 @@ func portName(p scsi.TargetPort) string {
 		return p.Name
 	}
 	return fmt.Sprint(p.Relative)
+}
+
+// departed are the keys on the copy of nodes that have left the model.
+func (c *copier) departed(t, now *target) []scsi.Key {
+	return slices.DeleteFunc(t.state.Keys(), func(k scsi.Key) bool {
+		return Plain(k) == t.me() || slices.Contains(now.staying(), Plain(k))
+	})
+}
+
+// dropDeparted removes them, under a mark as a fence does: what they have under way
+// on the new LUN is to be over, too.
+func (c *copier) dropDeparted(ctx context.Context, t, now *target) error {
+	return t.drive(ctx, []row{
+		foreignRow(), noPathRow(),
+		{"another node has removed this one", func(t *target) bool { return t.removed },
+			func(*target) action { return fail(ErrRemoved) }},
+		{"the seat is not known to be registered", func(t *target) bool { return !t.isSure(t.seat()) },
+			func(t *target) action { return t.joins() }},
+		{"somebody has left the model, and the seat is not marked", func(t *target) bool { return len(c.departed(t, now)) > 0 && t.seatKey()&TakingMark == 0 },
+			func(t *target) action { return t.marksTaking(t.seat(), t.seatKey()) }},
+		{"somebody has left the model", func(t *target) bool { return len(c.departed(t, now)) > 0 },
+			func(t *target) action { return t.preempts(t.seat(), t.seatKey(), c.departed(t, now)[0]) }},
+		unresolvedRow(), doubtRow(), suspectRow(),
+		{"the seat is marked", func(t *target) bool { return t.seatKey() != t.me() },
+			func(t *target) action { return t.unmarks(t.seat()) }},
+	})
 }

@@ -138,7 +138,7 @@ func (x *explorer) unreserved(s *state, f *facts, v, lun int) string {
 	kind := x.verbs[v].kind
 	moves := x.unmoving() && (kind == haltKind || kind == startKind)
 	rely := s.up[lun] &^ s.gone[lun]
-	if kind != startKind {
+	if kind != startKind || x.has(copyKind) {
 		// Whom another's start has taken the LUN from relies on that.
 		rely &= f.any
 	}

@@ -277,7 +277,7 @@ func (x *explorer) admitted(s *state, verb *verb, m *moment, who nodes) nodes {
 	case verb.kind == copyKind:
 		return who
 	case verb.kind == repairKind || verb.kind == readmitKind:
-		if x.typ == Shared || x.quirks.NoRegisterMove || x.quirks.AllTgPtImplicit || ofPaths(s.dead|s.hurt)&bit(verb.node) != 0 {
+		if x.typ == Shared || x.quirks.NoRegisterMove || x.quirks.NoFullStatus || x.quirks.AllTgPtImplicit || ofPaths(s.dead|s.hurt)&bit(verb.node) != 0 {
 			return who
 		}
 	}

@@ -54,7 +54,7 @@ func releaseRows() []row {
 			func(t *target) action { return t.leave(t.leaves()) }},
 		unresolvedRow(), doubtRow(),
 		{"a mark of taking holds, or may have", func(t *target) bool { return t.hasOwn(TakingMark) && !t.settled },
-			func(t *target) action { t.doubt = true; return t.resets(t.usable[0]) }},
+			func(t *target) action { t.doubt = true; return t.resets() }},
 		{"a path is marked leaving", func(t *target) bool { return t.markedLeaving() != nil },
 			func(t *target) action { return t.clears(t.markedLeaving(), t.sureKey(t.markedLeaving())) }},
 		{"a path is registered", func(t *target) bool { return t.leaves() != nil && !t.heldByOther() },

@@ -64,7 +64,7 @@ func joinRows() []row {
 		{"and does not come to an end", func(t *target) bool { return t.waitsFor() != 0 && t.unresolved != nil },
 			func(t *target) action { return fail(errors.Join(ErrUnresolved, t.unresolved)) }},
 		{"and its commands may not be over", func(t *target) bool { return t.waitsFor() != 0 },
-			func(t *target) action { return t.resets(t.seat()) }},
+			func(t *target) action { t.doubt = true; return t.resets() }},
 	}
 }
 

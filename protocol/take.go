@@ -18,6 +18,7 @@ func takeRows(arbiter *target) []row {
 	return append(enterRows(arbiter),
 		row{"the arbiter was not looked at since the seat was registered", func(t *target) bool { return arbiter != nil && !t.looked },
 			func(t *target) action { return t.asks(arbiter) }},
+		pendingRow(), unresolvedRow(), doubtRow(),
 		row{"nobody holds", func(t *target) bool { return t.state.Reservation == nil },
 			func(t *target) action { return t.reserves(t.seat(), t.seatKey()) }},
 		row{"all registrants hold", func(t *target) bool { return t.state.Reservation.Type.AllRegistrants() },
@@ -28,7 +29,7 @@ func takeRows(arbiter *target) []row {
 			func(t *target) action { return t.preempts(t.seat(), t.seatKey(), t.victim()) }},
 		row{"this node holds by another type", func(t *target) bool { return !t.rightType() },
 			func(t *target) action { return t.preempts(t.seat(), t.seatKey(), t.holder()) }},
-		unresolvedRow(), doubtRow(),
+		suspectRow(),
 		row{"another path is marked", func(t *target) bool { return t.markedPath() != nil },
 			func(t *target) action { return t.unmarks(t.markedPath()) }},
 		row{"the seat is marked", func(t *target) bool { return t.seatKey() != t.me() },
@@ -82,7 +83,19 @@ func unresolvedRow() row {
 
 func doubtRow() row {
 	return row{"it is not known whether the commands of who was removed are over", func(t *target) bool { return t.doubt },
-		func(t *target) action { return t.resets(t.usable[0]) }}
+		func(t *target) action { return t.resets() }}
+}
+
+func suspectRow() row {
+	return row{"their commands should be over", func(t *target) bool { return t.suspect },
+		func(t *target) action { return t.resets() }}
+}
+
+// pendingRow: until the kernel gives such a command back nothing of it can be
+// known, and a target may hold what it works on locked.
+func pendingRow() row {
+	return row{"a command by which it takes is still under way", func(t *target) bool { return t.pending != nil && t.open },
+		func(t *target) action { return fail(errors.Join(ErrPending, t.pending)) }}
 }
 
 // seat is the path that acts: a usable one that is registered, else the first.

@@ -2,6 +2,8 @@ package protocol
 
 import (
 	"context"
+	"errors"
+	"slices"
 
 	"lunguard/scsi"
 )
@@ -75,8 +77,15 @@ func (t *target) reserves(p Nexus, key scsi.Key) action {
 // registrants. What the victim had under way may be performed as long as the end
 // of the command is not known; if the victim was itself taking, what that one
 // had removed may, too.
+//
+// GOOD says that the victim's commands are over. Linux's target knows a command by
+// the key that held when it came, and so aborts by the holder's key only: where
+// several nodes write, or where nobody held, a reset makes sure, if the device can
+// do it.
 func (t *target) preempts(p Nexus, key, victim scsi.Key) action {
-	inherits := victim&TakingMark != 0 && Plain(victim) != t.me()
+	other := Plain(victim) != t.me() && victim != 0
+	inherits := victim&TakingMark != 0 && other
+	suspect := other && victim&LeavingMark == 0 && (t.run.Mode == Shared || t.before.Reservation == nil)
 	return action{
 		kind: sending, path: p, event: Event{Action: Preempted, Key: key, Victim: victim},
 		send:   func(ctx context.Context) error { return p.PreemptAndAbort(ctx, key, victim, reservationType) },
@@ -91,6 +100,7 @@ func (t *target) preempts(p Nexus, key, victim scsi.Key) action {
 				t.reserved = false
 			}
 			t.doubt = t.doubt || how == performed && inherits
+			t.suspect = t.suspect || how == performed && suspect
 			if how == refused && victim == t.me() {
 				t.unswept = true
 			}
@@ -103,8 +113,15 @@ func (t *target) preempts(p Nexus, key, victim scsi.Key) action {
 
 // resets ends every task on the LUN, and with that the doubt whether those of
 // nodes that were removed are over. Everything that was marked taking by then is
-// resolved.
-func (t *target) resets(p Nexus) action {
+// resolved. Each path is tried once.
+func (t *target) resets() action {
+	p := t.usable[0]
+	for _, q := range t.usable {
+		if !slices.Contains(t.vainResets, q) {
+			p = q
+			break
+		}
+	}
 	takers := t.takers()
 	return action{
 		kind: sending, path: p, event: Event{Action: Reset, Key: t.me()}, anyAge: true,
@@ -112,8 +129,21 @@ func (t *target) resets(p Nexus) action {
 		effect: func() bool { return true },
 		ended: func(how end, err error) {
 			if how == performed {
-				t.doubt, t.settled, t.resolved = false, true, append(t.resolved, takers...)
-			} else if !pathFailed(err) || len(t.usable) == 1 {
+				t.doubt, t.suspect, t.settled, t.resolved = false, false, true, append(t.resolved, takers...)
+				return
+			}
+			if errors.Is(err, scsi.ErrUnitAttention) {
+				return // It was not done, and is sent again.
+			}
+			t.vainResets = append(t.vainResets, p)
+			if !t.doubt && errors.Is(err, scsi.ErrUnsupported) {
+				// Nothing else than the answer of PREEMPT AND ABORT is to be had.
+				t.suspect = false
+				return
+			}
+			t.doubt = t.doubt || t.suspect
+			others := slices.ContainsFunc(t.usable, func(q Nexus) bool { return !slices.Contains(t.vainResets, q) })
+			if !others || !pathFailed(err) && !errors.Is(err, scsi.ErrDevice) {
 				t.unresolved = err
 			}
 		},
