@@ -42,21 +42,27 @@ type Array struct {
 	ports int      // target ports so far
 	nodes []*Node  // in order of their first login
 	stuck bool     // cannot be taken down
+	media *media   // where the LUNs' content can be stopped, nil where it cannot
 }
 
 // NewArray makes an array with nLUNs thin LUNs of sizeMB each. It is taken down, after its
 // nodes have been logged out, when the test ends. Names must be unique within a test.
 func NewArray(t testing.TB, name string, nLUNs, sizeMB int) *Array {
 	t.Helper()
-	a := &Array{Name: name}
+	return (&Array{Name: name}).make(t, nLUNs, sizeMB)
+}
+
+// make makes the LUNs.
+func (a *Array) make(t testing.TB, nLUNs, sizeMB int) *Array {
+	t.Helper()
 	t.Cleanup(func() {
 		if err := a.remove(); err != nil {
-			t.Errorf("taking array %s down: %v", name, err)
+			t.Errorf("taking array %s down: %v", a.Name, err)
 		}
 	})
 	for lun := range nLUNs {
 		if err := a.addLUN(lun, int64(sizeMB)<<20); err != nil {
-			t.Fatalf("array %s, LUN %d: %v", name, lun, err)
+			t.Fatalf("array %s, LUN %d: %v", a.Name, lun, err)
 		}
 	}
 	return a
@@ -87,6 +93,14 @@ func (a *Array) portal(port int) string {
 // device is the name of a LUN's backend.
 func (a *Array) device(lun int) string { return fmt.Sprintf("%s-%d", a.Name, lun) }
 
+// backend is the folder of a LUN's backend.
+func (a *Array) backend(lun int) string {
+	if a.media != nil {
+		return filepath.Join(blockBackendDir, a.device(lun))
+	}
+	return filepath.Join(backendDir, a.device(lun))
+}
+
 // file holds a LUN's content.
 func (a *Array) file(lun int) string { return filepath.Join(lunDir, a.device(lun)) }
 
@@ -111,11 +125,18 @@ func (a *Array) addBackend(lun int) error {
 	if err != nil {
 		return err
 	}
-	dev := filepath.Join(backendDir, a.device(lun))
+	dev := a.backend(lun)
 	if err := os.MkdirAll(dev, 0o755); err != nil {
 		return err
 	}
 	control := fmt.Sprintf("fd_dev_name=%s,fd_dev_size=%d", a.file(lun), info.Size())
+	if a.media != nil {
+		disk, err := a.media.add(a.device(lun), a.file(lun), info.Size())
+		if err != nil {
+			return err
+		}
+		control = "udev_path=" + disk
+	}
 	return writeAttrs(dev, []attr{
 		{"control", control}, {"wwn/vpd_unit_serial", a.luns[lun]}, {"enable", "1"},
 	})
@@ -131,8 +152,7 @@ func (a *Array) open(ports int) error {
 			if err := os.MkdirAll(dir, 0o755); err != nil {
 				return err
 			}
-			dev := filepath.Join(backendDir, a.device(lun))
-			if err := os.Symlink(dev, filepath.Join(dir, a.device(lun))); err != nil {
+			if err := os.Symlink(a.backend(lun), filepath.Join(dir, a.device(lun))); err != nil {
 				return err
 			}
 		}
@@ -210,7 +230,10 @@ func (a *Array) removeTarget() error {
 func (a *Array) removeBackends() error {
 	var errs []error
 	for lun := range a.luns {
-		errs = append(errs, removeExisting(filepath.Join(backendDir, a.device(lun))))
+		errs = append(errs, removeExisting(a.backend(lun)))
+	}
+	if a.media != nil {
+		errs = append(errs, a.media.remove())
 	}
 	return errors.Join(errs...)
 }

@@ -88,7 +88,7 @@ func connectAll(nodes []*Node) error {
 // connect makes a path's session.
 func (n *Node) connect(path int) error {
 	to := portal{target: n.array.IQN(), port: path, address: n.Address(path)}
-	s, err := login(n.IQN(), to, len(n.array.luns))
+	s, err := login(n.IQN(), to, len(n.array.luns), n.array.sessionParams()...)
 	if err != nil {
 		return fmt.Errorf("node %s, path %d: %w", n.Name, path, err)
 	}

@@ -71,7 +71,7 @@ func (a *Array) restoreRegistrations(lun int) error {
 		case strings.HasPrefix(line, "PR_REG_START:"):
 			fields = nil
 		case strings.HasPrefix(line, "PR_REG_END:"):
-			attr := filepath.Join(backendDir, a.device(lun), "pr/res_aptpl_metadata")
+			attr := filepath.Join(a.backend(lun), "pr/res_aptpl_metadata")
 			if err := writeAttr(attr, strings.Join(fields, ",")); err != nil {
 				return fmt.Errorf("LUN %d: %w", lun, err)
 			}

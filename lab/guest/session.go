@@ -47,14 +47,18 @@ type portal struct {
 
 // login makes one session and waits until all its LUNs are disks. Several may be made at
 // the same time.
-func login(initiator string, to portal, luns int) (*session, error) {
+func login(initiator string, to portal, luns int, params ...string) (*session, error) {
 	ctx, cancel := context.WithTimeout(context.Background(), loginTimeout)
 	defer cancel()
 	// Keep-alive pings are off: a starved guest would miss them and lose the session.
-	cmd := exec.CommandContext(ctx, "iscsistart", "-i", initiator, "-t", to.target,
-		"-g", strconv.Itoa(to.port+1), "-a", to.address, "-p", strconv.Itoa(firstPort+to.port),
-		"--param", "node.conn[0].timeo.noop_out_interval=0",
-		"--param", "node.conn[0].timeo.noop_out_timeout=0")
+	args := []string{
+		"-i", initiator, "-t", to.target,
+		"-g", strconv.Itoa(to.port + 1), "-a", to.address, "-p", strconv.Itoa(firstPort + to.port),
+	}
+	for _, p := range append(params, "node.conn[0].timeo.noop_out_interval=0", "node.conn[0].timeo.noop_out_timeout=0") {
+		args = append(args, "--param", p)
+	}
+	cmd := exec.CommandContext(ctx, "iscsistart", args...)
 	out, err := cmd.CombinedOutput()
 	if err != nil {
 		return nil, fmt.Errorf("iscsistart: %w: %s", err, strings.TrimSpace(string(out)))
