@@ -84,6 +84,17 @@ func configure(t *testing.T, n *Node, group string, disks ...string) {
 	if group != "" {
 		text += "vg                 " + group + "\n"
 	}
+	writeConfig(t, n, text, disks...)
+}
+
+// configureAs writes a node's config with a package of another type on raw disks.
+func configureAs(t *testing.T, n *Node, kind string, disks ...string) {
+	t.Helper()
+	writeConfig(t, n, strings.Replace(nodesText, "failover", kind, 1), disks...)
+}
+
+func writeConfig(t *testing.T, n *Node, text string, disks ...string) {
+	t.Helper()
 	for _, disk := range disks {
 		text += "pv                 " + disk + "\n"
 	}
