@@ -200,8 +200,9 @@ func (d *departure) forgetting(p Nexus) func(end, error) {
 
 // heirs are the registrations of other nodes that stay. A node one of whose
 // paths is marked leaving leaves: its other paths may go at any moment, and a
-// move would register them again. Those come first that are not marked at all:
-// a move puts the key back that was read.
+// move would register them again. Those come first that are taking: they stay, and
+// any other may be whom they remove. A move puts the key back that was read, and so
+// the mark with it.
 func (d *departure) heirs() []scsi.FullStatus {
 	var plain, taking []scsi.FullStatus
 	for _, r := range d.state.Registrations {
@@ -214,7 +215,7 @@ func (d *departure) heirs() []scsi.FullStatus {
 			plain = append(plain, r)
 		}
 	}
-	return append(plain, taking...)
+	return append(taking, plain...)
 }
 
 // heir is whom the reservation can be moved to; nil if there is nobody, or the

@@ -155,7 +155,7 @@ func (t *target) decide(rows []row) action {
 // command that was performed its effect is expected; after any other end the
 // state is read. The goal counts only if it was read.
 func (t *target) drive(ctx context.Context, rows []row) error {
-	slow := 0
+	slow, before := 0, t.pending
 	most := maxRounds + 8*len(t.Paths)
 	for rounds, steps := 0, 0; rounds < maxRounds && steps-rounds < most; steps++ {
 		if t.unread {
@@ -191,7 +191,12 @@ func (t *target) drive(ctx context.Context, rows []row) error {
 			}
 			slow = 0
 			if err := t.carryOut(ctx, a); err != nil {
-				return err
+				return t.doubtful(err)
+			}
+			if t.pending != nil && before == nil {
+				// Until the kernel gives it back nothing of it can be known, and a
+				// target may hold locked what it works on.
+				return t.doubtful(t.unfinished())
 			}
 		}
 	}

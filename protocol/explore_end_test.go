@@ -95,7 +95,7 @@ func (x *explorer) failures(s *state) string {
 	switch {
 	case x.typ == Exclusive && began > 0 && won == 0 && !x.quirks.NoReset && !x.has(fenceKind) && !x.has(cleanupKind):
 		return "1W: all starts have lost"
-	case fences == 2 && len(x.verbs) == 2 && fenced == 0 && x.verbs[0].victim == x.verbs[1].node && x.verbs[1].victim == x.verbs[0].node && x.runsAll(&x.verbs[0]) && x.runsAll(&x.verbs[1]):
+	case fences == 2 && len(x.verbs) == 2 && !x.quirks.NoReset && fenced == 0 && x.verbs[0].victim == x.verbs[1].node && x.verbs[1].victim == x.verbs[0].node && x.runsAll(&x.verbs[0]) && x.runsAll(&x.verbs[1]):
 		return "1W: each has fenced the other, and nobody has won"
 	}
 	return ""

@@ -74,7 +74,7 @@ var exclusiveActors = [][][]verb{
 }
 
 func TestExploreExclusive(t *testing.T) {
-	g := group{dims: "two nodes; " + adverse.words(), quick: 4, each: 60_000}
+	g := group{dims: "two nodes; " + adverse.words(), quick: 4, each: 20_000}
 	for _, shape := range shapes {
 		for _, f := range failoverStates {
 			for _, actors := range exclusiveActors {
@@ -86,7 +86,7 @@ func TestExploreExclusive(t *testing.T) {
 }
 
 func TestExploreExclusiveDevices(t *testing.T) {
-	g := group{dims: "two nodes; " + oddWords + "; " + faulty.words(), quick: 9, each: 50_000, turns: true}
+	g := group{dims: "two nodes; " + oddWords + "; " + faulty.words(), quick: 9, each: 12_000, turns: true}
 	for _, shape := range [][2]int{{1, 2}, {2, 1}} {
 		for _, f := range failoverStates {
 			for _, actors := range exclusiveActors {
@@ -101,7 +101,7 @@ func TestExploreExclusiveDevices(t *testing.T) {
 
 // A path that comes back, a repair and a copy beside a take-over.
 func TestExploreExclusiveMend(t *testing.T) {
-	g := group{dims: "repair, readmit, copy, fence, clean-up beside another; " + adverse.words(), quick: 5, each: 40_000, turns: true}
+	g := group{dims: "repair, readmit, copy, fence, clean-up beside another; " + adverse.words(), quick: 5, each: 20_000, turns: true}
 	lacking := found{"owned by A, not on all paths", []string{"A"}, func(w *world) {
 		w.start("A")
 		w.drop(len(w.luns)-1, "A", w.paths-1)
@@ -143,7 +143,7 @@ func TestExploreExclusiveMend(t *testing.T) {
 
 // Other reservation types, and nexuses that a node had before it logged in anew.
 func TestExploreExclusiveFound(t *testing.T) {
-	g := group{dims: "other reservation types, nexuses of the past, a device that says GOOD to everything; " + adverse.words(), quick: 5, each: 40_000, turns: true}
+	g := group{dims: "other reservation types, nexuses of the past, a device that says GOOD to everything; " + adverse.words(), quick: 5, each: 15_000, turns: true}
 	states := []found{
 		other("B", scsi.WriteExclusiveAllRegistrants), other("A", scsi.WriteExclusiveAllRegistrants), other("B", scsi.WriteExclusive), other("A", scsi.ExclusiveAccess),
 		relogged(found{name: "clean"}, reservationType), relogged(found{name: "clean"}, 0), relogged(ownedBy("A"), 0), relogged(ownedBy("B"), 0),

@@ -53,7 +53,7 @@ func (x *explorer) holds(s *state) string {
 			if can &^= s.admits | x.cutOff(s); can != 0 {
 				return fmt.Sprintf("W: %v was fenced or taken over and can write to LUN %d: %v", can, i, f)
 			}
-			if f.dying&gone != 0 {
+			if f.dying&gone&^s.admits != 0 {
 				return fmt.Sprintf("W: %v was fenced or taken over, but its writes to LUN %d may be under way: %v", f.dying&gone, i, f)
 			}
 		}
@@ -130,19 +130,19 @@ func (x *explorer) unmoving() bool {
 // unmoves reports whether somebody had to leave without handing over: a halt, or
 // a start that was backed out of.
 func (x *explorer) unmoves(s *state) bool {
-	return x.unmoving() && (x.began(s, haltKind) || x.began(s, startKind))
+	return x.unmoving() && (x.began(s, haltKind) || x.began(s, startKind) || x.began(s, repairKind) || x.began(s, readmitKind))
 }
 
 // unreserved is law R: verb v has just unreserved a LUN.
 func (x *explorer) unreserved(s *state, f *facts, v, lun int) string {
 	kind := x.verbs[v].kind
-	moves := x.unmoving() && (kind == haltKind || kind == startKind)
+	moves := x.unmoving() && (kind == haltKind || kind == startKind || kind == repairKind || kind == readmitKind)
 	rely := s.up[lun] &^ s.gone[lun]
 	if kind != startKind || x.has(copyKind) {
 		// Whom another's start has taken the LUN from relies on that.
 		rely &= f.any
 	}
-	if rely == 0 || moves || kind == cleanupKind {
+	if rely == 0 || moves || x.began(s, cleanupKind) {
 		return ""
 	}
 	return fmt.Sprintf("R: %v unreserves LUN %d, on which %v relies", &x.verbs[v], lun, rely)

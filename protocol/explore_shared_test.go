@@ -32,18 +32,18 @@ func pairs(adverse adversity, long bool, shapes ...[2]int) []scenario {
 }
 
 func TestExploreShared(t *testing.T) {
-	g := group{dims: "two nodes; " + adverse.words(), list: pairs(adverse, false, shapes...), quick: 29, each: 30_000, turns: true}
+	g := group{dims: "two nodes; " + adverse.words(), list: pairs(adverse, false, shapes...), quick: 29, each: 12_000, turns: true}
 	g.run(t)
 }
 
 // All orders without any fault, with verbs one after the other.
 func TestExploreSharedLong(t *testing.T) {
-	g := group{dims: "two nodes, two verbs each; " + harmless.words(), list: pairs(harmless, true, shapes...), quick: 97}
+	g := group{dims: "two nodes, two verbs each; " + harmless.words(), list: pairs(harmless, true, shapes...), quick: 97, each: 8_000}
 	g.run(t)
 }
 
 func TestExploreSharedDevices(t *testing.T) {
-	g := group{dims: "two nodes; " + oddWords + "; " + faulty.words(), quick: 31, each: 20_000, turns: true}
+	g := group{dims: "two nodes; " + oddWords + "; " + faulty.words(), quick: 31, each: 8_000, turns: true}
 	for _, shape := range [][2]int{{1, 2}, {2, 1}} {
 		for _, f := range []found{shared("A", "B"), shared("B", "A"), shared("A", "B", "C"), shared("B"), shared()} {
 			for _, a := range []verb{starts("A"), halts("A"), fences("A", "B"), fences("A", "C")} {
@@ -88,7 +88,7 @@ func mendScenes(adverse adversity, devices ...device) []scenario {
 }
 
 func TestExploreMend(t *testing.T) {
-	g := group{dims: "repair and readmit beside another; " + oddWords + "; " + adverse.words(), quick: 13, each: 20_000, turns: true,
+	g := group{dims: "repair and readmit beside another; " + oddWords + "; " + adverse.words(), quick: 13, each: 10_000, turns: true,
 		list: mendScenes(adverse, append(odd(2), standard)...)}
 	g.run(t)
 }
@@ -107,7 +107,7 @@ func copyScenes(adverse adversity) []scenario {
 }
 
 func TestExploreCopy(t *testing.T) {
-	g := group{dims: "copy to a new LUN beside another, LUN sets that differ; " + adverse.words(), quick: 7, each: 30_000, list: copyScenes(adverse)}
+	g := group{dims: "copy to a new LUN beside another, LUN sets that differ; " + adverse.words(), quick: 7, each: 12_000, list: copyScenes(adverse)}
 	g.run(t)
 }
 
@@ -168,7 +168,7 @@ func threeMendScenes(lossy adversity) []scenario {
 
 // All orders of three without any fault.
 func TestExploreThreeCalm(t *testing.T) {
-	g := group{dims: "three actors with repair, readmit, copy, clean-up among them; newest registration first; " + harmless.words(), quick: 37, each: 100_000}
+	g := group{dims: "three actors with repair, readmit, copy, clean-up among them; newest registration first; " + harmless.words(), quick: 37, each: 150_000}
 	for _, s := range threeMendScenes(harmless) {
 		g.list = append(g.list, newest.on(s))
 	}
@@ -192,7 +192,7 @@ func TestExplorePast(t *testing.T) {
 
 // More than one fault in a run, few nodes.
 func TestExploreTwofold(t *testing.T) {
-	g := group{dims: "two nodes; " + twofold.words(), quick: 11, each: 40_000}
+	g := group{dims: "two nodes; " + twofold.words(), quick: 11, each: 10_000}
 	for _, shape := range [][2]int{{1, 1}, {1, 2}} {
 		for _, f := range []found{shared("A", "B"), shared("B", "A"), shared("B")} {
 			for _, a := range []verb{starts("A"), halts("A"), fences("A", "B")} {

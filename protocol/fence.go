@@ -31,6 +31,11 @@ func (r *Run) Fence(ctx context.Context, victim Member) error {
 		return err
 	}
 	f := &fencing{run: r, victim: victim, targets: targets, arbiter: targets[0]}
+	for _, t := range targets {
+		// What counts is the seat. A survivor that fences this one may have taken
+		// its other paths off, and lose nevertheless.
+		t.old = nil
+	}
 	if err := f.strays(); err != nil {
 		return err
 	}
@@ -55,7 +60,12 @@ func (r *Run) Fence(ctx context.Context, victim Member) error {
 				return err
 			}
 		}
-		if !slices.ContainsFunc(targets, func(t *target) bool { return !f.isDone(t) }) {
+		if f.allDone() {
+			for _, t := range targets {
+				if len(t.own()) > 0 {
+					t.checkPaths()
+				}
+			}
 			return r.each(targets, (*target).unfinished)
 		}
 	}
@@ -129,7 +139,10 @@ func (f *fencing) isDone(t *target) bool {
 // the marks are taken off, too, as far as nothing is in doubt.
 func (f *fencing) once(ctx context.Context) error {
 	r, others := f.run, f.targets[1:]
-	strike := func(ctx context.Context, t *target) error { return t.drive(ctx, f.strikeRows(t)) }
+	strike := func(ctx context.Context, t *target) error {
+		t.absent = nil
+		return t.drive(ctx, f.strikeRows(t))
+	}
 	var err error
 	if slices.ContainsFunc(f.targets, f.mustAct) {
 		if err = r.eachWhole(ctx, f.targets[:1], strike); err == nil {
@@ -208,7 +221,7 @@ func (f *fencing) strikeRows(t *target) []row {
 			func(t *target) action { return f.marks(t) }},
 		{"our mark on the arbiter was not seen since the seat was marked", func(t *target) bool { return arbiter != nil && !t.looked },
 			func(t *target) action { return f.asks(t) }},
-		pendingRow(), unresolvedRow(), doubtRow(),
+		unresolvedRow(), doubtRow(),
 		{"nobody holds", func(t *target) bool { return t.state.Reservation == nil },
 			func(t *target) action { return t.reserves(t.seat(), t.seatKey()) }},
 		{"the victim, or who leaves, is registered", func(t *target) bool { return f.next(t) != 0 },

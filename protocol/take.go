@@ -18,7 +18,7 @@ func takeRows(arbiter *target) []row {
 	return append(enterRows(arbiter),
 		row{"the arbiter was not looked at since the seat was registered", func(t *target) bool { return arbiter != nil && !t.looked },
 			func(t *target) action { return t.asks(arbiter) }},
-		pendingRow(), unresolvedRow(), doubtRow(),
+		unresolvedRow(), doubtRow(),
 		row{"nobody holds", func(t *target) bool { return t.state.Reservation == nil },
 			func(t *target) action { return t.reserves(t.seat(), t.seatKey()) }},
 		row{"all registrants hold", func(t *target) bool { return t.state.Reservation.Type.AllRegistrants() },
@@ -89,13 +89,6 @@ func doubtRow() row {
 func suspectRow() row {
 	return row{"their commands should be over", func(t *target) bool { return t.suspect },
 		func(t *target) action { return t.resets() }}
-}
-
-// pendingRow: until the kernel gives such a command back nothing of it can be
-// known, and a target may hold what it works on locked.
-func pendingRow() row {
-	return row{"a command by which it takes is still under way", func(t *target) bool { return t.pending != nil && t.open },
-		func(t *target) action { return fail(errors.Join(ErrPending, t.pending)) }}
 }
 
 // seat is the path that acts: a usable one that is registered, else the first.
@@ -279,6 +272,18 @@ func (t *target) widens() Nexus {
 // see admits. A conflict says that the path is registered, with another key or
 // as one with the other paths of this host.
 func (t *target) widen(p Nexus, as Action) action {
+	if !t.state.Identified && t.up {
+		// It may be registered: then that is the way to find out that does not
+		// register a node which was removed.
+		if !t.isRefused(p) {
+			a := t.registers(as, p, t.me(), t.me())
+			a.ended = t.noticing(p, a.ended)
+			return a
+		}
+		a := t.registers(as, p, 0, t.me())
+		a.ended = t.covering(p, t.me(), a.ended)
+		return a
+	}
 	if !t.isRefused(p) {
 		return t.admits(p, as)
 	}
