@@ -51,6 +51,31 @@ func TestStartResets(t *testing.T) {
 	c.wantNothing(t)
 }
 
+// TestFenceResets is a fence of a node that does not hold: PREEMPT AND ABORT does not end
+// its commands here (TestStuckMember), so that a reset has to. Who stays goes on writing.
+func TestFenceResets(t *testing.T) {
+	c := rawCluster(t, 1)
+	for _, n := range []*Node{c.jack3, c.jack4} {
+		configureAs(t, n, "multi_node", n.Disk(0, 0))
+	}
+	mustType(t, c.jack4, "pr_start pkg1")
+	mustType(t, c.jack3, "pr_start pkg1")
+	writer := StartWriter(t, c.jack4.Disk(0, 0), WriterOffset)
+	before := c.resets(t)
+	if out := mustType(t, c.jack4, "pr_fence -v jack3 pkg1"); !strings.Contains(out, "LOGICAL UNIT RESET: done") {
+		t.Error("no reset was sent")
+	}
+	if n := c.resets(t) - before; n != 2 {
+		t.Errorf("the target counts %d resets, of PREEMPT AND ABORT and of the fence's own", n)
+	}
+	stopped(t, c.jack4, writer)
+	if got := DirectWrite(t, c.jack3.Disk(0, 0)); got == WriteOK {
+		t.Error("the fenced node writes")
+	}
+	mustType(t, c.jack4, "pr_halt pkg1")
+	c.wantNothing(t)
+}
+
 // resets is how many resets the target has counted; each PREEMPT AND ABORT is one, too.
 func (c *cluster) resets(t *testing.T) int {
 	t.Helper()
