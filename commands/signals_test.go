@@ -17,18 +17,37 @@ import (
 // multiConfig makes the package of scriptConfig one that nodes share.
 const multiConfig = "package_type multi_node\n"
 
-// inFlight tells how many commands a LUN has been sent and not answered.
-func (r *rig) inFlight(lun int) int {
-	r.t.Helper()
-	d, err := simlun.Describe(r.lun(lun))
+// onItsWay is how long the command that a signal is for is on its way.
+const onItsWay = 40 * time.Millisecond
+
+// watched looks at a LUN again and again.
+type watched struct {
+	rig *rig
+	lun int
+	// before is when the first fault of the LUN had not met its command yet.
+	before time.Time
+}
+
+// isOnItsWay reports whether the LUN has been sent the command of its first fault,
+// number at, and not answered it. One that will be refused, such as by a unit
+// attention, is not in flight for the simulated LUN, and is delayed all the same:
+// it is on its way if it came since the last look, and that is not long ago.
+func (w *watched) isOnItsWay(at int) bool {
+	w.rig.t.Helper()
+	look := time.Now()
+	d, err := simlun.Describe(w.rig.lun(w.lun))
 	if err != nil {
-		r.t.Fatal(err)
+		w.rig.t.Fatal(err)
 	}
-	n := 0
+	if d.Faults[0].Hits < at {
+		w.before = look
+	}
 	for _, s := range d.Nexuses {
-		n += s.InFlight
+		if s.InFlight > 0 {
+			return true
+		}
 	}
-	return n
+	return d.Faults[0].Hits >= at && time.Since(w.before) < onItsWay
 }
 
 // interrupted runs a process and sends it a signal while its command number at
@@ -36,7 +55,8 @@ func (r *rig) inFlight(lun int) int {
 // signal came in time, sent that there was such a command.
 func (r *rig) interrupted(cmd *exec.Cmd, lun, at int, sig syscall.Signal) (status int, caught, sent bool) {
 	r.t.Helper()
-	r.faults(lun, fmt.Sprintf("any@%d:delay=40ms", at))
+	r.faults(lun, fmt.Sprintf("any@%d:delay=%v", at, onItsWay))
+	w := watched{rig: r, lun: lun}
 	if err := cmd.Start(); err != nil {
 		r.t.Fatal(err)
 	}
@@ -51,7 +71,7 @@ func (r *rig) interrupted(cmd *exec.Cmd, lun, at int, sig syscall.Signal) (statu
 			r.faults(lun, "")
 			return exitOf(r.t, err), caught, sent
 		case <-tick.C:
-			if caught || r.inFlight(lun) == 0 {
+			if caught || !w.isOnItsWay(at) {
 				continue
 			}
 			caught = true
