@@ -197,7 +197,7 @@ func unique(luns []*protocol.LUN) []*protocol.LUN {
 func (c *call) printCleanup(conf *cluster.Config, res protocol.CleanupResult) {
 	dry := c.flags.Bool("dry-run")
 	switch {
-	case res.Err != nil:
+	case res.Err != nil && !res.Cleared:
 		// It is among the errors of the run.
 		return
 	case !res.Cleared:
