@@ -156,7 +156,8 @@ func (f *fencing) once(ctx context.Context) error {
 	defer cancel()
 	settle := func(ctx context.Context, targets []*target) error {
 		return r.each(targets, func(t *target) error {
-			if err != nil && !t.touched {
+			if err != nil && !t.touched || t.pending != nil {
+				// Beside a command that hangs nothing more is sent.
 				return nil
 			}
 			return t.drive(ctx, f.settleRows())

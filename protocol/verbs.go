@@ -80,12 +80,12 @@ func (t *target) reserves(p Nexus, key scsi.Key) action {
 //
 // GOOD says that the victim's commands are over. Linux's target knows a command by
 // the key that held when it came, and so aborts by the holder's key only: where
-// several nodes write, or where nobody held, a reset makes sure, if the device can
-// do it.
+// several nodes write, or where nobody held, or all, a reset makes sure, if the
+// device can do it.
 func (t *target) preempts(p Nexus, key, victim scsi.Key) action {
 	other := Plain(victim) != t.me() && victim != 0
 	inherits := victim&TakingMark != 0 && other
-	suspect := other && victim&LeavingMark == 0 && (t.run.Mode == Shared || t.before.Reservation == nil)
+	suspect := victim == 0 || other && victim&LeavingMark == 0 && (t.run.Mode == Shared || t.before.Reservation == nil)
 	return action{
 		kind: sending, path: p, event: Event{Action: Preempted, Key: key, Victim: victim},
 		send:   func(ctx context.Context) error { return p.PreemptAndAbort(ctx, key, victim, reservationType) },
