@@ -297,7 +297,10 @@ func (x *explorer) ends(s *state, a int, was *moment, v int) string {
 	self := bit(verb.node)
 	switch verb.kind {
 	case repairKind, readmitKind:
-		s.admits &^= self
+		if now.flags&(1<<was.verb()) != 0 || s.faults == 0 {
+			// Else its undoing may have failed, too, and it says so.
+			s.admits &^= self
+		}
 	case copyKind:
 		s.admits = 0
 	}
