@@ -63,6 +63,9 @@ type claim struct {
 	// has resolved, patience how often it has waited for them.
 	resolved []scsi.Key
 	patience int
+	// took says that this run came to hold the reservation by a command that was
+	// answered, or held it before.
+	took bool
 	// open says that a command by which the LUN is taken had an unknown end.
 	open bool
 	// pending is the error of a command that was given up and may still be
@@ -101,6 +104,7 @@ func (t *target) found() {
 	if t.up = len(t.old) > 0; !t.up {
 		t.old = slices.DeleteFunc(slices.Clone(t.own()), func(r scsi.FullStatus) bool { return r.Key&LeavingMark != 0 })
 	}
+	t.took = t.isMine()
 	// Who takes a LUN removes the holder first, and nobody else before. Who
 	// fences removes others, too.
 	t.doubt = t.doubt || t.hasOwn(TakingMark) && (t.run.Mode == Shared || !t.heldByOther())
@@ -174,6 +178,11 @@ func (t *target) noticeRemoval(generation uint32) {
 		// changed anything, that is it.
 		gone = gone || t.state.Generation != generation || len(own) == 0
 	}
+	if t.isMine() && t.holder()&TakingMark != 0 && !t.took {
+		// By a command of this node that nobody has the answer of: an earlier
+		// run's, or one of this run's that was given up.
+		t.doubt, t.took = true, true
+	}
 	if gone {
 		t.removed, t.sure, t.old, t.looked = true, nil, nil, false
 		t.refused = nil
@@ -197,7 +206,7 @@ func (t *target) reconcile(own []scsi.FullStatus) {
 		switch {
 		case sure:
 			t.sure[i].key = now.Key
-		case r.host && len(own) > 0:
+		case len(own) > 0 && (r.host || !t.state.Identified && !t.state.Has(r.key)):
 			t.sure[i].key = own[0].Key
 		}
 	}

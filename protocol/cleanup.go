@@ -61,9 +61,9 @@ func (t *target) cleanup(ctx context.Context, only scsi.Key) CleanupResult {
 	return res
 }
 
-// clearRows register one path and clear with it: with this node's own key, which
-// then stands on a port of its own if the run is killed in between; without a
-// config with one that is there already, so that no new one is left.
+// clearRows register one path and clear with it: with this node's own key, marked
+// leaving, which then stands on a port of its own if the run is killed in between;
+// without a config with one that is there already, so that no stranger's is left.
 func clearRows(only scsi.Key) []row {
 	return []row{
 		{"it is empty", func(t *target) bool { return len(allKeys(t.state)) == 0 && !t.doubt && (t.sent || only == 0) }, finish},
@@ -88,17 +88,23 @@ func (t *target) hasKey(k scsi.Key) bool {
 	return slices.ContainsFunc(t.listing().keys, func(l scsi.Key) bool { return l == k || Plain(l) == k })
 }
 
-// registersFor registers the seat in order to clear.
+// registersFor registers the seat in order to clear, quoting the key that is listed
+// for it. The key is marked leaving: a CLEAR that was given up and is performed late
+// finds it gone, and does nothing to this node's next start.
 func (t *target) registersFor(only scsi.Key) action {
 	key := t.me()
 	switch {
 	case key != 0:
 	case only != 0:
-		key = only
+		key = Plain(only)
 	default:
-		key = allKeys(t.state)[0]
+		key = Plain(allKeys(t.state)[0])
 	}
-	return t.registersAnew(t.seat(), key)
+	p := t.seat()
+	if r, sure, _ := t.registration(p); sure {
+		return t.registers(Registered, p, r.Key, Leaving(key))
+	}
+	return t.registersAnew(p, Leaving(key))
 }
 
 // clearsAll clears with the key of the seat.

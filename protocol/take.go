@@ -195,20 +195,22 @@ func (t *target) sits() action {
 func (t *target) seats(p Nexus, key scsi.Key) action {
 	r, sure, found := t.registration(p)
 	var a action
-	switch own := t.own(); {
+	own := t.own()
+	before := len(t.sure) > 0 || slices.ContainsFunc(own, func(r scsi.FullStatus) bool { return r.AllTgtPort })
+	switch {
 	case sure || found && t.up && !t.isRefused(p):
 		a = t.registers(Registered, p, r.Key, key)
 		a.ended = t.noticing(p, a.ended)
-	case len(t.sure) > 0 && !t.isRefused(p):
+	case before && !t.isRefused(p):
 		a = t.registers(Registered, p, 0, key)
 		a.ended = t.noticing(p, a.ended)
-	case len(t.sure) > 0 && len(own) > 0:
+	case before && len(own) > 0:
 		a = t.registers(Registered, p, own[0].Key, key)
 		a.ended = t.covering(p, key, a.ended)
 	default:
 		a = t.registersAnew(p, key)
 	}
-	if len(t.sure) > 0 || t.removed {
+	if before || t.removed {
 		// Who was removed acts on what he reads, and not on what he expects: who
 		// was a registrant may hold by now, and have said ok.
 		a.effect = nil

@@ -68,6 +68,7 @@ func (t *target) reserves(p Nexus, key scsi.Key) action {
 		effect: func() bool { return t.expectReserved(p, key) },
 		ended: func(how end, _ error) {
 			t.reserved = t.reserved || how == performed || how == unknown
+			t.took = t.took || t.reserved
 			t.open = t.open || how == unknown
 		},
 	}
@@ -84,6 +85,7 @@ func (t *target) reserves(p Nexus, key scsi.Key) action {
 // device can do it.
 func (t *target) preempts(p Nexus, key, victim scsi.Key) action {
 	other := Plain(victim) != t.me() && victim != 0
+	takes := victim == 0 || victim == t.holder()
 	inherits := victim&TakingMark != 0 && other
 	suspect := victim == 0 || other && victim&LeavingMark == 0 && (t.run.Mode == Shared || t.before.Reservation == nil)
 	return action{
@@ -97,7 +99,7 @@ func (t *target) preempts(p Nexus, key, victim scsi.Key) action {
 				t.doubt, t.open = true, true
 			}
 			if how == performed {
-				t.reserved = false
+				t.reserved, t.took = false, t.took || takes
 			}
 			t.doubt = t.doubt || how == performed && inherits
 			t.suspect = t.suspect || how == performed && suspect
