@@ -2,6 +2,9 @@
 # make demo     the main job on a simulated array, checked
 # make test     everything: vet, lint, unit and script tests, demo, laboratory
 # make lab      the laboratory alone: a real kernel's SCSI stack in QEMU
+# make mutants  the protocols changed in one place at a time, against their tests, into
+#               docs/mutants.md: an hour or two; ONLY=regexp runs some, FULL=1 the whole
+#               explorer against those that are alive
 # make bench    speed beside the others, into docs/benchmarks.md: a quarter of an hour,
 #               ROUNDS=3 ten minutes, FULL=1 half an hour; ONLY=sim,start,go,lab measures parts
 # make benchstat  BASE=rev: the Go benchmarks of two commits
@@ -16,7 +19,7 @@ DESTDIR ?=
 
 BUILD = CGO_ENABLED=0 $(GO) build -trimpath -buildvcs=auto -ldflags '-s -w' -tags urfave_cli_no_docs
 
-.PHONY: all demo test check unit explore lab lint man-text deb rpm packages-check install uninstall clean bench benchstat FORCE
+.PHONY: all demo test check unit explore lab lint man-text deb rpm packages-check install uninstall clean bench benchstat mutants FORCE
 
 all: bin/lunguard
 
@@ -87,6 +90,10 @@ man-text:
 	$(GO) test -count=1 ./man -run TestText -update
 	$(GO) test -count=1 ./man -run TestPacked -update
 	$(GO) test -count=1 ./man
+
+# Whether the tests notice what is wrong: docs/mutants.md.
+mutants:
+	$(GO) run ./mutants -only '$(ONLY)' $(if $(FULL),-full)
 
 # Ours beside the others: docs/benchmarks.md.
 bench: bin/lunguard

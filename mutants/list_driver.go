@@ -1,0 +1,125 @@
+package main
+
+// driverMutants are of how rows are carried out.
+func driverMutants() []*mutant {
+	f := file("protocol/driver.go")
+	return []*mutant{
+		f.edit("target.drive", `if !t.changed {
+				return nil
+			}`, `return nil
+`, "the goal counts without being read, in all protocols"),
+		f.edit("target.drive", `if !a.anyAge && !t.fresh() {`, `if false && slow > 0 {`, "a decision never grows old"),
+		f.edit("target.send", `t.unread = a.effect == nil || !a.effect()`, `t.unread, t.readAt = a.effect == nil || !a.effect(), t.run.now()`, "the age is not looked at between paths: a command that was performed makes the state young"),
+		f.edit("target.drive", `return t.final(ErrUnsettled)`, `return nil`, "who does not come to the goal says ok"),
+		f.edit("target.drive", `slow > maxSlow`, `false`, "a device that answers too late is asked on and on"),
+		f.edit("target.send", `if !a.anyAge {
+		ctx = scsi.WhileFresh(ctx, t.fresh)
+	}`, ``, "a command that the device was too busy for is sent again however old it is"),
+		f.edit("target.send", `t.changed = t.changed || how != unsent`, `t.changed = t.changed || how == performed`, "after a command with an unknown end the goal counts without being read"),
+		f.edit("target.send", `how == performed || how == unknown
+`, `how == performed
+`, "a command with an unknown end is no reason to undo"),
+		f.edit("target.send", `errors.Is(err, scsi.ErrReservationConflict) || errors.Is(err, scsi.ErrUnitAttention) || a.unsupported`, `a.unsupported`, "a conflict is not followed by reading"),
+		f.edit("target.send", `default:
+		t.unread = true`, `default:
+		t.unread = a.effect == nil || !a.effect()`, "an unknown end is taken for success"),
+		f.edit("target.send", `t.pending = err`, `_ = err`, "a command that was given up and is still held is forgotten"),
+		f.edit("target.send", `t.drain(ctx, a.path)`, ``, "each path's unit attention costs a reading"),
+		f.edit("target.read", `t.noticeRemoval(generation)`, ``, "it is not noticed that another node has removed this one"),
+		f.edit("endOf", `scsi.OutcomeUnknown(err), scsi.StillUnderWay(err):`, `scsi.StillUnderWay(err):`, "a command without an answer counts as refused"),
+		f.edit("endOf", `scsi.OutcomeUnknown(err), scsi.StillUnderWay(err):`, `scsi.OutcomeUnknown(err):`, "a command that the kernel still holds counts as refused"),
+		f.edit("target.goesOn", `t.failures >= maxFailures`, `false`, "a device that fails each command is tried for ever"),
+		f.edit("target.goesOn", `errors.Is(err, scsi.ErrReservationConflict), errors.Is(err, scsi.ErrStateChanged), errors.Is(err, scsi.ErrStale),`,
+			`errors.Is(err, scsi.ErrReservationConflict), errors.Is(err, scsi.ErrStale),`, "a unit attention ends the run"),
+		f.edit("target.unfinished", `t.pending == nil`, `true`, "a command that may still be performed is no reason not to say ok"),
+	}
+}
+
+// claimMutants are of what a run knows that it has done.
+func claimMutants() []*mutant {
+	f := file("protocol/claim.go")
+	return []*mutant{
+		f.edit("target.found", `t.doubt = t.doubt || t.hasOwn`, `t.doubt = t.doubt || false && t.hasOwn`, "a mark of this node's, from before, is no doubt"),
+		f.edit("target.found", `&& (t.run.Mode == Shared || !t.heldByOther())`, ``, "a mark is doubt though the holder was not removed"),
+		f.edit("target.found", `!t.isPresent(r) || r.Key&LeavingMark != 0`, `!t.isPresent(r)`, "a registration that leaves has to stay"),
+		f.edit("target.noticeRemoval", `gone := slices`, `gone := false && slices`, "what was there before may go unnoticed"),
+		f.edit("target.noticeRemoval", `r.host && len(own) == 0 || !r.host && t.likeness(r.path, own) == scsi.Unlike`, `false && r.host`, "fewer registrations than sure paths are accepted"),
+		f.edit("target.noticeRemoval", `len(own) < max(len(t.sure), len(t.old))`, `len(own) < 0`, "where nexuses are not told, fewer registrations than sure paths are accepted"),
+		f.edit("target.noticeRemoval", `t.sure, t.old, t.looked = true, nil, nil, false`, `t.sure, t.old, t.looked = true, nil, nil, t.looked`, "a look from before this node was removed counts"),
+		f.edit("target.reconcile", `t.registered(u.path, u.key)`, ``, "a REGISTER with an unknown end that shows is not counted"),
+		f.edit("target.reconcile", `t.unseen = len(t.unsure) > 0`, `t.unseen = false && len(t.unsure) > 0`, "a first REGISTER that does not show was not performed"),
+		f.edit("target.reconcile", `t.sure[i].key = now.Key`, `_ = now.Key`, "a key that another node has changed is not noticed"),
+		f.edit("claim.preempted", `c.old = slices`, `_ = slices`, "what this node has removed itself counts as removed by another"),
+		f.edit("sameNexus", `(a.AllTgtPort || b.AllTgtPort || a.RelativePort == b.RelativePort)`, `true`, "two paths through one initiator port are taken for each other"),
+		file("protocol/take.go").edit("target.noticing", `t.refused = append(t.refused, p)`, ``, "a conflict of a quoted key is not noted"),
+	}
+}
+
+// verbMutants are of what is noted of commands.
+func verbMutants() []*mutant {
+	f := file("protocol/verbs.go")
+	return []*mutant{
+		f.edit("target.preempts", `t.doubt, t.open = true, true`, `t.open = true`, "PREEMPT AND ABORT without an answer is no doubt"),
+		f.edit("target.preempts", `t.doubt = t.doubt || how == performed && inherits`, `_ = inherits`, "the doubt of a taker that is removed is forgotten"),
+		f.edit("target.preempts", `t.unswept = true`, ``, "what the device refused to remove is removed for ever"),
+		f.edit("target.preempts", `t.reserved = false`, ``, "a LUN that was taken from another node counts as found free"),
+		f.edit("target.preempts", `t.preempted(p, victim)`, ``, "what this node has removed itself counts as there"),
+		f.edit("target.resets", `if how == performed {`, `if how != refused {`, "a reset is not waited for"),
+		f.edit("target.resets", `append(t.resolved, takers...)`, `t.resolved`, "a reset does not resolve what others are taking"),
+		f.edit("target.resets", `t.unresolved = err`, ``, "it is forgotten that a reset failed"),
+		f.edit("target.reserves", `t.open = t.open || how == unknown`, ``, "a RESERVE that may be on its way is forgotten"),
+		f.edit("target.reserves", `t.reserved = t.reserved || how == performed || how == unknown`, ``, "a LUN that was free counts as taken from another node"),
+		f.edit("claim.noteRegister", `c.unsure = append(c.unsure, registeredPath{path: p, key: key})`, ``, "a REGISTER with an unknown end is not looked for"),
+		f.edit("claim.noteRegister", `c.unanswered = append(c.unanswered, p)`, ``, "a path on which a REGISTER got lost is not undone"),
+		f.edit("target.unregisters", `a := t.registers(Unregistered, p, key, 0)`, `a := t.registersAnew(p, 0)`, "a registration is taken off without quoting it"),
+		file("protocol/effects.go").edit("unit.expectPreempted", `r.Key == victim || victim == 0`, `false`, "a PREEMPT AND ABORT is expected to remove nobody"),
+		file("protocol/effects.go").edit("unit.expectRegistered", `s.Reservation.Key = key`, `_ = key`, "a holder that changes its key is expected to hold by the old one"),
+	}
+}
+
+// unitMutants are of what is read, and how it is judged.
+func unitMutants() []*mutant {
+	f := file("protocol/unit.go")
+	return []*mutant{
+		f.edit("unit.load", `u.state, u.readAt = s, now`, `u.state, u.readAt = s, max(now, u.run.now())`, "the age of an answer counts from its arrival"),
+		f.edit("unit.fresh", `u.run.now()-u.readAt <= maxAge`, `true`, "what was read never grows old"),
+		f.edit("unit.onAnyPath", `if i > 0 && err == nil {
+				u.dropPaths(i, errs)
+			}`, `_ = i`, "a path that failed is used again"),
+		f.edit("unit.rightType", `held.Type == reservationType &&`, ``, "the type of a reservation is not compared"),
+		f.edit("unit.rightType", `&& held.Scope == scsi.LUScope`, ``, "the scope of a reservation is not compared"),
+		f.edit("unit.foreign", `allKeys(u.state)`, `u.state.Keys()`, "a foreign key that holds and is not registered is none"),
+		f.edit("unit.isMine", `Plain(u.holder()) == u.me()`, `u.holder() == u.me()`, "who holds by a marked key does not hold"),
+		f.edit("unit.others", `Plain(k) == u.me()`, `k == u.me()`, "this node's marked keys are another node's"),
+		file("protocol/run.go").edit("Run.survey", `return targets, r.judge(targets)`, `return targets, nil`, "a LUN is changed though another one has a foreign key"),
+		file("protocol/run.go").edit("Run.survey", `a.WWID == b.WWID`, `false`, "two names of one LUN are two LUNs"),
+		file("protocol/nexus.go").edit("byWWID", `strings.Compare(a.WWID, b.WWID); c != 0`, `strings.Compare(a.WWID, b.WWID); false && c != 0`, "the arbiter is the first by its name on the node"),
+		file("protocol/run.go").edit("Run.eachWhole", `return f(whole, t)`, `return f(ctx, t)`, "a LUN at hand is not brought to its end"),
+		file("protocol/own.go").edit("unit.isPresent", `slices.ContainsFunc(u.Unopened, func`, `false && slices.ContainsFunc(u.Unopened, func`, "a path that could not be opened is of the past"),
+		file("protocol/check.go").edit("target.findings", `case held == nil && len(s.Registrations) > 0:`, `case held == nil && false:`, "a check does not see that a LUN is unreserved"),
+	}
+}
+
+// retryMutants are of what is sent again.
+func retryMutants() []*mutant {
+	f, fresh := file("scsi/retry.go"), file("scsi/fresh.go")
+	return []*mutant{
+		f.edit("Retry.Do", `errors.Is(e, ErrStateChanged) && req.decides() && !r.AfterStateChange`, `false`, "PERSISTENT RESERVE OUT is sent again after others have changed the state"),
+		f.edit("Retry.Do", `attentions > unitAttentions ||`, ``, "unit attentions have no end"),
+		f.edit("Retry.Do", `e.Reply.Status == TaskAborted) && !req.decides()`, `e.Reply.Status == TaskAborted)`, "PERSISTENT RESERVE OUT without an answer is sent again"),
+		f.edit("Retry.Do", `lost > transportRetries`, `false`, "a read that gets lost is repeated until the time is over"),
+		f.edit("Retry.Do", `err == nil && !stale(ctx, req)`, `err == nil`, "a command that decides is sent though it is stale"),
+		f.edit("Retry.Do", `case sent:
+			return reply, nil
+		case err != nil:`, `case err != nil:`, "the time is over, and the last answer is not told"),
+		f.edit("Request.decides", `OpRead10, OpPRIn:`, `OpRead10, OpPRIn, OpPROut:`, "PERSISTENT RESERVE OUT decides nothing"),
+		f.edit("newDeadline", `earlier.Before(end)`, `false`, "an earlier deadline of the caller's is forgotten"),
+		f.edit("deadline.Err", `!d.now().Before(d.end)`, `false`, "a command's time is never over"),
+		f.edit("HostStatus.transient", `case HostBusBusy,`, `case HostNoConnect, HostBusBusy,`, "a path that is gone is a passing disturbance"),
+		fresh.edit("WhileFresh", `outer() && inner()`, `inner()`, "of two freshnesses the inner one decides"),
+		fresh.edit("stale", `if !req.decides() {
+		return false
+	}`, ``, "what only reads is stale, too"),
+		fresh.edit("stale", `ok && !fresh()`, `false && ok && !fresh()`, "nothing is ever stale"),
+	}
+}

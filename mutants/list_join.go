@@ -1,0 +1,91 @@
+package main
+
+// joinMutants are of a shared start.
+func joinMutants() []*mutant {
+	f := file("protocol/join.go")
+	const rows = "joinRows"
+	return []*mutant{
+		f.never(rows, "another node has removed this one"),
+		f.edit(rows, `unseenRow(),
+`, "\n", "it does not matter that nobody knows whether this node was fenced"),
+		f.edit(rows, `unresolvedRow(), doubtRow(),`, `doubtRow(),`, "a reset that failed is tried again, for ever"),
+		f.edit(rows, `unresolvedRow(), doubtRow(),`, `unresolvedRow(),`, "the doubt that a killed fence of this node's has left is forgotten"),
+		f.never(rows, "the seat is marked"),
+		f.never(rows, "another path is marked"),
+		f.never(rows, "a mark of this node is left on a path that is dead"),
+		f.never(rows, "nobody holds"),
+		f.never(rows, "who holds leaves"),
+		f.never(rows, "this node holds by another type, or by a nexus of the past"),
+		f.never(rows, "others hold by another type"),
+		f.never(rows, "a path is not registered"),
+		f.never(rows, "another node is removing somebody"),
+		f.never(rows, "and does not come to an end"),
+		f.never(rows, "and its commands may not be over"),
+		f.edit("Run.joinAll", `if len(targets) == 1 {`, `if len(targets) >= 1 {`, "several LUNs are not looked at again at the end"),
+		f.edit("Run.joinAll", `return err
+		}
+		return t.drive(ctx, joinRows())`, `return err
+		}
+		return nil`, "several LUNs are read again at the end, and not judged"),
+		f.edit("target.joins", `key = r.Key`, `_ = key`, "a mark of taking comes off before the doubt is resolved"),
+		f.edit("target.waitsFor", `!t.isResolved(k)`, `true`, "a mark that was resolved is waited for again"),
+		f.edit("target.waits", `t.unread = true`, ``, "after waiting the LUN is not read again"),
+		f.edit("Run.backOut", `&& !fenced`, ``, "a fenced node stays on LUNs where it was before its start"),
+		f.edit("Run.backOut", `t.retry()`, ``, "a path on which a REGISTER got lost is not tried again"),
+	}
+}
+
+// fenceMutants are of how a fence strikes.
+func fenceMutants() []*mutant {
+	f := file("protocol/fence.go")
+	const rows = "fencing.strikeRows"
+	return []*mutant{
+		f.edit("Run.Fence", `if len(targets) > 1 {`, `if len(targets) > 9 {`, "no reading back after a fence's strike"),
+		f.edit("Run.Fence", `return !f.isDone(t)`, `return false && !f.isDone(t)`, "the last look of a fence asks nothing"),
+		f.edit("Run.Fence", `return r.each(targets, (*target).unfinished)`, `return nil`, "a fence says ok though a command that was given up may still be performed"),
+		f.edit("Run.Fence", `err := f.strays(); err != nil`, `err := f.strays(); err != nil && false`, "a port of the victim with a third node's key is passed over"),
+		f.edit("Run.Fence", `err := f.mayAct(); err != nil`, `err := f.mayAct(); err != nil && false`, "a node that is not registered everywhere begins"),
+		f.never(rows, "nothing is to be removed"),
+		f.never(rows, "another node has removed this one"),
+		f.never(rows, "the seat is not marked"),
+		f.never(rows, "our mark on the arbiter was not seen since the seat was marked"),
+		f.edit("fencing.asks", `look.removed || !look.hasOwn(TakingMark)`, `look.removed`, "the look at the arbiter does not ask for the mark"),
+		f.edit("fencing.once", `if err = r.eachWhole(ctx, f.targets[:1], strike); err == nil {`, `if err == nil {`, "the arbiter is not struck first"),
+		f.never(rows, "nobody holds"),
+		f.edit("fencing.mustAct", `!t.rightType() ||`, ``, "an unreserved LUN is nothing to be done"),
+		f.edit("fencing.isDone", `t.rightType() && t.state.Has(t.holder())`, `t.state.Has(t.holder())`, "an unreserved LUN is left unreserved by a fence"),
+		f.never(rows, "the victim, or who leaves, is registered"),
+		f.edit("fencing.next", `leaves || Plain(k)`, `false && leaves || Plain(k)`, "a node that leaves is not removed with the victim"),
+		f.edit("fencing.next", `func(k scsi.Key) bool { return k == Taking(f.victim.Key) },`, ``, "the victim's mark of taking is not removed first"),
+		f.edit("fencing.next", `func(k scsi.Key) bool { return k == t.holder() },`, ``, "who holds is not removed before the rest"),
+		f.never(rows, "a port of the victim has our key, and so has another path of ours"),
+		f.never(rows, "a port of the victim has our key"),
+		f.never(rows, "this node holds by another type"),
+		f.never(rows, "others hold by another type"),
+		f.edit(rows, `unresolvedRow(), doubtRow(),`, `unresolvedRow(),`, "the other LUNs are struck while there is doubt on the arbiter"),
+		f.edit("fencing.marks", `a := t.marksTaking(p, r.Key)`, `a := t.registersAnew(p, Taking(t.me()))`, "the mark is registered without quoting: a fence registers"),
+		f.edit("fencing.marks", `a.effect = nil`, ``, "the mark, and no reading before the PREEMPT AND ABORT"),
+		f.edit("fencing.marks", `t.looked = false`, ``, "a look from before the seat was marked counts"),
+		f.edit("fencing.strikeRows", `t.removed || len(t.own()) == 0`, `len(t.own()) == 0`, "who was removed goes on by another path"),
+	}
+}
+
+// settleMutants are of how a fence ends.
+func settleMutants() []*mutant {
+	f := file("protocol/fence.go")
+	const rows = "fencing.settleRows"
+	return []*mutant{
+		f.edit(rows, `unresolvedRow(), doubtRow(),`, `doubtRow(),`, "a reset that failed is tried again, for ever"),
+		f.never(rows, "another node is removing somebody"),
+		f.never(rows, "and does not come to an end"),
+		f.never(rows, "and its commands may not be over"),
+		f.never(rows, "another path is marked"),
+		f.never(rows, "the seat is marked"),
+		f.never(rows, "a mark of this node is left on a path that is dead"),
+		f.edit("fencing.once", `settle(end, others)`, `settle(end, f.targets)`, "the arbiter's mark comes off with the others"),
+		f.edit("fencing.isDone", `t.waitsFor() == 0 &&`, ``, "a fence is done though another node is removing somebody"),
+		f.edit("fencing.isDone", `&& !t.doubt`, ``, "a fence is done though there is doubt"),
+		f.edit("fencing.isDone", `&& !f.stray(t)`, ``, "a fence is done though a port of the victim has our key"),
+		f.edit("fencing.isDone", `t.holder()&LeavingMark == 0 &&`, ``, "a fence is done though who holds leaves"),
+	}
+}

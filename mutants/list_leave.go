@@ -1,0 +1,61 @@
+package main
+
+// departMutants are of a shared halt.
+func departMutants() []*mutant {
+	f := file("protocol/depart.go")
+	const rows = "departure.rows"
+	return []*mutant{
+		f.edit(rows, `unresolvedRow(), doubtRow(),`, `unresolvedRow(),`, "the doubt is forgotten, this node goes"),
+		f.never(rows, "no path is marked, or one that is not holds"),
+		f.edit("departure.mark", `a.effect = nil`, ``, "the mark, and no reading after it"),
+		f.edit("departure.mark", `a := d.registers(Marked, p, old, mark)`, `a := d.registersAnew(p, mark)`, "the mark is registered without quoting"),
+		f.never(rows, "the key is listed, and every path refuses it"),
+		f.never(rows, "the key is listed, and every path refuses it again"),
+		f.never(rows, "a nexus that is no usable path holds"),
+		f.never(rows, "another node that leaves holds"),
+		f.never(rows, "several paths are marked"),
+		f.never(rows, "paths are not marked"),
+		f.never(rows, "a dead path is marked"),
+		f.never(rows, "this node holds, and another stays"),
+		f.never(rows, "this node holds, another stays, and the device cannot move"),
+		f.edit("departure.heirs", `|| d.state.Has(Leaving(n.Key))`, ``, "a node with a path marked leaving inherits"),
+		f.edit("departure.heirs", `return append(plain, taking...)`, `return append(taking, plain...)`, "a node that is marked taking inherits first"),
+		f.edit("departure.handsOver", `Unregister: true`, `Unregister: false`, "the reservation is moved, and the registration taken off by a second command"),
+		f.edit("departure.forget", `if !d.state.Has(Leaving(d.me())) {`, `if false {`, "a mark that another node has removed counts as there"),
+		f.edit("Run.departAll", `return len(t.own()) > 0`, `return false && len(t.own()) > 0`, "several LUNs are not looked at again at the end"),
+		f.edit("target.depart", `t.keepPersistence(ctx)`, `error(nil)`, "a halt switches the persistence off that others rely on"),
+	}
+}
+
+// releaseMutants are of an exclusive halt.
+func releaseMutants() []*mutant {
+	f := file("protocol/halt.go")
+	const rows = "releaseRows"
+	return []*mutant{
+		f.never(rows, "nothing of this node is left"),
+		f.edit(rows, `return len(t.own()) == 0 }, finish}`, `return len(t.own()) == 0 }, func(*target) action { return action{kind: paused} }}`, "CLEAR's GOOD is believed"),
+		f.never(rows, "another node holds, and a path is marked taking"),
+		f.never(rows, "another node holds, and a path is registered"),
+		f.edit(rows, `func(t *target) action { return t.leave(t.leaves()) }`,
+			`func(t *target) action {
+				if p := t.markedLeaving(); p != nil {
+					return t.clears(p, t.sureKey(p))
+				}
+				return t.marksLeaving(t.leaves())
+			}`, "a halt clears although another node holds"),
+		f.edit(rows, `unresolvedRow(), doubtRow(),`, `doubtRow(),`, "a reset that failed is tried again, for ever"),
+		f.edit(rows, `unresolvedRow(), doubtRow(),`, `unresolvedRow(),`, "the doubt is forgotten, the LUN is cleared"),
+		f.never(rows, "a mark of taking holds, or may have"),
+		f.edit(rows, `t.doubt = true; return t.resets(t.usable[0])`, `return t.resets(t.usable[0])`, "a reset that fails is no reason to stop"),
+		f.never(rows, "a path is marked leaving"),
+		f.edit(rows, `func(t *target) action { return t.marksLeaving(t.leaves()) }`,
+			`func(t *target) action {
+				r, _, _ := t.registration(t.leaves())
+				return t.clears(t.leaves(), r.Key)
+			}`, "CLEAR with the plain key"),
+		f.never(rows, "a path is registered"),
+		f.edit("target.marksLeaving", `Leaving(r.Key)`, `Leaving(t.me())`, "the mark of leaving replaces that of taking"),
+		f.edit("target.marking", `t.absent = append(t.absent, registeredPath{path: p, key: key})`, ``, "a path that refuses the key is tried for ever"),
+		f.edit("Run.Halt", `return errors.Join(err, r.each(targets, (*target).unfinished))`, `return err`, "a halt says ok though a command that was given up may still be performed"),
+	}
+}

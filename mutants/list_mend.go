@@ -1,0 +1,73 @@
+package main
+
+// repairMutants are of repair and readmission.
+func repairMutants() []*mutant {
+	f := file("protocol/repair.go")
+	const readmit, repair = "readmitRows", "repairRows"
+	return []*mutant{
+		f.never(readmit, "another node has removed this one"),
+		f.never(readmit, "nothing of this node is registered"),
+		f.never(readmit, "this node leaves"),
+		f.never(readmit, "another node has it, or is taking it"),
+		f.never(readmit, "another node has taken it"),
+		f.never(readmit, "a path is not registered, and does not answer"),
+		f.never(readmit, "a path is not registered"),
+		f.never(repair, "another node has it, or is taking it"),
+		f.never(repair, "another node has removed this one"),
+		f.never(repair, "a path is not registered, and does not answer"),
+		f.never(repair, "a path is not registered"),
+		f.never(repair, "the witness was not looked at since"),
+		f.never(repair, "nobody holds"),
+		f.edit("target.asksWitness", `look.removed || len(look.own()) == 0`, `false`, "the witness is read, and not judged"),
+		f.edit("target.repair", `errors.Is(err, ErrRemoved) && t.touched`, `false && t.touched`, "a node that was removed meanwhile gives nothing up"),
+		f.edit("target.repair", `if !t.isIn(p) {`, `if false {`, "a readmission is not looked at again"),
+		f.edit("target.repair", `t.retry()`, ``, "a path on which a REGISTER got lost is not tried again"),
+		f.edit("target.repair", `return errors.Join(err, t.unfinished())`, `return err`, "a repair says ok though a command that was given up may still be performed"),
+		f.edit("Run.Repair", `if len(t.own()) > 0 {
+			member`, `if len(t.own()) > 0 || len(targets) > 1 {
+			member`, "no witness is asked for"),
+	}
+}
+
+// copyMutants are of a copy.
+func copyMutants() []*mutant {
+	f := file("protocol/copy.go")
+	return []*mutant{
+		f.edit("copier.copy", `nodes := c.blocking(t, plan); len(nodes) > 0`, `nodes := c.blocking(t, plan); len(nodes) > 99`, "what another node's killed copy has left is copied over"),
+		f.edit("copier.copy", `c.withdraw(ctx, t, plan)`, `nil`, "a copy that failed leaves other nodes' keys on this node's ports"),
+		f.edit("copier.freePaths", `|| Plain(t.state.Registrations[at].Key) == t.me()`, ``, "a copy takes this node's own key off"),
+		f.edit("copier.carryOut", `if err := t.send(ctx, t.unregisters(s.path, s.key)); err != nil {
+			return err
+		}`, ``, "the path keeps the key that it was introduced with"),
+		f.edit("copier.lastLook", `if err := c.dropDeparted(ctx, t, now); err != nil {
+		return err
+	}`, ``, "who has left the model is not removed before the reservation is moved"),
+		f.edit("copier.settle", `plan.member && !now.state.Has(key)`, `false && !now.state.Has(key)`, "a node that was fenced meanwhile stays on the copy"),
+		f.edit("copier.settle", `if err := c.dropDeparted(ctx, t, now); err != nil {
+		return nil, err
+	}`, ``, "who has left the model stays on the copy"),
+		f.edit("copier.settle", `if stays && !slices`, `if false && stays && !slices`, "it is not read back who was registered"),
+		f.edit("copier.settle", `if now.state.Reservation != nil && (held`, `if false && (held`, "it is not read back whether the copy is reserved"),
+		f.edit("Run.lacking", `len(extra) > 0 || stays && !alone`, `false && alone`, "two LUNs that disagree are copied to each other"),
+		f.edit("target.staying", `k&LeavingMark == 0 && `, ``, "who leaves is copied"),
+		f.never("ownRows", "another node has removed this one"),
+		file("protocol/copyplan.go").edit("copier.ports", `byName[portName(port)] = port.Relative`, `byName[portName(port)] = 1`, "target ports are not matched by name"),
+		file("protocol/copyplan.go").edit("copier.plan", `r.Key = Plain(r.Key)`, ``, "a mark is copied"),
+	}
+}
+
+// cleanUpMutants are of a clean-up.
+func cleanUpMutants() []*mutant {
+	f := file("protocol/cleanup.go")
+	const rows = "clearRows"
+	return []*mutant{
+		f.never(rows, "it is empty"),
+		f.edit(rows, `(t.sent || only == 0) }, finish}`, `(t.sent || only == 0) }, func(*target) action { return action{kind: paused} }}`, "a clean-up does not read back"),
+		f.never(rows, "it is empty, and it is not known whether commands are over"),
+		f.never(rows, "it is empty, and somebody was taking it"),
+		f.never(rows, "it was cleared, and is not empty"),
+		f.never(rows, "the key asked for is not there"),
+		f.edit("target.clearsAll", `t.doubt = t.doubt || t.sent && takers`, `_ = takers`, "a mark that is cleared is forgotten"),
+		f.edit("target.registersFor", `key := t.me()`, `key := scsi.Key(0)`, "another node's key is registered in order to clear"),
+	}
+}

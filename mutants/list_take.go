@@ -1,0 +1,95 @@
+package main
+
+// takeMutants are of the rows of take.go, and what they ask.
+func takeMutants() []*mutant {
+	f := file("protocol/take.go")
+	const enter, rows = "enterRows", "takeRows"
+	return []*mutant{
+		f.edit("foreignRow", `len(t.foreign()) > 0`, `false && len(t.foreign()) > 0`, "a foreign key that appears in the middle is ignored, in all protocols"),
+		f.never(enter, "another node has won the LUN"),
+		f.edit("target.beaten", `t.removed || held == nil`, `held == nil`, "who was removed by the holder has not lost"),
+		f.edit("target.beaten", `held == nil ||`, `held != nil &&`, "who found the LUN free takes it from who has taken it meanwhile"),
+		f.edit(enter, `unseenRow(), liarRow(),`, `liarRow(),`, "it does not matter that nobody knows whether another node has removed this one"),
+		f.edit(enter, `unseenRow(), liarRow(),`, `unseenRow(),`, "a device that does nothing is tried again as long as it says GOOD"),
+		f.never(enter, "the seat is not known to be registered"),
+		f.never(enter, "others are to be removed, and the seat is not marked"),
+		f.edit("target.sits", `key = Taking(key)`, `_ = key`, "the seat is registered with the plain key, and marked by a second command"),
+		f.edit("target.sits", `t.looked = false`, ``, "a look from before the seat was registered counts"),
+		f.never(rows, "the arbiter was not looked at since the seat was registered"),
+		f.never(rows, "nobody holds"),
+		f.never(rows, "all registrants hold"),
+		f.never(rows, "another node holds"),
+		f.earlier(rows, "other keys are registered", "another node holds"),
+		f.never(rows, "other keys are registered"),
+		f.never(rows, "this node holds by another type"),
+		f.edit(rows, `unresolvedRow(), doubtRow(),`, `doubtRow(),`, "a reset that failed is tried again, for ever"),
+		f.edit(rows, `unresolvedRow(), doubtRow(),`, `unresolvedRow(),`, "the doubt is forgotten, the mark comes off"),
+		f.never(rows, "another path is marked"),
+		f.never(rows, "the seat is marked"),
+		f.edit(rows, `unresolvedRow(), doubtRow(),`,
+			`row{"early", func(t *target) bool { return t.doubt && t.seatKey() != t.me() }, func(t *target) action { return t.unmarks(t.seat()) }}, unresolvedRow(), doubtRow(),`,
+			"the mark comes off before the doubt is resolved"),
+		f.never(rows, "a path is not registered"),
+		f.earlier(rows, "a path is not registered", "nobody holds"),
+		f.edit("target.mustMark", `len(t.others()) > 0 || t.heldByOther() ||`, ``, "others are removed without a mark"),
+		f.edit("target.mustMark", `t.doubt || t.hasOwn(TakingMark)`, `t.doubt`, "a mark of this node's, from before, is registered over"),
+		f.edit("target.mustMark", `t.doubt || t.hasOwn(TakingMark)`, `t.hasOwn(TakingMark)`, "the doubt is no reason for a mark"),
+		f.edit("target.victim", `!t.up && !t.unswept`, `!t.unswept`, "registrations of the past are removed though the package may be up"),
+		f.edit("target.victim", `!t.up && !t.unswept`, `!t.up`, "what the device refused to remove is removed for ever"),
+		f.edit("target.victim", `marked := r.Key&Marks != 0 && t.ofNoPath(r)`, `marked := false && t.ofNoPath(r)`, "a mark on a path that has died stays"),
+		f.edit("target.seats", `a = t.registers(Registered, p, r.Key, key)`, `a = t.registersAnew(p, key)`, "the seat is registered without quoting the key that is listed for it"),
+		f.edit("target.seats", `a = t.registers(Registered, p, 0, key)`, `a = t.registersAnew(p, key)`, "a second seat is registered whatever it was"),
+		f.edit("target.seats", `len(t.sure) > 0 || t.removed {`, `t.removed {`, "a second seat acts before it was seen that the first is there"),
+		f.edit("target.seats", `len(t.sure) > 0 || t.removed {`, `len(t.sure) > 0 {`, "who was removed acts on what he expects"),
+		f.edit("target.covering", `t.giveUp(p, err)`, ``, "a path that refuses every key is tried for ever"),
+		f.edit("target.covering", `t.coverHost(p, key)`, `_ = key`, "a path that is registered with the others of its host does not count"),
+		f.edit("target.widen", `return t.registers(as, p, t.state.Registrations[at].Key, t.me())`, `return t.registers(as, p, t.me(), t.me())`, "another node's key on a path of ours is not quoted"),
+		f.edit("target.admits", `a := t.registers(as, p, 0, t.me())`, `a := t.registersAnew(p, t.me())`, "a further path is registered whatever it was"),
+		f.edit("target.admits", `from != nil`, `from != nil && t.noMove`, "a path that comes back is never registered by REGISTER AND MOVE"),
+		f.edit("target.admits", `a.event.Key, a.event.Heir, a.event.From, a.event.Path = t.me(), 0, from.Name(), p.Name()`,
+			`a.event.Key, a.event.Heir, a.event.From, a.event.Path = t.me(), 0, from.Name(), p.Name()
+		a.effect = func() bool { return t.expectRegistered(p, 0, t.me()) }`, "after REGISTER AND MOVE the reservation is expected where it was"),
+		f.edit("target.movesFrom", `|| id.GuessedISID && !t.guessesWell()`, ``, "a reservation is moved to an initiator port that is guessed"),
+		f.edit("target.stillOurs", `!look.isMine() || look.removed`, `look.removed`, "the look at the arbiter does not ask who holds it"),
+		f.edit("target.stillOurs", `!look.isMine() || look.removed`, `!look.isMine()`, "the look at the arbiter does not ask whether this node was removed"),
+		f.edit("target.unmarks", `return t.registers(Unmarked, p, key, t.me())`, `return t.registersAnew(p, t.me())`, "the mark is taken off without quoting it"),
+		f.edit("target.ofNoPath", `return listed > ours`, `return false`, "where nexuses are not told, no mark is of a dead path"),
+	}
+}
+
+// startMutants are of start.go.
+func startMutants() []*mutant {
+	f := file("protocol/start.go")
+	return []*mutant{
+		f.edit("Run.takeAll", `func() error { return arbiter.confirm(ctx) }`, `func() error { return nil }`, "the arbiter is not looked at again after the other LUNs were won"),
+		f.edit("target.confirm", `!t.isMine() || t.removed`, `!t.isMine()`, "the last look at the arbiter does not ask whether this node was removed"),
+		f.edit("Run.takeAll", `arbiter.removed = false`, ``, "what was done to the run before it won counts against it"),
+		f.edit("Run.takeAll", `if err := arbiter.stillOurs(ctx); err != nil {
+		return err
+	}`, ``, "the arbiter is not looked at between registering on the others and taking them"),
+		f.edit("Run.Start", `err = r.each(targets, (*target).unfinished)`, `err = nil`, "a start says ok though a command that was given up may still be performed"),
+		f.edit("Run.Start", `err = r.each(targets, (*target).hasAll)`, `err = nil`, "--strict does not look whether each path is registered"),
+		f.edit("target.hasAll", `|| like == scsi.Perhaps && !t.isSure(p)`, ``, "--strict takes a registration that may be the path's for its own"),
+		f.edit("Run.Start", `return errors.Join(err, undo(ctx, targets, err))`, `_ = undo
+		return err`, "a start that failed undoes nothing"),
+	}
+}
+
+// giveUpMutants are of what becomes of a LUN when a start has failed.
+func giveUpMutants() []*mutant {
+	f := file("protocol/giveup.go")
+	const rows = "giveUpRows"
+	return []*mutant{
+		f.never(rows, "nothing is registered"),
+		f.never(rows, "a mark of this run is not needed any more"),
+		f.never(rows, "this node had it before"),
+		f.never(rows, "it was taken from another node"),
+		f.edit(rows, `t.isMine() && (!t.reserved || t.doubt)`, `t.isMine() && !t.reserved`, "a LUN is given up though removed nodes' commands may be under way"),
+		f.never(rows, "a command may still take it"),
+		f.never(rows, "a path is registered"),
+		f.edit("Run.giveUp", `t.retry()`, ``, "a path on which a REGISTER got lost is not tried again"),
+		f.edit("target.leave", `a := t.unregisters(p, r.Key)`, `a := t.registersAnew(p, 0)`, "a path is unregistered without quoting its key"),
+		f.edit("target.markedByUs", `&& !t.doubt`, ``, "the mark comes off when giving up, though there is doubt"),
+		f.edit("Run.giveUp", `leaveAll := errors.As(why, &lost)`, `leaveAll := errors.As(why, &lost) && false`, "who has lost may keep what he has"),
+	}
+}
