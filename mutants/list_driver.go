@@ -11,7 +11,6 @@ func driverMutants() []*mutant {
 		f.edit("target.drive", `if !a.anyAge && !t.fresh() {`, `if false && slow > 0 {`, "a decision never grows old"),
 		f.edit("target.send", `t.unread = a.effect == nil || !a.effect()`, `t.unread, t.readAt = a.effect == nil || !a.effect(), t.run.now()`, "the age is not looked at between paths: a command that was performed makes the state young"),
 		f.edit("target.drive", `return t.final(ErrUnsettled)`, `return nil`, "who does not come to the goal says ok"),
-		f.edit("target.drive", `slow > maxSlow`, `false`, "a device that answers too late is asked on and on"),
 		f.edit("target.send", `if !a.anyAge {
 		ctx = scsi.WhileFresh(ctx, t.fresh)
 	}`, ``, "a command that the device was too busy for is sent again however old it is"),
@@ -28,7 +27,6 @@ func driverMutants() []*mutant {
 		f.edit("target.read", `t.noticeRemoval(generation)`, ``, "it is not noticed that another node has removed this one"),
 		f.edit("endOf", `scsi.OutcomeUnknown(err), scsi.StillUnderWay(err):`, `scsi.StillUnderWay(err):`, "a command without an answer counts as refused"),
 		f.edit("endOf", `scsi.OutcomeUnknown(err), scsi.StillUnderWay(err):`, `scsi.OutcomeUnknown(err):`, "a command that the kernel still holds counts as refused"),
-		f.edit("target.goesOn", `t.failures >= maxFailures`, `false`, "a device that fails each command is tried for ever"),
 		f.edit("target.goesOn", `errors.Is(err, scsi.ErrReservationConflict), errors.Is(err, scsi.ErrStateChanged), errors.Is(err, scsi.ErrStale),`,
 			`errors.Is(err, scsi.ErrReservationConflict), errors.Is(err, scsi.ErrStale),`, "a unit attention ends the run"),
 		f.edit("target.unfinished", `t.pending == nil`, `true`, "a command that may still be performed is no reason not to say ok"),
@@ -61,7 +59,6 @@ func verbMutants() []*mutant {
 	return []*mutant{
 		f.edit("target.preempts", `t.doubt, t.open = true, true`, `t.open = true`, "PREEMPT AND ABORT without an answer is no doubt"),
 		f.edit("target.preempts", `t.doubt = t.doubt || how == performed && inherits`, `_ = inherits`, "the doubt of a taker that is removed is forgotten"),
-		f.edit("target.preempts", `t.unswept = true`, ``, "what the device refused to remove is removed for ever"),
 		f.edit("target.preempts", `t.reserved = false`, ``, "a LUN that was taken from another node counts as found free"),
 		f.edit("target.preempts", `t.preempted(p, victim)`, ``, "what this node has removed itself counts as there"),
 		f.edit("target.resets", `if how == performed {`, `if how != refused {`, "a reset is not waited for"),
@@ -83,11 +80,7 @@ func unitMutants() []*mutant {
 	return []*mutant{
 		f.edit("unit.load", `u.state, u.readAt = s, now`, `u.state, u.readAt = s, max(now, u.run.now())`, "the age of an answer counts from its arrival"),
 		f.edit("unit.fresh", `u.run.now()-u.readAt <= maxAge`, `true`, "what was read never grows old"),
-		f.edit("unit.onAnyPath", `if i > 0 && err == nil {
-				u.dropPaths(i, errs)
-			}`, `_ = i`, "a path that failed is used again"),
 		f.edit("unit.rightType", `held.Type == reservationType &&`, ``, "the type of a reservation is not compared"),
-		f.edit("unit.rightType", `&& held.Scope == scsi.LUScope`, ``, "the scope of a reservation is not compared"),
 		f.edit("unit.foreign", `allKeys(u.state)`, `u.state.Keys()`, "a foreign key that holds and is not registered is none"),
 		f.edit("unit.isMine", `Plain(u.holder()) == u.me()`, `u.holder() == u.me()`, "who holds by a marked key does not hold"),
 		f.edit("unit.others", `Plain(k) == u.me()`, `k == u.me()`, "this node's marked keys are another node's"),

@@ -28,8 +28,6 @@ func joinMutants() []*mutant {
 		}
 		return nil`, "several LUNs are read again at the end, and not judged"),
 		f.edit("target.joins", `key = r.Key`, `_ = key`, "a mark of taking comes off before the doubt is resolved"),
-		f.edit("target.waitsFor", `!t.isResolved(k)`, `true`, "a mark that was resolved is waited for again"),
-		f.edit("target.waits", `t.unread = true`, ``, "after waiting the LUN is not read again"),
 		f.edit("Run.backOut", `&& !fenced`, ``, "a fenced node stays on LUNs where it was before its start"),
 		f.edit("Run.backOut", `t.retry()`, ``, "a path on which a REGISTER got lost is not tried again"),
 	}

@@ -46,14 +46,10 @@ func takeMutants() []*mutant {
 		f.edit("target.widen", `return t.registers(as, p, t.state.Registrations[at].Key, t.me())`, `return t.registers(as, p, t.me(), t.me())`, "another node's key on a path of ours is not quoted"),
 		f.edit("target.admits", `a := t.registers(as, p, 0, t.me())`, `a := t.registersAnew(p, t.me())`, "a further path is registered whatever it was"),
 		f.edit("target.admits", `from != nil`, `from != nil && t.noMove`, "a path that comes back is never registered by REGISTER AND MOVE"),
-		f.edit("target.admits", `a.event.Key, a.event.Heir, a.event.From, a.event.Path = t.me(), 0, from.Name(), p.Name()`,
-			`a.event.Key, a.event.Heir, a.event.From, a.event.Path = t.me(), 0, from.Name(), p.Name()
-		a.effect = func() bool { return t.expectRegistered(p, 0, t.me()) }`, "after REGISTER AND MOVE the reservation is expected where it was"),
 		f.edit("target.movesFrom", `|| id.GuessedISID && !t.guessesWell()`, ``, "a reservation is moved to an initiator port that is guessed"),
 		f.edit("target.stillOurs", `!look.isMine() || look.removed`, `look.removed`, "the look at the arbiter does not ask who holds it"),
 		f.edit("target.stillOurs", `!look.isMine() || look.removed`, `!look.isMine()`, "the look at the arbiter does not ask whether this node was removed"),
 		f.edit("target.unmarks", `return t.registers(Unmarked, p, key, t.me())`, `return t.registersAnew(p, t.me())`, "the mark is taken off without quoting it"),
-		f.edit("target.ofNoPath", `return listed > ours`, `return false`, "where nexuses are not told, no mark is of a dead path"),
 	}
 }
 
@@ -63,7 +59,6 @@ func startMutants() []*mutant {
 	return []*mutant{
 		f.edit("Run.takeAll", `func() error { return arbiter.confirm(ctx) }`, `func() error { return nil }`, "the arbiter is not looked at again after the other LUNs were won"),
 		f.edit("target.confirm", `!t.isMine() || t.removed`, `!t.isMine()`, "the last look at the arbiter does not ask whether this node was removed"),
-		f.edit("Run.takeAll", `arbiter.removed = false`, ``, "what was done to the run before it won counts against it"),
 		f.edit("Run.takeAll", `if err := arbiter.stillOurs(ctx); err != nil {
 		return err
 	}`, ``, "the arbiter is not looked at between registering on the others and taking them"),
@@ -88,7 +83,6 @@ func giveUpMutants() []*mutant {
 		f.never(rows, "a command may still take it"),
 		f.never(rows, "a path is registered"),
 		f.edit("Run.giveUp", `t.retry()`, ``, "a path on which a REGISTER got lost is not tried again"),
-		f.edit("target.leave", `a := t.unregisters(p, r.Key)`, `a := t.registersAnew(p, 0)`, "a path is unregistered without quoting its key"),
 		f.edit("target.markedByUs", `&& !t.doubt`, ``, "the mark comes off when giving up, though there is doubt"),
 		f.edit("Run.giveUp", `leaveAll := errors.As(why, &lost)`, `leaveAll := errors.As(why, &lost) && false`, "who has lost may keep what he has"),
 	}

@@ -3,7 +3,7 @@
 //
 // Usage, from anywhere in the repository:
 //
-//	go run ./mutants [-only REGEXP] [-workers N] [-full]
+//	go run ./mutants [-only REGEXP] [-rest] [-workers N] [-full]
 //
 // The mutants are in the list*.go of this folder. Each is a copy of one file of the
 // product with one change, compiled instead of the file by go test -overlay; nothing
@@ -11,11 +11,12 @@
 // fails kills it. With -full those that are still alive after that meet the whole
 // explorer, too, for some minutes each.
 //
-// A stage that takes ten times as long as it does without a change, and two minutes
-// at least, is a hang, which kills as well. A mutant that does not compile is an
-// error of the list.
+// A stage that takes a quarter of an hour is a hang, which kills as well. A mutant
+// that does not compile is an error of the list.
 //
-// It writes docs/mutants.md. With -only the other lines there stay as they were.
+// It writes docs/mutants.md. With -only, or -rest (those that are not killed there
+// yet), or if it is interrupted, the other lines there stay as they were. Without
+// these it first runs the tests without a change.
 // Exit status: 0 done; 1 something could not be run, or a mutant is alive for which
 // the list gives no reason; 2 wrong usage.
 package main
@@ -54,6 +55,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	fs := flag.NewFlagSet("mutants", flag.ContinueOnError)
 	fs.SetOutput(stderr)
 	only := fs.String("only", "", "run only those whose place or words match this `regexp`")
+	rest := fs.Bool("rest", false, "run only those that docs/mutants.md does not have as killed")
 	workers := fs.Int("workers", runtime.GOMAXPROCS(0), "run this `number` at once")
 	full := fs.Bool("full", false, "run the whole explorer against those that are alive")
 	if err := fs.Parse(args); errors.Is(err, flag.ErrHelp) {
@@ -66,14 +68,22 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 		fmt.Fprintln(stderr, "mutants: error: a regular expression, one worker at least, and no operand were expected")
 		return exitUsage
 	}
-	if err := do(ctx, match, *workers, *full, stdout, stderr); err != nil {
+	o := options{only: match, rest: *rest, workers: *workers, full: *full}
+	if err := o.do(ctx, stdout, stderr); err != nil {
 		fmt.Fprintln(stderr, "mutants: error:", err)
 		return exitFailed
 	}
 	return exitOK
 }
 
-func do(ctx context.Context, only *regexp.Regexp, workers int, full bool, stdout, stderr io.Writer) error {
+// options are the command line, parsed.
+type options struct {
+	only       *regexp.Regexp
+	rest, full bool
+	workers    int
+}
+
+func (opt options) do(ctx context.Context, stdout, stderr io.Writer) error {
 	root, err := repoRoot(ctx)
 	if err != nil {
 		return err
@@ -85,8 +95,16 @@ func do(ctx context.Context, only *regexp.Regexp, workers int, full bool, stdout
 	}
 	list := all()
 	outcomes := readPage(string(text))
-	l := &laboratory{root: root, stages: stages(full), log: stderr}
-	ran, err := l.runAll(ctx, list, only, workers)
+	l := &laboratory{root: root, stages: stages(opt.full), log: stderr}
+	if opt.only.String() == "" && !opt.rest {
+		if err := l.pass(ctx); err != nil {
+			return err
+		}
+	}
+	wanted := func(m *mutant) bool {
+		return opt.only.MatchString(m.key()) && !(opt.rest && outcomes[m.key()].killed())
+	}
+	ran, err := l.runAll(ctx, list, wanted, opt.workers)
 	for m, o := range ran {
 		outcomes[m.key()] = o
 	}

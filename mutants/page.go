@@ -52,8 +52,7 @@ Each line is a change of the product in one place, made from the source, and the
 first test that noticed it. The unit tests of ` + "`protocol`" + ` come first (for changes in
 ` + "`scsi`" + ` those of ` + "`scsi`" + ` before), then the explorer as with ` + "`-short`" + `, until the
 first law is broken, then the unit tests that take seconds. ` + "`TestRowsDocumented`" + `
-does not count: it compares names. A test that takes ten times as long as without
-the change, and two minutes at least, does not end.
+does not count: it compares names. Tests that take a quarter of an hour do not end.
 
 `
 	tableHead = "| | where | what | killed by |\n|---|---|---|---|\n"
