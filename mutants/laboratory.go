@@ -63,10 +63,12 @@ type laboratory struct {
 // hangs.
 const limit = 15 * time.Minute
 
-// runAll runs those that are wanted, several at once.
+// runAll runs those that are wanted, several at once. One that cannot be run does
+// not stop the others.
 func (l *laboratory) runAll(ctx context.Context, list []*mutant, wanted func(*mutant) bool, workers int) (map[*mutant]outcome, error) {
 	ran := map[*mutant]outcome{}
-	g, ctx := errgroup.WithContext(ctx)
+	errs := make([]error, len(list))
+	var g errgroup.Group
 	g.SetLimit(workers)
 	for i, m := range list {
 		if !wanted(m) {
@@ -74,9 +76,13 @@ func (l *laboratory) runAll(ctx context.Context, list []*mutant, wanted func(*mu
 		}
 		g.Go(func() error {
 			began := time.Now()
+			if ctx.Err() != nil {
+				return nil
+			}
 			o, err := l.run(ctx, m)
 			if err != nil {
-				return err
+				errs[i] = err
+				return nil
 			}
 			l.mu.Lock()
 			defer l.mu.Unlock()
@@ -85,8 +91,8 @@ func (l *laboratory) runAll(ctx context.Context, list []*mutant, wanted func(*mu
 			return nil
 		})
 	}
-	err := g.Wait()
-	return ran, err
+	_ = g.Wait() // they have no error
+	return ran, errors.Join(append(errs, ctx.Err())...)
 }
 
 // pass runs all stages without a change: they have to pass.

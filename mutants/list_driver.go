@@ -24,7 +24,7 @@ func driverMutants() []*mutant {
 		t.unread = a.effect == nil || !a.effect()`, "an unknown end is taken for success"),
 		f.edit("target.send", `t.pending = err`, `_ = err`, "a command that was given up and is still held is forgotten"),
 		f.edit("target.send", `t.drain(ctx, a.path)`, ``, "each path's unit attention costs a reading"),
-		f.edit("target.read", `t.noticeRemoval(generation)`, ``, "it is not noticed that another node has removed this one"),
+		f.edit("target.read", `t.noticeRemoval(generation)`, `_ = generation`, "it is not noticed that another node has removed this one"),
 		f.edit("endOf", `scsi.OutcomeUnknown(err), scsi.StillUnderWay(err):`, `scsi.StillUnderWay(err):`, "a command without an answer counts as refused"),
 		f.edit("endOf", `scsi.OutcomeUnknown(err), scsi.StillUnderWay(err):`, `scsi.OutcomeUnknown(err):`, "a command that the kernel still holds counts as refused"),
 		f.edit("target.goesOn", `errors.Is(err, scsi.ErrReservationConflict), errors.Is(err, scsi.ErrStateChanged), errors.Is(err, scsi.ErrStale),`,
@@ -62,7 +62,7 @@ func verbMutants() []*mutant {
 		f.edit("target.preempts", `t.reserved = false`, ``, "a LUN that was taken from another node counts as found free"),
 		f.edit("target.preempts", `t.preempted(p, victim)`, ``, "what this node has removed itself counts as there"),
 		f.edit("target.resets", `if how == performed {`, `if how != refused {`, "a reset is not waited for"),
-		f.edit("target.resets", `append(t.resolved, takers...)`, `t.resolved`, "a reset does not resolve what others are taking"),
+		f.edit("target.resets", `append(t.resolved, takers...)`, `append(t.resolved, takers[:0]...)`, "a reset does not resolve what others are taking"),
 		f.edit("target.resets", `t.unresolved = err`, ``, "it is forgotten that a reset failed"),
 		f.edit("target.reserves", `t.open = t.open || how == unknown`, ``, "a RESERVE that may be on its way is forgotten"),
 		f.edit("target.reserves", `t.reserved = t.reserved || how == performed || how == unknown`, ``, "a LUN that was free counts as taken from another node"),
@@ -87,7 +87,8 @@ func unitMutants() []*mutant {
 		file("protocol/run.go").edit("Run.survey", `return targets, r.judge(targets)`, `return targets, nil`, "a LUN is changed though another one has a foreign key"),
 		file("protocol/run.go").edit("Run.survey", `a.WWID == b.WWID`, `false`, "two names of one LUN are two LUNs"),
 		file("protocol/nexus.go").edit("byWWID", `strings.Compare(a.WWID, b.WWID); c != 0`, `strings.Compare(a.WWID, b.WWID); false && c != 0`, "the arbiter is the first by its name on the node"),
-		file("protocol/run.go").edit("Run.eachWhole", `return f(whole, t)`, `return f(ctx, t)`, "a LUN at hand is not brought to its end"),
+		file("protocol/run.go").edit("Run.eachWhole", `return f(whole, t)`, `_ = whole
+		return f(ctx, t)`, "a LUN at hand is not brought to its end"),
 		file("protocol/own.go").edit("unit.isPresent", `slices.ContainsFunc(u.Unopened, func`, `false && slices.ContainsFunc(u.Unopened, func`, "a path that could not be opened is of the past"),
 		file("protocol/check.go").edit("target.findings", `case held == nil && len(s.Registrations) > 0:`, `case held == nil && false:`, "a check does not see that a LUN is unreserved"),
 	}
@@ -103,13 +104,12 @@ func retryMutants() []*mutant {
 		f.edit("Retry.Do", `lost > transportRetries`, `false`, "a read that gets lost is repeated until the time is over"),
 		f.edit("Retry.Do", `err == nil && !stale(ctx, req)`, `err == nil`, "a command that decides is sent though it is stale"),
 		f.edit("Retry.Do", `case sent:
-			return reply, nil
-		case err != nil:`, `case err != nil:`, "the time is over, and the last answer is not told"),
+			return reply, nil`, `case sent && false:`, "the time is over, and the last answer is not told"),
 		f.edit("Request.decides", `OpRead10, OpPRIn:`, `OpRead10, OpPRIn, OpPROut:`, "PERSISTENT RESERVE OUT decides nothing"),
 		f.edit("newDeadline", `earlier.Before(end)`, `false`, "an earlier deadline of the caller's is forgotten"),
 		f.edit("deadline.Err", `!d.now().Before(d.end)`, `false`, "a command's time is never over"),
 		f.edit("HostStatus.transient", `case HostBusBusy,`, `case HostNoConnect, HostBusBusy,`, "a path that is gone is a passing disturbance"),
-		fresh.edit("WhileFresh", `outer() && inner()`, `inner()`, "of two freshnesses the inner one decides"),
+		fresh.edit("WhileFresh", `outer() && inner()`, `inner() || false && outer()`, "of two freshnesses the inner one decides"),
 		fresh.edit("stale", `if !req.decides() {
 		return false
 	}`, ``, "what only reads is stale, too"),

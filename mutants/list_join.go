@@ -28,7 +28,7 @@ func joinMutants() []*mutant {
 		}
 		return nil`, "several LUNs are read again at the end, and not judged"),
 		f.edit("target.joins", `key = r.Key`, `_ = key`, "a mark of taking comes off before the doubt is resolved"),
-		f.edit("Run.backOut", `&& !fenced`, ``, "a fenced node stays on LUNs where it was before its start"),
+		f.edit("Run.backOut", `&& !fenced`, `&& (fenced || !fenced)`, "a fenced node stays on LUNs where it was before its start"),
 		f.edit("Run.backOut", `t.retry()`, ``, "a path on which a REGISTER got lost is not tried again"),
 	}
 }

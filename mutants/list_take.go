@@ -31,13 +31,13 @@ func takeMutants() []*mutant {
 			"the mark comes off before the doubt is resolved"),
 		f.never(rows, "a path is not registered"),
 		f.earlier(rows, "a path is not registered", "nobody holds"),
-		f.edit("target.mustMark", `len(t.others()) > 0 || t.heldByOther() ||`, ``, "others are removed without a mark"),
-		f.edit("target.mustMark", `t.doubt || t.hasOwn(TakingMark)`, `t.doubt`, "a mark of this node's, from before, is registered over"),
+		f.edit("target.mustMark", `len(t.others()) > 0 || t.heldByOther() || held != nil && held.Type.AllRegistrants() ||
+		t.victim() != 0 || t.doubt`, `held != nil && held.Key == 1 || t.doubt`, "others are removed without a mark"),
 		f.edit("target.mustMark", `t.doubt || t.hasOwn(TakingMark)`, `t.hasOwn(TakingMark)`, "the doubt is no reason for a mark"),
 		f.edit("target.victim", `!t.up && !t.unswept`, `!t.unswept`, "registrations of the past are removed though the package may be up"),
 		f.edit("target.victim", `!t.up && !t.unswept`, `!t.up`, "what the device refused to remove is removed for ever"),
 		f.edit("target.victim", `marked := r.Key&Marks != 0 && t.ofNoPath(r)`, `marked := false && t.ofNoPath(r)`, "a mark on a path that has died stays"),
-		f.edit("target.seats", `a = t.registers(Registered, p, r.Key, key)`, `a = t.registersAnew(p, key)`, "the seat is registered without quoting the key that is listed for it"),
+		f.edit("target.seats", `a = t.registers(Registered, p, r.Key, key)`, `_, a = r, t.registersAnew(p, key)`, "the seat is registered without quoting the key that is listed for it"),
 		f.edit("target.seats", `a = t.registers(Registered, p, 0, key)`, `a = t.registersAnew(p, key)`, "a second seat is registered whatever it was"),
 		f.edit("target.seats", `len(t.sure) > 0 || t.removed {`, `t.removed {`, "a second seat acts before it was seen that the first is there"),
 		f.edit("target.seats", `len(t.sure) > 0 || t.removed {`, `len(t.sure) > 0 {`, "who was removed acts on what he expects"),
@@ -65,7 +65,7 @@ func startMutants() []*mutant {
 		f.edit("Run.Start", `err = r.each(targets, (*target).unfinished)`, `err = nil`, "a start says ok though a command that was given up may still be performed"),
 		f.edit("Run.Start", `err = r.each(targets, (*target).hasAll)`, `err = nil`, "--strict does not look whether each path is registered"),
 		f.edit("target.hasAll", `|| like == scsi.Perhaps && !t.isSure(p)`, ``, "--strict takes a registration that may be the path's for its own"),
-		f.edit("Run.Start", `return errors.Join(err, undo(ctx, targets, err))`, `_ = undo
+		f.edit("Run.Start", `return errors.Join(err, undo(ctx, targets, err))`, `_, _ = undo, ctx
 		return err`, "a start that failed undoes nothing"),
 	}
 }

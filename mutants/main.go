@@ -108,7 +108,7 @@ func (opt options) do(ctx context.Context, stdout, stderr io.Writer) error {
 	for m, o := range ran {
 		outcomes[m.key()] = o
 	}
-	if werr := os.WriteFile(page, []byte(writePage(list, outcomes)), 0o644); err != nil || werr != nil {
+	if werr := os.WriteFile(page, []byte(writePage(list, outcomes)), 0o644); werr != nil {
 		return errors.Join(err, werr)
 	}
 	killed, alive := 0, 0
