@@ -43,7 +43,6 @@ func claimMutants() []*mutant {
 		f.edit("target.noticeRemoval", `gone := slices`, `gone := false && slices`, "what was there before may go unnoticed"),
 		f.edit("target.noticeRemoval", `r.host && len(own) == 0 || !r.host && t.likeness(r.path, own) == scsi.Unlike`, `false && r.host`, "fewer registrations than sure paths are accepted"),
 		f.edit("target.noticeRemoval", `len(own) < max(len(t.sure), len(t.old))`, `len(own) < 0`, "where nexuses are not told, fewer registrations than sure paths are accepted"),
-		f.edit("target.noticeRemoval", `t.sure, t.old, t.looked = true, nil, nil, false`, `t.sure, t.old, t.looked = true, nil, nil, t.looked`, "a look from before this node was removed counts"),
 		f.edit("target.reconcile", `t.registered(u.path, u.key)`, ``, "a REGISTER with an unknown end that shows is not counted"),
 		f.edit("target.reconcile", `t.unseen = len(t.unsure) > 0`, `t.unseen = false && len(t.unsure) > 0`, "a first REGISTER that does not show was not performed"),
 		f.edit("target.reconcile", `t.sure[i].key = now.Key`, `_ = now.Key`, "a key that another node has changed is not noticed"),

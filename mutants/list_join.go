@@ -47,11 +47,11 @@ func fenceMutants() []*mutant {
 		f.never(rows, "another node has removed this one"),
 		f.never(rows, "the seat is not marked"),
 		f.never(rows, "our mark on the arbiter was not seen since the seat was marked"),
-		f.edit("fencing.asks", `look.removed || !look.hasOwn(TakingMark)`, `look.removed`, "the look at the arbiter does not ask for the mark"),
+		f.edit("fencing.asks", `look.removed || !look.hasOwn(TakingMark)`, `false`, "the arbiter is read for another LUN, and not judged"),
 		f.edit("fencing.once", `if err = r.eachWhole(ctx, f.targets[:1], strike); err == nil {`, `if err == nil {`, "the arbiter is not struck first"),
 		f.never(rows, "nobody holds"),
-		f.edit("fencing.mustAct", `!t.rightType() ||`, ``, "an unreserved LUN is nothing to be done"),
-		f.edit("fencing.isDone", `t.rightType() && t.state.Has(t.holder())`, `t.state.Has(t.holder())`, "an unreserved LUN is left unreserved by a fence"),
+		f.edit("fencing.mustAct", `!t.rightType() ||`, ``, "an unreserved LUN is left unreserved by a fence"),
+		f.edit("fencing.isDone", `t.rightType() && t.state.Has(t.holder())`, `t.state.Has(t.holder())`, "a fence is done on a LUN with a reservation of another type"),
 		f.never(rows, "the victim, or who leaves, is registered"),
 		f.edit("fencing.next", `leaves || Plain(k)`, `false && leaves || Plain(k)`, "a node that leaves is not removed with the victim"),
 		f.edit("fencing.next", `func(k scsi.Key) bool { return k == Taking(f.victim.Key) },`, ``, "the victim's mark of taking is not removed first"),
@@ -60,11 +60,7 @@ func fenceMutants() []*mutant {
 		f.never(rows, "a port of the victim has our key"),
 		f.never(rows, "this node holds by another type"),
 		f.never(rows, "others hold by another type"),
-		f.edit(rows, `unresolvedRow(), doubtRow(),`, `unresolvedRow(),`, "the other LUNs are struck while there is doubt on the arbiter"),
 		f.edit("fencing.marks", `a := t.marksTaking(p, r.Key)`, `a := t.registersAnew(p, Taking(t.me()))`, "the mark is registered without quoting: a fence registers"),
-		f.edit("fencing.marks", `a.effect = nil`, ``, "the mark, and no reading before the PREEMPT AND ABORT"),
-		f.edit("fencing.marks", `t.looked = false`, ``, "a look from before the seat was marked counts"),
-		f.edit("fencing.strikeRows", `t.removed || len(t.own()) == 0`, `len(t.own()) == 0`, "who was removed goes on by another path"),
 	}
 }
 
@@ -73,7 +69,6 @@ func settleMutants() []*mutant {
 	f := file("protocol/fence.go")
 	const rows = "fencing.settleRows"
 	return []*mutant{
-		f.edit(rows, `unresolvedRow(), doubtRow(),`, `doubtRow(),`, "a reset that failed is tried again, for ever"),
 		f.never(rows, "another node is removing somebody"),
 		f.never(rows, "and does not come to an end"),
 		f.never(rows, "and its commands may not be over"),
@@ -81,9 +76,5 @@ func settleMutants() []*mutant {
 		f.never(rows, "the seat is marked"),
 		f.never(rows, "a mark of this node is left on a path that is dead"),
 		f.edit("fencing.once", `settle(end, others)`, `settle(end, f.targets)`, "the arbiter's mark comes off with the others"),
-		f.edit("fencing.isDone", `t.waitsFor() == 0 &&`, ``, "a fence is done though another node is removing somebody"),
-		f.edit("fencing.isDone", `&& !t.doubt`, ``, "a fence is done though there is doubt"),
-		f.edit("fencing.isDone", `&& !f.stray(t)`, ``, "a fence is done though a port of the victim has our key"),
-		f.edit("fencing.isDone", `t.holder()&LeavingMark == 0 &&`, ``, "a fence is done though who holds leaves"),
 	}
 }

@@ -14,7 +14,6 @@ func takeMutants() []*mutant {
 		f.never(enter, "the seat is not known to be registered"),
 		f.never(enter, "others are to be removed, and the seat is not marked"),
 		f.edit("target.sits", `key = Taking(key)`, `_ = key`, "the seat is registered with the plain key, and marked by a second command"),
-		f.edit("target.sits", `t.looked = false`, ``, "a look from before the seat was registered counts"),
 		f.never(rows, "the arbiter was not looked at since the seat was registered"),
 		f.never(rows, "nobody holds"),
 		f.never(rows, "all registrants hold"),
@@ -33,7 +32,6 @@ func takeMutants() []*mutant {
 		f.earlier(rows, "a path is not registered", "nobody holds"),
 		f.edit("target.mustMark", `len(t.others()) > 0 || t.heldByOther() || held != nil && held.Type.AllRegistrants() ||
 		t.victim() != 0 || t.doubt`, `held != nil && held.Key == 1 || t.doubt`, "others are removed without a mark"),
-		f.edit("target.mustMark", `t.doubt || t.hasOwn(TakingMark)`, `t.hasOwn(TakingMark)`, "the doubt is no reason for a mark"),
 		f.edit("target.victim", `!t.up && !t.unswept`, `!t.unswept`, "registrations of the past are removed though the package may be up"),
 		f.edit("target.victim", `!t.up && !t.unswept`, `!t.up`, "what the device refused to remove is removed for ever"),
 		f.edit("target.victim", `marked := r.Key&Marks != 0 && t.ofNoPath(r)`, `marked := false && t.ofNoPath(r)`, "a mark on a path that has died stays"),
@@ -47,8 +45,7 @@ func takeMutants() []*mutant {
 		f.edit("target.admits", `a := t.registers(as, p, 0, t.me())`, `a := t.registersAnew(p, t.me())`, "a further path is registered whatever it was"),
 		f.edit("target.admits", `from != nil`, `from != nil && t.noMove`, "a path that comes back is never registered by REGISTER AND MOVE"),
 		f.edit("target.movesFrom", `|| id.GuessedISID && !t.guessesWell()`, ``, "a reservation is moved to an initiator port that is guessed"),
-		f.edit("target.stillOurs", `!look.isMine() || look.removed`, `look.removed`, "the look at the arbiter does not ask who holds it"),
-		f.edit("target.stillOurs", `!look.isMine() || look.removed`, `!look.isMine()`, "the look at the arbiter does not ask whether this node was removed"),
+		f.edit("target.stillOurs", `!look.isMine() || look.removed`, `false`, "the arbiter is read for another LUN, and not judged"),
 		f.edit("target.unmarks", `return t.registers(Unmarked, p, key, t.me())`, `return t.registersAnew(p, t.me())`, "the mark is taken off without quoting it"),
 	}
 }
@@ -58,13 +55,12 @@ func startMutants() []*mutant {
 	f := file("protocol/start.go")
 	return []*mutant{
 		f.edit("Run.takeAll", `func() error { return arbiter.confirm(ctx) }`, `func() error { return nil }`, "the arbiter is not looked at again after the other LUNs were won"),
-		f.edit("target.confirm", `!t.isMine() || t.removed`, `!t.isMine()`, "the last look at the arbiter does not ask whether this node was removed"),
+		f.edit("target.confirm", `!t.isMine() || t.removed`, `false`, "the arbiter is read again at the end, and not judged"),
 		f.edit("Run.takeAll", `if err := arbiter.stillOurs(ctx); err != nil {
 		return err
 	}`, ``, "the arbiter is not looked at between registering on the others and taking them"),
 		f.edit("Run.Start", `err = r.each(targets, (*target).unfinished)`, `err = nil`, "a start says ok though a command that was given up may still be performed"),
 		f.edit("Run.Start", `err = r.each(targets, (*target).hasAll)`, `err = nil`, "--strict does not look whether each path is registered"),
-		f.edit("target.hasAll", `|| like == scsi.Perhaps && !t.isSure(p)`, ``, "--strict takes a registration that may be the path's for its own"),
 		f.edit("Run.Start", `return errors.Join(err, undo(ctx, targets, err))`, `_, _ = undo, ctx
 		return err`, "a start that failed undoes nothing"),
 	}

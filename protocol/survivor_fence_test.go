@@ -85,3 +85,98 @@ func TestFenceReserves(t *testing.T) {
 	w.must(w.fence("A", "B"))
 	w.wantShared("A")
 }
+
+// Others hold by a type that does not protect.
+func TestFenceOtherType(t *testing.T) {
+	w := sharedWorld(t, 1, 1, simlun.Quirks{}, "A", "B", "C")
+	w.release(0, "A")
+	w.put(0, "C", 0, keyC, scsi.WriteExclusive)
+	if err := w.fence("A", "B"); !errors.Is(err, ErrOtherType) {
+		t.Errorf("%v", err)
+	}
+}
+
+// What the victim takes with goes first, then who holds.
+func TestFenceOrder(t *testing.T) {
+	w := sharedWorld(t, 1, 2, simlun.Quirks{}, "C", "B", "A")
+	w.put2path(0, "B", 1, Taking(keyB))
+	w.put2path(0, "C", 0, Leaving(keyC))
+	w.log = nil
+	w.must(w.fence("A", "B"))
+	var got []scsi.Key
+	for _, e := range w.log {
+		if e.Action == Preempted {
+			got = append(got, e.Victim)
+		}
+	}
+	if want := []scsi.Key{Taking(keyB), Leaving(keyC), keyB}; !slices.Equal(got, want) {
+		t.Errorf("%v, %v expected", got, want)
+	}
+}
+
+// The mark on a path that has died goes with the others.
+func TestFenceUnmarksDeadPath(t *testing.T) {
+	w := sharedWorld(t, 1, 2, simlun.Quirks{}, "A", "B")
+	w.put2path(0, "A", 0, Taking(keyA))
+	w.cut(0, "A", 0)
+	w.must(w.fence("A", "B"))
+	if st := w.status(0); !slices.Equal(st.Keys, []scsi.Key{keyA}) || st.Holder != keyA {
+		t.Errorf("LUN 0 has %+v", st)
+	}
+}
+
+// The arbiter's mark goes last.
+func TestArbiterUnmarkedLast(t *testing.T) {
+	w := sharedWorld(t, 2, 1, simlun.Quirks{}, "A", "B")
+	r := w.during("A", 1, registersKey(keyA), func() {
+		if st := w.status(0); !slices.Contains(st.Keys, Taking(keyA)) {
+			t.Errorf("the arbiter has %+v while LUN 1 is marked", st)
+		}
+	})
+	r.Parallel = 1
+	w.must(r.Fence(context.Background(), w.members[1]))
+}
+
+// A halt of a node that was taking resolves the doubt before it goes.
+func TestHaltOfTaker(t *testing.T) {
+	for _, mode := range []Mode{Exclusive, Shared} {
+		w := newWorld(t, 1, 1, simlun.Quirks{NoReset: true})
+		w.mode = mode
+		if mode == Shared {
+			w.start("B")
+		}
+		w.start("A")
+		w.put2path(0, "A", 0, Taking(keyA))
+		if err := w.run("A").Halt(context.Background()); !errors.Is(err, ErrUnresolved) {
+			t.Errorf("%v, without a reset: %v", mode, err)
+		}
+		if st := w.status(0); !slices.ContainsFunc(st.Keys, func(k scsi.Key) bool { return Plain(k) == keyA && k&TakingMark != 0 }) {
+			t.Errorf("%v: the mark has gone: %+v", mode, st)
+		}
+		w.quirks(0, simlun.Quirks{})
+		w.log = nil
+		w.halt("A")
+		if !w.logged(Reset) {
+			t.Errorf("%v: no reset", mode)
+		}
+	}
+}
+
+// A halt whose first command meets a conflict reads, and tries the path once more.
+func TestHaltTriesTwice(t *testing.T) {
+	w := sharedWorld(t, 1, 1, simlun.Quirks{}, "B", "A")
+	w.faults(0, "prout.register@1:conflict")
+	w.halt("A")
+	w.wantShared("B")
+}
+
+// A node that is marked taking inherits only if there is no other: a move puts the
+// key back that was read.
+func TestPlainNodeInherits(t *testing.T) {
+	w := sharedWorld(t, 1, 1, simlun.Quirks{}, "A", "B", "C")
+	w.put2path(0, "B", 0, Taking(keyB))
+	w.halt("A")
+	if st := w.status(0); st.Holder != keyC {
+		t.Errorf("LUN 0 has %+v", st)
+	}
+}
