@@ -39,7 +39,7 @@ func fenceMutants() []*mutant {
 	const rows = "fencing.strikeRows"
 	return []*mutant{
 		f.edit("Run.Fence", `if len(targets) > 1 {`, `if len(targets) > 9 {`, "no reading back after a fence's strike"),
-		f.edit("Run.Fence", `return !f.isDone(t)`, `return false && !f.isDone(t)`, "the last look of a fence asks nothing"),
+		f.edit("fencing.allDone", `return !f.isDone(t)`, `return false && !f.isDone(t)`, "the last look of a fence asks nothing"),
 		f.edit("Run.Fence", `return r.each(targets, (*target).unfinished)`, `return nil`, "a fence says ok though a command that was given up may still be performed"),
 		f.edit("Run.Fence", `err := f.strays(); err != nil`, `err := f.strays(); err != nil && false`, "a port of the victim with a third node's key is passed over"),
 		f.edit("Run.Fence", `err := f.mayAct(); err != nil`, `err := f.mayAct(); err != nil && false`, "a node that is not registered everywhere begins"),
@@ -53,7 +53,7 @@ func fenceMutants() []*mutant {
 		f.edit("fencing.mustAct", `!t.rightType() ||`, ``, "an unreserved LUN is left unreserved by a fence"),
 		f.edit("fencing.isDone", `t.rightType() && t.state.Has(t.holder())`, `t.state.Has(t.holder())`, "a fence is done on a LUN with a reservation of another type"),
 		f.never(rows, "the victim, or who leaves, is registered"),
-		f.edit("fencing.next", `leaves || Plain(k)`, `false && leaves || Plain(k)`, "a node that leaves is not removed with the victim"),
+		f.edit("fencing.next", `leaves || stray || Plain(k)`, `false && leaves || stray || Plain(k)`, "a node that leaves is not removed with the victim"),
 		f.edit("fencing.next", `func(k scsi.Key) bool { return k == Taking(f.victim.Key) },`, ``, "the victim's mark of taking is not removed first"),
 		f.edit("fencing.next", `func(k scsi.Key) bool { return k == t.holder() },`, ``, "who holds is not removed before the rest"),
 		f.never(rows, "a port of the victim has our key, and so has another path of ours"),

@@ -17,7 +17,7 @@ func departMutants() []*mutant {
 		f.never(rows, "this node holds, and another stays"),
 		f.never(rows, "this node holds, another stays, and the device cannot move"),
 		f.edit("departure.heirs", `|| d.state.Has(Leaving(n.Key))`, ``, "a node with a path marked leaving inherits"),
-		f.edit("departure.heirs", `return append(plain, taking...)`, `return append(taking, plain...)`, "a node that is marked taking inherits first"),
+		f.edit("departure.heirs", `return append(taking, plain...)`, `return append(plain, taking...)`, "a node that another one may be removing inherits before that one"),
 		f.edit("departure.handsOver", `Unregister: true`, `Unregister: false`, "the reservation is moved, and the registration taken off by a second command"),
 		f.edit("departure.forget", `if !d.state.Has(Leaving(d.me())) {`, `if false {`, "a mark that another node has removed counts as there"),
 		f.edit("Run.departAll", `return len(t.own()) > 0`, `return false && len(t.own()) > 0`, "several LUNs are not looked at again at the end"),
@@ -44,7 +44,7 @@ func releaseMutants() []*mutant {
 		f.edit(rows, `unresolvedRow(), doubtRow(),`, `doubtRow(),`, "a reset that failed is tried again, for ever"),
 		f.edit(rows, `unresolvedRow(), doubtRow(),`, `unresolvedRow(),`, "the doubt is forgotten, the LUN is cleared"),
 		f.never(rows, "a mark of taking holds, or may have"),
-		f.edit(rows, `t.doubt = true; return t.resets(t.usable[0])`, `return t.resets(t.usable[0])`, "a reset that fails is no reason to stop"),
+		f.edit(rows, `t.doubt = true; return t.resets()`, `return t.resets()`, "a reset that fails is no reason to stop"),
 		f.never(rows, "a path is marked leaving"),
 		f.edit(rows, `func(t *target) action { return t.marksLeaving(t.leaves()) }`,
 			`func(t *target) action {

@@ -42,12 +42,10 @@ func copyMutants() []*mutant {
 		f.edit("copier.lastLook", `if err := c.dropDeparted(ctx, t, now); err != nil {
 		return err
 	}`, ``, "who has left the model is not removed before the reservation is moved"),
-		f.edit("copier.settle", `plan.member && !now.state.Has(key)`, `false && !now.state.Has(key)`, "a node that was fenced meanwhile stays on the copy"),
-		f.edit("copier.settle", `if err := c.dropDeparted(ctx, t, now); err != nil {
-		return nil, err
-	}`, ``, "who has left the model stays on the copy"),
-		f.edit("copier.settle", `if stays && !slices`, `if false && stays && !slices`, "it is not read back who was registered"),
-		f.edit("copier.settle", `if now.state.Reservation != nil && (held`, `if false && (held`, "it is not read back whether the copy is reserved"),
+		f.edit("copier.settle", `plan.member && len(now.own()) == 0`, `false && len(now.own()) == 0`, "a node that was fenced meanwhile stays on the copy"),
+		f.edit("copier.settle", `len(c.departed(t, now)) == 0`, `true`, "who has left the model stays on the copy"),
+		f.edit("copier.verify", `if stays && !slices`, `if false && stays && !slices`, "it is not read back who was registered"),
+		f.edit("copier.verify", `if now.state.Reservation != nil && (!t.rightType()`, `if false && (!t.rightType()`, "it is not read back whether the copy is reserved"),
 		f.edit("Run.lacking", `len(extra) > 0 || stays && !alone`, `false && alone`, "two LUNs that disagree are copied to each other"),
 		f.edit("target.staying", `k&LeavingMark == 0 && `, ``, "who leaves is copied"),
 		f.never("ownRows", "another node has removed this one"),

@@ -76,7 +76,7 @@ func writePage(list []*mutant, outcomes map[string]outcome) string {
 		}
 		fmt.Fprintf(&rows, "| %d | %s | %s | %s |\n", i+1, m.place(), strings.ReplaceAll(m.words, "|", `\|`), cell)
 	}
-	fmt.Fprintf(&b, "%s%d mutants, %d killed, %d alive.\n\n%s%s", head, len(list), killed, alive, tableHead, &rows)
+	fmt.Fprintf(&b, "%s%d mutants, %d killed, %d alive, %d not run yet.\n\n%s%s", head, len(list), killed, alive, len(list)-killed-alive, tableHead, &rows)
 	return b.String()
 }
 
