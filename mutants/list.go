@@ -29,9 +29,3 @@ func (f file) never(in, row string) *mutant {
 func (f file) earlier(in, row, above string) *mutant {
 	return &mutant{file: string(f), in: in, row: row, above: above, words: fmt.Sprintf("row %q comes before %q", row, above)}
 }
-
-// lives says why a mutant is harmless.
-func (m *mutant) lives(why string) *mutant {
-	m.alive = why
-	return m
-}
