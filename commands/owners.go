@@ -64,14 +64,16 @@ func (c *call) owners(conf *cluster.Config, host vg.Host) *owners {
 func (c *call) groupsOf(conf *cluster.Config, host vg.Host) map[string][]string {
 	ctx, cancel := context.WithTimeout(c.ctx, ownersWait)
 	defer cancel()
+	var names []string
+	for _, pkg := range conf.Packages {
+		names = append(names, pkg.Groups...)
+	}
 	found := make(chan map[string][]string, 1)
 	go func() {
 		groups := map[string][]string{}
-		for _, pkg := range conf.Packages {
-			for _, name := range pkg.Groups {
-				if g, err := host.Group(ctx, name); err == nil {
-					groups[name] = g.Volumes
-				}
+		for _, name := range names {
+			if g, err := host.Group(ctx, name); err == nil {
+				groups[name] = g.Volumes
 			}
 		}
 		found <- groups

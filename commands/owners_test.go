@@ -3,6 +3,7 @@ package commands
 import (
 	"context"
 	"errors"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 
@@ -18,7 +19,7 @@ type ownersHost struct {
 	vg.Host
 	disks  map[string]*vg.Disk
 	groups map[string][]string
-	asked  int
+	asked  atomic.Int64
 	hang   chan struct{}
 }
 
@@ -30,7 +31,7 @@ func (h *ownersHost) Paths(device string) (*vg.Disk, error) {
 }
 
 func (h *ownersHost) Group(ctx context.Context, name string) (*vg.Group, error) {
-	h.asked++
+	h.asked.Add(1)
 	volumes, ok := h.groups[name]
 	switch {
 	case !ok:
@@ -74,8 +75,8 @@ func TestTwoPackages(t *testing.T) {
 	if diff := gocmp.Diff(want, got); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
-	if host.asked != 2 {
-		t.Errorf("asked for groups %d times, each once expected", host.asked)
+	if n := host.asked.Load(); n != 2 {
+		t.Errorf("asked for groups %d times, each once expected", n)
 	}
 }
 

@@ -170,13 +170,13 @@ func TestHaltTriesTwice(t *testing.T) {
 	w.wantShared("B")
 }
 
-// A node that is marked taking inherits only if there is no other: a move puts the
-// key back that was read.
-func TestPlainNodeInherits(t *testing.T) {
+// A node that is marked taking inherits first: any other may be the one that it
+// removes. The mark stays.
+func TestTakingNodeInherits(t *testing.T) {
 	w := sharedWorld(t, 1, 1, simlun.Quirks{}, "A", "B", "C")
 	w.put2path(0, "B", 0, Taking(keyB))
 	w.halt("A")
-	if st := w.status(0); st.Holder != keyC {
+	if st := w.status(0); st.Holder != Taking(keyB) {
 		t.Errorf("LUN 0 has %+v", st)
 	}
 }

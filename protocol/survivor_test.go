@@ -129,7 +129,7 @@ func TestAllRegistrantsGoAtOnce(t *testing.T) {
 	w.put2path(0, "C", 0, keyC)
 	w.start("A")
 	w.wantOwned(keyA)
-	if got, want := w.changes("sda"), []Action{Registered, Preempted, Unmarked}; !slices.Equal(got, want) {
+	if got, want := w.changes("sda"), []Action{Registered, Preempted, Reset, Unmarked}; !slices.Equal(got, want) {
 		t.Errorf("%v, %v expected", got, want)
 	}
 }
