@@ -218,7 +218,7 @@ func TestCleanupKilled(t *testing.T) {
 				}
 				r.faults(0, "")
 				switch got := r.state(0); got {
-				case "0xdead 0xdead", "0xdead,0x80000000bcb00001 0xdead", none + " " + none:
+				case "0xdead 0xdead", "0xdead,0xc0000000bcb00001 0xdead", none + " " + none:
 				default:
 					t.Errorf("%s", got)
 				}

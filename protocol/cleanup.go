@@ -61,8 +61,8 @@ func (t *target) cleanup(ctx context.Context, only scsi.Key) CleanupResult {
 	return res
 }
 
-// clearRows register one path and clear with it: with this node's own key, marked
-// leaving, which then stands on a port of its own if the run is killed in between;
+// clearRows register one path and clear with it: with this node's own key, with
+// both marks, which then stands on a port of its own if the run is killed in between;
 // without a config with one that is there already, so that no stranger's is left.
 func clearRows(only scsi.Key) []row {
 	return []row{
@@ -89,8 +89,9 @@ func (t *target) hasKey(k scsi.Key) bool {
 }
 
 // registersFor registers the seat in order to clear, quoting the key that is listed
-// for it. The key is marked leaving: a CLEAR that was given up and is performed late
-// finds it gone, and does nothing to this node's next start.
+// for it. The key has both marks: a CLEAR that was given up and is performed late
+// finds it gone, and does nothing to this node's next start; and nobody takes a node
+// that runs for one that has stopped.
 func (t *target) registersFor(only scsi.Key) action {
 	key := t.me()
 	switch {
@@ -102,15 +103,15 @@ func (t *target) registersFor(only scsi.Key) action {
 	}
 	p := t.seat()
 	if r, sure, _ := t.registration(p); sure {
-		return t.registers(Registered, p, r.Key, Leaving(key))
+		return t.registers(Registered, p, r.Key, Taking(Leaving(key)))
 	}
-	return t.registersAnew(p, Leaving(key))
+	return t.registersAnew(p, Taking(Leaving(key)))
 }
 
 // clearsAll clears with the key of the seat.
 func (t *target) clearsAll() action {
 	p := t.seat()
-	takers := slices.ContainsFunc(allKeys(t.state), func(k scsi.Key) bool { return k&TakingMark != 0 })
+	takers := slices.ContainsFunc(t.before.Registrations, func(r scsi.FullStatus) bool { return r.Key&TakingMark != 0 }) || len(t.takers()) > 0
 	a := t.clears(p, t.sureKey(p))
 	a.ended = func(how end, _ error) {
 		t.registered(p, 0)

@@ -99,7 +99,7 @@ func modelOf(targets []*target) *target {
 func (t *target) staying() []scsi.Key {
 	var keys []scsi.Key
 	for _, k := range t.state.Keys() {
-		if k&LeavingMark == 0 && !slices.Contains(keys, Plain(k)) {
+		if !isLeaving(k) && !slices.Contains(keys, Plain(k)) {
 			keys = append(keys, Plain(k))
 		}
 	}
@@ -117,7 +117,7 @@ func (r *Run) lacking(ctx context.Context, model *target, targets []*target) ([]
 	want := model.staying()
 	for _, t := range targets {
 		have := t.staying()
-		stays := t.rightType() && t.holder()&LeavingMark == 0
+		stays := t.rightType() && !isLeaving(t.holder())
 		if slices.Equal(want, have) && stays {
 			continue
 		}
@@ -416,7 +416,7 @@ func (c *copier) verify(t, now *target, plan *copyPlan) (*Copied, error) {
 			return nil, &LUNError{LUN: t.Name, Err: fmt.Errorf("%w: %s is not registered for %s", ErrNotCopied, r.Key, r.TransportID)}
 		}
 	}
-	if now.state.Reservation != nil && (!t.rightType() || t.holder()&LeavingMark != 0) {
+	if now.state.Reservation != nil && (!t.rightType() || isLeaving(t.holder())) {
 		return nil, &LUNError{LUN: t.Name, Err: fmt.Errorf("%w: it has no reservation", ErrNotCopied)}
 	}
 	if err := t.unfinished(); err != nil {

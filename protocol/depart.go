@@ -87,7 +87,7 @@ func (d *departure) rows() []row {
 			func(*target) action { return fail(ErrStaleNexus) }},
 		{"a nexus that is no usable path holds", func(t *target) bool { return plainHolds() },
 			func(t *target) action { return d.removes(from(), t.holder()) }},
-		{"another node that leaves holds", func(t *target) bool { return t.heldByOther() && t.holder()&LeavingMark != 0 },
+		{"another node that leaves holds", func(t *target) bool { return t.heldByOther() && isLeaving(t.holder()) },
 			func(t *target) action { return d.removes(from(), t.holder()) }},
 		{"several paths are marked", func(t *target) bool { return len(d.marked) > 1 },
 			func(t *target) action { return d.drops(d.marked[0]) }},

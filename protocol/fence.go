@@ -91,7 +91,7 @@ func (f *fencing) strays() error {
 	for _, t := range f.targets {
 		for _, r := range t.state.Registrations {
 			n, ok := f.run.Members.Of(r.Key)
-			if ok && n != f.victim && n != f.run.Node && r.Key&LeavingMark == 0 && f.isPort(r) && !f.isAlone(t, r.Key) {
+			if ok && n != f.victim && n != f.run.Node && !isLeaving(r.Key) && f.isPort(r) && !f.isAlone(t, r.Key) {
 				errs = append(errs, &StrayPortError{LUN: t.Name, Port: r.TransportID, Key: r.Key, Node: n.Name, Victim: f.victim.Name})
 			}
 		}
@@ -130,7 +130,7 @@ func (f *fencing) allDone() bool {
 // under any key, a reservation of a node that stays keeps it out, nobody is still
 // removing somebody, and this run leaves no mark.
 func (f *fencing) isDone(t *target) bool {
-	stays := t.rightType() && t.state.Has(t.holder()) && t.holder()&LeavingMark == 0 && Plain(t.holder()) != f.victim.Key
+	stays := t.rightType() && t.state.Has(t.holder()) && !isLeaving(t.holder()) && Plain(t.holder()) != f.victim.Key
 	return stays && f.next(t) == 0 && !f.stray(t) && t.waitsFor() == 0 && !t.hasOwn(TakingMark) && !t.doubt
 }
 
@@ -188,7 +188,7 @@ func (f *fencing) next(t *target) scsi.Key {
 		func(scsi.Key) bool { return true },
 	} {
 		for _, k := range keys {
-			leaves := k&LeavingMark != 0 && Plain(k) != t.me()
+			leaves := isLeaving(k) && Plain(k) != t.me()
 			stray := Plain(k) != t.me() && t.state.Identified && t.state.Has(k) && f.isAlone(t, k)
 			if first(k) && (leaves || stray || Plain(k) == f.victim.Key) {
 				return k

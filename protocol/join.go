@@ -51,7 +51,7 @@ func joinRows() []row {
 			func(t *target) action { return t.preempts(t.seat(), t.seatKey(), t.deadMark()) }},
 		{"nobody holds", func(t *target) bool { return t.state.Reservation == nil },
 			func(t *target) action { return t.reserves(t.seat(), t.me()) }},
-		{"who holds leaves", func(t *target) bool { return t.holder()&LeavingMark != 0 },
+		{"who holds leaves", func(t *target) bool { return isLeaving(t.holder()) },
 			func(t *target) action { return t.preempts(t.seat(), t.me(), t.holder()) }},
 		{"this node holds by another type, or by a nexus of the past", func(t *target) bool { return t.isMine() && (!t.rightType() || t.sweeps()) },
 			func(t *target) action { return t.preempts(t.seat(), t.me(), t.holder()) }},

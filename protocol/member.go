@@ -104,3 +104,8 @@ func (m Mode) String() string {
 	}
 	return "shared"
 }
+
+// isLeaving reports whether the key says that its node gives its registrations up
+// and has stopped writing. Beside the mark of taking it says no more than that: a
+// clean-up marks so, whose node may be running.
+func isLeaving(k scsi.Key) bool { return k&Marks == LeavingMark }

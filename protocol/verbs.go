@@ -87,7 +87,7 @@ func (t *target) preempts(p Nexus, key, victim scsi.Key) action {
 	other := Plain(victim) != t.me() && victim != 0
 	takes := victim == 0 || victim == t.holder()
 	inherits := victim&TakingMark != 0 && other
-	suspect := victim == 0 || other && victim&LeavingMark == 0 && (t.run.Mode == Shared || t.before.Reservation == nil)
+	suspect := victim == 0 || other && !isLeaving(victim) && (t.run.Mode == Shared || t.before.Reservation == nil)
 	return action{
 		kind: sending, path: p, event: Event{Action: Preempted, Key: key, Victim: victim},
 		send:   func(ctx context.Context) error { return p.PreemptAndAbort(ctx, key, victim, reservationType) },
