@@ -53,6 +53,9 @@ func (t *target) cleanup(ctx context.Context, only scsi.Key) CleanupResult {
 		return res
 	}
 	res.Before, res.Holder = t.state.Keys(), t.holder()
+	// What the path holds by the key that is registered in order to clear, it holds
+	// by that.
+	t.took = true
 	res.Err = t.drive(ctx, clearRows(only))
 	res.Cleared = t.sent && (res.Err == nil || errors.Is(res.Err, ErrUnresolved))
 	if res.Err == nil {
