@@ -42,7 +42,6 @@ func releaseMutants() []*mutant {
 				return t.marksLeaving(t.leaves())
 			}`, "a halt clears although another node holds"),
 		f.edit(rows, `unresolvedRow(), doubtRow(),`, `doubtRow(),`, "a reset that failed is tried again, for ever"),
-		f.edit(rows, `unresolvedRow(), doubtRow(),`, `unresolvedRow(),`, "the doubt is forgotten, the LUN is cleared"),
 		f.never(rows, "a mark of taking holds, or may have"),
 		f.edit(rows, `t.doubt = true; return t.resets()`, `return t.resets()`, "a reset that fails is no reason to stop"),
 		f.never(rows, "a path is marked leaving"),

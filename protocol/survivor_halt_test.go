@@ -1,0 +1,57 @@
+package protocol
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"testing"
+
+	"lunguard/scsi/simlun"
+)
+
+// A halt leaves it as it is whether registrations are kept through power loss.
+func TestSharedHaltLeavesPersistence(t *testing.T) {
+	w := sharedWorld(t, 1, 1, simlun.Quirks{}, "B", "A")
+	w.must(w.unit(0, "B", 0).RegisterAndIgnore(context.Background(), keyB, false))
+	w.halt("A")
+	caps, err := w.unit(0, "B", 0).Capabilities(context.Background())
+	w.must(err)
+	if caps.PersistActive {
+		t.Error("it is switched on")
+	}
+}
+
+// The PREEMPT of a taker that was given up is performed during its halt: the holder
+// stays.
+func TestHaltBesideLatePreempt(t *testing.T) {
+	w := newWorld(t, 1, 1, simlun.Quirks{})
+	w.start("B")
+	w.put2path(0, "A", 0, Taking(keyA))
+	r := w.during("A", 0, registersKey(0), func() {
+		// What is not known stays not known.
+		if st := w.status(0); !slices.Contains(st.Keys, Leaving(Taking(keyA))) {
+			t.Errorf("LUN 0 has %+v", st)
+		}
+		_ = w.unit(0, "A", 0).PreemptAndAbort(context.Background(), Taking(keyA), keyB, reservationType)
+	})
+	w.must(r.Halt(context.Background()))
+	w.wantOwned(keyB)
+}
+
+// Who holds gives the LUN up while a taker halts: what that one had removed is
+// resolved before it clears.
+func TestHaltOfTakerThatHolds(t *testing.T) {
+	for _, reset := range []bool{true, false} {
+		w := newWorld(t, 1, 1, simlun.Quirks{NoReset: !reset})
+		w.start("B")
+		w.put2path(0, "A", 0, Taking(keyA))
+		r := w.during("A", 0, registersKey(Leaving(Taking(keyA))), func() { w.release(0, "B"); w.drop(0, "B", 0) })
+		err := r.Halt(context.Background())
+		switch {
+		case reset && (err != nil || !w.logged(Reset)):
+			t.Errorf("%v, reset %v", err, w.logged(Reset))
+		case !reset && (!errors.Is(err, ErrUnresolved) || w.status(0).Keys[0]&TakingMark == 0):
+			t.Errorf("without a reset: %v; LUN 0 has %+v", err, w.status(0))
+		}
+	}
+}
