@@ -60,6 +60,9 @@ func fenceMutants() []*mutant {
 		f.never(rows, "a port of the victim has our key"),
 		f.never(rows, "this node holds by another type"),
 		f.never(rows, "others hold by another type"),
+		f.edit(rows, `suspectRow(),`, ``, "the answer of PREEMPT AND ABORT is believed where several nodes write"),
+		f.edit("fencing.next", `leaves || stray || Plain(k)`, `leaves || Plain(k)`, "a port of the victim that alone has a third node's key stays"),
+		f.edit("Run.Fence", `t.old = nil`, ``, "a survivor whose other paths a loser has taken off has lost"),
 		f.edit("fencing.marks", `a := t.marksTaking(p, r.Key)`, `a := t.registersAnew(p, Taking(t.me()))`, "the mark is registered without quoting: a fence registers"),
 	}
 }

@@ -8,6 +8,7 @@ func departMutants() []*mutant {
 		f.edit(rows, `unresolvedRow(), doubtRow(),`, `unresolvedRow(),`, "the doubt is forgotten, this node goes"),
 		f.never(rows, "no path is marked, or one that is not holds"),
 		f.edit("departure.mark", `a.effect = nil`, ``, "the mark, and no reading after it"),
+		f.edit("departure.removes", `a.effect = nil`, ``, "after a PREEMPT AND ABORT it is not read who is an heir"),
 		f.edit("departure.mark", `a := d.registers(Marked, p, old, mark)`, `a := d.registersAnew(p, mark)`, "the mark is registered without quoting"),
 		f.never(rows, "the key is listed, and every path refuses it"),
 		f.never(rows, "the key is listed, and every path refuses it again"),

@@ -23,6 +23,7 @@ func takeMutants() []*mutant {
 		f.never(rows, "this node holds by another type"),
 		f.edit(rows, `unresolvedRow(), doubtRow(),`, `doubtRow(),`, "a reset that failed is tried again, for ever"),
 		f.edit(rows, `unresolvedRow(), doubtRow(),`, `unresolvedRow(),`, "the doubt is forgotten, the mark comes off"),
+		f.edit(rows, `suspectRow(),`, ``, "the answer of PREEMPT AND ABORT is believed where a target may abort the holder's commands only"),
 		f.never(rows, "another path is marked"),
 		f.never(rows, "the seat is marked"),
 		f.edit(rows, `unresolvedRow(), doubtRow(),`,
