@@ -40,7 +40,6 @@ func fenceMutants() []*mutant {
 	return []*mutant{
 		f.edit("Run.Fence", `if len(targets) > 1 {`, `if len(targets) > 9 {`, "no reading back after a fence's strike"),
 		f.edit("fencing.allDone", `return !f.isDone(t)`, `return false && !f.isDone(t)`, "the last look of a fence asks nothing"),
-		f.edit("Run.Fence", `return r.each(targets, (*target).unfinished)`, `return nil`, "a fence says ok though a command that was given up may still be performed"),
 		f.edit("Run.Fence", `err := f.strays(); err != nil`, `err := f.strays(); err != nil && false`, "a port of the victim with a third node's key is passed over"),
 		f.edit("Run.Fence", `err := f.mayAct(); err != nil`, `err := f.mayAct(); err != nil && false`, "a node that is not registered everywhere begins"),
 		f.never(rows, "nothing is to be removed"),
@@ -61,8 +60,8 @@ func fenceMutants() []*mutant {
 		f.never(rows, "this node holds by another type"),
 		f.never(rows, "others hold by another type"),
 		f.edit(rows, `suspectRow(),`, ``, "the answer of PREEMPT AND ABORT is believed where several nodes write"),
-		f.edit("fencing.next", `leaves || stray || Plain(k)`, `leaves || Plain(k)`, "a port of the victim that alone has a third node's key stays"),
-		f.edit("Run.Fence", `t.old = nil`, ``, "a survivor whose other paths a loser has taken off has lost"),
+		f.edit("fencing.next", `leaves || stray || Plain(k)`, `leaves || stray && false || Plain(k)`, "a port of the victim that alone has a third node's key stays"),
+		f.edit("Run.Fence", `t.old = nil`, `_ = t`, "a survivor whose other paths a loser has taken off has lost"),
 		f.edit("fencing.marks", `a := t.marksTaking(p, r.Key)`, `a := t.registersAnew(p, Taking(t.me()))`, "the mark is registered without quoting: a fence registers"),
 	}
 }

@@ -54,6 +54,5 @@ func releaseMutants() []*mutant {
 		f.never(rows, "a path is registered"),
 		f.edit("target.marksLeaving", `Leaving(r.Key)`, `Leaving(t.me())`, "the mark of leaving replaces that of taking"),
 		f.edit("target.marking", `t.absent = append(t.absent, registeredPath{path: p, key: key})`, ``, "a path that refuses the key is tried for ever"),
-		f.edit("Run.Halt", `return errors.Join(err, r.each(targets, (*target).unfinished))`, `return err`, "a halt says ok though a command that was given up may still be performed"),
 	}
 }

@@ -21,7 +21,6 @@ func repairMutants() []*mutant {
 		f.edit("target.repair", `errors.Is(err, ErrRemoved) && t.touched`, `false && t.touched`, "a node that was removed meanwhile gives nothing up"),
 		f.edit("target.repair", `if !t.isIn(p) {`, `if false {`, "a readmission is not looked at again"),
 		f.edit("target.repair", `t.retry()`, ``, "a path on which a REGISTER got lost is not tried again"),
-		f.edit("target.repair", `return errors.Join(err, t.unfinished())`, `return err`, "a repair says ok though a command that was given up may still be performed"),
 		f.edit("Run.Repair", `if len(t.own()) > 0 {
 			member`, `if len(t.own()) > 0 || len(targets) > 1 {
 			member`, "no witness is asked for"),

@@ -56,11 +56,10 @@ func startMutants() []*mutant {
 	f := file("protocol/start.go")
 	return []*mutant{
 		f.edit("Run.takeAll", `func() error { return arbiter.confirm(ctx) }`, `func() error { return nil }`, "the arbiter is not looked at again after the other LUNs were won"),
-		f.edit("target.confirm", `!t.isMine() || t.removed`, `false`, "the arbiter is read again at the end, and not judged"),
+		f.edit("target.confirm", `err != nil || !t.removed`, `err != nil || true`, "who was removed from the arbiter while he looked at it a last time has not lost"),
 		f.edit("Run.takeAll", `if err := arbiter.stillOurs(ctx); err != nil {
 		return err
 	}`, ``, "the arbiter is not looked at between registering on the others and taking them"),
-		f.edit("Run.Start", `err = r.each(targets, (*target).unfinished)`, `err = nil`, "a start says ok though a command that was given up may still be performed"),
 		f.edit("Run.Start", `err = r.each(targets, (*target).hasAll)`, `err = nil`, "--strict does not look whether each path is registered"),
 		f.edit("Run.Start", `return errors.Join(err, undo(ctx, targets, err))`, `_, _ = undo, ctx
 		return err`, "a start that failed undoes nothing"),

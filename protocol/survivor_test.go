@@ -255,34 +255,43 @@ func TestReadmitGuessedPort(t *testing.T) {
 }
 
 // A rival comes and goes between the end of the work on the other LUNs and the last
-// look at the arbiter.
+// look at the arbiter, or during that.
 func TestConfirmAfterRival(t *testing.T) {
-	w := newWorld(t, 2, 1, simlun.Quirks{})
-	reads := 0
-	w.wrap = func(n string, l, _ int, t scsi.Transport) scsi.Transport {
-		return doFunc(func(ctx context.Context, req *scsi.Request) (scsi.Reply, error) {
-			reply, err := t.Do(ctx, req)
-			if n == "A" && l == 1 && req.Opcode() == scsi.OpPRIn && scsi.InAction(req.CDB[1]&0x1f) == scsi.InReadFullStatus {
-				if reads++; reads == 2 {
-					w.must(w.takesOver("B", ""))
-					w.halt("B")
+	for _, during := range []bool{false, true} {
+		w := newWorld(t, 2, 1, simlun.Quirks{})
+		rival := func() { w.must(w.takesOver("B", "")); w.halt("B") }
+		reads, preempts := 0, 0
+		w.wrap = func(n string, l, _ int, t scsi.Transport) scsi.Transport {
+			return doFunc(func(ctx context.Context, req *scsi.Request) (scsi.Reply, error) {
+				if n == "A" && l == 0 && sends(scsi.OutPreemptAndAbort)(req) {
+					if preempts++; preempts == 1 {
+						rival()
+					}
 				}
-			}
-			return reply, err
-		})
-	}
-	r := w.run("A")
-	w.wrap = nil
-	if err := r.Start(context.Background()); err == nil {
-		w.wantOwned(keyA)
-	}
-	if reads < 2 {
-		t.Errorf("%d readings", reads)
+				reply, err := t.Do(ctx, req)
+				if n == "A" && l == 1 && req.Opcode() == scsi.OpPRIn && scsi.InAction(req.CDB[1]&0x1f) == scsi.InReadFullStatus {
+					if reads++; reads == 2 && during {
+						w.put2path(0, "C", 0, keyC)
+					} else if reads == 2 {
+						rival()
+					}
+				}
+				return reply, err
+			})
+		}
+		r := w.run("A")
+		w.wrap = nil
+		if err := r.Start(context.Background()); err == nil {
+			w.wantOwned(keyA)
+		}
+		if reads < 2 || during && preempts == 0 {
+			t.Errorf("%d readings, %d times PREEMPT AND ABORT", reads, preempts)
+		}
 	}
 }
 
-// A command that was given up and that the kernel still holds: the goal is reached,
-// and nobody says ok.
+// A command that was given up and that the kernel still holds: nobody says ok, and a
+// halt sends nothing beside it.
 func TestPending(t *testing.T) {
 	ctx := context.Background()
 	for name, c := range map[string]struct {
@@ -304,20 +313,22 @@ func TestPending(t *testing.T) {
 			for _, n := range c.up {
 				w.start(n)
 			}
-			var once sync.Once
+			sent := 0
 			w.wrap = func(_ string, _, _ int, t scsi.Transport) scsi.Transport {
 				return doFunc(func(ctx context.Context, req *scsi.Request) (reply scsi.Reply, err error) {
 					reply, err = t.Do(ctx, req)
 					if req.Opcode() == scsi.OpPROut {
-						once.Do(func() { err = fmt.Errorf("%w: %w", scsi.ErrStillUnderWay, context.DeadlineExceeded) })
+						if sent++; sent == 1 {
+							err = fmt.Errorf("%w: %w", scsi.ErrStillUnderWay, context.DeadlineExceeded)
+						}
 					}
 					return reply, err
 				})
 			}
 			r := w.run("A")
 			w.wrap = nil
-			if err := c.verb(w, r); !errors.Is(err, ErrPending) {
-				t.Errorf("%v; LUN 0 has %+v", err, w.status(0))
+			if err := c.verb(w, r); !errors.Is(err, ErrPending) || sent > 1 && name == "halt" {
+				t.Errorf("%v, %d commands; LUN 0 has %+v", err, sent, w.status(0))
 			}
 		})
 	}
