@@ -46,7 +46,6 @@ func copyMutants() []*mutant {
 		f.edit("copier.verify", `if now.state.Reservation != nil && (!t.rightType()`, `if false && (!t.rightType()`, "it is not read back whether the copy is reserved"),
 		f.edit("Run.lacking", `len(extra) > 0 || stays && !alone`, `false && alone`, "two LUNs that disagree are copied to each other"),
 		f.edit("target.staying", `!isLeaving(k) && `, ``, "who leaves is copied"),
-		f.never("ownRows", "another node has removed this one"),
 		file("protocol/copyplan.go").edit("copier.ports", `byName[portName(port)] = port.Relative`, `byName[portName(port)] = 1`, "target ports are not matched by name"),
 		file("protocol/copyplan.go").edit("copier.plan", `r.Key = Plain(r.Key)`, ``, "a mark is copied"),
 	}

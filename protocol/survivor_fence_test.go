@@ -180,3 +180,32 @@ func TestTakingNodeInherits(t *testing.T) {
 		t.Errorf("LUN 0 has %+v", st)
 	}
 }
+
+// Where several nodes write a reset makes sure that the victim's commands are over.
+func TestFenceResets(t *testing.T) {
+	w := sharedWorld(t, 1, 1, simlun.Quirks{}, "A", "B")
+	w.log = nil
+	w.must(w.fence("A", "B"))
+	if got, want := w.changes("sda"), []Action{MarkedTaking, Preempted, Reset, Unmarked}; !slices.Equal(got, want) {
+		t.Errorf("%v, %v expected", got, want)
+	}
+}
+
+// A port of the victim has the key of a third node that is not registered itself.
+func TestFenceLonelyKey(t *testing.T) {
+	w := sharedWorld(t, 1, 2, simlun.Quirks{}, "A", "B")
+	w.put2path(0, "B", 1, keyC)
+	w.must(w.fence("A", "B"))
+	w.wantShared("A")
+}
+
+// A survivor loses a path that is not its seat to another one, which loses in the
+// end: it goes on.
+func TestFenceLosesOtherPath(t *testing.T) {
+	w := sharedWorld(t, 1, 2, simlun.Quirks{}, "A", "B")
+	r := w.during("A", 0, registersKey(Taking(keyA)), func() { w.drop(0, "A", 1) })
+	w.must(r.Fence(context.Background(), w.members[1]))
+	if st := w.status(0); !slices.Equal(st.Keys, []scsi.Key{keyA}) || st.Holder != keyA {
+		t.Errorf("LUN 0 has %+v", st)
+	}
+}

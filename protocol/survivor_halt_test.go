@@ -6,6 +6,7 @@ import (
 	"slices"
 	"testing"
 
+	"lunguard/scsi"
 	"lunguard/scsi/simlun"
 )
 
@@ -53,5 +54,16 @@ func TestHaltOfTakerThatHolds(t *testing.T) {
 		case !reset && (!errors.Is(err, ErrUnresolved) || w.status(0).Keys[0]&TakingMark == 0):
 			t.Errorf("without a reset: %v; LUN 0 has %+v", err, w.status(0))
 		}
+	}
+}
+
+// A node begins to leave while another one removes its own further paths: it does not
+// inherit.
+func TestHeirLeavesMeanwhile(t *testing.T) {
+	w := sharedWorld(t, 1, 2, simlun.Quirks{}, "A", "B", "C")
+	r := w.during("A", 0, sends(scsi.OutPreemptAndAbort), func() { w.put2path(0, "B", 0, Leaving(keyB)) })
+	w.must(r.Halt(context.Background()))
+	if st := w.status(0); st.Holder != keyC || !slices.Contains(st.Keys, Leaving(keyB)) {
+		t.Errorf("LUN 0 has %+v", st)
 	}
 }

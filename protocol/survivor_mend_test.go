@@ -58,8 +58,9 @@ func TestRepairUndoesOnLostPath(t *testing.T) {
 	w := sharedWorld(t, 1, 2, simlun.Quirks{NoRegisterMove: true}, "B", "A")
 	w.drop(0, "A", 1)
 	r := w.during("A", 0, registersKey(keyA), func() {
-		w.faults(0, "prout.register%"+simlun.MakeNexus(port("A", 1), 2).String()+"@1:after:host=3")
 		w.must(w.fence("B", "A"))
+		w.must(w.unit(0, "A", 1).Drain(context.Background()))
+		w.faults(0, "prout.register%"+simlun.MakeNexus(port("A", 1), 2).String()+"@1:after:host=3")
 	})
 	if err := r.Repair(context.Background()); !errors.Is(err, ErrRemoved) {
 		t.Errorf("%v", err)
@@ -76,5 +77,24 @@ func TestCopyNamesWhoIsBlocked(t *testing.T) {
 	var incomplete *IncompleteError
 	if !errors.As(err, &incomplete) || !slices.Equal(incomplete.Nodes, []string{"B"}) {
 		t.Errorf("%v", err)
+	}
+}
+
+// The CLEAR of a clean-up was given up, and is performed after the next start of the
+// same node.
+func TestLateClearOfCleanup(t *testing.T) {
+	w := newWorld(t, 1, 2, simlun.Quirks{})
+	w.put2path(0, "B", 0, keyB)
+	w.faults(0, "prout.clear@1:late=40")
+	res := w.run("A").Cleanup(context.Background(), 0)
+	w.faults(0, "")
+	if err := w.run("A").Start(context.Background()); err != nil {
+		t.Fatal(err)
+	}
+	for range 60 {
+		_, _ = w.unit(0, "C", 0).State(context.Background())
+	}
+	if st := w.status(0); st.Holder != keyA {
+		t.Errorf("clean-up %v; then %+v", res[0].Err, st)
 	}
 }

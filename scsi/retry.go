@@ -26,8 +26,8 @@ const (
 //     PERSISTENT RESERVE OUT and writes come back after one that says that
 //     others changed the state (ErrStateChanged): the caller decided on the
 //     old state, and only it can decide again;
-//   - any command after BUSY, TASK SET FULL or an ALUA transition, with
-//     back-off, until Timeout;
+//   - any command after BUSY, TASK SET FULL or an ALUA transition, and a reset
+//     that the host adapter has no room for, with back-off, until Timeout;
 //   - reads that got lost on the way, or were aborted, three times. Never a
 //     PERSISTENT RESERVE OUT or a write: it may have taken effect. What is not
 //     known here to be a read counts as a command that decides something.
@@ -66,6 +66,7 @@ func (r *Retry) Do(ctx context.Context, req *Request) (Reply, error) {
 	ctx = newDeadline(ctx, timeout, r.now)
 	var attentions, lost int
 	var reply Reply
+	var failed error
 	for wait, sent := firstBackoff, false; ; sent = true {
 		// A command that decides something is never sent late: the state it
 		// was decided on may be gone. The last answer says more than the
@@ -73,41 +74,51 @@ func (r *Retry) Do(ctx context.Context, req *Request) (Reply, error) {
 		switch err := ctx.Err(); {
 		case err == nil && !stale(ctx, req):
 		case sent:
-			return reply, nil
+			return reply, failed
 		case err != nil:
 			return Reply{}, unsent("", err)
 		default:
 			return Reply{}, &OpError{Class: fmt.Errorf("not sent: %w", ErrStale)}
 		}
-		var err error
-		reply, err = r.Transport.Do(ctx, req)
+		reply, failed = r.Transport.Do(ctx, req)
+		err := failed
+		if err == nil {
+			err = reply.Err()
+		}
 		var e *OpError
-		if err != nil || !errors.As(reply.Err(), &e) {
-			return reply, err
+		if !errors.As(err, &e) || failed != nil && !mayHaveRoom(req, e) {
+			return reply, failed
 		}
 		switch {
 		case errors.Is(e, ErrUnitAttention):
 			if attentions++; attentions > unitAttentions || errors.Is(e, ErrStateChanged) && req.decides() && !r.AfterStateChange {
-				return reply, nil
+				return reply, failed
 			}
 			r.retried(e)
 			continue
-		case errors.Is(e, ErrBusy):
+		case errors.Is(e, ErrBusy), failed != nil:
 		case (errors.Is(e, ErrTransport) && e.Reply.Host.transient() || e.Reply.Status == TaskAborted) && !req.decides():
 			// A read that got lost, or that another node's PREEMPT AND ABORT
 			// caught.
 			if lost++; lost > transportRetries {
-				return reply, nil
+				return reply, failed
 			}
 		default:
-			return reply, nil
+			return reply, failed
 		}
 		r.retried(e)
 		if err := r.sleep(ctx, wait); err != nil {
-			return reply, nil
+			return reply, failed
 		}
 		wait = min(2*wait, longestBackoff)
 	}
+}
+
+// mayHaveRoom reports whether the host adapter may do later what it has not done now:
+// an iSCSI session has room for one reset, those of its other LUNs and of a run that
+// was killed included, and says of a second one that it failed.
+func mayHaveRoom(req *Request, e *OpError) bool {
+	return errors.Is(e, ErrBusy) || req.Function == LogicalUnitReset && errors.Is(e, ErrDevice)
 }
 
 func (r *Retry) retried(e *OpError) {

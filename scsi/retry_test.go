@@ -32,6 +32,8 @@ func TestRetryRules(t *testing.T) {
 		conflict = answer{reply: Reply{Status: ReservationConflict}}
 		lost     = host(HostTransportDisrupted)
 		gone     = answer{err: errors.New("gone")}
+		noRoom   = answer{err: &OpError{Class: ErrDevice, outcomeUnknown: true}}
+		recovers = answer{err: &OpError{Class: ErrBusy}}
 	)
 	script := func(parts ...any) (list []answer) {
 		for _, p := range parts {
@@ -88,6 +90,10 @@ func TestRetryRules(t *testing.T) {
 		{"standby", all, script(answer{reply: check(NotReady, TargetPortStandby)}, ok), false, 1, nil, "device"},
 		{"aborted", all, script(answer{reply: check(AbortedCommand, 0)}, ok), false, 1, nil, "device"},
 		{"no answer", all, script(gone, ok), false, 1, nil, "transport"},
+		{"the adapter has no room for a reset", []*Request{resetReq}, script(noRoom, noRoom, ok), false, 3, ms(10, 20), ""},
+		{"a command that the adapter fails", []*Request{readReq, outReq, writeReq}, script(noRoom, ok), false, 1, nil, "device"},
+		{"no room, then no answer", []*Request{resetReq}, script(noRoom, gone, ok), false, 2, ms(10), "transport"},
+		{"the host recovers from errors", all, script(recovers, ok), false, 2, ms(10), ""},
 		{"busy, then no answer", all, script(busy, gone, ok), false, 2, ms(10), "transport"},
 	} {
 		for _, req := range tc.reqs {

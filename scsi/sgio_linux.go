@@ -221,7 +221,8 @@ func patience(ctx context.Context, req *Request) time.Duration {
 func (d *SGDevice) resetErr(err error) error {
 	switch {
 	case errors.Is(err, unix.EIO):
-		// The adapter's driver has tried and failed, or has no way of doing it.
+		// The adapter's driver has tried and failed, has no room for it now (see
+		// mayHaveRoom), or has no way of doing it.
 		return &OpError{Device: d.path, Class: fmt.Errorf("%w: %w", ErrDevice, err), outcomeUnknown: true}
 	case errors.Is(err, unix.EINVAL), errors.Is(err, unix.EOPNOTSUPP):
 		return &OpError{Device: d.path, Class: fmt.Errorf("%w: %w", ErrUnsupported, err)}

@@ -1,0 +1,115 @@
+package protocol
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"testing"
+
+	"lunguard/scsi"
+	"lunguard/scsi/simlun"
+)
+
+// A copy that fails between registering another node and taking its own nexus off
+// again does not leave that node's key on it.
+func TestCopyWithdraws(t *testing.T) {
+	w := extended(t, 2, 1, simlun.Quirks{}, "A", "B")
+	w.faults(1, "prout.register@2:sense=5/26/00")
+	if _, err := w.run("A").Copy(context.Background()); err == nil {
+		t.Error("it said ok")
+	}
+	s, err := w.unit(1, "C", 0).State(context.Background())
+	w.must(err)
+	if slices.ContainsFunc(s.Registrations, func(r scsi.FullStatus) bool { return r.TransportID.Canonical() == port("A", 0).Canonical() }) {
+		t.Errorf("LUN 1 has %+v", s.Registrations)
+	}
+}
+
+// A node that is not registered itself copies, and another one leaves the model
+// meanwhile: it is removed before the copy has lost the right to that.
+func TestCopyBesideHalt(t *testing.T) {
+	w := extended(t, 2, 1, simlun.Quirks{}, "A", "B")
+	r := w.during("C", 1, sends(scsi.OutReserve), func() { w.must(w.only("B", "sda").Halt(context.Background())) })
+	_, err := r.Copy(context.Background())
+	w.must(err)
+	if st := w.status(1); !slices.Equal(st.Keys, []scsi.Key{keyA}) || st.Holder != keyA {
+		t.Errorf("LUN 1 has %+v", st)
+	}
+}
+
+// A node that is fenced while it copies leaves the copy.
+func TestCopyOfTheFenced(t *testing.T) {
+	w := extended(t, 2, 1, simlun.Quirks{}, "B", "A")
+	r := w.during("A", 1, sends(scsi.OutReserve), func() { w.must(w.only("B", "sda").Fence(context.Background(), w.members[0])) })
+	if _, err := r.Copy(context.Background()); !errors.Is(err, ErrRemoved) {
+		t.Errorf("%v", err)
+	}
+	if st := w.status(1); slices.Contains(st.Keys, keyA) {
+		t.Errorf("LUN 1 has %+v", st)
+	}
+}
+
+// A device says GOOD, and registers only initiator ports that it has seen.
+func TestCopyReadsBackRegistrations(t *testing.T) {
+	w := newWorld(t, 2, 1, simlun.Quirks{}).multi()
+	w.must(w.only("A", "sda").Start(context.Background()))
+	w.put2path(0, "B", 0, keyB)
+	w.quirks(1, simlun.Quirks{SpecIPTKnownOnly: true})
+	if _, err := w.run("A").Copy(context.Background()); !errors.Is(err, ErrNotCopied) {
+		t.Errorf("%v; LUN 1 has %+v", err, w.status(1))
+	}
+}
+
+// The reservation goes after it was moved.
+func TestCopyReadsBackReservation(t *testing.T) {
+	w := extended(t, 2, 1, simlun.Quirks{}, "B", "A")
+	w.wrap = func(n string, l, _ int, t scsi.Transport) scsi.Transport {
+		return doFunc(func(ctx context.Context, req *scsi.Request) (scsi.Reply, error) {
+			reply, err := t.Do(ctx, req)
+			if n == "A" && l == 1 && sends(scsi.OutRegisterAndMove)(req) {
+				w.release(1, "B")
+			}
+			return reply, err
+		})
+	}
+	r := w.run("A")
+	w.wrap = nil
+	if _, err := r.Copy(context.Background()); !errors.Is(err, ErrNotCopied) {
+		t.Errorf("%v; LUN 1 has %+v", err, w.status(1))
+	}
+}
+
+// Who leaves is not copied, and a mark is not.
+func TestCopyOfMarked(t *testing.T) {
+	for key, want := range map[scsi.Key][]scsi.Key{Leaving(keyB): {keyA}, Taking(keyB): {keyA, keyB}} {
+		w := extended(t, 2, 1, simlun.Quirks{}, "A", "B")
+		w.put2path(0, "B", 0, key)
+		_, err := w.run("A").Copy(context.Background())
+		if st := w.status(1); err != nil || !slices.Equal(st.Keys, want) {
+			t.Errorf("%v: %v; LUN 1 has %+v", key, err, st)
+		}
+		if _, err := w.run("A").Copy(context.Background()); err != nil {
+			t.Errorf("%v, again: %v", key, err)
+		}
+	}
+}
+
+// A clean-up resolves what somebody was taking, or says so and comes to an end; its
+// own key is what it registers.
+func TestCleanupOfTaker(t *testing.T) {
+	for _, reset := range []bool{true, false} {
+		w := newWorld(t, 1, 1, simlun.Quirks{NoReset: !reset})
+		w.put(0, "B", 0, Taking(keyB), reservationType)
+		err := w.run("A").Cleanup(context.Background(), 0)[0].Err
+		switch {
+		case reset && (err != nil || !w.logged(Reset)):
+			t.Errorf("%v, reset %v", err, w.logged(Reset))
+		case !reset && (!errors.Is(err, ErrUnresolved) || errors.Is(err, ErrUnsettled)):
+			t.Errorf("without a reset: %v", err)
+		}
+		w.wantEmpty()
+		if !slices.ContainsFunc(w.log, func(e Event) bool { return e.Action == Registered && Plain(e.Key) == keyA }) {
+			t.Errorf("%+v", w.log)
+		}
+	}
+}
