@@ -292,6 +292,9 @@ func useText(u vg.Use) string {
 // lookAtPath is what can be done about a path that fails.
 const lookAtPath = "look at the path: cable, switch, session, kernel log"
 
+// nowhereToStore is what can be done about a target that cannot keep registrations.
+const nowhereToStore = "the device may be unable to store registrations; on a Linux target (LIO), make the folder /var/target/pr on it"
+
 // waitForPath is what can be done about a command that the kernel does not return.
 const waitForPath = "the path hangs: see the kernel log and multipath -ll; when it has come back or is gone, run this again, and pr_check"
 
@@ -377,7 +380,7 @@ func deviceFailure(e *protocol.LUNError, m *message) {
 	case errors.Is(e, syscall.EPERM), errors.Is(e, syscall.EACCES):
 		m.text, m.hint, m.status = where+": not permitted", "run it as root", exitFailed
 	case scsi.ASCOf(op) == scsi.CommunicationFailure:
-		m.hint = "the device may be unable to store registrations; on a Linux target (LIO), make the folder /var/target/pr on it"
+		m.hint = nowhereToStore
 	case errors.Is(op, scsi.ErrReservationConflict):
 		m.text = where + ": reservation conflict on " + op.Op
 		m.hint = "a classic SCSI-2 RESERVE is in force, or the device refuses; find who holds it, release or reset the LUN"

@@ -31,7 +31,11 @@ func eventWords(conf *cluster.Config, e protocol.Event) string {
 	case protocol.PathFailed:
 		return where + ": the path fails and is left out: " + strings.TrimPrefix(e.Err.Error(), e.Path+": ")
 	case protocol.NotPersistent:
-		return where + ": the device does not keep registrations through power loss: " + strings.TrimPrefix(e.Err.Error(), e.Path+": ")
+		text := where + ": the device does not keep registrations through power loss: " + strings.TrimPrefix(e.Err.Error(), e.Path+": ")
+		if scsi.ASCOf(e.Err) == scsi.CommunicationFailure {
+			text += "; " + nowhereToStore
+		}
+		return text
 	case protocol.PastLeft:
 		return where + ": nexuses of the past are registered with " + key + " too, and are left; pr_halt removes them"
 	case protocol.PathsMissing:
