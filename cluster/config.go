@@ -5,8 +5,8 @@ import (
 	"slices"
 	"strings"
 
+	"lunguard/pr"
 	"lunguard/protocol"
-	"lunguard/scsi"
 )
 
 // Config is a cluster: its nodes and its packages.
@@ -33,7 +33,7 @@ type Node struct {
 	// ID is NODE_ID, 0 if the node has an explicit key.
 	ID uint16
 	// Key is node_pr_key: the one key of the node on every path of every LUN.
-	Key scsi.Key
+	Key pr.Key
 	// Settings are its parameters, in the order of the file, those above among
 	// them.
 	Settings Settings
@@ -89,7 +89,7 @@ func (c *Config) Package(name string) (*Package, error) {
 
 // NodeOf returns the node that the key belongs to, marked or not.
 // A nil config knows no node.
-func (c *Config) NodeOf(k scsi.Key) (Node, bool) {
+func (c *Config) NodeOf(k pr.Key) (Node, bool) {
 	if c == nil {
 		return Node{}, false
 	}
@@ -135,8 +135,8 @@ func (e *NotMemberError) Error() string {
 }
 
 // Foreign returns those keys that belong to no node.
-func (c *Config) Foreign(keys []scsi.Key) []scsi.Key {
-	var foreign []scsi.Key
+func (c *Config) Foreign(keys []pr.Key) []pr.Key {
+	var foreign []pr.Key
 	for _, k := range keys {
 		if _, ok := c.NodeOf(k); !ok {
 			foreign = append(foreign, k)

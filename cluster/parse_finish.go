@@ -3,8 +3,8 @@ package cluster
 import (
 	"fmt"
 
+	"lunguard/pr"
 	"lunguard/protocol"
-	"lunguard/scsi"
 )
 
 // finish checks what can be told only when everything has been read.
@@ -30,7 +30,7 @@ func (p *parser) finishKeys() {
 		case n.ID != 0 && c.Tag == 0:
 			p.failAt(at.id, "NODE_ID", "a CLUSTER_PR_TAG line was expected with it, or NODE_PR_KEY in its place")
 		case n.ID != 0:
-			n.Key = scsi.Key(c.Tag)<<nodeIDBits | scsi.Key(n.ID)
+			n.Key = pr.Key(c.Tag)<<nodeIDBits | pr.Key(n.ID)
 		}
 		for j := range i {
 			if n.Key != 0 && n.Key == c.Nodes[j].Key {

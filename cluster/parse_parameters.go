@@ -6,8 +6,8 @@ import (
 	"strconv"
 	"strings"
 
+	"lunguard/pr"
 	"lunguard/protocol"
-	"lunguard/scsi"
 )
 
 // clusterParameter acts on those parameters of the cluster that concern
@@ -132,7 +132,7 @@ func (p *parser) nodeKey(given, name, value string) {
 		return
 	}
 	lines.key = p.at
-	key, err := scsi.ParseKey(value)
+	key, err := pr.ParseKey(value)
 	switch {
 	case err != nil:
 		p.fail(value, "a key of 1 to 16 hexadecimal digits was expected, not zero")

@@ -12,8 +12,8 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"lunguard/pr"
 	"lunguard/protocol"
-	"lunguard/scsi"
 )
 
 // text joins the lines of a config.
@@ -210,15 +210,15 @@ func TestNodeOf(t *testing.T) {
 		t.Fatal(err)
 	}
 	for key, want := range map[uint64]string{1: "n01", 2: "n02", 1<<63 | 2: "n02", 3: "", 0: "", 1 << 63: "", 1<<62 | 1: "n01", 1<<61 | 1: ""} {
-		n, ok := c.NodeOf(scsi.Key(key))
+		n, ok := c.NodeOf(pr.Key(key))
 		if n.Name != want || ok != (want != "") {
 			t.Errorf("%#x: %v, %v", key, n, ok)
 		}
-		if n, ok := (*Config)(nil).NodeOf(scsi.Key(key)); ok {
+		if n, ok := (*Config)(nil).NodeOf(pr.Key(key)); ok {
 			t.Errorf("no config, %#x: %v", key, n)
 		}
 	}
-	if got := c.Foreign([]scsi.Key{1, 3, 1<<63 | 1, 1<<63 | 3}); !cmp.Equal(got, []scsi.Key{3, 1<<63 | 3}) {
+	if got := c.Foreign([]pr.Key{1, 3, 1<<63 | 1, 1<<63 | 3}); !cmp.Equal(got, []pr.Key{3, 1<<63 | 3}) {
 		t.Errorf("foreign: %v", got)
 	}
 	if _, err := c.Node("n03"); err == nil || err.Error() != "n03 is not a node of f" {
@@ -251,7 +251,7 @@ func FuzzParseConfig(f *testing.F) {
 			}
 			return
 		}
-		keys, names, owned := map[scsi.Key]bool{}, map[string]bool{}, map[string]bool{}
+		keys, names, owned := map[pr.Key]bool{}, map[string]bool{}, map[string]bool{}
 		if len(c.Nodes) == 0 || len(c.Nodes) > protocol.MaxMembers {
 			t.Fatalf("%d nodes", len(c.Nodes))
 		}

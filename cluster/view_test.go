@@ -9,16 +9,16 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"lunguard/pr"
 	"lunguard/protocol"
-	"lunguard/scsi"
 )
 
 // Keys of nodes, and one of nobody.
 const (
-	keyA    = scsi.Key(0xbcb00001)
-	keyB    = scsi.Key(0xbcb00002)
-	keyC    = scsi.Key(0xbcb00003)
-	foreign = scsi.Key(0xdead)
+	keyA    = pr.Key(0xbcb00001)
+	keyB    = pr.Key(0xbcb00002)
+	keyC    = pr.Key(0xbcb00003)
+	foreign = pr.Key(0xdead)
 )
 
 // cluster is one of three nodes.
@@ -31,13 +31,13 @@ func cluster() *Config {
 }
 
 // lunOf is a LUN that was read, with these keys, of which holder reserves.
-func lunOf(holder scsi.Key, keys ...scsi.Key) protocol.View {
-	s := &scsi.State{}
+func lunOf(holder pr.Key, keys ...pr.Key) protocol.View {
+	s := &pr.State{}
 	for _, k := range keys {
-		s.Registrations = append(s.Registrations, scsi.FullStatus{Key: k})
+		s.Registrations = append(s.Registrations, pr.Registration{Key: k})
 	}
 	if holder != 0 {
-		s.Reservation = &scsi.Reservation{Key: holder, Type: scsi.WriteExclusiveRegistrantsOnly}
+		s.Reservation = &pr.Reservation{Key: holder, Type: pr.WriteExclusiveRegistrantsOnly}
 	}
 	return protocol.View{Support: protocol.Supported, State: s}
 }
@@ -76,9 +76,9 @@ func TestViewOf(t *testing.T) {
 		{"two owners", Failover, false, []protocol.View{lunOf(keyB, keyA, keyB)}, "up owner=B well=false A=up B=up"},
 		{"a node that may not", Failover, false, []protocol.View{lunOf(keyC, keyC)}, "up owner=C well=true A=down B=down C=up"},
 		{"a stranger", Failover, false, []protocol.View{lunOf(foreign, foreign)}, "down owner= well=false A=down B=down"},
-		{"all registrants", MultiNode, false, []protocol.View{{Support: protocol.Supported, State: &scsi.State{
-			Registrations: []scsi.FullStatus{{Key: keyA}, {Key: keyB}},
-			Reservation:   &scsi.Reservation{Type: scsi.WriteExclusiveAllRegistrants},
+		{"all registrants", MultiNode, false, []protocol.View{{Support: protocol.Supported, State: &pr.State{
+			Registrations: []pr.Registration{{Key: keyA}, {Key: keyB}},
+			Reservation:   &pr.Reservation{Type: pr.WriteExclusiveAllRegistrants},
 		}}}, "up owner= well=true A=up B=up"},
 		{"on one of two", MultiNode, false, []protocol.View{lunOf(keyA, keyA)}, "up owner= well=false A=up B=down"},
 		{"no LUN", Failover, false, nil, "unknown owner= well=false A=unknown B=unknown"},

@@ -113,8 +113,8 @@ func drawNode(conf *cluster.Config, own cluster.Node, name string, rep protocol.
 			continue
 		}
 		count++
-		nexuses[nexus{r.TransportID.Canonical(), r.RelativePort, r.AllTgtPort}] = true
-		out.AllPorts = out.AllPorts || r.AllTgtPort
+		nexuses[nexus{scsi.PortOf(r.Initiator).Canonical(), r.RelativePort, r.AllPorts}] = true
+		out.AllPorts = out.AllPorts || r.AllPorts
 	}
 	if out.Expected == nil && rep.State.Identified && count > 0 {
 		// A device may list a nexus of the same name twice.

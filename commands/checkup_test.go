@@ -11,6 +11,7 @@ import (
 
 	"lunguard/cluster"
 	"lunguard/commands/picture"
+	"lunguard/pr"
 	"lunguard/protocol"
 	"lunguard/scsi"
 	"lunguard/vg"
@@ -74,8 +75,8 @@ func TestUnopenedPath(t *testing.T) {
 // A LUN is protected only if nothing that was found says otherwise.
 func TestProtection(t *testing.T) {
 	held := &scsi.State{
-		Registrations: []scsi.FullStatus{{Key: 1, Holder: true, Type: 5}},
-		Reservation:   &scsi.Reservation{Key: 1, Type: scsi.WriteExclusiveRegistrantsOnly},
+		Registrations: []pr.Registration{{Key: 1, Holder: true}},
+		Reservation:   &pr.Reservation{Key: 1, Type: scsi.WriteExclusiveRegistrantsOnly},
 	}
 	yes, no := true, false
 	for kind, want := range map[protocol.FindingKind]*bool{
@@ -101,14 +102,14 @@ func TestProtection(t *testing.T) {
 // key of nobody.
 func TestDrawNode(t *testing.T) {
 	conf := &cluster.Config{Nodes: []cluster.Node{{Name: "a", Key: 1}, {Name: "b", Key: 2}, {Name: "c", Key: 3}}}
-	port := func(n uint64, relative uint16, key scsi.Key) scsi.FullStatus {
-		return scsi.FullStatus{Key: key, TransportID: scsi.FCTransportID(n), RelativePort: relative}
+	port := func(n uint64, relative uint16, key scsi.Key) pr.Registration {
+		return pr.Registration{Key: key, Initiator: scsi.FCTransportID(n), RelativePort: relative}
 	}
-	state := &scsi.State{Identified: true, Registrations: []scsi.FullStatus{
+	state := &scsi.State{Identified: true, Registrations: []pr.Registration{
 		port(1, 1, 1), port(1, 2, 1), port(9, 1, 2), port(9, 1, 2), port(9, 2, 2|protocol.LeavingMark), port(3, 1, 0xdead),
 		port(4, 1, protocol.Taking(3)),
 	}}
-	state.Reservation = &scsi.Reservation{Key: protocol.Taking(3), Type: scsi.WriteExclusiveRegistrantsOnly}
+	state.Reservation = &pr.Reservation{Key: protocol.Taking(3), Type: scsi.WriteExclusiveRegistrantsOnly}
 	two := 2
 	count := func(n int) *int { return &n }
 	rep := protocol.Report{State: state, Paths: two}

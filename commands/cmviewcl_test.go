@@ -15,6 +15,7 @@ import (
 	gocmp "github.com/google/go-cmp/cmp"
 
 	"lunguard/cluster"
+	"lunguard/pr"
 	"lunguard/protocol"
 	"lunguard/scsi"
 	"lunguard/vg/simhost"
@@ -285,7 +286,7 @@ func TestPortraitOfStranger(t *testing.T) {
 		t.Fatal(err)
 	}
 	pkg := &conf.Packages[0]
-	state := &scsi.State{Registrations: []scsi.FullStatus{{Key: 2}}, Reservation: &scsi.Reservation{Key: 2}}
+	state := &scsi.State{Registrations: []pr.Registration{{Key: 2}}, Reservation: &pr.Reservation{Key: 2}}
 	view := conf.ViewOf(pkg, []protocol.View{{Support: protocol.Supported, State: state}})
 	p := &portrait{conf: conf, live: true, views: map[string]*cluster.PackageView{"p": view}}
 	var out bytes.Buffer

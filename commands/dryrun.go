@@ -6,6 +6,7 @@ import (
 	"slices"
 	"sync"
 
+	"lunguard/pr"
 	"lunguard/scsi"
 	"lunguard/scsi/simlun"
 )
@@ -112,11 +113,11 @@ func (s *shadow) seed(ctx context.Context, real scsi.Transport) (*simlun.LUN, er
 // those of its paths, in order; a further path is a nexus that was never
 // registered.
 func (s *shadow) nexus(lun *simlun.LUN, index int, id scsi.Identity) (scsi.Transport, scsi.Identity) {
-	var registrations []scsi.FullStatus
+	var registrations []pr.Registration
 	lun.With(func(m *simlun.Machine) { registrations = m.State().Registrations })
-	known := !id.Initiator.IsZero() && !id.GuessedISID && id.RelativePort != 0
-	if known || slices.ContainsFunc(registrations, func(r scsi.FullStatus) bool { return id.Likens(r) == scsi.Alike }) {
-		return lun.Nexus(id.Initiator, id.RelativePort), id
+	known := id.Initiator != nil && !id.Guessed && id.RelativePort != 0
+	if known || slices.ContainsFunc(registrations, func(r pr.Registration) bool { return id.Likens(r) == pr.Alike }) {
+		return lun.Nexus(scsi.PortOf(id.Initiator), id.RelativePort), id
 	}
 	var own []simlun.NexusID
 	if s.own != 0 {

@@ -26,7 +26,7 @@ func (c *call) mayTake(ctx context.Context, host vg.Host, run *packageRun) error
 	for i, l := range run.LUNs {
 		disks[i] = diskOf(l)
 	}
-	look := &protocol.Run{Parallel: run.Parallel}
+	look := &protocol.Run{Parallel: run.Parallel, Room: run.Room}
 	var used []vg.Usage
 	for i, u := range host.InUse(disks) {
 		if len(u.Uses) > 0 || u.Err != nil {

@@ -16,6 +16,7 @@ import (
 	"lunguard/cluster/ownfile"
 	"lunguard/commands/runpkg"
 	"lunguard/commands/watchdog"
+	"lunguard/pr"
 	"lunguard/protocol"
 	"lunguard/scsi"
 	"lunguard/vg"
@@ -271,10 +272,10 @@ func endedErrors() []error {
 	state := func(held scsi.Key, how scsi.Type, keys ...scsi.Key) protocol.Status {
 		s := protocol.Status{LUN: "/dev/sda", State: &scsi.State{}}
 		for _, k := range keys {
-			s.State.Registrations = append(s.State.Registrations, scsi.FullStatus{Key: k})
+			s.State.Registrations = append(s.State.Registrations, pr.Registration{Key: k})
 		}
 		if held != 0 || how.AllRegistrants() {
-			s.State.Reservation = &scsi.Reservation{Key: held, Type: how}
+			s.State.Reservation = &pr.Reservation{Key: held, Type: how}
 		}
 		return s
 	}
@@ -349,7 +350,7 @@ func spokenFindings() []spoken {
 		{"log", "log", "Service s1 has ended (exit status 1) and is not started again; package pkg1 stays up without it", "", 0},
 		{"log", "log", "Service s1: fork/exec /x: no such file or directory", "", 0},
 	}
-	rep := protocol.Report{LUN: "/dev/sda", Paths: 2, State: &scsi.State{Reservation: &scsi.Reservation{Key: 1, Type: scsi.ExclusiveAccess}}}
+	rep := protocol.Report{LUN: "/dev/sda", Paths: 2, State: &scsi.State{Reservation: &pr.Reservation{Key: 1, Type: scsi.ExclusiveAccess}}}
 	for _, k := range []protocol.FindingKind{protocol.PathsUnregistered, protocol.StaleNexus} {
 		// Where nothing tells which registration is which path's.
 		list = append(list, spoken{"finding", "finding", "/dev/sda: " + findingWords(conf, rep, protocol.Finding{Kind: k, Keys: []scsi.Key{1}}), "", 0})

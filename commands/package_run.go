@@ -17,7 +17,7 @@ type packageRun struct {
 
 // newPackageRun makes one; the LUNs are those that were opened.
 func newPackageRun(conf *cluster.Config, pkg *cluster.Package, node cluster.Node, luns []*protocol.LUN) *packageRun {
-	r := &packageRun{Config: conf, Package: pkg, Run: &protocol.Run{Members: conf.Members(), Node: node.Member(), LUNs: luns}}
+	r := &packageRun{Config: conf, Package: pkg, Run: &protocol.Run{Room: makeRoom, Members: conf.Members(), Node: node.Member(), LUNs: luns}}
 	if pkg != nil {
 		r.Mode = pkg.Mode()
 	}

@@ -89,7 +89,7 @@ func (c *call) account(run *packageRun, o *opened, t task, sig *signalError, err
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(c.ctx), accountTime)
 	defer cancel()
-	look := &protocol.Run{LUNs: run.LUNs}
+	look := &protocol.Run{LUNs: run.LUNs, Room: run.Room}
 	clean := 0
 	for _, s := range look.Show(ctx) {
 		if text := t.left(run, s, o.changes[s.LUN]); text != "" {

@@ -4,6 +4,7 @@ import (
 	"testing"
 
 	"lunguard/cluster"
+	"lunguard/pr"
 	"lunguard/protocol"
 	"lunguard/scsi"
 )
@@ -17,10 +18,10 @@ func wordsConfig() *cluster.Config {
 func stateOf(held scsi.Key, typ scsi.Type, keys ...scsi.Key) *scsi.State {
 	s := &scsi.State{}
 	for _, k := range keys {
-		s.Registrations = append(s.Registrations, scsi.FullStatus{Key: k})
+		s.Registrations = append(s.Registrations, pr.Registration{Key: k})
 	}
 	if typ != 0 {
-		s.Reservation = &scsi.Reservation{Key: held, Type: typ}
+		s.Reservation = &pr.Reservation{Key: held, Type: typ}
 	}
 	return s
 }

@@ -13,6 +13,7 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"lunguard/cluster"
+	"lunguard/pr"
 	"lunguard/protocol"
 	"lunguard/scsi"
 	"lunguard/vg"
@@ -64,7 +65,7 @@ func runPrCleanup(c *call) error {
 	}
 	var key scsi.Key
 	if text := c.flags.String("key"); c.flags.IsSet("key") {
-		if key, err = scsi.ParseKey(text); err != nil {
+		if key, err = pr.ParseKey(text); err != nil {
 			return usagef("-k %v", err)
 		}
 	}

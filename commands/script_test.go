@@ -21,6 +21,7 @@ import (
 	"github.com/rogpeppe/go-internal/testscript"
 	"golang.org/x/sys/unix"
 
+	"lunguard/pr"
 	"lunguard/scsi"
 	"lunguard/scsi/simlun"
 	"lunguard/vg/simhost"
@@ -236,7 +237,7 @@ func registerByHand(host, device string, key scsi.Key, typ scsi.Type) error {
 }
 
 func scriptRegister(ts *testscript.TestScript, _ bool, args []string) {
-	key, err := scsi.ParseKey(args[2])
+	key, err := pr.ParseKey(args[2])
 	ts.Check(err)
 	typ := 0
 	if len(args) > 3 {

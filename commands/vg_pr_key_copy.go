@@ -64,7 +64,7 @@ func (r *packageRun) copyKeys(ctx context.Context) ([]protocol.Copied, error) {
 	if limit == 0 {
 		limit = protocol.DefaultParallel
 	}
-	scsi.MakeRoom(min(len(r.LUNs), limit))
+	makeRoom(min(len(r.LUNs), limit))
 	var g errgroup.Group
 	g.SetLimit(limit)
 	for _, l := range r.LUNs {

@@ -12,12 +12,12 @@ func driverMutants() []*mutant {
 		f.edit("target.send", `t.unread = a.effect == nil || !a.effect()`, `t.unread, t.readAt = a.effect == nil || !a.effect(), t.run.now()`, "the age is not looked at between paths: a command that was performed makes the state young"),
 		f.edit("target.drive", `return t.final(ErrUnsettled)`, `return nil`, "who does not come to the goal says ok"),
 		f.edit("target.send", `if !a.anyAge {
-		ctx = scsi.WhileFresh(ctx, t.fresh)
+		ctx = pr.WhileFresh(ctx, t.fresh)
 	}`, ``, "a command that the device was too busy for is sent again however old it is"),
 		f.edit("target.send", `how == performed || how == unknown
 `, `how == performed
 `, "a command with an unknown end is no reason to undo"),
-		f.edit("target.send", `errors.Is(err, scsi.ErrReservationConflict) || errors.Is(err, scsi.ErrUnitAttention) || a.unsupported`, `a.unsupported`, "a conflict is not followed by reading"),
+		f.edit("target.send", `errors.Is(err, pr.ErrReservationConflict) || errors.Is(err, pr.ErrUnitAttention) || a.unsupported`, `a.unsupported`, "a conflict is not followed by reading"),
 		f.edit("target.send", `default:
 		t.unread = true`, `default:
 		t.unread = a.effect == nil || !a.effect()`, "an unknown end is taken for success"),
@@ -26,9 +26,9 @@ func driverMutants() []*mutant {
 		f.edit("target.read", `t.noticeRemoval(generation)`, `_ = generation`, "it is not noticed that another node has removed this one"),
 		f.edit("target.drive", `t.pending != nil && before == nil`, `false && before == nil`, "a run goes on beside a command that hangs"),
 		f.edit("target.doubtful", `!t.doubt || errors.Is(err, ErrUnresolved)`, `true`, "a run that ends with another error does not say that there is doubt"),
-		f.edit("endOf", `scsi.OutcomeUnknown(err), scsi.StillUnderWay(err):`, `scsi.StillUnderWay(err):`, "a command without an answer counts as refused"),
-		f.edit("target.goesOn", `errors.Is(err, scsi.ErrReservationConflict), errors.Is(err, scsi.ErrStateChanged), errors.Is(err, scsi.ErrStale),`,
-			`errors.Is(err, scsi.ErrReservationConflict), errors.Is(err, scsi.ErrStale),`, "a unit attention ends the run"),
+		f.edit("endOf", `pr.OutcomeUnknown(err), pr.StillUnderWay(err):`, `pr.StillUnderWay(err):`, "a command without an answer counts as refused"),
+		f.edit("target.goesOn", `errors.Is(err, pr.ErrReservationConflict), errors.Is(err, pr.ErrStateChanged), errors.Is(err, pr.ErrStale),`,
+			`errors.Is(err, pr.ErrReservationConflict), errors.Is(err, pr.ErrStale),`, "a unit attention ends the run"),
 		f.edit("target.unfinished", `t.pending == nil`, `true`, "a command that may still be performed is no reason not to say ok"),
 	}
 }
@@ -41,14 +41,14 @@ func claimMutants() []*mutant {
 		f.edit("target.found", `&& (t.run.Mode == Shared || !t.heldByOther())`, ``, "a mark is doubt though the holder was not removed"),
 		f.edit("target.found", `!t.isPresent(r) || r.Key&LeavingMark != 0`, `!t.isPresent(r)`, "a registration that leaves has to stay"),
 		f.edit("target.noticeRemoval", `gone := slices`, `gone := false && slices`, "what was there before may go unnoticed"),
-		f.edit("target.noticeRemoval", `r.host && len(own) == 0 || !r.host && t.likeness(r.path, own) == scsi.Unlike`, `false && r.host`, "fewer registrations than sure paths are accepted"),
+		f.edit("target.noticeRemoval", `r.host && len(own) == 0 || !r.host && t.likeness(r.path, own) == pr.Unlike`, `false && r.host`, "fewer registrations than sure paths are accepted"),
 		f.edit("target.noticeRemoval", `len(own) < max(len(t.sure), len(t.old))`, `len(own) < 0`, "where nexuses are not told, fewer registrations than sure paths are accepted"),
 		f.edit("target.noticeRemoval", `t.doubt, t.took = true, true`, `t.took = true`, "who finds that it holds by a command without an answer is in no doubt"),
 		f.edit("target.reconcile", `t.registered(u.path, u.key)`, ``, "a REGISTER with an unknown end that shows is not counted"),
 		f.edit("target.reconcile", `t.unseen = len(t.unsure) > 0`, `t.unseen = false && len(t.unsure) > 0`, "a first REGISTER that does not show was not performed"),
 		f.edit("target.reconcile", `t.sure[i].key = now.Key`, `_ = now.Key`, "a key that another node has changed is not noticed"),
 		f.edit("claim.preempted", `c.old = slices.DeleteFunc(c.old,`, `_ = slices.DeleteFunc(slices.Clone(c.old),`, "what this node has removed itself counts as removed by another"),
-		f.edit("sameNexus", `(a.AllTgtPort || b.AllTgtPort || a.RelativePort == b.RelativePort)`, `true`, "two paths through one initiator port are taken for each other"),
+		f.edit("sameNexus", `(a.AllPorts || b.AllPorts || a.RelativePort == b.RelativePort)`, `true`, "two paths through one initiator port are taken for each other"),
 		file("protocol/take.go").edit("target.noticing", `t.refused = append(t.refused, p)`, ``, "a conflict of a quoted key is not noted"),
 	}
 }
@@ -85,7 +85,7 @@ func unitMutants() []*mutant {
 		f.edit("unit.others", `Plain(k) != u.me() &&`, `k != u.me() &&`, "this node's marked keys are another node's"),
 		file("protocol/run.go").edit("Run.survey", `return targets, r.judge(targets)`, `return targets, nil`, "a LUN is changed though another one has a foreign key"),
 		file("protocol/run.go").edit("Run.survey", `a.WWID == b.WWID`, `false`, "two names of one LUN are two LUNs"),
-		file("protocol/nexus.go").edit("byWWID", `strings.Compare(a.WWID, b.WWID); c != 0`, `strings.Compare(a.WWID, b.WWID); false && c != 0`, "the arbiter is the first by its name on the node"),
+		file("protocol/lun.go").edit("byWWID", `strings.Compare(a.WWID, b.WWID); c != 0`, `strings.Compare(a.WWID, b.WWID); false && c != 0`, "the arbiter is the first by its name on the node"),
 		file("protocol/run.go").edit("Run.eachWhole", `return f(whole, t)`, `_ = whole
 		return f(ctx, t)`, "a LUN at hand is not brought to its end"),
 		file("protocol/own.go").edit("unit.isPresent", `slices.ContainsFunc(u.Unopened, func`, `false && slices.ContainsFunc(u.Unopened, func`, "a path that could not be opened is of the past"),
@@ -95,7 +95,7 @@ func unitMutants() []*mutant {
 
 // retryMutants are of what is sent again.
 func retryMutants() []*mutant {
-	f, fresh := file("scsi/retry.go"), file("scsi/fresh.go")
+	f, fresh := file("scsi/retry.go"), file("pr/fresh.go")
 	return []*mutant{
 		f.edit("Retry.Do", `errors.Is(e, ErrStateChanged) && req.decides() && !r.AfterStateChange`, `false`, "PERSISTENT RESERVE OUT is sent again after others have changed the state"),
 		f.edit("Retry.Do", `attentions > unitAttentions ||`, ``, "unit attentions have no end"),
@@ -103,15 +103,13 @@ func retryMutants() []*mutant {
 		f.edit("Retry.Do", `lost > transportRetries`, `false`, "a read that gets lost is repeated until the time is over"),
 		f.edit("Retry.Do", `err == nil && !stale(ctx, req)`, `err == nil`, "a command that decides is sent though it is stale"),
 		f.edit("Retry.Do", `case sent:
-			return reply, nil`, `case sent && false:`, "the time is over, and the last answer is not told"),
+			return reply, failed`, `case sent && false:`, "the time is over, and the last answer is not told"),
 		f.edit("Request.decides", `OpRead10, OpPRIn:`, `OpRead10, OpPRIn, OpPROut:`, "PERSISTENT RESERVE OUT decides nothing"),
 		f.edit("newDeadline", `earlier.Before(end)`, `false`, "an earlier deadline of the caller's is forgotten"),
 		f.edit("deadline.Err", `!d.now().Before(d.end)`, `false`, "a command's time is never over"),
 		f.edit("HostStatus.transient", `case HostBusBusy,`, `case HostNoConnect, HostBusBusy,`, "a path that is gone is a passing disturbance"),
 		fresh.edit("WhileFresh", `outer() && inner()`, `inner() || false && outer()`, "of two freshnesses the inner one decides"),
-		fresh.edit("stale", `if !req.decides() {
-		return false
-	}`, ``, "what only reads is stale, too"),
-		fresh.edit("stale", `ok && !fresh()`, `false && ok && !fresh()`, "nothing is ever stale"),
+		file("scsi/fresh.go").edit("stale", `req.decides() && `, ``, "what only reads is stale, too"),
+		fresh.edit("Stale", `ok && !fresh()`, `false && ok && !fresh()`, "nothing is ever stale"),
 	}
 }

@@ -64,6 +64,6 @@ func cleanUpMutants() []*mutant {
 		f.never(rows, "the key asked for is not there"),
 		f.edit("target.clearsAll", `t.doubt = t.doubt || t.sent && takers`, `_ = takers`, "a mark that is cleared is forgotten"),
 		f.edit("target.registersFor", `return t.registersAnew(p, Taking(Leaving(key)))`, `return t.registersAnew(p, key)`, "a clean-up clears with the plain key"),
-		f.edit("target.registersFor", `key := t.me()`, `key := scsi.Key(0)`, "another node's key is registered in order to clear"),
+		f.edit("target.registersFor", `key := t.me()`, `key := pr.Key(0)`, "another node's key is registered in order to clear"),
 	}
 }

@@ -45,7 +45,7 @@ func takeMutants() []*mutant {
 		f.edit("target.widen", `return t.registers(as, p, t.state.Registrations[at].Key, t.me())`, `return t.registers(as, p, t.me(), t.me())`, "another node's key on a path of ours is not quoted"),
 		f.edit("target.admits", `a := t.registers(as, p, 0, t.me())`, `a := t.registersAnew(p, t.me())`, "a further path is registered whatever it was"),
 		f.edit("target.admits", `from != nil`, `from != nil && t.noMove`, "a path that comes back is never registered by REGISTER AND MOVE"),
-		f.edit("target.movesFrom", `|| id.GuessedISID && !t.guessesWell()`, ``, "a reservation is moved to an initiator port that is guessed"),
+		f.edit("target.movesFrom", `|| id.Guessed && !t.guessesWell()`, ``, "a reservation is moved to an initiator port that is guessed"),
 		f.edit("target.stillOurs", `!look.isMine() || look.removed`, `false`, "the arbiter is read for another LUN, and not judged"),
 		f.edit("target.unmarks", `return t.registers(Unmarked, p, key, t.me())`, `return t.registersAnew(p, t.me())`, "the mark is taken off without quoting it"),
 	}

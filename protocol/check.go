@@ -5,7 +5,7 @@ import (
 	"errors"
 	"slices"
 
-	"lunguard/scsi"
+	"lunguard/pr"
 )
 
 // FindingKind is one thing that can be wrong with a LUN.
@@ -56,7 +56,7 @@ type Finding struct {
 	// Path is the path that it is about, empty for the LUN as a whole.
 	Path string
 	// Keys are those that it is about.
-	Keys []scsi.Key
+	Keys []pr.Key
 	// Other is another LUN that this one is compared with.
 	Other string
 	// Err tells why something could not be read.
@@ -67,9 +67,9 @@ type Finding struct {
 type Report struct {
 	LUN string
 	// State is nil if it could not be read.
-	State *scsi.State
+	State *pr.State
 	// Capabilities is nil if the device does not tell.
-	Capabilities *scsi.Capabilities
+	Capabilities *pr.Capabilities
 	// Paths are this host's paths to the LUN, Working those that answer.
 	Paths, Working int
 	Findings       []Finding
@@ -113,7 +113,7 @@ func (t *target) look(ctx context.Context) Report {
 	}
 	rep.Findings = failures
 	t.state = rep.State
-	t.usable = slices.DeleteFunc(t.usable, func(p Nexus) bool {
+	t.usable = slices.DeleteFunc(t.usable, func(p pr.Path) bool {
 		return slices.ContainsFunc(failures, func(f Finding) bool { return f.Path == p.Name() })
 	})
 	switch err := t.readCapabilities(ctx); {
@@ -127,9 +127,9 @@ func (t *target) look(ctx context.Context) Report {
 }
 
 // findings judges one LUN by itself.
-func (t *target) findings(caps *scsi.Capabilities) []Finding {
+func (t *target) findings(caps *pr.Capabilities) []Finding {
 	var list []Finding
-	add := func(kind FindingKind, keys ...scsi.Key) { list = append(list, Finding{Kind: kind, Keys: keys}) }
+	add := func(kind FindingKind, keys ...pr.Key) { list = append(list, Finding{Kind: kind, Keys: keys}) }
 	if keys := t.foreign(); len(keys) > 0 {
 		add(ForeignKeys, keys...)
 	}
@@ -138,7 +138,7 @@ func (t *target) findings(caps *scsi.Capabilities) []Finding {
 	switch {
 	case held == nil && len(s.Registrations) > 0:
 		add(Unreserved, s.Keys()...)
-	case held != nil && (held.Type != reservationType || held.Scope != scsi.LUScope):
+	case held != nil && (held.Type != reservationType || held.Part):
 		add(WrongType, held.Key)
 	case held != nil && !s.Has(held.Key):
 		add(Unreserved, held.Key)
@@ -155,15 +155,15 @@ func (t *target) findings(caps *scsi.Capabilities) []Finding {
 			add(SeveralOwners, nodes...)
 		}
 	}
-	if caps != nil && caps.PersistCapable && !caps.PersistActive && len(s.Registrations) > 0 {
+	if caps != nil && caps.Persists && !caps.Persisting && len(s.Registrations) > 0 {
 		add(NotKept)
 	}
 	return list
 }
 
 // marked are the registered keys that have a mark.
-func marked(s *scsi.State, mark scsi.Key) []scsi.Key {
-	return slices.DeleteFunc(s.Keys(), func(k scsi.Key) bool { return k&mark == 0 })
+func marked(s *pr.State, mark pr.Key) []pr.Key {
+	return slices.DeleteFunc(s.Keys(), func(k pr.Key) bool { return k&mark == 0 })
 }
 
 // pathFindings compares this node's registrations with its paths: one by one if
@@ -174,25 +174,25 @@ func (t *target) pathFindings() []Finding {
 	if len(own) == 0 || key == 0 {
 		return nil
 	}
-	keys := []scsi.Key{key}
+	keys := []pr.Key{key}
 	var list []Finding
 	for _, p := range t.usable {
 		switch t.likeness(p, own) {
-		case scsi.Perhaps:
+		case pr.Perhaps:
 			return t.countFindings(len(own), keys)
-		case scsi.Unlike:
+		case pr.Unlike:
 			list = append(list, Finding{Kind: PathsUnregistered, Path: p.Name(), Keys: keys})
 		}
 	}
 	for _, r := range t.past() {
-		list = append(list, Finding{Kind: StaleNexus, Path: r.TransportID.String(), Keys: keys})
+		list = append(list, Finding{Kind: StaleNexus, Path: r.Initiator.String(), Keys: keys})
 	}
 	return list
 }
 
 // countFindings compares numbers only.
-func (t *target) countFindings(n int, keys []scsi.Key) []Finding {
-	perHost := slices.ContainsFunc(t.own(), func(r scsi.FullStatus) bool { return r.AllTgtPort })
+func (t *target) countFindings(n int, keys []pr.Key) []Finding {
+	perHost := slices.ContainsFunc(t.own(), func(r pr.Registration) bool { return r.AllPorts })
 	switch {
 	case n < t.expected() && !perHost:
 		return []Finding{{Kind: PathsUnregistered, Keys: keys}}
@@ -206,8 +206,8 @@ func (t *target) countFindings(n int, keys []scsi.Key) []Finding {
 // configs name different ones, keys that stand on some only, nexuses that have
 // different keys.
 func (r *Run) compare(reports []Report) {
-	var all []scsi.Key
-	names := map[scsi.TransportID]scsi.Key{}
+	var all []pr.Key
+	seen := seenKeys{}
 	for i := range reports {
 		for _, k := range r.staying(&reports[i]) {
 			if !slices.Contains(all, k) {
@@ -221,37 +221,48 @@ func (r *Run) compare(reports []Report) {
 		if rep.Unknown() {
 			continue
 		}
-		missing := slices.DeleteFunc(slices.Clone(all), func(k scsi.Key) bool { return rep.State.Has(k) || rep.State.Has(Taking(k)) })
+		missing := slices.DeleteFunc(slices.Clone(all), func(k pr.Key) bool { return rep.State.Has(k) || rep.State.Has(Taking(k)) })
 		apart := r.apart(reports, rep, missing)
 		for _, f := range apart {
-			missing = slices.DeleteFunc(missing, func(k scsi.Key) bool { return k == f.Keys[1] })
+			missing = slices.DeleteFunc(missing, func(k pr.Key) bool { return k == f.Keys[1] })
 		}
 		if len(missing) > 0 {
 			rep.Findings = append(rep.Findings, Finding{Kind: KeysMissing, Keys: missing})
 		}
 		rep.Findings = append(rep.Findings, apart...)
 		for _, reg := range rep.State.Registrations {
-			id := reg.TransportID.Canonical()
-			first, known := names[id]
 			key := reg.Key &^ TakingMark
-			if id.IsZero() || key&LeavingMark != 0 {
+			if reg.Initiator == nil || key&LeavingMark != 0 {
 				continue
 			}
-			if !known {
-				names[id] = key
-			} else if first != key {
-				rep.Findings = append(rep.Findings, Finding{Kind: WrongKey, Path: reg.TransportID.String(), Keys: []scsi.Key{first, key}})
+			if first := seen.first(reg.Initiator, key); first != key {
+				rep.Findings = append(rep.Findings, Finding{Kind: WrongKey, Path: reg.Initiator.String(), Keys: []pr.Key{first, key}})
 			}
 		}
 	}
 }
 
+// seenKeys are the keys that initiators were first seen with, by their hosts.
+type seenKeys map[string][]pr.Registration
+
+// first is the key that the initiator was first seen with; the one given, if that is
+// now.
+func (s seenKeys) first(i pr.Initiator, key pr.Key) pr.Key {
+	for _, r := range s[i.Host()] {
+		if r.Initiator.Same(i) {
+			return r.Key
+		}
+	}
+	s[i.Host()] = append(s[i.Host()], pr.Registration{Initiator: i, Key: key})
+	return key
+}
+
 // staying are the nodes that are registered on a LUN and do not leave it.
-func (r *Run) staying(rep *Report) []scsi.Key {
+func (r *Run) staying(rep *Report) []pr.Key {
 	if rep.Unknown() {
 		return nil
 	}
-	var keys []scsi.Key
+	var keys []pr.Key
 	for _, k := range rep.State.Keys() {
 		if n, ok := r.Members.Of(k); ok && k&LeavingMark == 0 && !slices.Contains(keys, n.Key) {
 			keys = append(keys, n.Key)
@@ -264,7 +275,7 @@ func (r *Run) staying(rep *Report) []scsi.Key {
 // another LUN that some node of this one is not on. A start or fence under way
 // has more LUNs, or fewer, than another node, but it has none of its own only as
 // long as a take-over goes on.
-func (r *Run) apart(reports []Report, rep *Report, missing []scsi.Key) []Finding {
+func (r *Run) apart(reports []Report, rep *Report, missing []pr.Key) []Finding {
 	var list []Finding
 	here := r.staying(rep)
 	for _, k := range missing {
@@ -272,7 +283,7 @@ func (r *Run) apart(reports []Report, rep *Report, missing []scsi.Key) []Finding
 			there := r.staying(&reports[i])
 			lone := difference(here, there)
 			if slices.Contains(there, k) && len(lone) > 0 {
-				list = append(list, Finding{Kind: DifferentSets, Keys: []scsi.Key{lone[0], k}, Other: reports[i].LUN})
+				list = append(list, Finding{Kind: DifferentSets, Keys: []pr.Key{lone[0], k}, Other: reports[i].LUN})
 				break
 			}
 		}

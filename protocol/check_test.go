@@ -9,6 +9,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"lunguard/pr"
 	"lunguard/scsi"
 	"lunguard/scsi/simlun"
 )
@@ -47,7 +48,7 @@ func TestCheck(t *testing.T) {
 		"keys on one LUN only":     {Shared, func(w *world) { start(w, "A"); w.only2("B", "sda") }, map[string][]FindingKind{"sdb": {KeysMissing}}},
 		"two owners":               {Exclusive, func(w *world) { start(w, "A"); w.put2(0, "B", keyB) }, map[string][]FindingKind{"sda": {SeveralOwners}, "sdb": {KeysMissing}}},
 		"no reservation":           {Shared, func(w *world) { start(w, "A"); w.release(0, "A") }, map[string][]FindingKind{"sda": {Unreserved}}},
-		"wrong type":               {Exclusive, func(w *world) { w.put2path(0, "A", 1, keyA); w.put(0, "A", 0, keyA, scsi.WriteExclusive) }, map[string][]FindingKind{"sda": {WrongType, NotKept}, "sdb": {KeysMissing}}},
+		"wrong type":               {Exclusive, func(w *world) { w.put2path(0, "A", 1, keyA); w.put(0, "A", 0, keyA, pr.WriteExclusive) }, map[string][]FindingKind{"sda": {WrongType, NotKept}, "sdb": {KeysMissing}}},
 		"halt was killed":          {Shared, func(w *world) { start(w, "A", "B"); w.put2(0, "B", Leaving(keyB)) }, map[string][]FindingKind{"sda": {LeavingKeys}}},
 		"take-over was killed":     {Exclusive, func(w *world) { start(w, "A"); w.put2(0, "A", Taking(keyA)) }, map[string][]FindingKind{"sda": {TakingKeys}}},
 		"fence was killed":         {Shared, func(w *world) { start(w, "A", "B"); w.put2(0, "B", Taking(keyB)); w.put2(1, "B", Taking(keyB)) }, map[string][]FindingKind{"sda": {TakingKeys}, "sdb": {TakingKeys}}},
@@ -83,7 +84,7 @@ func (w *world) must(err error) {
 }
 
 // put2path registers a key and keeps what the unit does with it at power loss.
-func (w *world) put2path(lun int, node string, path int, key scsi.Key) {
+func (w *world) put2path(lun int, node string, path int, key pr.Key) {
 	w.t.Helper()
 	w.must(w.unit(lun, node, path).RegisterAndIgnore(context.Background(), key, true))
 }
@@ -142,7 +143,7 @@ func TestRepair(t *testing.T) {
 				t.Fatal(err)
 			}
 			for i := range w.luns {
-				if st := w.status(i); st.Type != reservationType || len(slices.DeleteFunc(st.Keys, func(k scsi.Key) bool { return k != keyA })) != 2 {
+				if st := w.status(i); st.Type != reservationType || len(slices.DeleteFunc(st.Keys, func(k pr.Key) bool { return k != keyA })) != 2 {
 					t.Errorf("LUN %d: %+v", i, st)
 				}
 			}

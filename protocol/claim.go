@@ -3,14 +3,14 @@ package protocol
 import (
 	"slices"
 
-	"lunguard/scsi"
+	"lunguard/pr"
 )
 
 // claim is what a run has done on a LUN and what it may still be doing. It is
 // part of every decision: what is read may look the same with another claim.
 type claim struct {
 	// before is the state as this run found it.
-	before *scsi.State
+	before *pr.State
 	// sure are the paths that this run has registered, and with which key. They
 	// stay here when the path is given up: fewer registrations than these mean
 	// that another node has removed this one, which a path that is registered
@@ -21,7 +21,7 @@ type claim struct {
 	unsure []registeredPath
 	// unanswered are all paths that were ever unsure: what is to be undone may be there,
 	// whatever became of the path.
-	unanswered []Nexus
+	unanswered []pr.Path
 	// removals counts how often this run was removed.
 	removals int
 	// unseen says that the next reading showed nothing of this node: the REGISTER
@@ -29,18 +29,18 @@ type claim struct {
 	unseen bool
 	// old are the registrations of this node that were there before, and prove
 	// that it was not removed as long as they are there.
-	old []scsi.FullStatus
+	old []pr.Registration
 	// up says that one of those is of a port that this host has: what is to be
 	// started may be up already.
 	up bool
 	// refused are the paths on which a REGISTER without a key to quote was a
 	// conflict.
-	refused []Nexus
+	refused []pr.Path
 	// absent are paths, each with a key by which it was found not to be
 	// registered, or is not any more.
 	absent []registeredPath
 	// tried are the paths that a readmission has sent a command for.
-	tried []Nexus
+	tried []pr.Path
 	// removed says that another node took this one's registration off.
 	removed bool
 	// reserved says that if we hold the reservation, this run made it, on a
@@ -56,12 +56,12 @@ type claim struct {
 	// answer of PREEMPT AND ABORT; there are targets that abort the holder's only.
 	suspect bool
 	// vainResets are the paths on which LOGICAL UNIT RESET was tried in vain.
-	vainResets []Nexus
+	vainResets []pr.Path
 	// unresolved is why the doubt could not be resolved.
 	unresolved error
 	// resolved are the keys marked taking, of other nodes, whose doubt this run
 	// has resolved, patience how often it has waited for them.
-	resolved []scsi.Key
+	resolved []pr.Key
 	patience int
 	// took says that this run came to hold the reservation by a command that was
 	// answered, or held it before.
@@ -91,8 +91,8 @@ type claim struct {
 // registeredPath is a path that is registered with a key; host says that the
 // device registers all paths of a host as one, and lists another.
 type registeredPath struct {
-	path Nexus
-	key  scsi.Key
+	path pr.Path
+	key  pr.Key
 	host bool
 }
 
@@ -100,9 +100,9 @@ type registeredPath struct {
 func (t *target) found() {
 	t.before = t.state
 	// A registration that is marked leaving may be removed by anybody.
-	t.old = slices.DeleteFunc(slices.Clone(t.own()), func(r scsi.FullStatus) bool { return !t.isPresent(r) || r.Key&LeavingMark != 0 })
+	t.old = slices.DeleteFunc(slices.Clone(t.own()), func(r pr.Registration) bool { return !t.isPresent(r) || r.Key&LeavingMark != 0 })
 	if t.up = len(t.old) > 0; !t.up {
-		t.old = slices.DeleteFunc(slices.Clone(t.own()), func(r scsi.FullStatus) bool { return r.Key&LeavingMark != 0 })
+		t.old = slices.DeleteFunc(slices.Clone(t.own()), func(r pr.Registration) bool { return r.Key&LeavingMark != 0 })
 	}
 	t.took = t.isMine()
 	// Who takes a LUN removes the holder first, and nobody else before. Who
@@ -111,10 +111,10 @@ func (t *target) found() {
 }
 
 // isSure reports whether this run has registered the path.
-func (c *claim) isSure(p Nexus) bool { return c.sureKey(p) != 0 }
+func (c *claim) isSure(p pr.Path) bool { return c.sureKey(p) != 0 }
 
 // sureKey is the key that this run has registered the path with, 0 if it has not.
-func (c *claim) sureKey(p Nexus) scsi.Key {
+func (c *claim) sureKey(p pr.Path) pr.Key {
 	for _, r := range c.sure {
 		if r.path == p {
 			return r.key
@@ -124,7 +124,7 @@ func (c *claim) sureKey(p Nexus) scsi.Key {
 }
 
 // coverHost notes that the path is registered with the others of this host.
-func (c *claim) coverHost(p Nexus, key scsi.Key) {
+func (c *claim) coverHost(p pr.Path, key pr.Key) {
 	c.registered(p, 0)
 	c.sure = append(c.sure, registeredPath{path: p, key: key, host: true})
 }
@@ -135,18 +135,18 @@ func (c *claim) hasHost() bool {
 }
 
 // isAbsent reports whether the path was found not to be registered with the key.
-func (c *claim) isAbsent(p Nexus, key scsi.Key) bool {
+func (c *claim) isAbsent(p pr.Path, key pr.Key) bool {
 	return slices.Contains(c.absent, registeredPath{path: p, key: key})
 }
 
 // isRefused reports whether the path refused to be registered as a new one.
-func (c *claim) isRefused(p Nexus) bool { return slices.Contains(c.refused, p) }
+func (c *claim) isRefused(p pr.Path) bool { return slices.Contains(c.refused, p) }
 
 // isResolved reports whether the doubt that the key stands for was resolved.
-func (c *claim) isResolved(k scsi.Key) bool { return slices.Contains(c.resolved, k) }
+func (c *claim) isResolved(k pr.Key) bool { return slices.Contains(c.resolved, k) }
 
 // registered notes that the path has the key, 0 for none.
-func (c *claim) registered(p Nexus, key scsi.Key) {
+func (c *claim) registered(p pr.Path, key pr.Key) {
 	c.sure = slices.DeleteFunc(c.sure, func(r registeredPath) bool { return r.path == p })
 	if key != 0 {
 		c.sure = append(c.sure, registeredPath{path: p, key: key})
@@ -155,10 +155,10 @@ func (c *claim) registered(p Nexus, key scsi.Key) {
 
 // preempted notes that this node has removed its own registrations with the
 // victim's key, 0 for all, but the path's.
-func (c *claim) preempted(p Nexus, victim scsi.Key) {
-	goes := func(key scsi.Key) bool { return victim == 0 || key == victim }
+func (c *claim) preempted(p pr.Path, victim pr.Key) {
+	goes := func(key pr.Key) bool { return victim == 0 || key == victim }
 	c.sure = slices.DeleteFunc(c.sure, func(r registeredPath) bool { return r.path != p && goes(r.key) })
-	c.old = slices.DeleteFunc(c.old, func(r scsi.FullStatus) bool { return goes(r.Key) })
+	c.old = slices.DeleteFunc(c.old, func(r pr.Registration) bool { return goes(r.Key) })
 	c.refused = nil
 }
 
@@ -167,11 +167,11 @@ func (c *claim) preempted(p Nexus, victim scsi.Key) {
 func (t *target) noticeRemoval(generation uint32) {
 	own := t.own()
 	t.reconcile(own)
-	gone := slices.ContainsFunc(t.old, func(r scsi.FullStatus) bool {
-		return !r.TransportID.IsZero() && !slices.ContainsFunc(own, func(o scsi.FullStatus) bool { return sameNexus(o, r) })
+	gone := slices.ContainsFunc(t.old, func(r pr.Registration) bool {
+		return r.Initiator != nil && !slices.ContainsFunc(own, func(o pr.Registration) bool { return sameNexus(o, r) })
 	})
 	gone = gone || slices.ContainsFunc(t.sure, func(r registeredPath) bool {
-		return r.host && len(own) == 0 || !r.host && t.likeness(r.path, own) == scsi.Unlike
+		return r.host && len(own) == 0 || !r.host && t.likeness(r.path, own) == pr.Unlike
 	})
 	if !t.state.Identified && len(own) < max(len(t.sure), len(t.old)) {
 		// A device may list a key once for several nexuses. If nobody else has
@@ -192,10 +192,10 @@ func (t *target) noticeRemoval(generation uint32) {
 
 // reconcile brings what is known of paths up to date: a path of which it was not
 // known whether it is registered, and keys that another node's command has changed.
-func (t *target) reconcile(own []scsi.FullStatus) {
+func (t *target) reconcile(own []pr.Registration) {
 	for _, u := range t.unsure {
 		like := t.likeness(u.path, own)
-		if !t.isSure(u.path) && (like == scsi.Alike || like == scsi.Perhaps && len(own) > len(t.sure)) {
+		if !t.isSure(u.path) && (like == pr.Alike || like == pr.Perhaps && len(own) > len(t.sure)) {
 			t.registered(u.path, u.key)
 		}
 	}
@@ -223,7 +223,7 @@ func (t *target) retry() {
 }
 
 // sameNexus reports whether two registrations are those of one nexus.
-func sameNexus(a, b scsi.FullStatus) bool {
-	return a.TransportID.Canonical() == b.TransportID.Canonical() &&
-		(a.AllTgtPort || b.AllTgtPort || a.RelativePort == b.RelativePort)
+func sameNexus(a, b pr.Registration) bool {
+	return pr.Same(a.Initiator, b.Initiator) &&
+		(a.AllPorts || b.AllPorts || a.RelativePort == b.RelativePort)
 }

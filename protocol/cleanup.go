@@ -5,7 +5,7 @@ import (
 	"errors"
 	"slices"
 
-	"lunguard/scsi"
+	"lunguard/pr"
 )
 
 // Cleanup clears what an unclean halt left on LUNs, whoever left it. Members
@@ -14,7 +14,7 @@ import (
 // With a key, those LUNs alone are cleared on which it is registered. Without,
 // every LUN is cleared that has a registration. Results come in the order of
 // the LUNs; each is final, whatever happened on the others.
-func (r *Run) Cleanup(ctx context.Context, key scsi.Key) []CleanupResult {
+func (r *Run) Cleanup(ctx context.Context, key pr.Key) []CleanupResult {
 	results := make([]CleanupResult, len(r.LUNs))
 	whole, cancel := r.whole(ctx)
 	defer cancel()
@@ -31,8 +31,8 @@ func (r *Run) Cleanup(ctx context.Context, key scsi.Key) []CleanupResult {
 type CleanupResult struct {
 	LUN string
 	// Before are the keys that were found, Holder the reservation's.
-	Before []scsi.Key
-	Holder scsi.Key
+	Before []pr.Key
+	Holder pr.Key
 	// Cleared says that the LUN was cleared and read back empty.
 	Cleared bool
 	// Err is nil if the LUN was cleared, or had nothing and was not asked for
@@ -47,7 +47,7 @@ var ErrOtherKeys = errors.New("the key is not registered there")
 // cleanup clears one LUN and reads back that it is empty. If somebody was taking
 // it, what that one had removed may still have commands under way: that is
 // resolved afterwards, by a reset, or said.
-func (t *target) cleanup(ctx context.Context, only scsi.Key) CleanupResult {
+func (t *target) cleanup(ctx context.Context, only pr.Key) CleanupResult {
 	res := CleanupResult{LUN: t.Name}
 	if res.Err = t.surveyState(ctx); res.Err != nil {
 		return res
@@ -67,7 +67,7 @@ func (t *target) cleanup(ctx context.Context, only scsi.Key) CleanupResult {
 // clearRows register one path and clear with it: with this node's own key, with
 // both marks, which then stands on a port of its own if the run is killed in between;
 // without a config with one that is there already, so that no stranger's is left.
-func clearRows(only scsi.Key) []row {
+func clearRows(only pr.Key) []row {
 	return []row{
 		{"it is empty", func(t *target) bool { return len(allKeys(t.state)) == 0 && !t.doubt && (t.sent || only == 0) }, finish},
 		{"it is empty, and it is not known whether commands are over", func(t *target) bool { return len(allKeys(t.state)) == 0 && t.sent && t.unresolved != nil },
@@ -87,15 +87,15 @@ func clearRows(only scsi.Key) []row {
 }
 
 // hasKey reports whether the key is registered, marked or not.
-func (t *target) hasKey(k scsi.Key) bool {
-	return slices.ContainsFunc(t.listing().keys, func(l scsi.Key) bool { return l == k || Plain(l) == k })
+func (t *target) hasKey(k pr.Key) bool {
+	return slices.ContainsFunc(t.listing().keys, func(l pr.Key) bool { return l == k || Plain(l) == k })
 }
 
 // registersFor registers the seat in order to clear, quoting the key that is listed
 // for it. The key has both marks: a CLEAR that was given up and is performed late
 // finds it gone, and does nothing to this node's next start; and nobody takes a node
 // that runs for one that has stopped.
-func (t *target) registersFor(only scsi.Key) action {
+func (t *target) registersFor(only pr.Key) action {
 	key := t.me()
 	switch {
 	case key != 0:
@@ -114,7 +114,7 @@ func (t *target) registersFor(only scsi.Key) action {
 // clearsAll clears with the key of the seat.
 func (t *target) clearsAll() action {
 	p := t.seat()
-	takers := slices.ContainsFunc(t.before.Registrations, func(r scsi.FullStatus) bool { return r.Key&TakingMark != 0 }) || len(t.takers()) > 0
+	takers := slices.ContainsFunc(t.before.Registrations, func(r pr.Registration) bool { return r.Key&TakingMark != 0 }) || len(t.takers()) > 0
 	a := t.clears(p, t.sureKey(p))
 	a.ended = func(how end, _ error) {
 		t.registered(p, 0)

@@ -6,15 +6,15 @@ import (
 	"fmt"
 	"slices"
 
-	"lunguard/scsi"
+	"lunguard/pr"
 )
 
 // Copied is what was copied to one LUN.
 type Copied struct {
 	LUN string
 	// Keys are the registered keys, ascending, Holder the reservation's.
-	Keys   []scsi.Key
-	Holder scsi.Key
+	Keys   []pr.Key
+	Holder pr.Key
 }
 
 // DisagreeError says that two LUNs have different keys, so that it cannot be
@@ -22,7 +22,7 @@ type Copied struct {
 type DisagreeError struct {
 	Model, LUN string
 	// Missing are keys of Model that LUN lacks, Extra those that it has beyond.
-	Missing, Extra []scsi.Key
+	Missing, Extra []pr.Key
 }
 
 func (e *DisagreeError) Error() string {
@@ -96,8 +96,8 @@ func modelOf(targets []*target) *target {
 }
 
 // staying are the registrations of nodes that do not leave, by key.
-func (t *target) staying() []scsi.Key {
-	var keys []scsi.Key
+func (t *target) staying() []pr.Key {
+	var keys []pr.Key
 	for _, k := range t.state.Keys() {
 		if !isLeaving(k) && !slices.Contains(keys, Plain(k)) {
 			keys = append(keys, Plain(k))
@@ -126,7 +126,7 @@ func (r *Run) lacking(ctx context.Context, model *target, targets []*target) ([]
 			errs = append(errs, err)
 			continue
 		}
-		alone := t.caps != nil && !t.caps.SpecIPT && slices.Contains(missing, r.Node.Key)
+		alone := t.caps != nil && !t.caps.Introduces && slices.Contains(missing, r.Node.Key)
 		if len(extra) > 0 || stays && !alone {
 			errs = append(errs, &DisagreeError{Model: model.Name, LUN: t.Name, Missing: missing, Extra: extra})
 			continue
@@ -137,8 +137,8 @@ func (r *Run) lacking(ctx context.Context, model *target, targets []*target) ([]
 }
 
 // difference returns what of a is not in b.
-func difference(a, b []scsi.Key) []scsi.Key {
-	var list []scsi.Key
+func difference(a, b []pr.Key) []pr.Key {
+	var list []pr.Key
 	for _, k := range a {
 		if !slices.Contains(b, k) {
 			list = append(list, k)
@@ -155,7 +155,7 @@ type copier struct {
 
 // copy makes one LUN like the model.
 func (c *copier) copy(ctx context.Context, t *target) (*Copied, error) {
-	if !c.model.state.Identified || t.caps == nil || !t.caps.SpecIPT {
+	if !c.model.state.Identified || t.caps == nil || !t.caps.Introduces {
 		return nil, c.copyOwn(ctx, t)
 	}
 	plan, err := c.plan(ctx, t)
@@ -202,7 +202,7 @@ func (c *copier) carryOut(ctx context.Context, t *target, plan *copyPlan) error 
 		if len(ids) == 0 {
 			continue
 		}
-		if at := t.registrationOf(s.path, 0); at >= 0 && t.identity(s.path).Likens(t.state.Registrations[at]) == scsi.Alike {
+		if at := t.registrationOf(s.path, 0); at >= 0 && t.identity(s.path).Likens(t.state.Registrations[at]) == pr.Alike {
 			// The path would have to be unregistered for it, and this node may be
 			// relying on it.
 			n, _ := c.run.Members.Of(s.key)
@@ -224,7 +224,7 @@ func (c *copier) carryOut(ctx context.Context, t *target, plan *copyPlan) error 
 func (c *copier) freePaths(ctx context.Context, t *target) error {
 	for _, p := range slices.Clone(t.usable) {
 		at := t.registrationOf(p, 0)
-		if at < 0 || t.identity(p).Likens(t.state.Registrations[at]) != scsi.Alike || Plain(t.state.Registrations[at].Key) == t.me() {
+		if at < 0 || t.identity(p).Likens(t.state.Registrations[at]) != pr.Alike || Plain(t.state.Registrations[at].Key) == t.me() {
 			continue
 		}
 		if err := t.send(ctx, t.unregisters(p, t.state.Registrations[at].Key)); err != nil {
@@ -235,10 +235,10 @@ func (c *copier) freePaths(ctx context.Context, t *target) error {
 }
 
 // introduces registers nexuses of another node, and the path with them.
-func (c *copier) introduces(t *target, s copyStep, ids []scsi.TransportID) action {
+func (c *copier) introduces(t *target, s copyStep, ids []pr.Initiator) action {
 	return action{
 		kind: sending, path: s.path, event: Event{Action: Introduced, Key: s.key},
-		send: func(ctx context.Context) error { return s.path.Introduce(ctx, s.key, ids, t.aptpl) },
+		send: func(ctx context.Context) error { return pr.Introduce(ctx, s.path, s.key, ids, t.aptpl) },
 	}
 }
 
@@ -271,12 +271,12 @@ func (c *copier) withdraw(ctx context.Context, t *target, plan *copyPlan) error 
 }
 
 // expel takes a key off a path if it is registered with it.
-func (t *target) expel(ctx context.Context, p Nexus, key scsi.Key) error {
-	err := error(scsi.ErrStateChanged)
-	for round := 0; round < maxRounds && errors.Is(err, scsi.ErrStateChanged); round++ {
+func (t *target) expel(ctx context.Context, p pr.Path, key pr.Key) error {
+	err := error(pr.ErrStateChanged)
+	for round := 0; round < maxRounds && errors.Is(err, pr.ErrStateChanged); round++ {
 		err = t.send(ctx, t.unregisters(p, key))
 	}
-	if err != nil && !errors.Is(err, scsi.ErrReservationConflict) {
+	if err != nil && !errors.Is(err, pr.ErrReservationConflict) {
 		return t.final(err)
 	}
 	return nil
@@ -344,9 +344,9 @@ func (c *copier) reserveAndMove(ctx context.Context, t *target, plan *copyPlan) 
 		}
 		return ErrUnsettled
 	}
-	return t.send(ctx, t.moves(Moved, from, &scsi.RegisterMove{
-		Key: key, ActionKey: plan.holder.Key, Unregister: !plan.member, APTPL: t.aptpl,
-		RelativePort: plan.holder.RelativePort, Destination: plan.holder.TransportID,
+	return t.send(ctx, t.moves(Moved, from, &pr.MoveOrder{
+		Key: key, ActionKey: plan.holder.Key, Unregister: !plan.member, Persist: t.aptpl,
+		RelativePort: plan.holder.RelativePort, Destination: plan.holder.Initiator,
 	}))
 }
 
@@ -413,7 +413,7 @@ func (c *copier) verify(t, now *target, plan *copyPlan) (*Copied, error) {
 	for _, r := range plan.wanted {
 		stays := slices.Contains(now.staying(), r.Key)
 		if stays && !slices.ContainsFunc(t.state.Registrations, r.same) {
-			return nil, &LUNError{LUN: t.Name, Err: fmt.Errorf("%w: %s is not registered for %s", ErrNotCopied, r.Key, r.TransportID)}
+			return nil, &LUNError{LUN: t.Name, Err: fmt.Errorf("%w: %s is not registered for %s", ErrNotCopied, r.Key, r.Initiator)}
 		}
 	}
 	if now.state.Reservation != nil && (!t.rightType() || isLeaving(t.holder())) {

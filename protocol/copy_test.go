@@ -9,6 +9,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"lunguard/pr"
 	"lunguard/scsi"
 	"lunguard/scsi/simlun"
 )
@@ -49,11 +50,11 @@ func extended(t *testing.T, luns, paths int, q simlun.Quirks, nodes ...string) *
 func (w *world) wantAlike(holder bool) {
 	w.t.Helper()
 	full := func(i int) []string {
-		var s *scsi.State
+		var s *pr.State
 		w.luns[i].With(func(m *simlun.Machine) { s = m.State() })
 		var list []string
 		for _, r := range s.Registrations {
-			list = append(list, fmt.Sprintf("%v %v/%d holder %v", r.Key, r.TransportID, r.RelativePort, r.Holder && holder))
+			list = append(list, fmt.Sprintf("%v %v/%d holder %v", r.Key, r.Initiator, r.RelativePort, r.Holder && holder))
 		}
 		slices.Sort(list)
 		return list
@@ -84,7 +85,7 @@ func TestCopy(t *testing.T) {
 					if err != nil {
 						t.Fatal(err)
 					}
-					want := []Copied{{LUN: "sdb", Keys: []scsi.Key{keyA, keyB}, Holder: keyA}}
+					want := []Copied{{LUN: "sdb", Keys: []pr.Key{keyA, keyB}, Holder: keyA}}
 					if diff := cmp.Diff(want, got); diff != "" {
 						t.Errorf("(-want +got):\n%s", diff)
 					}
@@ -134,14 +135,14 @@ func TestCopyRefuses(t *testing.T) {
 			func(w *world) { w.put(1, "C", 0, keyC, reservationType) },
 			func(err error) bool {
 				var e *DisagreeError
-				return errors.As(err, &e) && slices.Equal(e.Extra, []scsi.Key{keyC}) && slices.Equal(e.Missing, []scsi.Key{keyA, keyB})
+				return errors.As(err, &e) && slices.Equal(e.Extra, []pr.Key{keyC}) && slices.Equal(e.Missing, []pr.Key{keyA, keyB})
 			},
 		},
 		"a part of the keys, reserved": {
 			func(w *world) { w.put(1, "A", 0, keyA, reservationType) },
 			func(err error) bool {
 				var e *DisagreeError
-				return errors.As(err, &e) && slices.Equal(e.Missing, []scsi.Key{keyB})
+				return errors.As(err, &e) && slices.Equal(e.Missing, []pr.Key{keyB})
 			},
 		},
 	}

@@ -5,7 +5,7 @@ import (
 	"fmt"
 	"slices"
 
-	"lunguard/scsi"
+	"lunguard/pr"
 )
 
 // copyPlan is which registrations one LUN has to get, and how.
@@ -14,24 +14,24 @@ type copyPlan struct {
 	// wanted are the other nodes' registrations as the copy must show them.
 	wanted []wantedRegistration
 	// holder is whom the reservation goes to, nil if it stays here.
-	holder *scsi.FullStatus
+	holder *pr.Registration
 	// member says that this node is registered on the model, too.
 	member bool
 }
 
 // copyStep registers some nexuses of one node through one target port.
 type copyStep struct {
-	path Nexus
-	key  scsi.Key
+	path pr.Path
+	key  pr.Key
 	port uint16
-	ids  []scsi.TransportID
+	ids  []pr.Initiator
 }
 
 // missing are those of the step's nexuses that are not registered yet.
-func (s *copyStep) missing(state *scsi.State) []scsi.TransportID {
-	var ids []scsi.TransportID
+func (s *copyStep) missing(state *pr.State) []pr.Initiator {
+	var ids []pr.Initiator
 	for _, id := range s.ids {
-		w := wantedRegistration{scsi.FullStatus{Key: s.key, TransportID: id, RelativePort: s.port}}
+		w := wantedRegistration{pr.Registration{Key: s.key, Initiator: id, RelativePort: s.port}}
 		found := false
 		for _, r := range state.Registrations {
 			found = found || w.same(r)
@@ -44,13 +44,13 @@ func (s *copyStep) missing(state *scsi.State) []scsi.TransportID {
 }
 
 // wantedRegistration is a registration that the copy must show.
-type wantedRegistration struct{ scsi.FullStatus }
+type wantedRegistration struct{ pr.Registration }
 
 // same reports whether r is that registration. A device may fold the ports of
 // an initiator into one entry.
-func (w wantedRegistration) same(r scsi.FullStatus) bool {
-	return Plain(r.Key) == w.Key && r.TransportID.Canonical() == w.TransportID.Canonical() &&
-		(r.AllTgtPort || w.RelativePort == 0 || r.RelativePort == w.RelativePort)
+func (w wantedRegistration) same(r pr.Registration) bool {
+	return Plain(r.Key) == w.Key && pr.Same(r.Initiator, w.Initiator) &&
+		(r.AllPorts || w.RelativePort == 0 || r.RelativePort == w.RelativePort)
 }
 
 // plan finds for each registration of the model the path of ours that leads
@@ -74,7 +74,7 @@ func (c *copier) plan(ctx context.Context, t *target) (*copyPlan, error) {
 		if !ok {
 			return nil, nil
 		}
-		plan.add(port, r.Key, r.TransportID)
+		plan.add(port, r.Key, r.Initiator)
 		r.RelativePort = port.relative
 		plan.wanted = append(plan.wanted, wantedRegistration{r})
 		if Plain(held) == r.Key && r.Holder {
@@ -85,20 +85,20 @@ func (c *copier) plan(ctx context.Context, t *target) (*copyPlan, error) {
 }
 
 // add puts a nexus into the step of its node and port.
-func (p *copyPlan) add(port copyPort, key scsi.Key, id scsi.TransportID) {
+func (p *copyPlan) add(port copyPort, key pr.Key, id pr.Initiator) {
 	for i := range p.steps {
 		if p.steps[i].key == key && p.steps[i].path == port.path {
 			p.steps[i].ids = append(p.steps[i].ids, id)
 			return
 		}
 	}
-	p.steps = append(p.steps, copyStep{path: port.path, key: key, port: port.relative, ids: []scsi.TransportID{id}})
+	p.steps = append(p.steps, copyStep{path: port.path, key: key, port: port.relative, ids: []pr.Initiator{id}})
 }
 
 // copyPort is a path of ours to the copy, and how the copy numbers the target
 // port that it leads through.
 type copyPort struct {
-	path     Nexus
+	path     pr.Path
 	relative uint16
 }
 
@@ -109,7 +109,7 @@ func (c *copier) ports(ctx context.Context, t *target) (map[uint16]copyPort, err
 	byName := map[string]uint16{}
 	c.run.looking.Lock()
 	for _, p := range c.model.usable {
-		port, err := p.TargetPort(ctx)
+		port, err := pr.PortOf(ctx, p)
 		if err != nil {
 			c.run.looking.Unlock()
 			return nil, &LUNError{LUN: c.model.Name, Err: err}
@@ -119,7 +119,7 @@ func (c *copier) ports(ctx context.Context, t *target) (map[uint16]copyPort, err
 	c.run.looking.Unlock()
 	ports := map[uint16]copyPort{}
 	for _, p := range t.usable {
-		port, err := p.TargetPort(ctx)
+		port, err := pr.PortOf(ctx, p)
 		if err != nil {
 			return nil, &LUNError{LUN: t.Name, Err: err}
 		}
@@ -131,7 +131,7 @@ func (c *copier) ports(ctx context.Context, t *target) (map[uint16]copyPort, err
 }
 
 // portName is the name of a port, or its number for want of a name.
-func portName(p scsi.TargetPort) string {
+func portName(p pr.Port) string {
 	if p.Name != "" {
 		return p.Name
 	}
@@ -139,8 +139,8 @@ func portName(p scsi.TargetPort) string {
 }
 
 // departed are the keys on the copy of nodes that have left the model.
-func (c *copier) departed(t, now *target) []scsi.Key {
-	return slices.DeleteFunc(t.state.Keys(), func(k scsi.Key) bool {
+func (c *copier) departed(t, now *target) []pr.Key {
+	return slices.DeleteFunc(t.state.Keys(), func(k pr.Key) bool {
 		return Plain(k) == t.me() || slices.Contains(now.staying(), Plain(k))
 	})
 }

@@ -5,7 +5,7 @@ import (
 	"errors"
 	"slices"
 
-	"lunguard/scsi"
+	"lunguard/pr"
 )
 
 // departAll leaves all LUNs, and looks at them again then: a copy that ran
@@ -50,11 +50,11 @@ type departure struct {
 	*target
 	// marked are the paths whose key says that this node leaves, in the order
 	// in which they were marked.
-	marked []Nexus
+	marked []pr.Path
 	// refused says that no path was registered although our key was listed.
 	refused bool
 	// unwilling are heirs to whom the device would not move, whyUnmoved why.
-	unwilling  []scsi.FullStatus
+	unwilling  []pr.Registration
 	whyUnmoved error
 }
 
@@ -72,7 +72,7 @@ type departure struct {
 // register it again.
 func (d *departure) rows() []row {
 	mark := Leaving(d.me())
-	from := func() Nexus { return d.marked[len(d.marked)-1] }
+	from := func() pr.Path { return d.marked[len(d.marked)-1] }
 	plainHolds := func() bool { return d.isMine() && d.holder() != mark }
 	return []row{
 		foreignRow(),
@@ -107,7 +107,7 @@ func (d *departure) rows() []row {
 // forget forgets marked paths that have failed, and all when no mark is listed
 // any more.
 func (d *departure) forget() {
-	d.marked = slices.DeleteFunc(d.marked, func(p Nexus) bool { return !slices.Contains(d.usable, p) })
+	d.marked = slices.DeleteFunc(d.marked, func(p pr.Path) bool { return !slices.Contains(d.usable, p) })
 	if !d.state.Has(Leaving(d.me())) {
 		d.marked = nil
 	}
@@ -115,7 +115,7 @@ func (d *departure) forget() {
 
 // toMark is a usable path that is, or may be, registered and not marked by this
 // run; nil if there is none.
-func (d *departure) toMark() Nexus {
+func (d *departure) toMark() pr.Path {
 	for _, p := range d.usable {
 		if !slices.Contains(d.marked, p) && d.registeredAs(p) != 0 {
 			return p
@@ -127,7 +127,7 @@ func (d *departure) toMark() Nexus {
 // deadMarked reports whether another nexus than the last marked path is marked, or
 // holds by the mark. Where the path is not listed by itself the device registers
 // the paths of this host as one.
-func (d *departure) deadMarked(from Nexus) bool {
+func (d *departure) deadMarked(from pr.Path) bool {
 	mark := Leaving(d.me())
 	if !d.state.Identified {
 		return d.state.Count(mark) > 1
@@ -138,7 +138,7 @@ func (d *departure) deadMarked(from Nexus) bool {
 
 // registeredAs is the key that the path is, or may be, registered with and that
 // was not refused on it; 0 if there is none.
-func (d *departure) registeredAs(p Nexus) scsi.Key {
+func (d *departure) registeredAs(p pr.Path) pr.Key {
 	if r, sure, _ := d.registration(p); sure && !d.isAbsent(p, r.Key) {
 		return r.Key
 	}
@@ -146,7 +146,7 @@ func (d *departure) registeredAs(p Nexus) scsi.Key {
 }
 
 // mark marks a path, and lets the state be read after it.
-func (d *departure) mark(p Nexus) action {
+func (d *departure) mark(p pr.Path) action {
 	old, mark := d.registeredAs(p), Leaving(d.me())
 	a := d.registers(Marked, p, old, mark)
 	a.event.Key = old
@@ -162,7 +162,7 @@ func (d *departure) mark(p Nexus) action {
 
 // removes preempts a key by a marked path, and lets the state be read after it: who
 // else is there, and leaves, decides who is an heir.
-func (d *departure) removes(from Nexus, victim scsi.Key) action {
+func (d *departure) removes(from pr.Path, victim pr.Key) action {
 	a := d.preempts(from, Leaving(d.me()), victim)
 	a.effect = nil
 	return a
@@ -170,7 +170,7 @@ func (d *departure) removes(from Nexus, victim scsi.Key) action {
 
 // unmarked is a key of this node that is registered without the mark of leaving,
 // 0 if there is none.
-func (d *departure) unmarked() scsi.Key {
+func (d *departure) unmarked() pr.Key {
 	for _, r := range d.own() {
 		if r.Key != Leaving(d.me()) {
 			return r.Key
@@ -182,7 +182,7 @@ func (d *departure) unmarked() scsi.Key {
 // drops unregisters a marked path. After a conflict it is not known what its key
 // is: a node that had not seen the mark yet may have handed over to us, which
 // puts the plain key back.
-func (d *departure) drops(p Nexus) action {
+func (d *departure) drops(p pr.Path) action {
 	a := d.unregisters(p, Leaving(d.me()))
 	a.anyAge = false
 	a.ended = d.forgetting(p)
@@ -190,10 +190,10 @@ func (d *departure) drops(p Nexus) action {
 }
 
 // forgetting notes that a path is not marked any more.
-func (d *departure) forgetting(p Nexus) func(end, error) {
+func (d *departure) forgetting(p pr.Path) func(end, error) {
 	return func(how end, err error) {
-		if how == performed || how == refused && errors.Is(err, scsi.ErrReservationConflict) {
-			d.marked = slices.DeleteFunc(d.marked, func(q Nexus) bool { return q == p })
+		if how == performed || how == refused && errors.Is(err, pr.ErrReservationConflict) {
+			d.marked = slices.DeleteFunc(d.marked, func(q pr.Path) bool { return q == p })
 		}
 	}
 }
@@ -203,8 +203,8 @@ func (d *departure) forgetting(p Nexus) func(end, error) {
 // move would register them again. Those come first that are taking: they stay, and
 // any other may be whom they remove. A move puts the key back that was read, and so
 // the mark with it.
-func (d *departure) heirs() []scsi.FullStatus {
-	var plain, taking []scsi.FullStatus
+func (d *departure) heirs() []pr.Registration {
+	var plain, taking []pr.Registration
 	for _, r := range d.state.Registrations {
 		n, ok := d.run.Members.Of(r.Key)
 		switch {
@@ -220,10 +220,10 @@ func (d *departure) heirs() []scsi.FullStatus {
 
 // heir is whom the reservation can be moved to; nil if there is nobody, or the
 // device cannot do it.
-func (d *departure) heir() *scsi.FullStatus {
+func (d *departure) heir() *pr.Registration {
 	if heirs := d.heirs(); len(heirs) > 0 && d.state.Identified && !d.noMove {
 		for i, h := range heirs {
-			if !slices.ContainsFunc(d.unwilling, func(r scsi.FullStatus) bool { return sameNexus(r, h) }) {
+			if !slices.ContainsFunc(d.unwilling, func(r pr.Registration) bool { return sameNexus(r, h) }) {
 				return &heirs[i]
 			}
 		}
@@ -233,28 +233,28 @@ func (d *departure) heir() *scsi.FullStatus {
 
 // handsOver moves the reservation from a marked path to an heir and takes the
 // path's registration off, in one step.
-func (d *departure) handsOver(from Nexus, h *scsi.FullStatus) action {
-	m := &scsi.RegisterMove{
-		Key: Leaving(d.me()), ActionKey: h.Key, Unregister: true, APTPL: d.aptpl, RelativePort: h.RelativePort, Destination: h.TransportID,
+func (d *departure) handsOver(from pr.Path, h *pr.Registration) action {
+	m := &pr.MoveOrder{
+		Key: Leaving(d.me()), ActionKey: h.Key, Unregister: true, Persist: d.aptpl, RelativePort: h.RelativePort, Destination: h.Initiator,
 	}
 	a := d.moves(Moved, from, m)
 	a.event.Heir = h.Key
 	a.unsupported = true
 	a.effect = nil
-	if h.AllTgtPort {
+	if h.AllPorts {
 		// It is registered through all ports, and the device names none. This
 		// path's will do.
 		a.send = func(ctx context.Context) error {
-			if p, err := from.TargetPort(ctx); err == nil {
+			if p, err := pr.PortOf(ctx, from); err == nil {
 				m.RelativePort = p.Relative
 			}
-			return from.Move(ctx, m)
+			return pr.Move(ctx, from, m)
 		}
 	}
 	forget := d.forgetting(from)
 	a.ended = func(how end, err error) {
 		forget(how, err)
-		if how == refused && errors.Is(err, scsi.ErrUnsupported) {
+		if how == refused && errors.Is(err, pr.ErrUnsupported) {
 			d.unwilling, d.whyUnmoved = append(d.unwilling, *h), err
 		}
 	}
@@ -263,8 +263,8 @@ func (d *departure) handsOver(from Nexus, h *scsi.FullStatus) action {
 
 // leavesOpen unregisters the path that holds, where the device cannot move the
 // reservation: the LUN is left without one, and that is said.
-func (d *departure) leavesOpen(from Nexus) action {
-	var keys []scsi.Key
+func (d *departure) leavesOpen(from pr.Path) action {
+	var keys []pr.Key
 	for _, h := range d.heirs() {
 		keys = append(keys, Plain(h.Key))
 	}
@@ -286,6 +286,6 @@ func (t *target) keepPersistence(ctx context.Context) error {
 	if err := t.readCapabilities(ctx); err != nil && !errors.Is(err, ErrNoReservationType) {
 		return err
 	}
-	t.aptpl = t.caps != nil && t.caps.PersistActive
+	t.aptpl = t.caps != nil && t.caps.Persisting
 	return nil
 }

@@ -5,7 +5,7 @@ import (
 	"errors"
 	"slices"
 
-	"lunguard/scsi"
+	"lunguard/pr"
 )
 
 const (
@@ -90,7 +90,7 @@ type action struct {
 	err  error
 	ask  func(context.Context) error
 	// path and event tell of the command, send sends it.
-	path  Nexus
+	path  pr.Path
 	event Event
 	send  func(context.Context) error
 	// effect notes what the command does to the state if it is performed, and
@@ -125,9 +125,9 @@ func endOf(err error) end {
 	switch {
 	case err == nil:
 		return performed
-	case scsi.OutcomeUnknown(err), scsi.StillUnderWay(err):
+	case pr.OutcomeUnknown(err), pr.StillUnderWay(err):
 		return unknown
-	case errors.Is(err, scsi.ErrStale), errors.Is(err, context.Canceled), errors.Is(err, scsi.ErrTimeout), errors.Is(err, scsi.ErrStillUnderWay):
+	case errors.Is(err, pr.ErrStale), errors.Is(err, context.Canceled), errors.Is(err, pr.ErrTimeout), errors.Is(err, pr.ErrStillUnderWay):
 		return unsent
 	}
 	return refused
@@ -226,7 +226,7 @@ func (t *target) send(ctx context.Context, a action) error {
 	default:
 	}
 	if !a.anyAge {
-		ctx = scsi.WhileFresh(ctx, t.fresh)
+		ctx = pr.WhileFresh(ctx, t.fresh)
 	}
 	e := a.event
 	e.LUN, e.Generation = t.Name, t.state.Generation
@@ -243,18 +243,18 @@ func (t *target) send(ctx context.Context, a action) error {
 	case performed:
 		t.unread = a.effect == nil || !a.effect()
 	case refused:
-		t.unread = errors.Is(err, scsi.ErrReservationConflict) || errors.Is(err, scsi.ErrUnitAttention) || a.unsupported
+		t.unread = errors.Is(err, pr.ErrReservationConflict) || errors.Is(err, pr.ErrUnitAttention) || a.unsupported
 	default:
 		t.unread = true
 	}
-	if scsi.StillUnderWay(err) {
+	if pr.StillUnderWay(err) {
 		t.pending = err
 	}
 	if a.ended != nil {
 		a.ended(how, err)
 	}
 	t.dropIfFailed(a.path, err)
-	if errors.Is(err, scsi.ErrStateChanged) {
+	if errors.Is(err, pr.ErrStateChanged) {
 		t.drain(ctx, a.path)
 	}
 	return err
@@ -263,7 +263,7 @@ func (t *target) send(ctx context.Context, a action) error {
 // drain takes the unit attentions off the other paths, once a run: one that is
 // found on one path, from before, is most often pending on the others, too, and
 // each would cost a reading.
-func (t *target) drain(ctx context.Context, but Nexus) {
+func (t *target) drain(ctx context.Context, but pr.Path) {
 	if t.drained {
 		return
 	}
@@ -290,22 +290,22 @@ func (t *target) goesOn(a action, err error) error {
 			t.run.log(Event{Action: NotPersistent, LUN: t.Name, Path: a.path.Name(), Err: err})
 		}
 		return nil
-	case a.unsupported && errors.Is(err, scsi.ErrUnsupported):
+	case a.unsupported && errors.Is(err, pr.ErrUnsupported):
 		return nil
 	case errors.Is(err, context.Canceled):
 		return t.final(err)
 	case a.event.Action == Reset:
 		// The claim has it.
 		return nil
-	case errors.Is(err, scsi.ErrDevice):
+	case errors.Is(err, pr.ErrDevice):
 		if t.failures++; t.failures >= maxFailures {
 			return t.final(err)
 		}
-		if scsi.OutcomeUnknown(err) {
+		if pr.OutcomeUnknown(err) {
 			return nil
 		}
-	case errors.Is(err, scsi.ErrReservationConflict), errors.Is(err, scsi.ErrStateChanged), errors.Is(err, scsi.ErrStale),
-		scsi.OutcomeUnknown(err), pathFailed(err):
+	case errors.Is(err, pr.ErrReservationConflict), errors.Is(err, pr.ErrStateChanged), errors.Is(err, pr.ErrStale),
+		pr.OutcomeUnknown(err), pr.PathFailed(err):
 		t.failures = 0
 		return nil
 	}
@@ -315,8 +315,7 @@ func (t *target) goesOn(a action, err error) error {
 // refusesPersistence reports whether err is how devices refuse APTPL: invalid
 // field, or not ready because there is nowhere to store it.
 func refusesPersistence(err error) bool {
-	return errors.Is(err, scsi.ErrUnsupported) && scsi.ASCOf(err) != scsi.InvalidOpcode ||
-		scsi.ASCOf(err) == scsi.CommunicationFailure
+	return errors.Is(err, pr.ErrUnsupported) && !errors.Is(err, pr.ErrNoReservations) || errors.Is(err, pr.ErrCannotStore)
 }
 
 // unfinished is the error of a target whose goal was reached but that may still

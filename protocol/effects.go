@@ -3,7 +3,7 @@ package protocol
 import (
 	"slices"
 
-	"lunguard/scsi"
+	"lunguard/pr"
 )
 
 // The effects of commands on the state as a protocol expects it, so that not
@@ -12,13 +12,13 @@ import (
 
 // registrationOf is the index of a nexus's registration in the state, of
 // several that may be it the first with the key old; -1 if there is none.
-func (u *unit) registrationOf(p Nexus, old scsi.Key) int {
+func (u *unit) registrationOf(p pr.Path, old pr.Key) int {
 	at := -1
 	for i, r := range u.state.Registrations {
 		switch u.identity(p).Likens(r) {
-		case scsi.Alike:
+		case pr.Alike:
 			return i
-		case scsi.Perhaps:
+		case pr.Perhaps:
 			if at < 0 && r.Key == old {
 				at = i
 			}
@@ -40,7 +40,7 @@ func (u *unit) expect() {
 }
 
 // expectRegistered: the nexus had the key old, 0 for none or any, and has key.
-func (u *unit) expectRegistered(p Nexus, old, key scsi.Key) bool {
+func (u *unit) expectRegistered(p pr.Path, old, key pr.Key) bool {
 	u.expect()
 	s := u.state
 	s.Generation++
@@ -48,7 +48,7 @@ func (u *unit) expectRegistered(p Nexus, old, key scsi.Key) bool {
 	if at < 0 {
 		if key != 0 {
 			id := u.identity(p)
-			s.Registrations = append(s.Registrations, scsi.FullStatus{Key: key, TransportID: id.Initiator, RelativePort: id.RelativePort})
+			s.Registrations = append(s.Registrations, pr.Registration{Key: key, Initiator: id.Initiator, RelativePort: id.RelativePort})
 		}
 		return old == 0
 	}
@@ -74,7 +74,7 @@ func (u *unit) expectRegistered(p Nexus, old, key scsi.Key) bool {
 }
 
 // expectReserved: the nexus holds by the key.
-func (u *unit) expectReserved(p Nexus, key scsi.Key) bool {
+func (u *unit) expectReserved(p pr.Path, key pr.Key) bool {
 	u.expect()
 	for i := range u.state.Registrations {
 		u.state.Registrations[i].Holder = false
@@ -82,16 +82,16 @@ func (u *unit) expectReserved(p Nexus, key scsi.Key) bool {
 	at := u.registrationOf(p, key)
 	if at >= 0 {
 		r := &u.state.Registrations[at]
-		r.Holder, r.Scope, r.Type = true, scsi.LUScope, reservationType
+		r.Holder = true
 	}
-	u.state.Reservation = &scsi.Reservation{Key: key, Scope: scsi.LUScope, Type: reservationType}
+	u.state.Reservation = &pr.Reservation{Key: key, Type: reservationType}
 	return at >= 0
 }
 
 // expectPreempted: the nexus, registered by the key, has removed all others
 // with the victim's, or, if that is 0, all others; if one of them held, it holds
 // now.
-func (u *unit) expectPreempted(p Nexus, key, victim scsi.Key) bool {
+func (u *unit) expectPreempted(p pr.Path, key, victim pr.Key) bool {
 	u.expect()
 	s := u.state
 	s.Generation++
@@ -102,7 +102,7 @@ func (u *unit) expectPreempted(p Nexus, key, victim scsi.Key) bool {
 		return false
 	}
 	mine := s.Registrations[own]
-	s.Registrations = slices.DeleteFunc(s.Registrations, func(r scsi.FullStatus) bool { return r.Key == victim || victim == 0 })
+	s.Registrations = slices.DeleteFunc(s.Registrations, func(r pr.Registration) bool { return r.Key == victim || victim == 0 })
 	if mine.Key == victim || victim == 0 {
 		s.Registrations = append(s.Registrations, mine)
 	}
@@ -114,23 +114,23 @@ func (u *unit) expectPreempted(p Nexus, key, victim scsi.Key) bool {
 
 // expectMoved: the reservation went from the nexus to another, which is
 // registered with the heir's key now.
-func (u *unit) expectMoved(p Nexus, m *scsi.RegisterMove) bool {
+func (u *unit) expectMoved(p pr.Path, m *pr.MoveOrder) bool {
 	u.expect()
 	s := u.state
 	s.Generation++
-	heir := slices.IndexFunc(s.Registrations, func(r scsi.FullStatus) bool {
-		return r.TransportID.Canonical() == m.Destination.Canonical() && (r.AllTgtPort || r.RelativePort == m.RelativePort)
+	heir := slices.IndexFunc(s.Registrations, func(r pr.Registration) bool {
+		return pr.Same(r.Initiator, m.Destination) && (r.AllPorts || r.RelativePort == m.RelativePort)
 	})
 	if heir < 0 {
-		s.Registrations = append(s.Registrations, scsi.FullStatus{TransportID: m.Destination, RelativePort: m.RelativePort})
+		s.Registrations = append(s.Registrations, pr.Registration{Initiator: m.Destination, RelativePort: m.RelativePort})
 		heir = len(s.Registrations) - 1
 	}
 	for i := range s.Registrations {
 		s.Registrations[i].Holder = i == heir
 	}
 	r := &s.Registrations[heir]
-	r.Key, r.Scope, r.Type = m.ActionKey, scsi.LUScope, reservationType
-	s.Reservation = &scsi.Reservation{Key: m.ActionKey, Scope: scsi.LUScope, Type: reservationType}
+	r.Key = m.ActionKey
+	s.Reservation = &pr.Reservation{Key: m.ActionKey, Type: reservationType}
 	if m.Unregister {
 		at := u.registrationOf(p, m.Key)
 		if at < 0 {
@@ -143,6 +143,6 @@ func (u *unit) expectMoved(p Nexus, m *scsi.RegisterMove) bool {
 
 // expectCleared: there is nothing left.
 func (u *unit) expectCleared() bool {
-	u.state = &scsi.State{Generation: u.state.Generation + 1, Identified: u.state.Identified}
+	u.state = &pr.State{Generation: u.state.Generation + 1, Identified: u.state.Identified}
 	return true
 }

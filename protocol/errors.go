@@ -5,7 +5,7 @@ import (
 	"fmt"
 	"strings"
 
-	"lunguard/scsi"
+	"lunguard/pr"
 )
 
 // Reasons of a *LUNError, to be tested with errors.Is.
@@ -72,7 +72,7 @@ func (e *LUNError) Unwrap() error { return e.Err }
 // cluster.
 type ForeignKeyError struct {
 	LUN  string
-	Keys []scsi.Key
+	Keys []pr.Key
 }
 
 func (e *ForeignKeyError) Error() string {
@@ -85,8 +85,8 @@ type StrayPortError struct {
 	LUN string
 	// Port is the initiator port, Key what it is registered with, Node whose key
 	// that is, Victim whose port.
-	Port         scsi.TransportID
-	Key          scsi.Key
+	Port         pr.Initiator
+	Key          pr.Key
 	Node, Victim string
 }
 
@@ -97,7 +97,7 @@ func (e *StrayPortError) Error() string {
 // LostError says that another node took the package's LUNs meanwhile.
 type LostError struct {
 	LUN    string
-	Winner scsi.Key
+	Winner pr.Key
 	// Node is the winner's name, empty if the key has none.
 	Node string
 }
@@ -114,7 +114,7 @@ func (e *SharedLUNError) Error() string {
 	return fmt.Sprintf("%s are one LUN, %s", strings.Join(e.Names, " and "), e.WWID)
 }
 
-func joinKeys(keys []scsi.Key) string {
+func joinKeys(keys []pr.Key) string {
 	words := make([]string, len(keys))
 	for i, k := range keys {
 		words[i] = k.String()

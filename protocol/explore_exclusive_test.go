@@ -5,7 +5,7 @@ import (
 	"strings"
 	"testing"
 
-	"lunguard/scsi"
+	"lunguard/pr"
 	"lunguard/scsi/simlun"
 )
 
@@ -145,7 +145,7 @@ func TestExploreExclusiveMend(t *testing.T) {
 func TestExploreExclusiveFound(t *testing.T) {
 	g := group{dims: "other reservation types, nexuses of the past, a device that says GOOD to everything; " + adverse.words(), quick: 5, each: 15_000, turns: true}
 	states := []found{
-		other("B", scsi.WriteExclusiveAllRegistrants), other("A", scsi.WriteExclusiveAllRegistrants), other("B", scsi.WriteExclusive), other("A", scsi.ExclusiveAccess),
+		other("B", pr.WriteExclusiveAllRegistrants), other("A", pr.WriteExclusiveAllRegistrants), other("B", pr.WriteExclusive), other("A", pr.ExclusiveAccess),
 		relogged(found{name: "clean"}, reservationType), relogged(found{name: "clean"}, 0), relogged(ownedBy("A"), 0), relogged(ownedBy("B"), 0),
 	}
 	for _, shape := range shapes {

@@ -5,7 +5,7 @@ import (
 	"fmt"
 	"slices"
 
-	"lunguard/scsi"
+	"lunguard/pr"
 )
 
 // found is a state in which the actors find the LUNs, with the nodes that
@@ -108,7 +108,7 @@ func grown(nodes ...string) found {
 }
 
 // relogged adds a registration of A's past to what was found, on every LUN.
-func relogged(f found, typ scsi.Type) found {
+func relogged(f found, typ pr.Type) found {
 	prepare := f.prepare
 	f.name += ", A relogged"
 	if typ != 0 {
@@ -126,7 +126,7 @@ func relogged(f found, typ scsi.Type) found {
 }
 
 // other reserves with another type, of a node that is registered on all paths.
-func other(node string, typ scsi.Type) found {
+func other(node string, typ pr.Type) found {
 	return found{name: fmt.Sprintf("%s holds type %d", node, typ), prepare: func(w *world) {
 		for i := range w.luns {
 			for p := range w.paths {

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"strings"
 
+	"lunguard/pr"
 	"lunguard/scsi"
 	"lunguard/scsi/simlun"
 )
@@ -28,12 +29,12 @@ func (n nodes) String() string {
 }
 
 // keyOf is the key of a node in tests.
-func keyOf(node string) scsi.Key {
-	return map[string]scsi.Key{"A": keyA, "B": keyB, "C": keyC}[node]
+func keyOf(node string) pr.Key {
+	return map[string]pr.Key{"A": keyA, "B": keyB, "C": keyC}[node]
 }
 
 // ownerOf is the node that a key belongs to, marked or not.
-func ownerOf(k scsi.Key) nodes {
+func ownerOf(k pr.Key) nodes {
 	switch Plain(k) {
 	case keyA:
 		return 1
@@ -52,9 +53,9 @@ type facts struct {
 	// off, and whose writes may still be under way: nobody has been told that
 	// they are over. It is no state of the device that a command could read.
 	dying nodes
-	typ   scsi.Type // 0 without reservation
+	typ   pr.Type // 0 without reservation
 	// holder is the holder's key, holds whose that is.
-	holder scsi.Key
+	holder pr.Key
 	holds  nodes
 	// any are the nodes of which a nexus is registered, under whatever key, own
 	// those of which a path is registered with their own key and stays, keyed
@@ -90,7 +91,7 @@ func (f *facts) String() string {
 		if b.Len() > 0 {
 			b.WriteString(" ")
 		}
-		node, path := placeOf(r.TransportID)
+		node, path := placeOf(scsi.PortOf(r.Initiator))
 		where := nodeNames[node]
 		if path > 0 {
 			where += fmt.Sprint(path)
@@ -149,7 +150,7 @@ func (x *explorer) lun(i int, m *simlun.Machine, dying nodes) int32 {
 		// Protocols may depend on the order, which a fingerprint leaves out.
 		key = binary.BigEndian.AppendUint64(key, uint64(r.Key))
 		key = append(key, byte(r.RelativePort))
-		key = append(key, r.TransportID.Bytes()...)
+		key = append(key, scsi.PortOf(r.Initiator).Bytes()...)
 	}
 	x.scratch = key
 	id, known := x.lunIDs[i][string(key)]
@@ -177,14 +178,14 @@ func (x *explorer) dying(i int, id int32, dying nodes) int32 {
 	return f.with[dying]
 }
 
-func (x *explorer) factsOf(m *simlun.Machine, s *scsi.State) *facts {
+func (x *explorer) factsOf(m *simlun.Machine, s *pr.State) *facts {
 	f := &facts{machine: m, with: &[8]int32{-1, -1, -1, -1, -1, -1, -1, -1}}
 	if s.Reservation != nil {
 		f.typ, f.holder = s.Reservation.Type, s.Reservation.Key
 		f.holds = ownerOf(f.holder)
 	}
 	for _, r := range s.Registrations {
-		n, p := placeOf(r.TransportID)
+		n, p := placeOf(scsi.PortOf(r.Initiator))
 		f.any |= 1 << n
 		f.keyed |= ownerOf(r.Key)
 		if p < 2 {
@@ -197,7 +198,7 @@ func (x *explorer) factsOf(m *simlun.Machine, s *scsi.State) *facts {
 			}
 		}
 		switch {
-		case f.typ == scsi.WriteExclusive || f.typ == scsi.ExclusiveAccess:
+		case f.typ == pr.WriteExclusive || f.typ == pr.ExclusiveAccess:
 			if r.Holder {
 				f.writers |= 1 << n
 			}

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"time"
 
+	"lunguard/pr"
 	"lunguard/scsi"
 )
 
@@ -26,7 +27,7 @@ type answer struct {
 	err error
 }
 
-// call is a call of a method of Nexus that has come back. The next run through
+// call is a call of a method of pr.Path that has come back. The next run through
 // the same history gets its result at once.
 type call struct {
 	value any
@@ -44,7 +45,7 @@ type memory struct {
 	sent int
 	// looked is the type of the reservation that each LUN had when the verb
 	// looked last, 0 for none.
-	looked [mostLUNs]scsi.Type
+	looked [mostLUNs]pr.Type
 }
 
 // moment is a point in the life of an actor: it stands before a command, or
@@ -119,7 +120,7 @@ type wire struct {
 func (w wire) Do(_ context.Context, req *scsi.Request) (scsi.Reply, error) {
 	p := w.p
 	if !p.inside {
-		panic("a method of Nexus is missing in actorPath")
+		panic("a method of pr.Path is missing in actorPath")
 	}
 	if p.answered == len(p.answers) {
 		p.stop = &command{w.lun, w.path, req, len(req.Data)}
@@ -141,7 +142,7 @@ func (w wire) Do(_ context.Context, req *scsi.Request) (scsi.Reply, error) {
 
 // reservationIn is the type of the reservation that an answer tells of, 0 for
 // none.
-func reservationIn(req *scsi.Request, a answer) (typ scsi.Type, tells bool) {
+func reservationIn(req *scsi.Request, a answer) (typ pr.Type, tells bool) {
 	if req.Opcode() != scsi.OpPRIn || a.err != nil || a.reply.Err() != nil || len(a.data) < 8 {
 		return 0, false
 	}
@@ -149,13 +150,13 @@ func reservationIn(req *scsi.Request, a answer) (typ scsi.Type, tells bool) {
 	switch scsi.InAction(req.CDB[1] & 0x1f) {
 	case scsi.InReadReservation:
 		if len(d) >= 24 {
-			typ = scsi.Type(d[21] & 0x0f)
+			typ = pr.Type(d[21] & 0x0f)
 		}
 		return typ, true
 	case scsi.InReadFullStatus:
 		for d = d[8:]; len(d) >= 24; d = d[24+binary.BigEndian.Uint32(d[20:]):] {
 			if d[12]&1 != 0 {
-				typ = scsi.Type(d[13] & 0x0f)
+				typ = pr.Type(d[13] & 0x0f)
 			}
 		}
 		return typ, true
@@ -212,31 +213,35 @@ func playbackError(p *player, f func() error) error {
 	return err
 }
 
-func (n actorPath) Capabilities(ctx context.Context) (*scsi.Capabilities, error) {
-	return playback(n.p, func() (*scsi.Capabilities, error) { return n.Unit.Capabilities(ctx) })
+func (n actorPath) Capabilities(ctx context.Context) (*pr.Capabilities, error) {
+	return playback(n.p, func() (*pr.Capabilities, error) { return n.Unit.Capabilities(ctx) })
 }
 
-func (n actorPath) State(ctx context.Context) (*scsi.State, error) {
-	return playback(n.p, func() (*scsi.State, error) { return n.Unit.State(ctx) })
+func (n actorPath) State(ctx context.Context) (*pr.State, error) {
+	return playback(n.p, func() (*pr.State, error) { return n.Unit.State(ctx) })
 }
 
-func (n actorPath) TargetPort(ctx context.Context) (scsi.TargetPort, error) {
-	return playback(n.p, func() (scsi.TargetPort, error) { return n.Unit.TargetPort(ctx) })
+func (n actorPath) Keys(ctx context.Context) ([]pr.Key, error) {
+	return playback(n.p, func() ([]pr.Key, error) { return n.Unit.Keys(ctx) })
 }
 
-func (n actorPath) RegisterAndIgnore(ctx context.Context, key scsi.Key, aptpl bool) error {
+func (n actorPath) Port(ctx context.Context) (pr.Port, error) {
+	return playback(n.p, func() (pr.Port, error) { return n.Unit.Port(ctx) })
+}
+
+func (n actorPath) RegisterAndIgnore(ctx context.Context, key pr.Key, aptpl bool) error {
 	return playbackError(n.p, func() error { return n.Unit.RegisterAndIgnore(ctx, key, aptpl) })
 }
 
-func (n actorPath) Register(ctx context.Context, old, key scsi.Key, aptpl bool) error {
+func (n actorPath) Register(ctx context.Context, old, key pr.Key, aptpl bool) error {
 	return playbackError(n.p, func() error { return n.Unit.Register(ctx, old, key, aptpl) })
 }
 
-func (n actorPath) Reserve(ctx context.Context, key scsi.Key, typ scsi.Type) error {
+func (n actorPath) Reserve(ctx context.Context, key pr.Key, typ pr.Type) error {
 	return playbackError(n.p, func() error { return n.Unit.Reserve(ctx, key, typ) })
 }
 
-func (n actorPath) PreemptAndAbort(ctx context.Context, key, victim scsi.Key, typ scsi.Type) error {
+func (n actorPath) PreemptAndAbort(ctx context.Context, key, victim pr.Key, typ pr.Type) error {
 	return playbackError(n.p, func() error { return n.Unit.PreemptAndAbort(ctx, key, victim, typ) })
 }
 
@@ -248,15 +253,15 @@ func (n actorPath) Drain(ctx context.Context) error {
 	return playbackError(n.p, func() error { return n.Unit.Drain(ctx) })
 }
 
-func (n actorPath) Clear(ctx context.Context, key scsi.Key) error {
+func (n actorPath) Clear(ctx context.Context, key pr.Key) error {
 	return playbackError(n.p, func() error { return n.Unit.Clear(ctx, key) })
 }
 
-func (n actorPath) Move(ctx context.Context, m *scsi.RegisterMove) error {
+func (n actorPath) Move(ctx context.Context, m *pr.MoveOrder) error {
 	return playbackError(n.p, func() error { return n.Unit.Move(ctx, m) })
 }
 
-func (n actorPath) Introduce(ctx context.Context, key scsi.Key, others []scsi.TransportID, aptpl bool) error {
+func (n actorPath) Introduce(ctx context.Context, key pr.Key, others []pr.Initiator, aptpl bool) error {
 	return playbackError(n.p, func() error { return n.Unit.Introduce(ctx, key, others, aptpl) })
 }
 
@@ -273,7 +278,7 @@ func (p *player) newRun(v verb) *Run {
 		for path := range p.paths {
 			t := &scsi.Retry{Transport: wire{p, i, path}, Sleep: noSleep, Timeout: time.Hour}
 			u := scsi.NewUnit(fmt.Sprint("path ", path), whole{p, t})
-			l.Paths = append(l.Paths, actorPath{u.WithIdentity(func() scsi.Identity { return identityOf(v.node, path) }), p})
+			l.Paths = append(l.Paths, actorPath{u.WithIdentity(func() pr.Identity { return identityOf(v.node, path) }), p})
 		}
 		r.LUNs = append(r.LUNs, l)
 	}

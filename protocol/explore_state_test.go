@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"testing"
 
+	"lunguard/pr"
 	"lunguard/scsi"
 	"lunguard/scsi/simlun"
 )
@@ -273,9 +274,9 @@ func (x *explorer) fail(actor int, m *moment, how move) int32 {
 	case answerLost, neverDone:
 		a.reply = scsi.Reply{Host: scsi.HostTimeOut}
 	case isLate:
-		a.err = fmt.Errorf("%w: %w", scsi.ErrStillUnderWay, context.DeadlineExceeded)
+		a.err = fmt.Errorf("%w: %w", pr.ErrStillUnderWay, context.DeadlineExceeded)
 	case notSent:
-		a.err = &scsi.OpError{Class: fmt.Errorf("not sent, an earlier command of this host is %w: %w", scsi.ErrStillUnderWay, scsi.ErrTimeout)}
+		a.err = &scsi.OpError{Class: fmt.Errorf("not sent, an earlier command of this host is %w: %w", pr.ErrStillUnderWay, pr.ErrTimeout)}
 	case pathDies, noPath:
 		a.reply = scsi.Reply{Host: scsi.HostNoConnect}
 	case attention2a03:

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 
+	"lunguard/pr"
 	"lunguard/scsi"
 )
 
@@ -173,13 +174,13 @@ func (c *command) String() string {
 	if !c.out() {
 		return where + ": " + strings.ToLower(scsi.InAction(c.req.CDB[1]&0x1f).String())
 	}
-	key := scsi.Key(binary.BigEndian.Uint64(c.req.Data))
-	arg := scsi.Key(binary.BigEndian.Uint64(c.req.Data[8:]))
+	key := pr.Key(binary.BigEndian.Uint64(c.req.Data))
+	arg := pr.Key(binary.BigEndian.Uint64(c.req.Data[8:]))
 	return fmt.Sprintf("%s: %v, key %v, for %v", where, c.action(), short(key), short(arg))
 }
 
 // short is a key in the words of the tests: A, or A with its marks.
-func short(k scsi.Key) string {
+func short(k pr.Key) string {
 	name := fmt.Sprint(Plain(k))
 	switch Plain(k) {
 	case 0:

@@ -5,7 +5,7 @@ import (
 	"errors"
 	"slices"
 
-	"lunguard/scsi"
+	"lunguard/pr"
 )
 
 // Fence takes a failed node's registrations off every LUN, by PREEMPT AND ABORT;
@@ -92,7 +92,7 @@ func (f *fencing) strays() error {
 		for _, r := range t.state.Registrations {
 			n, ok := f.run.Members.Of(r.Key)
 			if ok && n != f.victim && n != f.run.Node && !isLeaving(r.Key) && f.isPort(r) && !f.isAlone(t, r.Key) {
-				errs = append(errs, &StrayPortError{LUN: t.Name, Port: r.TransportID, Key: r.Key, Node: n.Name, Victim: f.victim.Name})
+				errs = append(errs, &StrayPortError{LUN: t.Name, Port: r.Initiator, Key: r.Key, Node: n.Name, Victim: f.victim.Name})
 			}
 		}
 	}
@@ -100,14 +100,14 @@ func (f *fencing) strays() error {
 }
 
 // isPort reports whether a registration is that of a port of the victim.
-func (f *fencing) isPort(r scsi.FullStatus) bool {
-	return !r.TransportID.IsZero() && f.hosts.mayOwn(f.victim.Key, r.TransportID)
+func (f *fencing) isPort(r pr.Registration) bool {
+	return r.Initiator != nil && f.hosts.mayOwn(f.victim.Key, r.Initiator)
 }
 
 // isAlone reports whether a key is registered by ports of the victim only, so that
 // nobody else is removed with it.
-func (f *fencing) isAlone(t *target, key scsi.Key) bool {
-	return !slices.ContainsFunc(t.state.Registrations, func(r scsi.FullStatus) bool { return r.Key == key && !f.isPort(r) })
+func (f *fencing) isAlone(t *target, key pr.Key) bool {
+	return !slices.ContainsFunc(t.state.Registrations, func(r pr.Registration) bool { return r.Key == key && !f.isPort(r) })
 }
 
 // mayAct fails if there is something to be done on a LUN and this node is not
@@ -180,12 +180,12 @@ func (f *fencing) mustAct(t *target) bool {
 // next is the key to be removed next, 0 if there is none: of the victim that is
 // taking first, then of one that holds, then the victim's others, then those of
 // other nodes that leave.
-func (f *fencing) next(t *target) scsi.Key {
+func (f *fencing) next(t *target) pr.Key {
 	keys := allKeys(t.state)
-	for _, first := range []func(scsi.Key) bool{
-		func(k scsi.Key) bool { return k == Taking(f.victim.Key) },
-		func(k scsi.Key) bool { return k == t.holder() },
-		func(scsi.Key) bool { return true },
+	for _, first := range []func(pr.Key) bool{
+		func(k pr.Key) bool { return k == Taking(f.victim.Key) },
+		func(k pr.Key) bool { return k == t.holder() },
+		func(pr.Key) bool { return true },
 	} {
 		for _, k := range keys {
 			leaves := isLeaving(k) && Plain(k) != t.me()
@@ -200,7 +200,7 @@ func (f *fencing) next(t *target) scsi.Key {
 
 // stray reports whether a port of the victim is registered with this node's key.
 func (f *fencing) stray(t *target) bool {
-	return slices.ContainsFunc(t.own(), func(r scsi.FullStatus) bool { return f.isPort(r) && !t.isPresent(r) })
+	return slices.ContainsFunc(t.own(), func(r pr.Registration) bool { return f.isPort(r) && !t.isPresent(r) })
 }
 
 // strikeRows remove the victim from one LUN. What is done under the mark is not
@@ -281,7 +281,7 @@ func (f *fencing) marks(t *target) action {
 }
 
 // plainPath is a path of this node without a mark.
-func (f *fencing) plainPath(t *target) Nexus {
+func (f *fencing) plainPath(t *target) pr.Path {
 	for _, p := range t.usable {
 		if r, sure, _ := t.registration(p); sure && r.Key == t.me() {
 			return p
@@ -291,7 +291,7 @@ func (f *fencing) plainPath(t *target) Nexus {
 }
 
 // strayKey is our key as a port of the victim has it.
-func (f *fencing) strayKey(t *target) scsi.Key {
+func (f *fencing) strayKey(t *target) pr.Key {
 	for _, r := range t.own() {
 		if f.isPort(r) && !t.isPresent(r) {
 			return r.Key

@@ -4,7 +4,7 @@ import (
 	"context"
 	"errors"
 
-	"lunguard/scsi"
+	"lunguard/pr"
 )
 
 // giveUp leaves the LUNs as they should be after a failed start. Who lost
@@ -70,7 +70,7 @@ func (t *target) keeps(why Action) action {
 }
 
 // markedByUs is a path that this run has left marked taking.
-func (t *target) markedByUs() Nexus {
+func (t *target) markedByUs() pr.Path {
 	for _, p := range t.usable {
 		if r, sure, _ := t.registration(p); sure && r.Key&TakingMark != 0 && !t.doubt {
 			return p
@@ -81,7 +81,7 @@ func (t *target) markedByUs() Nexus {
 
 // leaves is a usable path that is, or may be, registered with a key that was not
 // tried on it yet; nil if there is none.
-func (t *target) leaves() Nexus {
+func (t *target) leaves() pr.Path {
 	for _, p := range t.usable {
 		if r, sure, found := t.registration(p); sure && !t.isAbsent(p, r.Key) || found && !sure && t.likely(p) != 0 {
 			return p
@@ -92,7 +92,7 @@ func (t *target) leaves() Nexus {
 
 // likely is a key of this node that may be the path's, of those that were not
 // tried on it yet; 0 if there is none.
-func (t *target) likely(p Nexus) scsi.Key {
+func (t *target) likely(p pr.Path) pr.Key {
 	for _, r := range t.own() {
 		if !t.isAbsent(p, r.Key) {
 			return r.Key
@@ -103,7 +103,7 @@ func (t *target) likely(p Nexus) scsi.Key {
 
 // leave unregisters a path. A conflict says that the registration has gone
 // already, or that the key was another path's.
-func (t *target) leave(p Nexus) action {
+func (t *target) leave(p pr.Path) action {
 	r, sure, _ := t.registration(p)
 	if !sure {
 		r.Key = t.likely(p)
@@ -114,10 +114,10 @@ func (t *target) leave(p Nexus) action {
 }
 
 // trying notes that a path is not registered with the key that was quoted.
-func (t *target) trying(p Nexus, key scsi.Key, then func(end, error)) func(end, error) {
+func (t *target) trying(p pr.Path, key pr.Key, then func(end, error)) func(end, error) {
 	return func(how end, err error) {
 		then(how, err)
-		if how == performed || how == refused && errors.Is(err, scsi.ErrReservationConflict) {
+		if how == performed || how == refused && errors.Is(err, pr.ErrReservationConflict) {
 			t.absent = append(t.absent, registeredPath{path: p, key: key})
 		}
 	}

@@ -5,7 +5,7 @@ import (
 	"errors"
 	"slices"
 
-	"lunguard/scsi"
+	"lunguard/pr"
 )
 
 // Halt gives the LUNs up. Where they were taken over, or this node was fenced,
@@ -65,7 +65,7 @@ func releaseRows() []row {
 }
 
 // markedLeaving is a path that this run has marked leaving; nil if there is none.
-func (t *target) markedLeaving() Nexus {
+func (t *target) markedLeaving() pr.Path {
 	for _, p := range slices.Backward(t.usable) {
 		if key := t.sureKey(p); key&LeavingMark != 0 && t.state.Has(key) {
 			return p
@@ -77,7 +77,7 @@ func (t *target) markedLeaving() Nexus {
 // takingPath is a usable path that is, or may be, marked taking and not leaving;
 // nil if there is none. A command by which it takes may still be on its way: it
 // quotes that key, and finds it gone once the path is marked leaving, too.
-func (t *target) takingPath() Nexus {
+func (t *target) takingPath() pr.Path {
 	for _, p := range t.usable {
 		if r, _, found := t.registration(p); found && r.Key&Marks == TakingMark && !t.isAbsent(p, r.Key) {
 			return p
@@ -88,7 +88,7 @@ func (t *target) takingPath() Nexus {
 
 // marksLeaving marks a path that is, or may be, registered. A mark of taking
 // stays beside it: what is not known stays not known.
-func (t *target) marksLeaving(p Nexus) action {
+func (t *target) marksLeaving(p pr.Path) action {
 	r, sure, _ := t.registration(p)
 	if !sure {
 		r.Key = t.likely(p)
@@ -104,10 +104,10 @@ func (t *target) marksLeaving(p Nexus) action {
 }
 
 // marking notes that a path is not registered with the key that was quoted.
-func (t *target) marking(p Nexus, key scsi.Key, then func(end, error)) func(end, error) {
+func (t *target) marking(p pr.Path, key pr.Key, then func(end, error)) func(end, error) {
 	return func(how end, err error) {
 		then(how, err)
-		if how == refused && errors.Is(err, scsi.ErrReservationConflict) {
+		if how == refused && errors.Is(err, pr.ErrReservationConflict) {
 			t.absent = append(t.absent, registeredPath{path: p, key: key})
 		}
 	}

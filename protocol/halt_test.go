@@ -8,12 +8,13 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"lunguard/pr"
 	"lunguard/scsi"
 	"lunguard/scsi/simlun"
 )
 
 func TestHalt(t *testing.T) {
-	held := func(keys ...scsi.Key) status { return status{keys, keys[0], reservationType} }
+	held := func(keys ...pr.Key) status { return status{keys, keys[0], reservationType} }
 	cases := map[string]struct {
 		prepare func(*world)
 		want    status
@@ -25,7 +26,7 @@ func TestHalt(t *testing.T) {
 		"taken over":                   {func(w *world) { w.put(0, "B", 0, keyB, reservationType) }, held(keyB)},
 		"taken over, we came too late": {func(w *world) { w.put(0, "B", 0, keyB, reservationType); w.put(0, "A", 0, keyA, 0) }, held(keyB)},
 		"another registered beside us": {func(w *world) { w.put(0, "A", 0, keyA, reservationType); w.put(0, "B", 0, keyB, 0) }, status{}},
-		"all registrants":              {func(w *world) { w.put(0, "A", 0, keyA, scsi.WriteExclusiveAllRegistrants) }, status{}},
+		"all registrants":              {func(w *world) { w.put(0, "A", 0, keyA, pr.WriteExclusiveAllRegistrants) }, status{}},
 	}
 	for name, c := range cases {
 		for _, q := range []simlun.Quirks{{}, {NoFullStatus: true}, {FirstCmdUA: scsi.PowerOnOrReset}, {NoRegIgnore: true}} {
@@ -109,7 +110,7 @@ func TestLateHaltKeepsPersistence(t *testing.T) {
 }
 
 // put2 registers a key and keeps what the unit does with it at power loss.
-func (w *world) put2(lun int, node string, key scsi.Key) {
+func (w *world) put2(lun int, node string, key pr.Key) {
 	w.t.Helper()
 	u := scsi.NewUnit("put", &scsi.Retry{Transport: w.transport(node, lun, 0), AfterStateChange: true, Sleep: noSleep})
 	if err := u.RegisterAndIgnore(context.Background(), key, true); err != nil {
@@ -177,7 +178,7 @@ func TestCleanup(t *testing.T) {
 // Keys that are there after a CLEAR are a failure, whether the device lies or
 // somebody came.
 func TestCleanupReadsBack(t *testing.T) {
-	for name, comes := range map[string]scsi.Key{"somebody": keyC, "the same": keyB} {
+	for name, comes := range map[string]pr.Key{"somebody": keyC, "the same": keyB} {
 		t.Run(name, func(t *testing.T) {
 			w := newWorld(t, 1, 1, simlun.Quirks{})
 			w.start("B")
@@ -207,7 +208,7 @@ func TestShow(t *testing.T) {
 	if got[0].Err != nil || !got[0].State.HeldBy(keyB) {
 		t.Errorf("%+v", got[0])
 	}
-	if got[1].State != nil || !errors.Is(got[1].Err, scsi.ErrTransport) {
+	if got[1].State != nil || !errors.Is(got[1].Err, pr.ErrTransport) {
 		t.Errorf("a LUN that cannot be read: %+v", got[1])
 	}
 }

@@ -1,23 +1,23 @@
 package protocol
 
-import "lunguard/scsi"
+import "lunguard/pr"
 
 // hosts tell, from what the LUNs list, whose an initiator port is: that node's with
 // whose key the ports of that name are registered most often. A copy that was killed
 // leaves a port of one node with another's key.
-type hosts map[string]map[scsi.Key]int
+type hosts map[string]map[pr.Key]int
 
 // hostsOf counts the registrations on all LUNs.
 func hostsOf(targets []*target) hosts {
 	h := hosts{}
 	for _, t := range targets {
 		for _, r := range t.state.Registrations {
-			if r.TransportID.IsZero() {
+			if r.Initiator == nil {
 				continue
 			}
-			name := hostOf(r.TransportID)
+			name := r.Initiator.Host()
 			if h[name] == nil {
-				h[name] = map[scsi.Key]int{}
+				h[name] = map[pr.Key]int{}
 			}
 			h[name][Plain(r.Key)]++
 		}
@@ -28,8 +28,8 @@ func hostsOf(targets []*target) hosts {
 // mayOwn reports whether a port is, or may be, that of the node with the key. Of
 // several keys that are registered as often by it those count that have no other
 // host.
-func (h hosts) mayOwn(key scsi.Key, id scsi.TransportID) bool {
-	name := hostOf(id)
+func (h hosts) mayOwn(key pr.Key, id pr.Initiator) bool {
+	name := id.Host()
 	own := h[name][key]
 	if own == 0 {
 		return false
@@ -45,20 +45,11 @@ func (h hosts) mayOwn(key scsi.Key, id scsi.TransportID) bool {
 }
 
 // elsewhere reports whether a key is registered by another host.
-func (h hosts) elsewhere(key scsi.Key, name string) bool {
+func (h hosts) elsewhere(key pr.Key, name string) bool {
 	for other, keys := range h {
 		if other != name && keys[key] > 0 {
 			return true
 		}
 	}
 	return false
-}
-
-// hostOf is what the ports of one host have in common: the iSCSI name without the
-// ISID, which is another for each session; else the port itself.
-func hostOf(id scsi.TransportID) string {
-	if name, _, ok := id.Canonical().ISCSIName(); ok {
-		return name
-	}
-	return id.Canonical().String()
 }

@@ -9,7 +9,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"lunguard/scsi"
+	"lunguard/pr"
 	"lunguard/scsi/simlun"
 )
 
@@ -40,14 +40,14 @@ func TestTakeOverEnded(t *testing.T) {
 	for name, c := range map[string]struct {
 		at     Action
 		faults string
-		keys   []scsi.Key
-		holder scsi.Key
+		keys   []pr.Key
+		holder pr.Key
 		told   Action
 	}{
-		"registered only":   {Registered, "", []scsi.Key{keyB, keyB}, keyB, ""},
-		"taken":             {Preempted, "", []scsi.Key{keyA}, keyA, Kept},
-		"perhaps taken":     {Preempted, "prout.preempt-abort@1:after:host=3", []scsi.Key{Taking(keyA)}, Taking(keyA), Kept},
-		"perhaps under way": {Preempted, "prout.preempt-abort@1:host=3", []scsi.Key{keyB, keyB, Taking(keyA)}, keyB, TakingOpen},
+		"registered only":   {Registered, "", []pr.Key{keyB, keyB}, keyB, ""},
+		"taken":             {Preempted, "", []pr.Key{keyA}, keyA, Kept},
+		"perhaps taken":     {Preempted, "prout.preempt-abort@1:after:host=3", []pr.Key{Taking(keyA)}, Taking(keyA), Kept},
+		"perhaps under way": {Preempted, "prout.preempt-abort@1:host=3", []pr.Key{keyB, keyB, Taking(keyA)}, keyB, TakingOpen},
 	} {
 		t.Run(name, func(t *testing.T) {
 			w := newWorld(t, 1, 2, simlun.Quirks{})
@@ -97,7 +97,7 @@ func TestStartEnded(t *testing.T) {
 // The LUN at hand is brought to its end, and the next ones are left as they
 // were.
 func TestLUNAtHand(t *testing.T) {
-	shared := status{Keys: []scsi.Key{keyA, keyB}, Holder: keyA, Type: reservationType}
+	shared := status{Keys: []pr.Key{keyA, keyB}, Holder: keyA, Type: reservationType}
 	for name, c := range map[string]struct {
 		typ   Mode
 		up    []string
@@ -108,20 +108,20 @@ func TestLUNAtHand(t *testing.T) {
 		other status
 		want  error
 	}{
-		"halt":        {Exclusive, []string{"A"}, Cleared, false, (*Run).Halt, status{}, status{Keys: []scsi.Key{keyA}, Holder: keyA, Type: reservationType}, ErrNotBegun},
-		"shared halt": {Shared, []string{"A", "B"}, Marked, false, (*Run).Halt, status{Keys: []scsi.Key{keyB}, Holder: keyB, Type: reservationType}, shared, ErrNotBegun},
+		"halt":        {Exclusive, []string{"A"}, Cleared, false, (*Run).Halt, status{}, status{Keys: []pr.Key{keyA}, Holder: keyA, Type: reservationType}, ErrNotBegun},
+		"shared halt": {Shared, []string{"A", "B"}, Marked, false, (*Run).Halt, status{Keys: []pr.Key{keyB}, Holder: keyB, Type: reservationType}, shared, ErrNotBegun},
 		"shared halt in a hurry": {Shared, []string{"A", "B"}, Marked, true, (*Run).Halt,
-			status{Keys: []scsi.Key{keyB, Leaving(keyA)}, Holder: Leaving(keyA), Type: reservationType}, shared, context.Canceled},
+			status{Keys: []pr.Key{keyB, Leaving(keyA)}, Holder: Leaving(keyA), Type: reservationType}, shared, context.Canceled},
 		"fence": {Shared, []string{"A", "B"}, Preempted, false, func(r *Run, ctx context.Context) error {
 			return r.Fence(ctx, Member{Name: "B", Key: keyB})
-		}, status{Keys: []scsi.Key{keyA}, Holder: keyA, Type: reservationType}, shared, ErrNotBegun},
+		}, status{Keys: []pr.Key{keyA}, Holder: keyA, Type: reservationType}, shared, ErrNotBegun},
 		"cleanup": {Exclusive, []string{"A"}, Registered, false, func(r *Run, ctx context.Context) error {
 			var errs []error
 			for _, res := range r.Cleanup(ctx, 0) {
 				errs = append(errs, res.Err)
 			}
 			return errors.Join(errs...)
-		}, status{}, status{Keys: []scsi.Key{keyA}, Holder: keyA, Type: reservationType}, ErrNotBegun},
+		}, status{}, status{Keys: []pr.Key{keyA}, Holder: keyA, Type: reservationType}, ErrNotBegun},
 	} {
 		t.Run(name, func(t *testing.T) {
 			w := newWorld(t, 3, 1, simlun.Quirks{})

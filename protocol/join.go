@@ -4,7 +4,7 @@ import (
 	"context"
 	"errors"
 
-	"lunguard/scsi"
+	"lunguard/pr"
 )
 
 // joinAll joins the LUNs, and looks at all of them again once it is registered
@@ -88,7 +88,7 @@ func (t *target) joins() action {
 func (t *target) sweeps() bool { return !t.up && !t.unswept && len(t.past()) > 0 }
 
 // deadMark is a marked key of this node on no usable path, 0 if there is none.
-func (t *target) deadMark() scsi.Key {
+func (t *target) deadMark() pr.Key {
 	for _, r := range t.own() {
 		if r.Key&Marks != 0 && t.ofNoPath(r) {
 			return r.Key
@@ -99,7 +99,7 @@ func (t *target) deadMark() scsi.Key {
 
 // waitsFor is another node's key marked taking whose doubt this run has not
 // resolved, 0 if there is none.
-func (t *target) waitsFor() scsi.Key {
+func (t *target) waitsFor() pr.Key {
 	for _, k := range t.takers() {
 		if !t.isResolved(k) {
 			return k

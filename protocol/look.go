@@ -4,7 +4,7 @@ import (
 	"context"
 	"errors"
 
-	"lunguard/scsi"
+	"lunguard/pr"
 )
 
 // Support says whether a LUN can be reserved as the protocols need it.
@@ -23,7 +23,7 @@ type View struct {
 	Support Support
 	// State is nil if it could not be read, and then Err is set, or if the
 	// device has no reservations at all.
-	State *scsi.State
+	State *pr.State
 	// Err tells why the support or the state is unknown.
 	Err error
 }
@@ -55,11 +55,11 @@ func (t *target) view(ctx context.Context) View {
 	err := t.readCapabilities(ctx)
 	v := View{LUN: t.Name, Support: supportOf(err)}
 	switch {
-	case errors.Is(err, scsi.ErrUnsupported):
+	case errors.Is(err, pr.ErrUnsupported):
 		return v
 	case v.Support == SupportUnknown:
 		v.Err = err
-		if !errors.Is(err, scsi.ErrMalformed) && !errors.Is(err, scsi.ErrDevice) {
+		if !errors.Is(err, pr.ErrMalformed) && !errors.Is(err, pr.ErrDevice) {
 			return v
 		}
 	}
@@ -67,7 +67,7 @@ func (t *target) view(ctx context.Context) View {
 	switch {
 	case err == nil:
 		v.State = t.state
-	case errors.Is(err, scsi.ErrUnsupported):
+	case errors.Is(err, pr.ErrUnsupported):
 		v.Support, v.Err = Unsupported, nil
 	default:
 		v.Err = errors.Join(v.Err, err)
@@ -92,7 +92,7 @@ func (t *target) support(ctx context.Context) Support {
 	err := t.readCapabilities(ctx)
 	if err == nil && t.caps == nil {
 		// Older than REPORT CAPABILITIES. Whoever knows READ KEYS can reserve.
-		err = t.onAnyPath(func(p Nexus) error { return knowsKeys(ctx, p) })
+		err = t.onAnyPath(func(p pr.Path) error { return knowsKeys(ctx, p) })
 	}
 	return supportOf(err)
 }
@@ -103,19 +103,14 @@ func supportOf(err error) Support {
 	switch {
 	case err == nil:
 		return Supported
-	case errors.Is(err, ErrNoReservationType), errors.Is(err, scsi.ErrUnsupported):
+	case errors.Is(err, ErrNoReservationType), errors.Is(err, pr.ErrUnsupported):
 		return Unsupported
 	}
 	return SupportUnknown
 }
 
-// knowsKeys asks a device for its keys, by one command where the path lets it
-// be sent by itself.
-func knowsKeys(ctx context.Context, p Nexus) error {
-	if u, ok := p.(interface{ Transport() scsi.Transport }); ok {
-		_, err := scsi.ReadKeys{}.Execute(ctx, u.Transport())
-		return err
-	}
-	_, err := p.State(ctx)
+// knowsKeys asks a device for its keys.
+func knowsKeys(ctx context.Context, p pr.Path) error {
+	_, err := p.Keys(ctx)
 	return err
 }

@@ -11,14 +11,15 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"lunguard/pr"
 	"lunguard/scsi"
 	"lunguard/scsi/simlun"
 )
 
 // What a LUN can do is told by what the device says, and never by guess.
 func TestSupports(t *testing.T) {
-	wero := func() (m scsi.TypeMask) { m.Set(scsi.WriteExclusiveRegistrantsOnly); return m }()
-	we := func() (m scsi.TypeMask) { m.Set(scsi.WriteExclusive); return m }()
+	wero := func() (m scsi.TypeMask) { m.Set(pr.WriteExclusiveRegistrantsOnly); return m }()
+	we := func() (m scsi.TypeMask) { m.Set(pr.WriteExclusive); return m }()
 	for _, tc := range []struct {
 		name   string
 		quirks simlun.Quirks

@@ -3,14 +3,14 @@ package protocol
 import (
 	"slices"
 
-	"lunguard/scsi"
+	"lunguard/pr"
 )
 
 // Member is a node of a cluster: its name, and the one key by which it is
 // registered on every path of every LUN.
 type Member struct {
 	Name string
-	Key  scsi.Key
+	Key  pr.Key
 }
 
 // Members are all nodes of a cluster. A key that belongs to none of them is
@@ -18,7 +18,7 @@ type Member struct {
 type Members []Member
 
 // Of returns the node that the key belongs to, marked or not.
-func (list Members) Of(k scsi.Key) (Member, bool) {
+func (list Members) Of(k pr.Key) (Member, bool) {
 	for _, m := range list {
 		if m.Key == Plain(k) {
 			return m, true
@@ -28,8 +28,8 @@ func (list Members) Of(k scsi.Key) (Member, bool) {
 }
 
 // Foreign returns those keys that belong to no node.
-func (list Members) Foreign(keys []scsi.Key) []scsi.Key {
-	var foreign []scsi.Key
+func (list Members) Foreign(keys []pr.Key) []pr.Key {
+	var foreign []pr.Key
 	for _, k := range keys {
 		if _, ok := list.Of(k); !ok {
 			foreign = append(foreign, k)
@@ -57,36 +57,36 @@ const (
 // node's key by a mark only belongs to that node.
 const (
 	// LeavingMark: the node is giving its registrations up.
-	LeavingMark scsi.Key = 1 << 63
+	LeavingMark pr.Key = 1 << 63
 	// TakingMark: the node removes others, and it is not known yet whether the
 	// commands of those that are gone are over.
-	TakingMark scsi.Key = 1 << 62
+	TakingMark pr.Key = 1 << 62
 	// Marks are both.
 	Marks = LeavingMark | TakingMark
 )
 
 // Plain is the key without a mark.
-func Plain(k scsi.Key) scsi.Key { return k &^ Marks }
+func Plain(k pr.Key) pr.Key { return k &^ Marks }
 
 // Leaving returns the key by which a node marks itself leaving.
-func Leaving(k scsi.Key) scsi.Key { return k | LeavingMark }
+func Leaving(k pr.Key) pr.Key { return k | LeavingMark }
 
 // Taking returns the key by which a node marks itself taking.
-func Taking(k scsi.Key) scsi.Key { return k | TakingMark }
+func Taking(k pr.Key) pr.Key { return k | TakingMark }
 
 // IsOn reports whether the node of the key is registered, marked or not.
-func IsOn(s *scsi.State, node scsi.Key) bool {
-	return slices.ContainsFunc(s.Registrations, func(r scsi.FullStatus) bool { return Plain(r.Key) == node })
+func IsOn(s *pr.State, node pr.Key) bool {
+	return slices.ContainsFunc(s.Registrations, func(r pr.Registration) bool { return Plain(r.Key) == node })
 }
 
 // IsMarked reports whether a registration of the node has the mark.
-func IsMarked(s *scsi.State, node, mark scsi.Key) bool {
-	return slices.ContainsFunc(s.Registrations, func(r scsi.FullStatus) bool { return Plain(r.Key) == node && r.Key&mark != 0 })
+func IsMarked(s *pr.State, node, mark pr.Key) bool {
+	return slices.ContainsFunc(s.Registrations, func(r pr.Registration) bool { return Plain(r.Key) == node && r.Key&mark != 0 })
 }
 
 // Holds reports whether the node of the key, marked or not, holds the
-// reservation; see [scsi.State.HeldBy].
-func Holds(s *scsi.State, node scsi.Key) bool {
+// reservation; see [pr.State.HeldBy].
+func Holds(s *pr.State, node pr.Key) bool {
 	switch held := s.Reservation; {
 	case held == nil:
 		return false
@@ -108,4 +108,4 @@ func (m Mode) String() string {
 // isLeaving reports whether the key says that its node gives its registrations up
 // and has stopped writing. Beside the mark of taking it says no more than that: a
 // clean-up marks so, whose node may be running.
-func isLeaving(k scsi.Key) bool { return k&Marks == LeavingMark }
+func isLeaving(k pr.Key) bool { return k&Marks == LeavingMark }

@@ -7,7 +7,7 @@ import (
 	"slices"
 	"testing"
 
-	"lunguard/scsi"
+	"lunguard/pr"
 	"lunguard/scsi/simlun"
 )
 
@@ -57,7 +57,7 @@ func (w *world) wantMended() {
 	w.t.Helper()
 	for i := range w.luns {
 		st := w.status(i)
-		if n := len(slices.DeleteFunc(slices.Clone(st.Keys), func(k scsi.Key) bool { return k != keyA })); n != w.paths || st.Type != reservationType {
+		if n := len(slices.DeleteFunc(slices.Clone(st.Keys), func(k pr.Key) bool { return k != keyA })); n != w.paths || st.Type != reservationType {
 			w.t.Errorf("LUN %d: %+v", i, st)
 		}
 	}

@@ -9,7 +9,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"lunguard/scsi"
+	"lunguard/pr"
 	"lunguard/scsi/simlun"
 )
 
@@ -33,7 +33,7 @@ func (w *world) wantShared(nodes ...string) {
 		if i == 0 {
 			want.Holder, want.Type = keyOf(n), reservationType
 		}
-		want.Keys = append(want.Keys, slices.Repeat([]scsi.Key{keyOf(n)}, w.paths)...)
+		want.Keys = append(want.Keys, slices.Repeat([]pr.Key{keyOf(n)}, w.paths)...)
 	}
 	slices.Sort(want.Keys)
 	for i := range w.luns {
@@ -182,7 +182,7 @@ func TestMultiLeftovers(t *testing.T) {
 		"start, leaving node holds":     {func(w *world) { w.put(0, "C", 0, marked, w5) }, "A", (*Run).start, []string{"A"}},
 		"start, own mark":               {func(w *world) { w.put(0, "A", 0, Leaving(keyA), w5); w.put(0, "A", 1, keyA, 0) }, "A", (*Run).start, []string{"A"}},
 		"start, own mark on a dead one": {func(w *world) { w.put(0, "A", 7, Leaving(keyA), w5) }, "A", (*Run).start, []string{"A"}},
-		"start, own wrong type":         {func(w *world) { w.put(0, "A", 1, keyA, scsi.WriteExclusive) }, "A", (*Run).start, []string{"A"}},
+		"start, own wrong type":         {func(w *world) { w.put(0, "A", 1, keyA, pr.WriteExclusive) }, "A", (*Run).start, []string{"A"}},
 		"start, orphan":                 {func(w *world) { w.start("B"); w.release(0, "B") }, "A", (*Run).start, []string{"A", "B"}},
 		"halt, leaving node holds":      {func(w *world) { w.put(0, "C", 0, marked, w5); w.put(0, "A", 0, keyA, 0) }, "A", (*Run).Halt, nil},
 		"halt, leaving node holds, another is up": {func(w *world) {
@@ -223,7 +223,7 @@ func (r *Run) start(ctx context.Context) error { return r.Start(ctx) }
 // Registrations of this node that no path of it has, and nothing else: no
 // path can remove them, and that is said.
 func TestMultiHaltStaleNexus(t *testing.T) {
-	for _, key := range []scsi.Key{keyA, Leaving(keyA)} {
+	for _, key := range []pr.Key{keyA, Leaving(keyA)} {
 		w := sharedWorld(t, 1, 2, simlun.Quirks{})
 		w.put(0, "A", 7, key, reservationType)
 		r := w.run("A") // logs in
@@ -274,7 +274,7 @@ func TestMultiDeadPaths(t *testing.T) {
 		before := w.prints()
 		for name, err := range map[string]error{"halt": w.run("A").Halt(context.Background()), "fence": w.fence("A", "B"), "start": w.run("A").Start(context.Background())} {
 			var lun *LUNError
-			if !errors.As(err, &lun) || !errors.Is(err, scsi.ErrTransport) {
+			if !errors.As(err, &lun) || !errors.Is(err, pr.ErrTransport) {
 				t.Errorf("%s: %v", name, err)
 			}
 		}
@@ -298,7 +298,7 @@ func TestUnmoved(t *testing.T) {
 						got = append(got, e)
 					}
 				}
-				if len(got) != 1 || !slices.Equal(got[0].Heirs, []scsi.Key{keyB, keyC}) || got[0].LUN != "sda" {
+				if len(got) != 1 || !slices.Equal(got[0].Heirs, []pr.Key{keyB, keyC}) || got[0].LUN != "sda" {
 					t.Fatalf("%+v", got)
 				}
 				if st := w.status(0); st.Holder != 0 || slices.Contains(st.Keys, keyA) || !slices.Contains(st.Keys, keyB) {
@@ -373,7 +373,7 @@ func TestFence(t *testing.T) {
 		if err := w.fence("A", "B"); err != nil {
 			t.Fatal(err)
 		}
-		if st := w.status(0); !slices.Equal(st.Keys, []scsi.Key{keyA}) || st.Holder != keyA {
+		if st := w.status(0); !slices.Equal(st.Keys, []pr.Key{keyA}) || st.Holder != keyA {
 			t.Errorf("%+v", st)
 		}
 	})

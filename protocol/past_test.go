@@ -8,6 +8,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"lunguard/pr"
 	"lunguard/scsi"
 	"lunguard/scsi/simlun"
 )
@@ -17,7 +18,7 @@ import (
 const aPast = 8
 
 // pastPut registers a nexus of a node's past, and reserves if typ is not 0.
-func (w *world) pastPut(lun int, node string, typ scsi.Type) {
+func (w *world) pastPut(lun int, node string, typ pr.Type) {
 	w.t.Helper()
 	u := scsi.NewUnit("past", &scsi.Retry{Transport: w.luns[lun].Nexus(port(node, aPast), 1), AfterStateChange: true, Sleep: noSleep})
 	w.must(u.RegisterAndIgnore(context.Background(), keyOf(node), true))
@@ -31,7 +32,7 @@ func (w *world) hasPast(lun int, node string) bool {
 	w.t.Helper()
 	s, err := w.unit(lun, "C", 0).State(context.Background())
 	w.must(err)
-	return slices.ContainsFunc(s.Registrations, func(r scsi.FullStatus) bool { return r.TransportID.Canonical() == port(node, aPast).Canonical() })
+	return slices.ContainsFunc(s.Registrations, func(r pr.Registration) bool { return port(node, aPast).Same(r.Initiator) })
 }
 
 // A node that comes back under another initiator port registers it and takes
@@ -48,25 +49,25 @@ func TestStartAfterRelogin(t *testing.T) {
 		want status
 	}{
 		"failover, one path": {Exclusive, 1, func(w *world) { w.pastPut(0, "A", reservationType) }, false,
-			status{[]scsi.Key{keyA}, keyA, reservationType}},
+			status{[]pr.Key{keyA}, keyA, reservationType}},
 		"failover, two paths": {Exclusive, 2, func(w *world) { w.pastPut(0, "A", reservationType) }, false,
-			status{[]scsi.Key{keyA, keyA}, keyA, reservationType}},
+			status{[]pr.Key{keyA, keyA}, keyA, reservationType}},
 		"failover, not held": {Exclusive, 2, func(w *world) { w.pastPut(0, "A", 0) }, false,
-			status{[]scsi.Key{keyA, keyA}, keyA, reservationType}},
+			status{[]pr.Key{keyA, keyA}, keyA, reservationType}},
 		"failover, taken from another": {Exclusive, 2, func(w *world) { w.start("B"); w.pastPut(0, "A", 0) }, false,
-			status{[]scsi.Key{keyA, keyA}, keyA, reservationType}},
-		"failover, of another type": {Exclusive, 2, func(w *world) { w.pastPut(0, "A", scsi.WriteExclusive) }, false,
-			status{[]scsi.Key{keyA, keyA}, keyA, reservationType}},
+			status{[]pr.Key{keyA, keyA}, keyA, reservationType}},
+		"failover, of another type": {Exclusive, 2, func(w *world) { w.pastPut(0, "A", pr.WriteExclusive) }, false,
+			status{[]pr.Key{keyA, keyA}, keyA, reservationType}},
 		"failover, up": {Exclusive, 2, func(w *world) { w.start("A"); w.pastPut(0, "A", 0) }, true,
-			status{[]scsi.Key{keyA, keyA, keyA}, keyA, reservationType}},
+			status{[]pr.Key{keyA, keyA, keyA}, keyA, reservationType}},
 		"failover, up on one path": {Exclusive, 1, func(w *world) { w.start("A"); w.pastPut(0, "A", 0) }, true,
-			status{[]scsi.Key{keyA, keyA}, keyA, reservationType}},
+			status{[]pr.Key{keyA, keyA}, keyA, reservationType}},
 		"multi-node, holds": {Shared, 2, func(w *world) { w.pastPut(0, "A", reservationType) }, false,
-			status{[]scsi.Key{keyA, keyA}, keyA, reservationType}},
+			status{[]pr.Key{keyA, keyA}, keyA, reservationType}},
 		"multi-node, beside another": {Shared, 1, func(w *world) { w.pastPut(0, "A", reservationType); w.start("B") }, false,
-			status{[]scsi.Key{keyA, keyB}, keyA, reservationType}},
+			status{[]pr.Key{keyA, keyB}, keyA, reservationType}},
 		"multi-node, another holds": {Shared, 1, func(w *world) { w.start("B"); w.pastPut(0, "A", 0) }, true,
-			status{[]scsi.Key{keyA, keyA, keyB}, keyB, reservationType}},
+			status{[]pr.Key{keyA, keyA, keyB}, keyB, reservationType}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			w := newWorld(t, 1, c.paths, simlun.Quirks{})
@@ -96,7 +97,7 @@ func TestUnopenedPath(t *testing.T) {
 		run := w.run("A")
 		lun := *run.LUNs[0]
 		p := lun.Paths[1]
-		lun.Paths, lun.Unopened = lun.Paths[:1], []UnopenedPath{{Name: p.Name(), Identity: p.Identity(), Err: scsi.ErrTransport}}
+		lun.Paths, lun.Unopened = lun.Paths[:1], []UnopenedPath{{Name: p.Name(), Identity: p.Identity(), Err: pr.ErrTransport}}
 		run.LUNs[0] = &lun
 		return run
 	}
@@ -105,7 +106,7 @@ func TestUnopenedPath(t *testing.T) {
 		t.Errorf("%+v", rep)
 	}
 	w.must(shut().Start(context.Background()))
-	if diff := cmp.Diff(status{[]scsi.Key{keyA, keyA}, keyA, reservationType}, w.status(0)); diff != "" || w.logged(PastLeft) {
+	if diff := cmp.Diff(status{[]pr.Key{keyA, keyA}, keyA, reservationType}, w.status(0)); diff != "" || w.logged(PastLeft) {
 		t.Errorf("warned of: %v (-want +got):\n%s", w.logged(PastLeft), diff)
 	}
 }
@@ -172,7 +173,7 @@ func TestPastUnknown(t *testing.T) {
 	run := w.run("A")
 	for _, l := range run.LUNs {
 		for i, p := range l.Paths {
-			l.Paths[i] = p.(*scsi.Unit).WithIdentity(func() scsi.Identity { return scsi.Identity{} })
+			l.Paths[i] = p.(*scsi.Unit).WithIdentity(func() pr.Identity { return pr.Identity{} })
 		}
 	}
 	w.must(run.Start(context.Background()))
@@ -202,7 +203,7 @@ func TestStrict(t *testing.T) {
 		run := w.run("A")
 		run.Strict = true
 		var e *LUNError
-		if err := run.Start(context.Background()); !errors.As(err, &e) || e.LUN != "sdb" || !errors.Is(err, scsi.ErrTransport) {
+		if err := run.Start(context.Background()); !errors.As(err, &e) || e.LUN != "sdb" || !errors.Is(err, pr.ErrTransport) {
 			t.Errorf("%v: %v", typ, err)
 		}
 		if g := w.generation(0) + w.generation(1); g != 0 {
@@ -225,11 +226,11 @@ func TestStrictInTheMiddle(t *testing.T) {
 			w.mode = typ
 			run := w.run("A")
 			run.Strict = true
-			run.LUNs[0].Paths[1] = &dyingPath{Nexus: run.LUNs[0].Paths[1], after: at}
+			run.LUNs[0].Paths[1] = &dyingPath{Path: run.LUNs[0].Paths[1], after: at}
 			err := run.Start(context.Background())
 			switch st := w.status(0); {
 			case err == nil:
-				if diff := cmp.Diff(status{[]scsi.Key{keyA, keyA}, keyA, reservationType}, st); diff != "" {
+				if diff := cmp.Diff(status{[]pr.Key{keyA, keyA}, keyA, reservationType}, st); diff != "" {
 					t.Errorf("%v, path dead after %d: success, but (-want +got):\n%s", typ, at, diff)
 				}
 				if at < 2 {
@@ -244,36 +245,36 @@ func TestStrictInTheMiddle(t *testing.T) {
 
 // dyingPath answers some commands and none after that.
 type dyingPath struct {
-	Nexus
+	pr.Path
 	after int
 }
 
 func (p *dyingPath) alive() error {
 	if p.after--; p.after < 0 {
-		return &scsi.OpError{Op: "test", Device: p.Name(), Class: scsi.ErrTransport}
+		return &scsi.OpError{Op: "test", Device: p.Name(), Class: pr.ErrTransport}
 	}
 	return nil
 }
 
-func (p *dyingPath) State(ctx context.Context) (*scsi.State, error) {
+func (p *dyingPath) State(ctx context.Context) (*pr.State, error) {
 	if err := p.alive(); err != nil {
 		return nil, err
 	}
-	return p.Nexus.State(ctx)
+	return p.Path.State(ctx)
 }
 
-func (p *dyingPath) RegisterAndIgnore(ctx context.Context, key scsi.Key, aptpl bool) error {
+func (p *dyingPath) RegisterAndIgnore(ctx context.Context, key pr.Key, aptpl bool) error {
 	if err := p.alive(); err != nil {
 		return err
 	}
-	return p.Nexus.RegisterAndIgnore(ctx, key, aptpl)
+	return p.Path.RegisterAndIgnore(ctx, key, aptpl)
 }
 
-func (p *dyingPath) Register(ctx context.Context, old, key scsi.Key, aptpl bool) error {
+func (p *dyingPath) Register(ctx context.Context, old, key pr.Key, aptpl bool) error {
 	if err := p.alive(); err != nil {
 		return err
 	}
-	return p.Nexus.Register(ctx, old, key, aptpl)
+	return p.Path.Register(ctx, old, key, aptpl)
 }
 
 // A take-over whose command gets no answer says who holds the LUN, and that the

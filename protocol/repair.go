@@ -6,7 +6,7 @@ import (
 	"fmt"
 	"slices"
 
-	"lunguard/scsi"
+	"lunguard/pr"
 )
 
 // Repair mends what a check found and what this node can mend: it registers
@@ -99,8 +99,8 @@ func (t *target) repair(ctx context.Context, rows []row) error {
 
 // isIn reports whether a path is registered, by itself or with the others of its
 // host.
-func (t *target) isIn(p Nexus) bool {
-	return t.likeness(p, t.own()) == scsi.Alike || t.isSure(p)
+func (t *target) isIn(p pr.Path) bool {
+	return t.likeness(p, t.own()) == pr.Alike || t.isSure(p)
 }
 
 // readmitRows register what is not registered, where something is.
@@ -145,14 +145,14 @@ func repairRows(witness *target) []row {
 }
 
 // answers reports whether the path was found to answer in this run.
-func (t *target) answers(p Nexus) bool { return slices.Contains(t.tried, p) }
+func (t *target) answers(p pr.Path) bool { return slices.Contains(t.tried, p) }
 
 // tries finds out whether a path answers; one that does not is given up, which is
 // no failure of the run: it has not come back.
-func (t *target) tries(p Nexus) action {
+func (t *target) tries(p pr.Path) action {
 	return action{kind: asking, ask: func(ctx context.Context) error {
 		if _, err := p.State(ctx); err != nil {
-			if !pathFailed(err) {
+			if !pr.PathFailed(err) {
 				return t.final(err)
 			}
 			t.dropIfFailed(p, err)

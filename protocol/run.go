@@ -9,7 +9,7 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
-	"lunguard/scsi"
+	"lunguard/pr"
 )
 
 // DefaultParallel is how many LUNs are worked on at once. Each one blocks a
@@ -29,6 +29,8 @@ type Run struct {
 	// Parallel bounds how many LUNs are worked on at once; 0 means
 	// DefaultParallel, 1 makes the run deterministic.
 	Parallel int
+	// Room, if not nil, is told how many commands are about to be sent at once.
+	Room func(commands int)
 	// Strict makes a start fail if any path does.
 	Strict bool
 	// Log takes every change and every warning as it happens, from several
@@ -115,15 +117,15 @@ type Event struct {
 	Action    Action
 	LUN, Path string
 	// Key is the key that was acted with, Victim whose registration went.
-	Key, Victim scsi.Key
+	Key, Victim pr.Key
 	// Anew says that the path was registered whatever it had been before; From,
 	// that it was by REGISTER AND MOVE from that path, which holds.
 	Anew bool
 	From string
 	// Heir is whom the reservation was moved to, Heirs those who are left
 	// without one.
-	Heir  scsi.Key
-	Heirs []scsi.Key
+	Heir  pr.Key
+	Heirs []pr.Key
 	// Generation is PRGENERATION before the change: as it was read, with one more
 	// for each change that this run has made since.
 	Generation uint32
@@ -151,7 +153,7 @@ func (r *Run) now() time.Duration {
 	if r.Now != nil {
 		return r.Now()
 	}
-	return scsi.Uptime()
+	return uptime()
 }
 
 // patience is how long is waited before another look at a LUN on which another
@@ -200,7 +202,9 @@ func (r *Run) parallel(n int, f func(i int)) {
 		}
 		return
 	}
-	scsi.MakeRoom(min(n, limit))
+	if r.Room != nil {
+		r.Room(min(n, limit))
+	}
 	var g errgroup.Group
 	g.SetLimit(limit)
 	for i := range n {

@@ -5,7 +5,7 @@ import (
 	"fmt"
 	"testing"
 
-	"lunguard/scsi"
+	"lunguard/pr"
 	"lunguard/scsi/simlun"
 )
 
@@ -71,7 +71,7 @@ func TestTakeOnOddDevices(t *testing.T) {
 // A clean-up where this node's own marked key is listed, on a device without
 // REGISTER AND IGNORE EXISTING KEY.
 func TestCleanupQuotes(t *testing.T) {
-	for _, key := range []scsi.Key{Taking(keyA), Leaving(keyA), keyA} {
+	for _, key := range []pr.Key{Taking(keyA), Leaving(keyA), keyA} {
 		w := newWorld(t, 1, 1, simlun.Quirks{})
 		w.put(0, "A", 0, key, reservationType)
 		w.quirks(0, simlun.Quirks{NoRegIgnore: true})

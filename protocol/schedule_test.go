@@ -9,6 +9,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"lunguard/pr"
 	"lunguard/scsi"
 	"lunguard/scsi/simlun"
 )
@@ -38,7 +39,7 @@ func sends(a scsi.OutAction) func(*scsi.Request) bool {
 }
 
 // sendsTo is a match for a REGISTER of a new key.
-func registersKey(key scsi.Key) func(*scsi.Request) bool {
+func registersKey(key pr.Key) func(*scsi.Request) bool {
 	return func(req *scsi.Request) bool {
 		if req.Opcode() != scsi.OpPROut {
 			return false
@@ -298,7 +299,7 @@ func TestHaltHolderDies(t *testing.T) {
 // Taking a reservation of all registrants over removes this node's other paths:
 // they are registered again.
 func TestTakeAllRegistrants(t *testing.T) {
-	for _, typ := range []scsi.Type{scsi.WriteExclusiveAllRegistrants, scsi.ExclusiveAccessAllRegistrants} {
+	for _, typ := range []pr.Type{pr.WriteExclusiveAllRegistrants, pr.ExclusiveAccessAllRegistrants} {
 		w := newWorld(t, 1, 3, simlun.Quirks{})
 		w.put(0, "B", 0, keyB, typ)
 		for p := range 3 {

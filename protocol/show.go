@@ -3,13 +3,13 @@ package protocol
 import (
 	"context"
 
-	"lunguard/scsi"
+	"lunguard/pr"
 )
 
 // Status is what one LUN tells; with an error its state is unknown.
 type Status struct {
 	LUN   string
-	State *scsi.State
+	State *pr.State
 	Err   error
 }
 

@@ -7,7 +7,7 @@ import (
 	"slices"
 	"time"
 
-	"lunguard/scsi"
+	"lunguard/pr"
 )
 
 // undoTime is what giving up may take after a run was cancelled.
@@ -79,11 +79,11 @@ func (t *target) hasAll() error {
 		return &LUNError{LUN: t.Name, Err: fmt.Errorf("%w: %w", ErrPathLost, t.failure)}
 	}
 	own := t.own()
-	if slices.ContainsFunc(own, func(r scsi.FullStatus) bool { return r.AllTgtPort }) {
+	if slices.ContainsFunc(own, func(r pr.Registration) bool { return r.AllPorts }) {
 		return nil
 	}
 	for _, p := range t.Paths {
-		if like := t.likeness(p, own); like == scsi.Unlike || like == scsi.Perhaps && !t.isSure(p) {
+		if like := t.likeness(p, own); like == pr.Unlike || like == pr.Perhaps && !t.isSure(p) {
 			return &LUNError{LUN: t.Name, Err: fmt.Errorf("%w: %s is not registered", ErrPathLost, p.Name())}
 		}
 	}

@@ -10,6 +10,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"lunguard/pr"
 	"lunguard/scsi"
 	"lunguard/scsi/simlun"
 )
@@ -47,18 +48,18 @@ func TestStartCommandCount(t *testing.T) {
 }
 
 func TestStartFromEveryState(t *testing.T) {
-	w5, we, ea := reservationType, scsi.WriteExclusive, scsi.ExclusiveAccess
+	w5, we, ea := reservationType, pr.WriteExclusive, pr.ExclusiveAccess
 	cases := map[string]func(*world){
 		"clean":                      func(*world) {},
 		"ours already":               func(w *world) { w.put(0, "A", 0, keyA, w5) },
 		"ours, second path missing":  func(w *world) { w.put(0, "A", 1, keyA, w5) },
 		"ours, wrong type":           func(w *world) { w.put(0, "A", 1, keyA, we) },
-		"ours, all registrants":      func(w *world) { w.put(0, "A", 0, keyA, scsi.WriteExclusiveAllRegistrants) },
+		"ours, all registrants":      func(w *world) { w.put(0, "A", 0, keyA, pr.WriteExclusiveAllRegistrants) },
 		"ours by another nexus":      func(w *world) { w.put(0, "A", 7, keyA, w5); w.put(1, "A", 0, keyA, 0) },
 		"another's":                  func(w *world) { w.put(0, "B", 0, keyB, w5) },
 		"another's, not reserved":    func(w *world) { w.put(0, "B", 0, keyB, 0) },
 		"another's, exclusive":       func(w *world) { w.put(0, "B", 0, keyB, ea) },
-		"another's, all registrants": func(w *world) { w.put(0, "B", 0, keyB, scsi.ExclusiveAccessAllRegistrants) },
+		"another's, all registrants": func(w *world) { w.put(0, "B", 0, keyB, pr.ExclusiveAccessAllRegistrants) },
 		"another's, leaving":         func(w *world) { w.put(0, "B", 0, Leaving(keyB), w5) },
 		"two others'":                func(w *world) { w.put(0, "B", 0, keyB, w5); w.put(0, "C", 1, keyC, 0) },
 		"one LUN each":               func(w *world) { w.put(0, "B", 0, keyB, w5); w.put(1, "C", 0, keyC, w5) },
@@ -89,7 +90,7 @@ func TestStartForeignKey(t *testing.T) {
 		"holding":                     func(w *world) { w.put(1, "X", 0, foreign, reservationType) },
 		"beside ours":                 func(w *world) { w.put(1, "A", 0, keyA, reservationType); w.put(1, "X", 0, foreign, 0) },
 		"marked as a leaving node's":  func(w *world) { w.put(1, "X", 0, foreign|LeavingMark, 0) },
-		"on a device without details": func(w *world) { w.put(1, "X", 0, foreign, scsi.WriteExclusive) },
+		"on a device without details": func(w *world) { w.put(1, "X", 0, foreign, pr.WriteExclusive) },
 	}
 	for name, prepare := range cases {
 		for _, q := range []simlun.Quirks{{}, {NoFullStatus: true}} {
@@ -154,10 +155,10 @@ func TestStartRefuses(t *testing.T) {
 		quirks string
 		want   error
 	}{
-		"no persistent reservations":     {"NoPR", scsi.ErrUnsupported},
+		"no persistent reservations":     {"NoPR", pr.ErrUnsupported},
 		"no reservation type of ours":    {"OnlyTypes=1", ErrNoReservationType},
-		"capabilities of zero length":    {"BadCapabilities", scsi.ErrMalformed},
-		"lengths larger than the answer": {"BadFullStatusLength", scsi.ErrMalformed},
+		"capabilities of zero length":    {"BadCapabilities", pr.ErrMalformed},
+		"lengths larger than the answer": {"BadFullStatusLength", pr.ErrMalformed},
 	}
 	for name, c := range cases {
 		t.Run(name, func(t *testing.T) {
@@ -195,7 +196,7 @@ func TestStartWithDeadPath(t *testing.T) {
 			if !w.logged(PathFailed) {
 				t.Error("no warning of the dead path")
 			}
-			if diff := cmp.Diff(status{[]scsi.Key{keyA}, keyA, reservationType}, w.status(1)); diff != "" {
+			if diff := cmp.Diff(status{[]pr.Key{keyA}, keyA, reservationType}, w.status(1)); diff != "" {
 				t.Errorf("(-want +got):\n%s", diff)
 			}
 			if err := w.run("A").Halt(context.Background()); err != nil {
@@ -219,7 +220,7 @@ func TestStartWithoutPath(t *testing.T) {
 	r := w.run("A")
 	before := w.prints()
 	err := r.Start(context.Background())
-	if !errors.Is(err, scsi.ErrTransport) {
+	if !errors.Is(err, pr.ErrTransport) {
 		t.Fatalf("error %v", err)
 	}
 	if diff := cmp.Diff(before[0], w.prints()[0]); diff != "" {
@@ -247,9 +248,9 @@ func TestStartFailsInTheMiddle(t *testing.T) {
 				w.wantEmpty()
 				return
 			}
-			for i, key := range []scsi.Key{keyA, keyB} {
+			for i, key := range []pr.Key{keyA, keyB} {
 				// The arbiter was taken, the other was not.
-				if diff := cmp.Diff(status{[]scsi.Key{key}, key, reservationType}, w.status(i)); diff != "" {
+				if diff := cmp.Diff(status{[]pr.Key{key}, key, reservationType}, w.status(i)); diff != "" {
 					t.Errorf("LUN %d (-want +got):\n%s", i, diff)
 				}
 			}
@@ -290,7 +291,7 @@ func TestStartLostAnswers(t *testing.T) {
 						}
 						w.start("A")
 						for i := range w.luns {
-							if st := w.status(i); st.Holder != keyA || slices.ContainsFunc(st.Keys, func(k scsi.Key) bool { return k != keyA }) {
+							if st := w.status(i); st.Holder != keyA || slices.ContainsFunc(st.Keys, func(k pr.Key) bool { return k != keyA }) {
 								t.Errorf("after a second run LUN %d is %+v", i, st)
 							}
 						}
@@ -326,7 +327,7 @@ func TestStartStopped(t *testing.T) {
 	if err := r.Start(context.Background()); !errors.As(err, &fk) {
 		t.Fatalf("error %v, the foreign key expected", err)
 	}
-	if st := w.status(1); !slices.Equal(st.Keys, []scsi.Key{foreign}) {
+	if st := w.status(1); !slices.Equal(st.Keys, []pr.Key{foreign}) {
 		t.Errorf("LUN 1: %+v", st)
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"testing"
 
+	"lunguard/pr"
 	"lunguard/scsi"
 	"lunguard/scsi/simlun"
 )
@@ -20,7 +21,7 @@ func TestCopyWithdraws(t *testing.T) {
 	}
 	s, err := w.unit(1, "C", 0).State(context.Background())
 	w.must(err)
-	if slices.ContainsFunc(s.Registrations, func(r scsi.FullStatus) bool { return r.TransportID.Canonical() == port("A", 0).Canonical() }) {
+	if slices.ContainsFunc(s.Registrations, func(r pr.Registration) bool { return port("A", 0).Same(r.Initiator) }) {
 		t.Errorf("LUN 1 has %+v", s.Registrations)
 	}
 }
@@ -32,7 +33,7 @@ func TestCopyBesideHalt(t *testing.T) {
 	r := w.during("C", 1, sends(scsi.OutReserve), func() { w.must(w.only("B", "sda").Halt(context.Background())) })
 	_, err := r.Copy(context.Background())
 	w.must(err)
-	if st := w.status(1); !slices.Equal(st.Keys, []scsi.Key{keyA}) || st.Holder != keyA {
+	if st := w.status(1); !slices.Equal(st.Keys, []pr.Key{keyA}) || st.Holder != keyA {
 		t.Errorf("LUN 1 has %+v", st)
 	}
 }
@@ -81,7 +82,7 @@ func TestCopyReadsBackReservation(t *testing.T) {
 
 // Who leaves is not copied, and a mark is not.
 func TestCopyOfMarked(t *testing.T) {
-	for key, want := range map[scsi.Key][]scsi.Key{Leaving(keyB): {keyA}, Taking(keyB): {keyA, keyB}} {
+	for key, want := range map[pr.Key][]pr.Key{Leaving(keyB): {keyA}, Taking(keyB): {keyA, keyB}} {
 		w := extended(t, 2, 1, simlun.Quirks{}, "A", "B")
 		w.put2path(0, "B", 0, key)
 		_, err := w.run("A").Copy(context.Background())

@@ -8,6 +8,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"lunguard/pr"
 	"lunguard/scsi"
 	"lunguard/scsi/simlun"
 )
@@ -71,7 +72,7 @@ func TestReserveIsOpen(t *testing.T) {
 	if err := w.run("A").Start(context.Background()); err == nil {
 		t.Error("it said ok")
 	}
-	if st := w.status(0); !slices.Equal(st.Keys, []scsi.Key{keyA}) || !w.logged(TakingOpen) {
+	if st := w.status(0); !slices.Equal(st.Keys, []pr.Key{keyA}) || !w.logged(TakingOpen) {
 		t.Errorf("LUN 0 has %+v, said %v", st, w.logged(TakingOpen))
 	}
 }
@@ -121,10 +122,10 @@ func TestRemovedWithoutNexuses(t *testing.T) {
 // One initiator port at two target ports is two nexuses, unless it is registered for
 // all of them.
 func TestSameNexus(t *testing.T) {
-	a := scsi.FullStatus{TransportID: port("A", 0), RelativePort: 1}
+	a := pr.Registration{Initiator: port("A", 0), RelativePort: 1}
 	b, all := a, a
 	b.RelativePort = 2
-	all.AllTgtPort = true
+	all.AllPorts = true
 	if !sameNexus(a, a) || sameNexus(a, b) || !sameNexus(all, b) {
 		t.Errorf("%v %v %v", sameNexus(a, a), sameNexus(a, b), sameNexus(all, b))
 	}
@@ -134,8 +135,8 @@ func TestSameNexus(t *testing.T) {
 func TestForeignHolder(t *testing.T) {
 	r := newWorld(t, 1, 1, simlun.Quirks{}).run("A")
 	x := r.target(r.LUNs[0])
-	x.state = &scsi.State{Reservation: &scsi.Reservation{Key: foreign, Type: reservationType}}
-	if got := x.foreign(); !slices.Equal(got, []scsi.Key{foreign}) {
+	x.state = &pr.State{Reservation: &pr.Reservation{Key: foreign, Type: reservationType}}
+	if got := x.foreign(); !slices.Equal(got, []pr.Key{foreign}) {
 		t.Errorf("%v", got)
 	}
 }

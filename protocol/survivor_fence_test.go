@@ -6,6 +6,7 @@ import (
 	"slices"
 	"testing"
 
+	"lunguard/pr"
 	"lunguard/scsi"
 	"lunguard/scsi/simlun"
 )
@@ -78,7 +79,7 @@ func TestFenceReserves(t *testing.T) {
 	w.must(w.fence("A", "B"))
 	w.wantShared("A")
 	w.release(1, "A")
-	w.put(1, "A", 0, keyA, scsi.WriteExclusive)
+	w.put(1, "A", 0, keyA, pr.WriteExclusive)
 	if err := w.fence("C", "B"); !errors.Is(err, ErrNotRegistered) {
 		t.Errorf("of another type: %v", err)
 	}
@@ -90,7 +91,7 @@ func TestFenceReserves(t *testing.T) {
 func TestFenceOtherType(t *testing.T) {
 	w := sharedWorld(t, 1, 1, simlun.Quirks{}, "A", "B", "C")
 	w.release(0, "A")
-	w.put(0, "C", 0, keyC, scsi.WriteExclusive)
+	w.put(0, "C", 0, keyC, pr.WriteExclusive)
 	if err := w.fence("A", "B"); !errors.Is(err, ErrOtherType) {
 		t.Errorf("%v", err)
 	}
@@ -103,13 +104,13 @@ func TestFenceOrder(t *testing.T) {
 	w.put2path(0, "C", 0, Leaving(keyC))
 	w.log = nil
 	w.must(w.fence("A", "B"))
-	var got []scsi.Key
+	var got []pr.Key
 	for _, e := range w.log {
 		if e.Action == Preempted {
 			got = append(got, e.Victim)
 		}
 	}
-	if want := []scsi.Key{Taking(keyB), Leaving(keyC), keyB}; !slices.Equal(got, want) {
+	if want := []pr.Key{Taking(keyB), Leaving(keyC), keyB}; !slices.Equal(got, want) {
 		t.Errorf("%v, %v expected", got, want)
 	}
 }
@@ -120,7 +121,7 @@ func TestFenceUnmarksDeadPath(t *testing.T) {
 	w.put2path(0, "A", 0, Taking(keyA))
 	w.cut(0, "A", 0)
 	w.must(w.fence("A", "B"))
-	if st := w.status(0); !slices.Equal(st.Keys, []scsi.Key{keyA}) || st.Holder != keyA {
+	if st := w.status(0); !slices.Equal(st.Keys, []pr.Key{keyA}) || st.Holder != keyA {
 		t.Errorf("LUN 0 has %+v", st)
 	}
 }
@@ -150,7 +151,7 @@ func TestHaltOfTaker(t *testing.T) {
 		if err := w.run("A").Halt(context.Background()); !errors.Is(err, ErrUnresolved) {
 			t.Errorf("%v, without a reset: %v", mode, err)
 		}
-		if st := w.status(0); !slices.ContainsFunc(st.Keys, func(k scsi.Key) bool { return Plain(k) == keyA && k&TakingMark != 0 }) {
+		if st := w.status(0); !slices.ContainsFunc(st.Keys, func(k pr.Key) bool { return Plain(k) == keyA && k&TakingMark != 0 }) {
 			t.Errorf("%v: the mark has gone: %+v", mode, st)
 		}
 		w.quirks(0, simlun.Quirks{})
@@ -205,7 +206,7 @@ func TestFenceLosesOtherPath(t *testing.T) {
 	w := sharedWorld(t, 1, 2, simlun.Quirks{}, "A", "B")
 	r := w.during("A", 0, registersKey(Taking(keyA)), func() { w.drop(0, "A", 1) })
 	w.must(r.Fence(context.Background(), w.members[1]))
-	if st := w.status(0); !slices.Equal(st.Keys, []scsi.Key{keyA}) || st.Holder != keyA {
+	if st := w.status(0); !slices.Equal(st.Keys, []pr.Key{keyA}) || st.Holder != keyA {
 		t.Errorf("LUN 0 has %+v", st)
 	}
 }

@@ -17,7 +17,7 @@ func TestSharedHaltLeavesPersistence(t *testing.T) {
 	w.halt("A")
 	caps, err := w.unit(0, "B", 0).Capabilities(context.Background())
 	w.must(err)
-	if caps.PersistActive {
+	if caps.Persisting {
 		t.Error("it is switched on")
 	}
 }

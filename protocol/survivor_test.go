@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"lunguard/pr"
 	"lunguard/scsi"
 	"lunguard/scsi/simlun"
 )
@@ -125,7 +126,7 @@ func TestHolderGoesFirst(t *testing.T) {
 // All others that hold with this node go in one step.
 func TestAllRegistrantsGoAtOnce(t *testing.T) {
 	w := newWorld(t, 1, 1, simlun.Quirks{})
-	w.put(0, "B", 0, keyB, scsi.WriteExclusiveAllRegistrants)
+	w.put(0, "B", 0, keyB, pr.WriteExclusiveAllRegistrants)
 	w.put2path(0, "C", 0, keyC)
 	w.start("A")
 	w.wantOwned(keyA)
@@ -156,7 +157,7 @@ func TestStartUnmarksDeadPath(t *testing.T) {
 		w.put2path(0, "A", 0, Taking(keyA))
 		w.cut(0, "A", 0)
 		w.start("A")
-		if st := w.status(0); !slices.Equal(st.Keys, []scsi.Key{keyA}) || st.Holder != keyA {
+		if st := w.status(0); !slices.Equal(st.Keys, []pr.Key{keyA}) || st.Holder != keyA {
 			t.Errorf("%v: LUN 0 has %+v", mode, st)
 		}
 	}
@@ -240,8 +241,8 @@ func TestReadmitGuessedPort(t *testing.T) {
 	w.start("A")
 	w.drop(0, "A", 1)
 	r := w.run("A")
-	r.LUNs[0].Paths[1] = r.LUNs[0].Paths[1].(*scsi.Unit).WithIdentity(func() scsi.Identity {
-		return scsi.Identity{Initiator: port("A", 7), RelativePort: 2, GuessedISID: true}
+	r.LUNs[0].Paths[1] = r.LUNs[0].Paths[1].(*scsi.Unit).WithIdentity(func() pr.Identity {
+		return pr.Identity{Initiator: port("A", 7), RelativePort: 2, Guessed: true}
 	})
 	if _, err := r.Readmit(context.Background()); err != nil {
 		t.Errorf("%v", err)
@@ -249,7 +250,7 @@ func TestReadmitGuessedPort(t *testing.T) {
 	w.wantOwned(keyA)
 	s, err := w.unit(0, "C", 0).State(context.Background())
 	w.must(err)
-	if slices.ContainsFunc(s.Registrations, func(r scsi.FullStatus) bool { return r.TransportID.Canonical() == port("A", 7).Canonical() }) {
+	if slices.ContainsFunc(s.Registrations, func(r pr.Registration) bool { return port("A", 7).Same(r.Initiator) }) {
 		t.Errorf("the guess is registered: %+v", s.Registrations)
 	}
 }
@@ -319,7 +320,7 @@ func TestPending(t *testing.T) {
 					reply, err = t.Do(ctx, req)
 					if req.Opcode() == scsi.OpPROut {
 						if sent++; sent == 1 {
-							err = fmt.Errorf("%w: %w", scsi.ErrStillUnderWay, context.DeadlineExceeded)
+							err = fmt.Errorf("%w: %w", pr.ErrStillUnderWay, context.DeadlineExceeded)
 						}
 					}
 					return reply, err
@@ -342,7 +343,7 @@ func TestGiveUpKeepsWhatWas(t *testing.T) {
 	if err := w.run("A").Start(context.Background()); err == nil {
 		t.Error("it said ok")
 	}
-	if st := w.status(0); !slices.Equal(st.Keys, []scsi.Key{keyA}) {
+	if st := w.status(0); !slices.Equal(st.Keys, []pr.Key{keyA}) {
 		t.Errorf("LUN 0 has %+v", st)
 	}
 }
@@ -405,7 +406,7 @@ func TestJoinAfterKilledFence(t *testing.T) {
 // Another node holds by a type that does not protect.
 func TestJoinOtherType(t *testing.T) {
 	w := sharedWorld(t, 1, 1, simlun.Quirks{})
-	w.put(0, "B", 0, keyB, scsi.WriteExclusive)
+	w.put(0, "B", 0, keyB, pr.WriteExclusive)
 	if err := w.run("A").Start(context.Background()); !errors.Is(err, ErrOtherType) {
 		t.Errorf("%v", err)
 	}

@@ -5,7 +5,7 @@ import (
 	"errors"
 	"slices"
 
-	"lunguard/scsi"
+	"lunguard/pr"
 )
 
 // To take a LUN is to make it this node's alone. One path, the seat, does it.
@@ -92,7 +92,7 @@ func suspectRow() row {
 }
 
 // seat is the path that acts: a usable one that is registered, else the first.
-func (t *target) seat() Nexus {
+func (t *target) seat() pr.Path {
 	for _, p := range t.usable {
 		if t.isSure(p) {
 			return p
@@ -107,7 +107,7 @@ func (t *target) seat() Nexus {
 }
 
 // seatKey is the key that the seat is registered with.
-func (t *target) seatKey() scsi.Key {
+func (t *target) seatKey() pr.Key {
 	if key := t.sureKey(t.seat()); key != 0 {
 		return key
 	}
@@ -140,7 +140,7 @@ func (t *target) mustMark() bool {
 // node's own, of the past or marked on a path that has died. Where the package may
 // be up already, registrations of the past are left: to remove them would take
 // the paths' away, too.
-func (t *target) victim() scsi.Key {
+func (t *target) victim() pr.Key {
 	if others := t.others(); len(others) > 0 {
 		return others[0]
 	}
@@ -154,16 +154,16 @@ func (t *target) victim() scsi.Key {
 }
 
 // ofNoPath reports whether a registration of this node is that of no usable path.
-func (t *target) ofNoPath(r scsi.FullStatus) bool {
+func (t *target) ofNoPath(r pr.Registration) bool {
 	ours, listed := 0, 0
 	for _, p := range t.usable {
 		if t.hasHost() && t.sureKey(p) == r.Key {
 			return false
 		}
 		switch t.identity(p).Likens(r) {
-		case scsi.Alike:
+		case pr.Alike:
 			return false
-		case scsi.Perhaps:
+		case pr.Perhaps:
 			if t.sureKey(p) == r.Key {
 				ours++
 			}
@@ -192,11 +192,11 @@ func (t *target) sits() action {
 // listed for it, or anew. If another path of this run was the seat before, and
 // has failed, its registration has to be seen before this one acts: a device that
 // registers a host's paths as one would hide by this one that it was removed.
-func (t *target) seats(p Nexus, key scsi.Key) action {
+func (t *target) seats(p pr.Path, key pr.Key) action {
 	r, sure, found := t.registration(p)
 	var a action
 	own := t.own()
-	before := len(t.sure) > 0 || slices.ContainsFunc(own, func(r scsi.FullStatus) bool { return r.AllTgtPort })
+	before := len(t.sure) > 0 || slices.ContainsFunc(own, func(r pr.Registration) bool { return r.AllPorts })
 	switch {
 	case sure || found && t.up && !t.isRefused(p):
 		a = t.registers(Registered, p, r.Key, key)
@@ -220,10 +220,10 @@ func (t *target) seats(p Nexus, key scsi.Key) action {
 
 // noticing notes that a key which was quoted is not there any more: this node
 // was removed, unless it never was sure that the key was the path's.
-func (t *target) noticing(p Nexus, then func(end, error)) func(end, error) {
+func (t *target) noticing(p pr.Path, then func(end, error)) func(end, error) {
 	return func(how end, err error) {
 		then(how, err)
-		if how == refused && errors.Is(err, scsi.ErrReservationConflict) && !t.isRefused(p) {
+		if how == refused && errors.Is(err, pr.ErrReservationConflict) && !t.isRefused(p) {
 			t.refused = append(t.refused, p)
 		}
 	}
@@ -240,7 +240,7 @@ func (t *target) asks(arbiter *target) action {
 
 // markedPath is a path of this node, other than the seat, that a run before has
 // left marked; nil if there is none.
-func (t *target) markedPath() Nexus {
+func (t *target) markedPath() pr.Path {
 	for _, p := range t.usable {
 		if r, sure, _ := t.registration(p); sure && p != t.seat() && r.Key&Marks != 0 {
 			return p
@@ -250,7 +250,7 @@ func (t *target) markedPath() Nexus {
 }
 
 // unmarks takes the mark off a path.
-func (t *target) unmarks(p Nexus) action {
+func (t *target) unmarks(p pr.Path) action {
 	key := t.sureKey(p)
 	if r, _, found := t.registration(p); key == 0 && found {
 		key = r.Key
@@ -259,10 +259,10 @@ func (t *target) unmarks(p Nexus) action {
 }
 
 // widens is a usable path that is still to be registered; nil if there is none.
-func (t *target) widens() Nexus {
+func (t *target) widens() pr.Path {
 	own := t.own()
 	for _, p := range t.usable {
-		if t.isSure(p) || t.likeness(p, own) == scsi.Alike {
+		if t.isSure(p) || t.likeness(p, own) == pr.Alike {
 			continue
 		}
 		return p
@@ -273,7 +273,7 @@ func (t *target) widens() Nexus {
 // widen registers one more path. The command is conditional where it can be:
 // see admits. A conflict says that the path is registered, with another key or
 // as one with the other paths of this host.
-func (t *target) widen(p Nexus, as Action) action {
+func (t *target) widen(p pr.Path, as Action) action {
 	if !t.state.Identified && t.up {
 		// It may be registered: then that is the way to find out that does not
 		// register a node which was removed.
@@ -289,7 +289,7 @@ func (t *target) widen(p Nexus, as Action) action {
 	if !t.isRefused(p) {
 		return t.admits(p, as)
 	}
-	if at := t.registrationOf(p, 0); at >= 0 && t.identity(p).Likens(t.state.Registrations[at]) == scsi.Alike {
+	if at := t.registrationOf(p, 0); at >= 0 && t.identity(p).Likens(t.state.Registrations[at]) == pr.Alike {
 		// Another node's key, from a copy that was killed.
 		return t.registers(as, p, t.state.Registrations[at].Key, t.me())
 	}
@@ -300,14 +300,14 @@ func (t *target) widen(p Nexus, as Action) action {
 
 // covering notes that a path counts as registered with the others of its host,
 // or, if it refuses this, too, that it is not to be had.
-func (t *target) covering(p Nexus, key scsi.Key, then func(end, error)) func(end, error) {
+func (t *target) covering(p pr.Path, key pr.Key, then func(end, error)) func(end, error) {
 	return func(how end, err error) {
 		then(how, err)
 		switch {
 		case how == performed && t.state.Identified:
 			t.coverHost(p, key)
 			t.run.log(Event{Action: PerHost, LUN: t.Name, Path: p.Name()})
-		case how == refused && errors.Is(err, scsi.ErrReservationConflict):
+		case how == refused && errors.Is(err, pr.ErrReservationConflict):
 			t.giveUp(p, err)
 		}
 	}
@@ -318,19 +318,19 @@ func (t *target) covering(p Nexus, key scsi.Key, then func(end, error)) func(end
 // do any more. Where the device cannot, or this node does not hold, it is
 // REGISTER without a key to quote, and what was registered before has to prove
 // afterwards that this node was not removed.
-func (t *target) admits(p Nexus, as Action) action {
+func (t *target) admits(p pr.Path, as Action) action {
 	if from := t.movesFrom(p); from != nil {
 		r, _, _ := t.registration(from)
 		id := t.identity(p)
-		a := t.moves(as, from, &scsi.RegisterMove{
-			Key: r.Key, ActionKey: t.me(), APTPL: t.aptpl, RelativePort: id.RelativePort, Destination: id.Initiator,
+		a := t.moves(as, from, &pr.MoveOrder{
+			Key: r.Key, ActionKey: t.me(), Persist: t.aptpl, RelativePort: id.RelativePort, Destination: id.Initiator,
 		})
 		a.event.Key, a.event.Heir, a.event.From, a.event.Path = t.me(), 0, from.Name(), p.Name()
 		a.ended = func(how end, err error) {
 			if how == performed {
 				t.registered(p, t.me())
 			}
-			t.noMove = t.noMove || how == refused && errors.Is(err, scsi.ErrUnsupported)
+			t.noMove = t.noMove || how == refused && errors.Is(err, pr.ErrUnsupported)
 		}
 		a.unsupported = true
 		return a
@@ -343,12 +343,9 @@ func (t *target) admits(p Nexus, as Action) action {
 // movesFrom is a path that holds, and can register another by moving the
 // reservation to it; nil if there is none. A start that makes the LUN its own
 // for the first time has nothing to lose by the simpler way.
-func (t *target) movesFrom(to Nexus) Nexus {
+func (t *target) movesFrom(to pr.Path) pr.Path {
 	id := t.identity(to)
-	if !t.up || t.noMove || !t.state.Identified || id.RelativePort == 0 || id.Initiator.IsZero() || id.GuessedISID && !t.guessesWell() {
-		return nil
-	}
-	if _, isid, ok := id.Initiator.ISCSIName(); ok && isid == "" {
+	if !t.up || t.noMove || !t.state.Identified || id.RelativePort == 0 || id.Initiator == nil || !id.Initiator.Whole() || id.Guessed && !t.guessesWell() {
 		return nil
 	}
 	if p := t.holding(); p != nil && p != to && t.rightType() && t.holder() == t.me() {
@@ -361,8 +358,8 @@ func (t *target) movesFrom(to Nexus) Nexus {
 // it was guessed.
 func (t *target) guessesWell() bool {
 	own := t.own()
-	return slices.ContainsFunc(t.Paths, func(p Nexus) bool {
-		return t.identity(p).GuessedISID && t.likeness(p, own) == scsi.Alike
+	return slices.ContainsFunc(t.Paths, func(p pr.Path) bool {
+		return t.identity(p).Guessed && t.likeness(p, own) == pr.Alike
 	})
 }
 
@@ -394,7 +391,7 @@ func (t *target) lost() error {
 
 // owner returns the key that has the LUN: the holder's, else the lowest
 // registered one that is not ours.
-func (t *target) owner() scsi.Key {
+func (t *target) owner() pr.Key {
 	if t.heldByOther() {
 		return Plain(t.holder())
 	}

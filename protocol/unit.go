@@ -7,13 +7,13 @@ import (
 	"slices"
 	"time"
 
-	"lunguard/scsi"
+	"lunguard/pr"
 )
 
 const (
 	// reservationType is the type of every reservation made here: all may
 	// read, registrants alone may write.
-	reservationType = scsi.WriteExclusiveRegistrantsOnly
+	reservationType = pr.WriteExclusiveRegistrantsOnly
 	// maxAge is how old what was read may be when a command that was decided on
 	// it is sent. A process that was stopped in between decides anew.
 	maxAge = 10 * time.Second
@@ -25,17 +25,17 @@ type unit struct {
 	*LUN
 	run *Run
 	// usable are the paths that have not failed, failure why the last one did.
-	usable  []Nexus
+	usable  []pr.Path
 	failure error
 	// identities are what the host knows of its paths.
-	identities map[Nexus]scsi.Identity
+	identities map[pr.Path]pr.Identity
 	// caps is nil if the device does not tell.
-	caps *scsi.Capabilities
+	caps *pr.Capabilities
 	// aptpl asks the device to keep registrations through power loss.
 	aptpl bool
 	// state is as it was last read, with the effects of what was performed
 	// since (see effects.go).
-	state  *scsi.State
+	state  *pr.State
 	readAt time.Duration
 	// list is what the state lists of this node and of keys, for as long as it is
 	// the state.
@@ -51,20 +51,20 @@ func (r *Run) unit(l *LUN) unit {
 }
 
 func (u *unit) readCapabilities(ctx context.Context) error {
-	var caps *scsi.Capabilities
-	err := u.onAnyPath(func(p Nexus) (err error) {
+	var caps *pr.Capabilities
+	err := u.onAnyPath(func(p pr.Path) (err error) {
 		caps, err = p.Capabilities(ctx)
 		return err
 	})
 	switch {
-	case errors.Is(err, scsi.ErrUnsupported) && scsi.ASCOf(err) != scsi.InvalidOpcode && scsi.ASCOf(err) != 0:
+	case errors.Is(err, pr.ErrUnsupported) && !errors.Is(err, pr.ErrNoReservations):
 		// SPC-2. Without REPORT CAPABILITIES the bit is not asked for either.
 		return nil
 	case err != nil:
 		return &LUNError{LUN: u.Name, Err: err}
 	}
-	u.caps, u.aptpl = caps, caps.PersistCapable
-	if caps.TypesValid && !caps.Types.Has(reservationType) {
+	u.caps, u.aptpl = caps, caps.Persists
+	if !caps.Supports(reservationType) {
 		return &LUNError{LUN: u.Name, Err: ErrNoReservationType}
 	}
 	return nil
@@ -73,10 +73,10 @@ func (u *unit) readCapabilities(ctx context.Context) error {
 // load brings the state up to date, on the first path that answers. The error
 // is a *LUNError: the state is unknown.
 func (u *unit) load(ctx context.Context) error {
-	var s *scsi.State
+	var s *pr.State
 	// The clock starts before the command: the answer is at least this old.
 	now := u.run.now()
-	err := u.onAnyPath(func(p Nexus) (err error) {
+	err := u.onAnyPath(func(p pr.Path) (err error) {
 		s, err = p.State(ctx)
 		return err
 	})
@@ -90,11 +90,11 @@ func (u *unit) load(ctx context.Context) error {
 
 // onAnyPath tries usable paths in order until one does not fail for reasons
 // of its own. Paths that fail so are no longer usable, unless all do.
-func (u *unit) onAnyPath(f func(Nexus) error) error {
+func (u *unit) onAnyPath(f func(pr.Path) error) error {
 	var errs []error
 	for i, p := range u.usable {
 		err := f(p)
-		if err == nil || !pathFailed(err) {
+		if err == nil || !pr.PathFailed(err) {
 			if i > 0 && err == nil {
 				u.dropPaths(i, errs)
 			}
@@ -132,33 +132,17 @@ func (u *unit) dropPaths(n int, errs []error) {
 }
 
 // dropIfFailed gives up a path on which a command got lost.
-func (u *unit) dropIfFailed(p Nexus, err error) {
-	if pathFailed(err) && slices.Contains(u.usable, p) {
+func (u *unit) dropIfFailed(p pr.Path, err error) {
+	if pr.PathFailed(err) && slices.Contains(u.usable, p) {
 		u.giveUp(p, err)
 	}
 }
 
 // giveUp leaves a path out from now on.
-func (u *unit) giveUp(p Nexus, err error) {
+func (u *unit) giveUp(p pr.Path, err error) {
 	u.run.log(Event{Action: PathFailed, LUN: u.Name, Path: p.Name(), Err: err})
 	u.failure = err
-	u.usable = slices.DeleteFunc(u.usable, func(q Nexus) bool { return q == p })
-}
-
-// pathFailed reports whether err speaks of the path rather than of the LUN.
-func pathFailed(err error) bool {
-	if errors.Is(err, context.Canceled) || errors.Is(err, scsi.ErrStale) {
-		// It was not sent, which says nothing of the path.
-		return false
-	}
-	if errors.Is(err, scsi.ErrTransport) {
-		return true
-	}
-	switch scsi.ASCOf(err) {
-	case scsi.TargetPortStandby, scsi.TargetPortUnavailable, scsi.LUNotSupported:
-		return true
-	}
-	return false
+	u.usable = slices.DeleteFunc(u.usable, func(q pr.Path) bool { return q == p })
 }
 
 // final makes an error that ends the run say which LUN it is about.
@@ -172,9 +156,9 @@ func (u *unit) final(err error) error {
 
 // listed is what is asked of one state many times.
 type listed struct {
-	state *scsi.State
-	own   []scsi.FullStatus
-	keys  []scsi.Key
+	state *pr.State
+	own   []pr.Registration
+	keys  []pr.Key
 }
 
 // listing is what the state lists.
@@ -192,7 +176,7 @@ func (u *unit) listing() *listed {
 
 // foreign returns the keys on the LUN that belong to no node of the cluster,
 // the reservation's included.
-func (u *unit) foreign() []scsi.Key { return u.run.Members.Foreign(u.listing().keys) }
+func (u *unit) foreign() []pr.Key { return u.run.Members.Foreign(u.listing().keys) }
 
 // foreignError is the error of a LUN with foreign keys, nil if there are none.
 func (u *unit) foreignError() error {
@@ -203,7 +187,7 @@ func (u *unit) foreignError() error {
 }
 
 // allKeys returns the registered keys and the holder's, once each, ascending.
-func allKeys(s *scsi.State) []scsi.Key {
+func allKeys(s *pr.State) []pr.Key {
 	keys := s.Keys()
 	if s.Reservation != nil && s.Reservation.Key != 0 && !slices.Contains(keys, s.Reservation.Key) {
 		keys = append(keys, s.Reservation.Key)
@@ -213,11 +197,11 @@ func allKeys(s *scsi.State) []scsi.Key {
 }
 
 // me is this node's key.
-func (u *unit) me() scsi.Key { return u.run.Node.Key }
+func (u *unit) me() pr.Key { return u.run.Node.Key }
 
 // holder is the key that holds the reservation, with its mark; 0 if none does,
 // or if all registrants do.
-func (u *unit) holder() scsi.Key {
+func (u *unit) holder() pr.Key {
 	if u.state.Reservation == nil {
 		return 0
 	}
@@ -234,12 +218,12 @@ func (u *unit) heldByOther() bool { return u.holder() != 0 && !u.isMine() }
 // the protocols make.
 func (u *unit) rightType() bool {
 	held := u.state.Reservation
-	return held != nil && held.Type == reservationType && held.Scope == scsi.LUScope
+	return held != nil && held.Type == reservationType && !held.Part
 }
 
 // others are the registered keys of other nodes, with their marks.
-func (u *unit) others() []scsi.Key {
-	var keys []scsi.Key
+func (u *unit) others() []pr.Key {
+	var keys []pr.Key
 	for _, k := range u.listing().keys {
 		if Plain(k) != u.me() && u.state.Has(k) {
 			keys = append(keys, k)
@@ -249,8 +233,8 @@ func (u *unit) others() []scsi.Key {
 }
 
 // nodes are the keys of the cluster's nodes that are registered, without marks.
-func (u *unit) nodes() []scsi.Key {
-	var keys []scsi.Key
+func (u *unit) nodes() []pr.Key {
+	var keys []pr.Key
 	for _, k := range u.state.Keys() {
 		if n, ok := u.run.Members.Of(k); ok && !slices.Contains(keys, n.Key) {
 			keys = append(keys, n.Key)
@@ -260,6 +244,6 @@ func (u *unit) nodes() []scsi.Key {
 }
 
 // takers are the keys of other nodes that are marked taking.
-func (u *unit) takers() []scsi.Key {
-	return slices.DeleteFunc(u.others(), func(k scsi.Key) bool { return k&TakingMark == 0 })
+func (u *unit) takers() []pr.Key {
+	return slices.DeleteFunc(u.others(), func(k pr.Key) bool { return k&TakingMark == 0 })
 }

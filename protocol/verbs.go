@@ -5,7 +5,7 @@ import (
 	"errors"
 	"slices"
 
-	"lunguard/scsi"
+	"lunguard/pr"
 )
 
 // The commands of the protocols as actions: how each is sent, what it does to
@@ -15,7 +15,7 @@ func fail(err error) action { return action{kind: failed, err: err} }
 
 // registers changes the registration of a path, quoting its key: old 0 is "not
 // registered", key 0 takes it off.
-func (t *target) registers(a Action, p Nexus, old, key scsi.Key) action {
+func (t *target) registers(a Action, p pr.Path, old, key pr.Key) action {
 	return action{
 		kind: sending, path: p, event: Event{Action: a, Key: key}, persists: true,
 		send:   func(ctx context.Context) error { return p.Register(ctx, old, key, t.aptpl) },
@@ -25,7 +25,7 @@ func (t *target) registers(a Action, p Nexus, old, key scsi.Key) action {
 }
 
 // marksTaking marks a path whose key is known.
-func (t *target) marksTaking(p Nexus, old scsi.Key) action {
+func (t *target) marksTaking(p pr.Path, old pr.Key) action {
 	a := t.registers(MarkedTaking, p, old, Taking(t.me()))
 	a.event.Key = old
 	return a
@@ -33,14 +33,14 @@ func (t *target) marksTaking(p Nexus, old scsi.Key) action {
 
 // unregisters takes the registration of a path off. Quoting the key makes it
 // safe at any age: it removes our registration or nothing.
-func (t *target) unregisters(p Nexus, key scsi.Key) action {
+func (t *target) unregisters(p pr.Path, key pr.Key) action {
 	a := t.registers(Unregistered, p, key, 0)
 	a.event.Key, a.anyAge = key, true
 	return a
 }
 
 // registersAnew makes the key the registration of a path, whatever it was.
-func (t *target) registersAnew(p Nexus, key scsi.Key) action {
+func (t *target) registersAnew(p pr.Path, key pr.Key) action {
 	return action{
 		kind: sending, path: p, event: Event{Action: Registered, Key: key, Anew: true}, persists: true,
 		send:   func(ctx context.Context) error { return p.RegisterAndIgnore(ctx, key, t.aptpl) },
@@ -50,7 +50,7 @@ func (t *target) registersAnew(p Nexus, key scsi.Key) action {
 }
 
 // noteRegister notes the end of a REGISTER of a path.
-func (c *claim) noteRegister(how end, p Nexus, key scsi.Key) {
+func (c *claim) noteRegister(how end, p pr.Path, key pr.Key) {
 	switch {
 	case how == performed:
 		c.registered(p, key)
@@ -61,7 +61,7 @@ func (c *claim) noteRegister(how end, p Nexus, key scsi.Key) {
 }
 
 // reserves takes a LUN that nobody holds.
-func (t *target) reserves(p Nexus, key scsi.Key) action {
+func (t *target) reserves(p pr.Path, key pr.Key) action {
 	return action{
 		kind: sending, path: p, event: Event{Action: Reserved, Key: key},
 		send:   func(ctx context.Context) error { return p.Reserve(ctx, key, reservationType) },
@@ -83,7 +83,7 @@ func (t *target) reserves(p Nexus, key scsi.Key) action {
 // the key that held when it came, and so aborts by the holder's key only: where
 // several nodes write, or where nobody held, or all, a reset makes sure, if the
 // device can do it.
-func (t *target) preempts(p Nexus, key, victim scsi.Key) action {
+func (t *target) preempts(p pr.Path, key, victim pr.Key) action {
 	other := Plain(victim) != t.me() && victim != 0
 	takes := victim == 0 || victim == t.holder()
 	inherits := victim&TakingMark != 0 && other
@@ -127,25 +127,25 @@ func (t *target) resets() action {
 	takers := t.takers()
 	return action{
 		kind: sending, path: p, event: Event{Action: Reset, Key: t.me()}, anyAge: true,
-		send:   p.Reset,
+		send:   func(ctx context.Context) error { return pr.Reset(ctx, p) },
 		effect: func() bool { return true },
 		ended: func(how end, err error) {
 			if how == performed {
 				t.doubt, t.suspect, t.settled, t.resolved = false, false, true, append(t.resolved, takers...)
 				return
 			}
-			if errors.Is(err, scsi.ErrUnitAttention) {
+			if errors.Is(err, pr.ErrUnitAttention) {
 				return // It was not done, and is sent again.
 			}
 			t.vainResets = append(t.vainResets, p)
-			if !t.doubt && errors.Is(err, scsi.ErrUnsupported) {
+			if !t.doubt && errors.Is(err, pr.ErrUnsupported) {
 				// Nothing else than the answer of PREEMPT AND ABORT is to be had.
 				t.suspect = false
 				return
 			}
 			t.doubt = t.doubt || t.suspect
-			others := slices.ContainsFunc(t.usable, func(q Nexus) bool { return !slices.Contains(t.vainResets, q) })
-			if !others || !pathFailed(err) && !errors.Is(err, scsi.ErrDevice) {
+			others := slices.ContainsFunc(t.usable, func(q pr.Path) bool { return !slices.Contains(t.vainResets, q) })
+			if !others || !pr.PathFailed(err) && !errors.Is(err, pr.ErrDevice) {
 				t.unresolved = err
 			}
 		},
@@ -153,7 +153,7 @@ func (t *target) resets() action {
 }
 
 // clears takes everything off the LUN.
-func (t *target) clears(p Nexus, key scsi.Key) action {
+func (t *target) clears(p pr.Path, key pr.Key) action {
 	return action{
 		kind: sending, path: p, event: Event{Action: Cleared, Key: key},
 		send:   func(ctx context.Context) error { return p.Clear(ctx, key) },
@@ -162,10 +162,10 @@ func (t *target) clears(p Nexus, key scsi.Key) action {
 }
 
 // moves moves the reservation from a path that holds it.
-func (t *target) moves(a Action, p Nexus, m *scsi.RegisterMove) action {
+func (t *target) moves(a Action, p pr.Path, m *pr.MoveOrder) action {
 	return action{
 		kind: sending, path: p, event: Event{Action: a, Key: m.Key, Heir: m.ActionKey},
-		send:   func(ctx context.Context) error { return p.Move(ctx, m) },
+		send:   func(ctx context.Context) error { return pr.Move(ctx, p, m) },
 		effect: func() bool { return t.expectMoved(p, m) },
 	}
 }

@@ -12,16 +12,17 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"lunguard/pr"
 	"lunguard/scsi"
 	"lunguard/scsi/simlun"
 )
 
 // Keys of the nodes in a world, and one of nobody.
 const (
-	keyA    = scsi.Key(0xbcb00001)
-	keyB    = scsi.Key(0xbcb00002)
-	keyC    = scsi.Key(0xbcb00003)
-	foreign = scsi.Key(0xdead)
+	keyA    = pr.Key(0xbcb00001)
+	keyB    = pr.Key(0xbcb00002)
+	keyC    = pr.Key(0xbcb00003)
+	foreign = pr.Key(0xdead)
 )
 
 // world is a cluster of nodes A, B, C with simulated LUNs in memory.
@@ -63,8 +64,8 @@ func (w *world) transport(node string, lun, path int) *simlun.Path {
 }
 
 // identityOf is what a node knows of its path.
-func identityOf(node string, path int) scsi.Identity {
-	return scsi.Identity{Initiator: port(node, path), RelativePort: uint16(path + 1)}
+func identityOf(node string, path int) pr.Identity {
+	return pr.Identity{Initiator: port(node, path), RelativePort: uint16(path + 1)}
 }
 
 // tally counts the commands of a LUN.
@@ -110,7 +111,7 @@ func (w *world) run(node string) *Run {
 				t = w.wrap(node, i, p, t)
 			}
 			u := scsi.NewUnit(fmt.Sprintf("%s%d", l.Name, p), &scsi.Retry{Transport: t, Sleep: noSleep, Timeout: 2 * time.Second})
-			l.Paths = append(l.Paths, u.WithIdentity(func() scsi.Identity { return identityOf(node, p) }))
+			l.Paths = append(l.Paths, u.WithIdentity(func() pr.Identity { return identityOf(node, p) }))
 		}
 		r.LUNs = append(r.LUNs, l)
 	}
@@ -132,7 +133,7 @@ func (w *world) logged(a Action) bool {
 
 // put registers a key on a LUN from outside the protocols, and reserves if
 // typ is not 0.
-func (w *world) put(lun int, node string, path int, key scsi.Key, typ scsi.Type) {
+func (w *world) put(lun int, node string, path int, key pr.Key, typ pr.Type) {
 	w.t.Helper()
 	u := scsi.NewUnit("put", &scsi.Retry{Transport: w.transport(node, lun, path), AfterStateChange: true, Sleep: noSleep})
 	ctx := context.Background()
@@ -153,7 +154,7 @@ func (w *world) canWrite(node string, lun int) bool {
 	for p := range w.paths {
 		t := &scsi.Retry{Transport: w.transport(node, lun, p), AfterStateChange: true, Sleep: noSleep}
 		err := scsi.Write{BlockSize: 512, Data: make([]byte, 512)}.Execute(context.Background(), t)
-		if err != nil && !errors.Is(err, scsi.ErrReservationConflict) {
+		if err != nil && !errors.Is(err, pr.ErrReservationConflict) {
 			w.t.Fatalf("write by %s: %v", node, err)
 		}
 		can = can || err == nil
@@ -163,13 +164,13 @@ func (w *world) canWrite(node string, lun int) bool {
 
 // status is what the tests compare of a LUN.
 type status struct {
-	Keys   []scsi.Key // one for each registration
-	Holder scsi.Key
-	Type   scsi.Type
+	Keys   []pr.Key // one for each registration
+	Holder pr.Key
+	Type   pr.Type
 }
 
 func (w *world) status(lun int) status {
-	var s *scsi.State
+	var s *pr.State
 	w.luns[lun].With(func(m *simlun.Machine) { s = m.State() })
 	var st status
 	for _, r := range s.Registrations {
@@ -191,9 +192,9 @@ func (w *world) prints() []string {
 }
 
 // wantOwned fails the test unless the key alone holds every LUN, on each path.
-func (w *world) wantOwned(key scsi.Key) {
+func (w *world) wantOwned(key pr.Key) {
 	w.t.Helper()
-	want := status{Keys: slices.Repeat([]scsi.Key{key}, w.paths), Holder: key, Type: reservationType}
+	want := status{Keys: slices.Repeat([]pr.Key{key}, w.paths), Holder: key, Type: reservationType}
 	for i := range w.luns {
 		if diff := cmp.Diff(want, w.status(i)); diff != "" {
 			w.t.Errorf("LUN %d (-want +got):\n%s", i, diff)

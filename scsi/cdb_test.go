@@ -144,7 +144,7 @@ func TestUnitVerbs(t *testing.T) {
 func TestUnitReads(t *testing.T) {
 	ctx := context.Background()
 	u := NewUnit("/dev/sdq", good(t, hx(t, "0008 1d 90 ea01 0000")))
-	if c, err := u.Capabilities(ctx); err != nil || !c.PersistCapable {
+	if c, err := u.Capabilities(ctx); err != nil || !c.Persists {
 		t.Errorf("capabilities %+v, %v", c, err)
 	}
 	u = NewUnit("/dev/sdq", good(t, hx(t, "00000001 00000000")))

@@ -8,42 +8,40 @@ import (
 	"strings"
 	"syscall"
 	"time"
+
+	"lunguard/pr"
 )
 
-// Classes of failure, to be tested with errors.Is.
+// Classes of failure, to be tested with errors.Is: those of package pr, and by what
+// each is told.
 var (
-	// ErrReservationConflict is status RESERVATION CONFLICT: somebody else
-	// holds a reservation, or this nexus is not registered, or the key is not
-	// its key, or a classic RESERVE is in force. Read before explaining it.
-	ErrReservationConflict = errors.New("reservation conflict")
-	// ErrStateChanged is a unit attention 2Ah/03h to 05h: others changed the
-	// registrations or the reservation. The command was not performed.
-	ErrStateChanged = errors.New("reservation state was changed by another node")
-	// ErrUnitAttention is any unit attention. The command was not performed.
-	ErrUnitAttention = errors.New("unit attention")
+	// ErrReservationConflict is status RESERVATION CONFLICT. A classic RESERVE may be
+	// in force, too.
+	ErrReservationConflict = pr.ErrReservationConflict
+	// ErrStateChanged is a unit attention 2Ah/03h to 05h.
+	ErrStateChanged = pr.ErrStateChanged
+	// ErrUnitAttention is any unit attention.
+	ErrUnitAttention = pr.ErrUnitAttention
 	// ErrUnsupported says that the device does not know the command, the
 	// service action or a field of it (5/20/00, 5/24/00, 5/26/00), or that
 	// what was opened takes no SCSI commands at all (ENOTTY).
-	ErrUnsupported = errors.New("not supported by the device")
-	// ErrTransport says that the command or its answer got lost between this
-	// host and the device: host or driver status, or a failed system call. A
-	// kernel that refuses the command for want of privilege is one too, and
-	// errors.Is(err, os.ErrPermission) tells it apart.
-	ErrTransport = errors.New("transport error")
-	// ErrTimeout says that no answer came in time. It is a transport error.
-	ErrTimeout = fmt.Errorf("no answer in time: %w", ErrTransport)
-	// ErrStillUnderWay says that the kernel has not returned a command that was
-	// given up. It comes with the command itself, and [StillUnderWay] tells that
-	// from one that was not sent because of an earlier one.
-	ErrStillUnderWay = errors.New("still under way in the kernel")
+	ErrUnsupported = pr.ErrUnsupported
+	// ErrTransport is a host or driver status, or a failed system call.
+	ErrTransport = pr.ErrTransport
+	// ErrTimeout is a transport error.
+	ErrTimeout = pr.ErrTimeout
+	// ErrStillUnderWay comes with a command that was given up.
+	ErrStillUnderWay = pr.ErrStillUnderWay
 	// ErrBusy says that BUSY, TASK SET FULL or an ALUA transition lasted
-	// until the deadline. The command was not performed.
-	ErrBusy = errors.New("device stayed busy")
-	// ErrMalformed says that the answer breaks the standard: cut short,
-	// lengths that do not fit, reserved values.
-	ErrMalformed = errors.New("malformed answer")
+	// until the deadline.
+	ErrBusy = pr.ErrBusy
+	// ErrMalformed is an answer that is cut short, or has lengths that do not fit or
+	// reserved values.
+	ErrMalformed = pr.ErrMalformed
 	// ErrDevice is any other CHECK CONDITION or status.
-	ErrDevice = errors.New("device error")
+	ErrDevice = pr.ErrDevice
+	// ErrStale says that a command was not sent: see [pr.WhileFresh].
+	ErrStale = pr.ErrStale
 )
 
 // OpError is the failure of one command. errors.Is tells its class,
@@ -87,22 +85,26 @@ func (e *OpError) Error() string {
 // Unwrap gives the class.
 func (e *OpError) Unwrap() error { return e.Class }
 
-// OutcomeUnknown reports whether err leaves open if the command took effect:
-// the transport failed, no answer came in time, or the device aborted the
-// task. Only reading back tells.
-func OutcomeUnknown(err error) bool {
-	var op *OpError
-	return errors.As(err, &op) && op.outcomeUnknown
-}
+// OutcomeUnknown reports whether the command may have taken effect all the same; see
+// [pr.OutcomeUnknown].
+func (e *OpError) OutcomeUnknown() bool { return e.outcomeUnknown }
 
-// StillUnderWay reports whether err is that of a command which the kernel still
-// holds: it may be performed at any later time, so that reading back proves
-// nothing for good. It is false once the kernel has ended the command, as it has
-// for every answer, host status DID_TIME_OUT included, and for a command that
-// was not sent.
-func StillUnderWay(err error) bool {
-	var op *OpError
-	return errors.Is(err, ErrStillUnderWay) && (!errors.As(err, &op) || op.outcomeUnknown)
+// Is answers errors.Is for the classes of package pr that sense data tell.
+func (e *OpError) Is(class error) bool {
+	asc := ASC(0)
+	if e.Sense != nil {
+		asc = e.Sense.ASC
+	}
+	switch class {
+	case pr.ErrNoReservations:
+		// Not a field of the command, but the command.
+		return errors.Is(e.Class, ErrUnsupported) && (asc == InvalidOpcode || asc == 0)
+	case pr.ErrCannotStore:
+		return asc == CommunicationFailure
+	case pr.ErrPathUnusable:
+		return asc == TargetPortStandby || asc == TargetPortUnavailable || asc == LUNotSupported
+	}
+	return false
 }
 
 // ASCOf returns the additional sense code of err, or 0 if err carries no sense

@@ -9,6 +9,8 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+
+	"lunguard/pr"
 )
 
 var classes = map[string]error{
@@ -112,7 +114,7 @@ func TestReplyErr(t *testing.T) {
 			for _, op := range []Opcode{OpPROut, OpPRIn} {
 				_, err := Exec(context.Background(), &fake{t: t, script: []answer{{reply: tc.reply}}}, "NAME", &Request{CDB: []byte{byte(op)}})
 				diff(t, "class", tc.class, classOf(err))
-				diff(t, "OutcomeUnknown", tc.unknown, OutcomeUnknown(err))
+				diff(t, "OutcomeUnknown", tc.unknown, pr.OutcomeUnknown(err))
 				if (err == nil) != (tc.class == "") {
 					t.Fatalf("error %v", err)
 				}
@@ -159,7 +161,7 @@ func TestTransportErrors(t *testing.T) {
 			keys, err := ReadKeys{}.Execute(context.Background(), f)
 			isClass(t, err, tc.is)
 			diff(t, "class", tc.class, classOf(err))
-			diff(t, "OutcomeUnknown", tc.unknown, OutcomeUnknown(err))
+			diff(t, "OutcomeUnknown", tc.unknown, pr.OutcomeUnknown(err))
 			if keys != nil {
 				t.Errorf("%+v with an error", keys)
 			}
@@ -187,7 +189,7 @@ func TestStillUnderWay(t *testing.T) {
 		{"not sent", unsent("", context.DeadlineExceeded), false},
 		{"not sent for an earlier one", &OpError{Class: fmt.Errorf("earlier: %w", ErrStillUnderWay)}, false},
 	} {
-		if got := StillUnderWay(tc.err); got != tc.want {
+		if got := pr.StillUnderWay(tc.err); got != tc.want {
 			t.Errorf("%s: %v", tc.name, got)
 		}
 	}
@@ -225,7 +227,7 @@ func TestASCOf(t *testing.T) {
 	diff(t, "ASC of a conflict", ASC(0), ASCOf(Reply{Status: ReservationConflict}.Err()))
 	diff(t, "ASC of another error", ASC(0), ASCOf(io.EOF))
 	diff(t, "ASC of none", ASC(0), ASCOf(nil))
-	if OutcomeUnknown(nil) || OutcomeUnknown(io.EOF) {
+	if pr.OutcomeUnknown(nil) || pr.OutcomeUnknown(io.EOF) {
 		t.Error("OutcomeUnknown of what is no failed command")
 	}
 }

@@ -5,6 +5,8 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"lunguard/pr"
 )
 
 // A decision is not sent once it is stale, neither at first nor again; a read is.
@@ -30,12 +32,12 @@ func TestWhileFresh(t *testing.T) {
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			asked := 0
-			ctx := WhileFresh(context.Background(), func() bool { asked++; return asked <= tc.asked })
+			ctx := pr.WhileFresh(context.Background(), func() bool { asked++; return asked <= tc.asked })
 			f := &fake{t: t, script: tc.script}
 			_, err := Exec(ctx, &Retry{Transport: f, Sleep: noSleep}, "NAME", tc.req)
 			diff(t, "class", tc.class, classOf(err))
 			diff(t, "sent", tc.sent, len(f.sent))
-			if OutcomeUnknown(err) {
+			if pr.OutcomeUnknown(err) {
 				t.Error("outcome unknown")
 			}
 		})
@@ -45,8 +47,8 @@ func TestWhileFresh(t *testing.T) {
 // Of two that were asked for, each can say no.
 func TestWhileFreshTwice(t *testing.T) {
 	for _, tc := range []struct{ outer, inner, want bool }{{true, true, true}, {true, false, false}, {false, true, false}} {
-		ctx := WhileFresh(context.Background(), func() bool { return tc.outer })
-		ctx = WhileFresh(ctx, func() bool { return tc.inner })
+		ctx := pr.WhileFresh(context.Background(), func() bool { return tc.outer })
+		ctx = pr.WhileFresh(ctx, func() bool { return tc.inner })
 		f := &fake{t: t, script: []answer{{}}}
 		_, err := (&Retry{Transport: f}).Do(ctx, outReq)
 		if (err == nil) != tc.want || len(f.sent) > 0 != tc.want {
@@ -57,7 +59,7 @@ func TestWhileFreshTwice(t *testing.T) {
 
 // The deadline says more than staleness does.
 func TestLateAndStale(t *testing.T) {
-	ctx, cancel := context.WithCancel(WhileFresh(context.Background(), func() bool { return false }))
+	ctx, cancel := context.WithCancel(pr.WhileFresh(context.Background(), func() bool { return false }))
 	cancel()
 	_, err := Exec(ctx, &Retry{Transport: &fake{t: t}}, "NAME", outReq)
 	isClass(t, err, ErrTimeout, context.Canceled)

@@ -1,78 +1,78 @@
 package scsi
 
-import "strings"
+import (
+	"strings"
 
-// Identity is what a host knows of one of its own I_T nexuses without asking
-// the device. The zero value is one of which nothing is known.
-type Identity struct {
-	// Initiator names the initiator port. An iSCSI name alone (format 00b)
-	// stands for a port whose ISID is not known.
-	Initiator TransportID
-	// GuessedISID says that nobody told the ISID: it is what open-iscsi makes
-	// of the number of the session.
-	GuessedISID bool
-	// RelativePort is the RELATIVE TARGET PORT IDENTIFIER of the port of the
-	// device that the path leads to; 0 if it is not known.
-	RelativePort uint16
-}
-
-// Likeness tells whether a registration is that of a nexus.
-type Likeness uint8
-
-// Answers of [Identity.Likens].
-const (
-	// Unlike: it is another nexus's.
-	Unlike Likeness = iota
-	// Perhaps: too little is known of the nexus.
-	Perhaps
-	// Alike: it is that of the nexus.
-	Alike
+	"lunguard/pr"
 )
+
+// A TransportID is the [pr.Initiator] of SCSI. An iSCSI name alone (format 00b)
+// stands for a port whose ISID is not known.
+var _ pr.Initiator = TransportID{}
 
 // openISCSI begins every ISID that open-iscsi makes.
 const openISCSI = "00023d"
 
-// Likens compares the nexus with one that READ FULL STATUS lists.
-func (id Identity) Likens(r FullStatus) Likeness {
-	if !r.AllTgtPort && id.RelativePort != 0 && r.RelativePort != 0 && id.RelativePort != r.RelativePort {
-		return Unlike
-	}
-	like := id.LikensInitiator(r)
-	if like == Alike && !r.AllTgtPort && (id.RelativePort == 0 || r.RelativePort == 0) {
-		return Perhaps
-	}
-	return like
+// PortOf is an initiator as SCSI names it; the zero value if it is not known, or of
+// another kind of storage.
+func PortOf(i pr.Initiator) TransportID {
+	t, _ := i.(TransportID)
+	return t
 }
 
-// LikensInitiator compares the initiator ports alone: a device may register all
-// of its target ports for one, and a path to a port may be away.
-func (id Identity) LikensInitiator(r FullStatus) Likeness {
-	if id.Initiator.IsZero() || r.TransportID.IsZero() {
-		return Perhaps
+// Host is what the ports of one host have in common: the iSCSI name without the
+// ISID, which is another for each session; else the port itself.
+func (t TransportID) Host() string {
+	c := t.Canonical()
+	if name, _, ok := c.ISCSIName(); ok {
+		return name
 	}
-	own, theirs := id.Initiator.Canonical(), r.TransportID.Canonical()
+	return c.String()
+}
+
+// Same reports whether the other one names the same port. A case of letters and
+// padding do not count.
+func (t TransportID) Same(other pr.Initiator) bool {
+	o, ok := other.(TransportID)
+	return ok && t.Canonical() == o.Canonical()
+}
+
+// Whole reports whether it names a port: an iSCSI name without an ISID does not.
+func (t TransportID) Whole() bool {
+	_, isid, ok := t.ISCSIName()
+	return !t.IsZero() && (!ok || isid != "")
+}
+
+// Likens compares this host's port with one that READ FULL STATUS lists. A guessed
+// ISID is what open-iscsi makes of the number of the session.
+func (t TransportID) Likens(listed pr.Initiator, guessed bool) pr.Likeness {
+	o, ok := listed.(TransportID)
+	if !ok {
+		return pr.Unlike
+	}
+	own, theirs := t.Canonical(), o.Canonical()
 	name, isid, ok := own.ISCSIName()
 	name2, isid2, ok2 := theirs.ISCSIName()
 	switch {
 	case !ok || !ok2:
 		if own == theirs {
-			return Alike
+			return pr.Alike
 		}
-		return Unlike
+		return pr.Unlike
 	case name != name2:
-		return Unlike
+		return pr.Unlike
 	case isid == "" || isid2 == "":
 		// The same initiator, through some port of it.
-		return Perhaps
+		return pr.Perhaps
 	}
 	isid, isid2 = wholeISID(isid), wholeISID(isid2)
 	switch {
 	case isid == isid2:
-		return Alike
-	case id.GuessedISID && !strings.HasPrefix(isid2, openISCSI):
-		return Perhaps
+		return pr.Alike
+	case guessed && !strings.HasPrefix(isid2, openISCSI):
+		return pr.Perhaps
 	}
-	return Unlike
+	return pr.Unlike
 }
 
 // wholeISID adds the leading zeros that some devices leave out.

@@ -7,6 +7,8 @@ import (
 	"encoding/hex"
 	"fmt"
 	"strings"
+
+	"lunguard/pr"
 )
 
 // TestUnitReady is TEST UNIT READY. SPC-4 6.47.
@@ -322,20 +324,10 @@ func (x Designator) text() string {
 	return string(value)
 }
 
-// TargetPort is the port of the device through which a command came.
-type TargetPort struct {
-	// Name is the SCSI name or NAA designator of the port, the same for every
-	// logical unit behind it; empty if the device gives none.
-	Name string
-	// Relative is the RELATIVE TARGET PORT IDENTIFIER, which may differ from
-	// one logical unit to the next; 0 if the device gives none.
-	Relative uint16
-}
-
 // TargetPort returns what the page says of the port that it was read through.
 // SPC-4 7.8.6.
-func (d Designators) TargetPort() TargetPort {
-	var p TargetPort
+func (d Designators) TargetPort() pr.Port {
+	var p pr.Port
 	for _, x := range d {
 		if x.Association != 1 {
 			continue

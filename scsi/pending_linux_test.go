@@ -11,6 +11,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"lunguard/pr"
 )
 
 // pendingDevice is one whose kernel is the function, with a directory.
@@ -28,7 +30,7 @@ func giveUp(t *testing.T, dir string, devno uint64, req *Request) (end func()) {
 	d := pendingDevice(dir, devno, func(*sgCall) error { <-kernel; return nil })
 	ctx, cancel := context.WithTimeout(t.Context(), time.Millisecond)
 	defer cancel()
-	if _, err := d.Do(ctx, req); !StillUnderWay(err) {
+	if _, err := d.Do(ctx, req); !pr.StillUnderWay(err) {
 		t.Errorf("%v", err)
 	}
 	return func() {
@@ -80,7 +82,7 @@ func TestPending(t *testing.T) {
 	}
 	_, err := Exec(t.Context(), later(dir, devno), "NAME", outReq)
 	isClass(t, err, ErrStillUnderWay, ErrTransport)
-	if OutcomeUnknown(err) || StillUnderWay(err) || sent != 1 {
+	if pr.OutcomeUnknown(err) || pr.StillUnderWay(err) || sent != 1 {
 		t.Errorf("outcome unknown of what was not sent: %v, sent %d", err, sent)
 	}
 	passes("a read", later(dir, devno), readReq)
@@ -214,7 +216,7 @@ func TestUnsafePendingDir(t *testing.T) {
 			never := pendingDevice(dir, 1, func(*sgCall) error { t.Error("sent"); return nil })
 			_, err := Exec(t.Context(), never, "NAME", outReq)
 			isClass(t, err, ErrTransport)
-			if OutcomeUnknown(err) {
+			if pr.OutcomeUnknown(err) {
 				t.Error("outcome unknown of what was not sent")
 			}
 			if m, err := makeMark(dir, 1); err == nil {
@@ -242,7 +244,7 @@ func TestUntold(t *testing.T) {
 	defer cancel()
 	_, err := Exec(ctx, d, "NAME", outReq)
 	isClass(t, err, ErrStillUnderWay, ErrTimeout)
-	if !StillUnderWay(err) || !strings.Contains(err.Error(), nowhere) {
+	if !pr.StillUnderWay(err) || !strings.Contains(err.Error(), nowhere) {
 		t.Errorf("%v", err)
 	}
 }

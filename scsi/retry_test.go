@@ -7,6 +7,8 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"lunguard/pr"
 )
 
 // The kinds of command that the rules tell apart.
@@ -179,7 +181,7 @@ func TestRetryDeadline(t *testing.T) {
 				}
 				_, err := Exec(ctx, &Retry{Transport: f, Timeout: tc.timeout}, "NAME", outReq)
 				isClass(t, err, ErrBusy)
-				if OutcomeUnknown(err) {
+				if pr.OutcomeUnknown(err) {
 					t.Error("outcome unknown of a command that was refused each time")
 				}
 				if took := time.Since(start); took < tc.want || took > tc.want+tc.takes {
@@ -210,8 +212,8 @@ func TestNothingIsSentLate(t *testing.T) {
 			f := &fake{t: t}
 			_, err := Exec(tc.ctx, &Retry{Transport: f, Timeout: tc.timeout}, "NAME", outReq)
 			isClass(t, err, ErrTimeout, tc.is)
-			if OutcomeUnknown(err) || len(f.sent) != 0 {
-				t.Errorf("sent %d, outcome unknown %v", len(f.sent), OutcomeUnknown(err))
+			if pr.OutcomeUnknown(err) || len(f.sent) != 0 {
+				t.Errorf("sent %d, outcome unknown %v", len(f.sent), pr.OutcomeUnknown(err))
 			}
 		})
 	}
@@ -235,7 +237,7 @@ func TestDeadlinePassesDuringACommand(t *testing.T) {
 				return a
 			}
 			_, err := Exec(context.Background(), &Retry{Transport: f, Timeout: time.Second}, "NAME", outReq)
-			if err == nil || OutcomeUnknown(err) {
+			if err == nil || pr.OutcomeUnknown(err) {
 				t.Errorf("error %v", err)
 			}
 			diff(t, "sent", 1, len(f.sent))

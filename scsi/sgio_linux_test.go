@@ -11,6 +11,8 @@ import (
 	"unsafe"
 
 	"golang.org/x/sys/unix"
+
+	"lunguard/pr"
 )
 
 // The layout is that of struct sg_io_hdr in Linux's include/scsi/sg.h.
@@ -92,8 +94,8 @@ func TestSGDeviceOnNull(t *testing.T) {
 	ctx := context.Background()
 	_, err = ReadKeys{}.Execute(ctx, d)
 	isClass(t, err, ErrUnsupported, unix.ENOTTY)
-	if OutcomeUnknown(err) || !strings.Contains(err.Error(), "/dev/null") {
-		t.Errorf("error %v, outcome unknown %v", err, OutcomeUnknown(err))
+	if pr.OutcomeUnknown(err) || !strings.Contains(err.Error(), "/dev/null") {
+		t.Errorf("error %v, outcome unknown %v", err, pr.OutcomeUnknown(err))
 	}
 	_, err = ReadState(ctx, &Retry{Transport: d})
 	isClass(t, err, ErrUnsupported)
@@ -229,7 +231,7 @@ func TestSGReset(t *testing.T) {
 		d := deviceWith(func(c *sgCall) error { seen = *c; return tc.errno })
 		err := NewUnit("/dev/sdq", d).Reset(context.Background())
 		diff(t, "class", tc.class, classOf(err))
-		diff(t, "outcome unknown", tc.unknown, OutcomeUnknown(err))
+		diff(t, "outcome unknown", tc.unknown, pr.OutcomeUnknown(err))
 		if tc.errno != nil && (!errors.Is(err, tc.errno) || !strings.Contains(err.Error(), "LOGICAL UNIT RESET") || !strings.Contains(err.Error(), "/dev/")) {
 			t.Errorf("%v is not %v", err, tc.errno)
 		}
@@ -279,7 +281,7 @@ func TestSGDeadline(t *testing.T) {
 	}()} {
 		_, err := Exec(ctx, d, "NAME", outReq)
 		isClass(t, err, ErrTimeout)
-		if OutcomeUnknown(err) {
+		if pr.OutcomeUnknown(err) {
 			t.Error("outcome unknown of a command that was not sent")
 		}
 	}
@@ -302,12 +304,12 @@ func TestAbandoned(t *testing.T) {
 	req := &Request{CDB: prInCDB(InReadKeys, len(buf)), Dir: DataIn, Data: buf, Timeout: time.Millisecond}
 	_, err := Exec(context.Background(), d, "NAME", req)
 	isClass(t, err, ErrTimeout, ErrTransport, context.DeadlineExceeded)
-	if !OutcomeUnknown(err) || !StillUnderWay(err) {
+	if !pr.OutcomeUnknown(err) || !pr.StillUnderWay(err) {
 		t.Error("outcome known of a command that may still be under way")
 	}
 	_, err = Exec(context.Background(), d, "NAME", outReq)
 	isClass(t, err, ErrTimeout, ErrStillUnderWay)
-	if OutcomeUnknown(err) || StillUnderWay(err) {
+	if pr.OutcomeUnknown(err) || pr.StillUnderWay(err) {
 		t.Error("outcome unknown of a command that was not sent")
 	}
 	close(release)
@@ -328,7 +330,7 @@ func TestAbandonedReset(t *testing.T) {
 	defer cancel()
 	err := NewUnit("/dev/sdq", d).Reset(ctx)
 	isClass(t, err, ErrTimeout, ErrTransport, context.DeadlineExceeded)
-	if !OutcomeUnknown(err) || !StillUnderWay(err) || d.Idle() {
+	if !pr.OutcomeUnknown(err) || !pr.StillUnderWay(err) || d.Idle() {
 		t.Errorf("%v, idle %v", err, d.Idle())
 	}
 }
@@ -372,8 +374,8 @@ func TestSGErrno(t *testing.T) {
 		d := deviceWith(func(c *sgCall) error { return errno })
 		keys, err := ReadKeys{}.Execute(context.Background(), &Retry{Transport: d})
 		isClass(t, err, ErrTransport, errno)
-		if keys != nil || OutcomeUnknown(err) == (errno == unix.EPERM) {
-			t.Errorf("%v: %+v, outcome unknown %v", errno, keys, OutcomeUnknown(err))
+		if keys != nil || pr.OutcomeUnknown(err) == (errno == unix.EPERM) {
+			t.Errorf("%v: %+v, outcome unknown %v", errno, keys, pr.OutcomeUnknown(err))
 		}
 	}
 }

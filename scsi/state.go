@@ -6,52 +6,6 @@ import (
 	"slices"
 )
 
-// State is all that a device tells of its registrations and reservation at
-// one moment.
-type State struct {
-	// Generation is PRGENERATION, see ReadKeysResponse.
-	Generation uint32
-	// Registrations has one entry a registered nexus. Where the device has no
-	// READ FULL STATUS the entries carry keys only, and Identified is false.
-	Registrations []FullStatus
-	// Identified says that each registration carries its TransportID.
-	Identified bool
-	// Reservation is nil if there is none.
-	Reservation *Reservation
-}
-
-// Keys returns the different registered keys in ascending order.
-func (s *State) Keys() []Key {
-	return (&ReadFullStatusResponse{Descriptors: s.Registrations}).Keys()
-}
-
-// Count tells how many registrations have the key.
-func (s *State) Count(k Key) int {
-	n := 0
-	for _, r := range s.Registrations {
-		if r.Key == k {
-			n++
-		}
-	}
-	return n
-}
-
-// Has reports whether the key is registered.
-func (s *State) Has(k Key) bool { return s.Count(k) > 0 }
-
-// HeldBy reports whether the key's nexus holds the reservation, or is one of
-// the holders: under an all-registrants type every registered key is. Nexuses
-// that share one key cannot be told apart by it.
-func (s *State) HeldBy(k Key) bool {
-	if s.Reservation == nil {
-		return false
-	}
-	if s.Reservation.Type.AllRegistrants() {
-		return s.Has(k)
-	}
-	return s.Reservation.Key == k
-}
-
 // stateTries is how often the pair READ KEYS, READ RESERVATION is repeated
 // until nothing changed between the two.
 const stateTries = 5
@@ -77,8 +31,10 @@ func ReadState(ctx context.Context, t Transport) (*State, error) {
 // stateOf turns descriptors into a State and refuses what cannot be. A target
 // that folds the nexuses of one host may mark several of them as the holder.
 func stateOf(full *ReadFullStatusResponse) (*State, error) {
-	s := &State{Generation: full.Generation, Registrations: full.Descriptors, Identified: true}
+	s := &State{Generation: full.Generation, Identified: true}
+	s.Registrations = slices.Grow(s.Registrations, len(full.Descriptors))
 	for _, d := range full.Descriptors {
+		s.Registrations = append(s.Registrations, d.Registration())
 		if d.Key == 0 {
 			return nil, malformed(prInName(InReadFullStatus), "a registration with key 0")
 		}
@@ -89,10 +45,11 @@ func stateOf(full *ReadFullStatusResponse) (*State, error) {
 		if d.Type.AllRegistrants() {
 			held.Key = 0
 		}
-		if s.Reservation != nil && *s.Reservation != held {
+		common := held.Common()
+		if s.Reservation != nil && *s.Reservation != *common {
 			return nil, malformed(prInName(InReadFullStatus), "two reservation holders, %v and %v", s.Reservation.Key, held.Key)
 		}
-		s.Reservation = &held
+		s.Reservation = common
 	}
 	return s, nil
 }
@@ -123,12 +80,12 @@ func readStatePair(ctx context.Context, t Transport) (*State, error) {
 }
 
 func pairState(keys *ReadKeysResponse, held *ReadReservationResponse) (*State, error) {
-	s := &State{Generation: keys.Generation, Reservation: held.Reservation}
+	s := &State{Generation: keys.Generation, Reservation: held.Reservation.Common()}
 	for _, k := range keys.Keys {
 		if k == 0 {
 			return nil, malformed(prInName(InReadKeys), "a registration with key 0")
 		}
-		s.Registrations = append(s.Registrations, FullStatus{Key: k})
+		s.Registrations = append(s.Registrations, Registration{Key: k})
 	}
 	return s, nil
 }

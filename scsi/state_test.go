@@ -3,6 +3,8 @@ package scsi
 import (
 	"context"
 	"testing"
+
+	"lunguard/pr"
 )
 
 // lacksFullStatus is how tgtd says that it has no READ FULL STATUS.
@@ -32,32 +34,32 @@ func TestReadState(t *testing.T) {
 	}{
 		{"full status, empty", []answer{fullAnswer(t)}, &State{Generation: 7, Identified: true}},
 		{"full status, registered only", []answer{fullAnswer(t, FullStatus{Key: 0xa, TransportID: a})},
-			&State{Generation: 7, Identified: true, Registrations: []FullStatus{{Key: 0xa, TransportID: a}}}},
+			&State{Generation: 7, Identified: true, Registrations: []Registration{{Key: 0xa, Initiator: a}}}},
 		{"full status, one holds", []answer{fullAnswer(t, FullStatus{Key: 0xb, TransportID: b}, FullStatus{Key: 0xa, Holder: true, Type: wero, TransportID: a})},
-			&State{Generation: 7, Identified: true, Reservation: held,
-				Registrations: []FullStatus{{Key: 0xb, TransportID: b}, {Key: 0xa, Holder: true, Type: wero, TransportID: a}}}},
+			&State{Generation: 7, Identified: true, Reservation: held.Common(),
+				Registrations: []Registration{{Key: 0xb, Initiator: b}, {Key: 0xa, Holder: true, Initiator: a}}}},
 		{"full status, one key marked on two paths", []answer{fullAnswer(t, FullStatus{Key: 0xa, Holder: true, Type: wero, TransportID: b}, FullStatus{Key: 0xa, Holder: true, Type: wero, TransportID: a})},
-			&State{Generation: 7, Identified: true, Reservation: held,
-				Registrations: []FullStatus{{Key: 0xa, Holder: true, Type: wero, TransportID: b}, {Key: 0xa, Holder: true, Type: wero, TransportID: a}}}},
+			&State{Generation: 7, Identified: true, Reservation: held.Common(),
+				Registrations: []Registration{{Key: 0xa, Holder: true, Initiator: b}, {Key: 0xa, Holder: true, Initiator: a}}}},
 		{"full status, all hold", []answer{fullAnswer(t, FullStatus{Key: 0xb, Holder: true, Type: 7, TransportID: b}, FullStatus{Key: 0xa, Holder: true, Type: 7, TransportID: a})},
-			&State{Generation: 7, Identified: true, Reservation: &Reservation{Type: 7},
-				Registrations: []FullStatus{{Key: 0xb, Holder: true, Type: 7, TransportID: b}, {Key: 0xa, Holder: true, Type: 7, TransportID: a}}}},
+			&State{Generation: 7, Identified: true, Reservation: &pr.Reservation{Type: 7},
+				Registrations: []Registration{{Key: 0xb, Holder: true, Initiator: b}, {Key: 0xa, Holder: true, Initiator: a}}}},
 
 		{"pair, empty", []answer{lacksFullStatus, keysAnswer(t, 3), heldAnswer(t, 3, nil), keysAnswer(t, 3)},
 			&State{Generation: 3}},
 		{"pair, held", []answer{lacksFullStatus, keysAnswer(t, 3, 0xa, 0xb), heldAnswer(t, 3, held), keysAnswer(t, 3, 0xa, 0xb)},
-			&State{Generation: 3, Reservation: held, Registrations: []FullStatus{{Key: 0xa}, {Key: 0xb}}}},
+			&State{Generation: 3, Reservation: held.Common(), Registrations: []Registration{{Key: 0xa}, {Key: 0xb}}}},
 		{"pair, changed before the reservation was read", []answer{lacksFullStatus, keysAnswer(t, 3, 0xa), heldAnswer(t, 4, held), keysAnswer(t, 4, 0xa, 0xb),
 			heldAnswer(t, 4, held), keysAnswer(t, 4, 0xa, 0xb)},
-			&State{Generation: 4, Reservation: held, Registrations: []FullStatus{{Key: 0xa}, {Key: 0xb}}}},
+			&State{Generation: 4, Reservation: held.Common(), Registrations: []Registration{{Key: 0xa}, {Key: 0xb}}}},
 		{"pair, unregistered without a count", []answer{lacksFullStatus, keysAnswer(t, 3, 0xa, 0xb), heldAnswer(t, 3, held), keysAnswer(t, 3, 0xb),
 			heldAnswer(t, 3, nil), keysAnswer(t, 3, 0xb)},
-			&State{Generation: 3, Registrations: []FullStatus{{Key: 0xb}}}},
+			&State{Generation: 3, Registrations: []Registration{{Key: 0xb}}}},
 		{"pair, restless but for the last time", []answer{lacksFullStatus, keysAnswer(t, 1), heldAnswer(t, 1, nil), keysAnswer(t, 2), heldAnswer(t, 2, nil), keysAnswer(t, 3),
 			heldAnswer(t, 3, nil), keysAnswer(t, 4), heldAnswer(t, 4, nil), keysAnswer(t, 5), heldAnswer(t, 5, nil), keysAnswer(t, 5)},
 			&State{Generation: 5}},
 		{"pair, because full status is too long", []answer{{data: long[:16384]}, {data: long[:65532]}, keysAnswer(t, 3, 0xa), heldAnswer(t, 3, held), keysAnswer(t, 3, 0xa)},
-			&State{Generation: 3, Reservation: held, Registrations: []FullStatus{{Key: 0xa}}}},
+			&State{Generation: 3, Reservation: held.Common(), Registrations: []Registration{{Key: 0xa}}}},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			f := &fake{t: t, script: tc.script}
@@ -103,33 +105,6 @@ func TestReadStateRefuses(t *testing.T) {
 				t.Errorf("%+v with an error", got)
 			}
 			diff(t, "commands", tc.sent, len(f.sent))
-		})
-	}
-}
-
-func TestStateQuestions(t *testing.T) {
-	regs := []FullStatus{{Key: 3}, {Key: 1}, {Key: 3}}
-	for _, tc := range []struct {
-		name string
-		held *Reservation
-		by   map[Key]bool
-	}{
-		{"nobody", nil, map[Key]bool{0: false, 1: false, 3: false}},
-		{"one", &Reservation{Key: 3, Type: WriteExclusiveRegistrantsOnly}, map[Key]bool{0: false, 1: false, 3: true}},
-		{"all", &Reservation{Type: WriteExclusiveAllRegistrants}, map[Key]bool{0: false, 1: true, 2: false, 3: true}},
-	} {
-		t.Run(tc.name, func(t *testing.T) {
-			s := &State{Registrations: regs, Reservation: tc.held}
-			diff(t, "keys", []Key{1, 3}, s.Keys())
-			diff(t, "count", []int{0, 1, 0, 2}, []int{s.Count(0), s.Count(1), s.Count(2), s.Count(3)})
-			if s.Has(2) || !s.Has(3) {
-				t.Error("Has is wrong")
-			}
-			for k, want := range tc.by {
-				if got := s.HeldBy(k); got != want {
-					t.Errorf("HeldBy(%v) = %v", k, got)
-				}
-			}
 		})
 	}
 }

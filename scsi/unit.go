@@ -3,11 +3,14 @@ package scsi
 import (
 	"context"
 	"errors"
+	"fmt"
+
+	"lunguard/pr"
 )
 
-// Unit is a logical unit seen through one path, with the verbs by which
-// clusters use persistent reservations. Every error is an *OpError that
-// carries the path's name.
+// Unit is a logical unit seen through one path: a [pr.Path], [pr.Mover],
+// [pr.Introducer] and [pr.Resetter]. Every error is an *OpError that carries the path's
+// name.
 type Unit struct {
 	name     string
 	t        Transport
@@ -48,9 +51,21 @@ func (u *Unit) named(err error) error {
 
 // Capabilities asks what the device can do. ErrUnsupported from a device that
 // predates REPORT CAPABILITIES or knows no persistent reservations.
-func (u *Unit) Capabilities(ctx context.Context) (*Capabilities, error) {
+func (u *Unit) Capabilities(ctx context.Context) (*pr.Capabilities, error) {
 	c, err := ReportCapabilities{}.Execute(ctx, u.t)
-	return c, u.named(err)
+	if err != nil {
+		return nil, u.named(err)
+	}
+	return c.Common(), nil
+}
+
+// Keys reads the registered keys with READ KEYS.
+func (u *Unit) Keys(ctx context.Context) ([]Key, error) {
+	r, err := ReadKeys{}.Execute(ctx, u.t)
+	if err != nil {
+		return nil, u.named(err)
+	}
+	return r.Keys, nil
 }
 
 // State reads registrations and reservation; see ReadState.
@@ -72,21 +87,21 @@ func (u *Unit) WWID(ctx context.Context) (string, error) {
 //
 // SPC-2 devices lack the service action; there it is REGISTER, which works
 // unless the nexus is registered with a key that nobody here knows.
-func (u *Unit) RegisterAndIgnore(ctx context.Context, key Key, aptpl bool) error {
-	err := u.out(ctx, &PROut{Action: OutRegisterAndIgnoreExistingKey, ActionKey: key, APTPL: aptpl})
+func (u *Unit) RegisterAndIgnore(ctx context.Context, key Key, persist bool) error {
+	err := u.out(ctx, &PROut{Action: OutRegisterAndIgnoreExistingKey, ActionKey: key, APTPL: persist})
 	if !errors.Is(err, ErrUnsupported) || ASCOf(err) != InvalidFieldInCDB {
 		return err
 	}
-	if err = u.Register(ctx, 0, key, aptpl); errors.Is(err, ErrReservationConflict) {
-		err = u.Register(ctx, key, key, aptpl)
+	if err = u.Register(ctx, 0, key, persist); errors.Is(err, ErrReservationConflict) {
+		err = u.Register(ctx, key, key, persist)
 	}
 	return err
 }
 
 // Register changes this nexus's registration from old to key; key 0
 // unregisters. ErrReservationConflict if old is not what is registered.
-func (u *Unit) Register(ctx context.Context, old, key Key, aptpl bool) error {
-	return u.out(ctx, &PROut{Action: OutRegister, Key: old, ActionKey: key, APTPL: aptpl})
+func (u *Unit) Register(ctx context.Context, old, key Key, persist bool) error {
+	return u.out(ctx, &PROut{Action: OutRegister, Key: old, ActionKey: key, APTPL: persist})
 }
 
 // Reserve makes this nexus the holder, if nobody else is.
@@ -117,8 +132,15 @@ func (u *Unit) out(ctx context.Context, p *PROut) error { return u.named(p.Execu
 // [RegisterMove]: the destination becomes registered even if it was not.
 // ErrReservationConflict if this nexus does not hold the reservation,
 // ErrUnsupported if the device cannot do it or does not take the destination.
-func (u *Unit) Move(ctx context.Context, m *RegisterMove) error {
-	return u.named(m.Execute(ctx, u.t))
+func (u *Unit) Move(ctx context.Context, m *pr.MoveOrder) error {
+	ids, err := u.transportIDs(OutRegisterAndMove, []pr.Initiator{m.Destination})
+	if err != nil {
+		return err
+	}
+	return u.named((&RegisterMove{
+		Key: m.Key, ActionKey: m.ActionKey, Unregister: m.Unregister, APTPL: m.Persist,
+		RelativePort: m.RelativePort, Destination: ids[0],
+	}).Execute(ctx, u.t))
 }
 
 // Introduce registers this nexus, which must not be registered yet, and
@@ -126,12 +148,30 @@ func (u *Unit) Move(ctx context.Context, m *RegisterMove) error {
 // some devices pass over TransportIDs that they do not know.
 // ErrReservationConflict if this nexus is registered, ErrUnsupported if the
 // device cannot do it or one of the others is registered.
-func (u *Unit) Introduce(ctx context.Context, key Key, others []TransportID, aptpl bool) error {
-	return u.out(ctx, &PROut{Action: OutRegister, ActionKey: key, TransportIDs: others, APTPL: aptpl})
+func (u *Unit) Introduce(ctx context.Context, key Key, others []pr.Initiator, persist bool) error {
+	ids, err := u.transportIDs(OutRegister, others)
+	if err != nil {
+		return err
+	}
+	return u.out(ctx, &PROut{Action: OutRegister, ActionKey: key, TransportIDs: ids, APTPL: persist})
 }
 
-// TargetPort asks the device through which of its ports this path leads.
-func (u *Unit) TargetPort(ctx context.Context) (TargetPort, error) {
+// transportIDs are the initiators as the wire has them. ErrUnsupported for one that is
+// of another kind of storage, or unknown.
+func (u *Unit) transportIDs(action OutAction, list []pr.Initiator) ([]TransportID, error) {
+	ids := make([]TransportID, len(list))
+	for i, initiator := range list {
+		id, ok := initiator.(TransportID)
+		if !ok {
+			return nil, &OpError{Device: u.name, Op: prOutName(action), Class: fmt.Errorf("%w: %v is no initiator port", ErrUnsupported, initiator)}
+		}
+		ids[i] = id
+	}
+	return ids, nil
+}
+
+// Port asks the device through which of its ports this path leads.
+func (u *Unit) Port(ctx context.Context) (pr.Port, error) {
 	d, err := DeviceIdentification{}.Execute(ctx, u.t)
 	return d.TargetPort(), u.named(err)
 }

@@ -4,6 +4,8 @@ import (
 	"context"
 	"strings"
 	"testing"
+
+	"lunguard/pr"
 )
 
 // A reset reaches the transport as one request without a CDB, through whatever
@@ -32,7 +34,7 @@ func TestReset(t *testing.T) {
 			u := NewUnit("/dev/sdq", &Retry{Transport: f, Sleep: noSleep})
 			err := u.Reset(context.Background())
 			diff(t, "class", tc.class, classOf(err))
-			diff(t, "outcome unknown", tc.unknown, OutcomeUnknown(err))
+			diff(t, "outcome unknown", tc.unknown, pr.OutcomeUnknown(err))
 			diff(t, "sent", tc.sent, len(got))
 			diff(t, "request", Request{Function: LogicalUnitReset}, got[0])
 			if err != nil && !strings.HasPrefix(err.Error(), "/dev/sdq: LOGICAL UNIT RESET: ") {

@@ -12,6 +12,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"lunguard/pr"
 	"lunguard/scsi"
 )
 
@@ -187,17 +188,17 @@ func TestSystemIdentity(t *testing.T) {
 	const iqn = "iqn.2026-01.test:a"
 	for name, c := range map[string]struct {
 		a    adapter
-		want scsi.Identity
+		want pr.Identity
 	}{
-		"FC":              {fcAdapter(1, "0x2100000000000001"), scsi.Identity{Initiator: scsi.FCTransportID(0x2100000000000001), RelativePort: 2}},
-		"FC, no name":     {fcAdapter(1, ""), scsi.Identity{RelativePort: 2}},
-		"iSCSI":           {iscsiSession(17, iqn, ""), scsi.Identity{Initiator: scsi.ISCSIPortTransportID(iqn, 0x00023d000011), GuessedISID: true, RelativePort: 2}},
-		"iSCSI, ISID":     {iscsiSession(17, iqn, "80123d0000ab"), scsi.Identity{Initiator: scsi.ISCSIPortTransportID(iqn, 0x80123d0000ab), RelativePort: 2}},
-		"iSCSI, no name":  {iscsiSession(17, "", ""), scsi.Identity{RelativePort: 2}},
-		"iSCSI, null":     {iscsiSession(17, "(null)", ""), scsi.Identity{RelativePort: 2}},
-		"SAS, wide port":  {sasAdapter(1, "0x5000000000000001", "0x5000000000000001"), scsi.Identity{Initiator: scsi.SASTransportID(0x5000000000000001), RelativePort: 2}},
-		"SAS, two ports":  {sasAdapter(1, "0x5000000000000001", "0x5000000000000002"), scsi.Identity{RelativePort: 2}},
-		"other transport": {adapter{at: "devices/pci0/host3"}, scsi.Identity{RelativePort: 2}},
+		"FC":              {fcAdapter(1, "0x2100000000000001"), pr.Identity{Initiator: scsi.FCTransportID(0x2100000000000001), RelativePort: 2}},
+		"FC, no name":     {fcAdapter(1, ""), pr.Identity{RelativePort: 2}},
+		"iSCSI":           {iscsiSession(17, iqn, ""), pr.Identity{Initiator: scsi.ISCSIPortTransportID(iqn, 0x00023d000011), Guessed: true, RelativePort: 2}},
+		"iSCSI, ISID":     {iscsiSession(17, iqn, "80123d0000ab"), pr.Identity{Initiator: scsi.ISCSIPortTransportID(iqn, 0x80123d0000ab), RelativePort: 2}},
+		"iSCSI, no name":  {iscsiSession(17, "", ""), pr.Identity{RelativePort: 2}},
+		"iSCSI, null":     {iscsiSession(17, "(null)", ""), pr.Identity{RelativePort: 2}},
+		"SAS, wide port":  {sasAdapter(1, "0x5000000000000001", "0x5000000000000001"), pr.Identity{Initiator: scsi.SASTransportID(0x5000000000000001), RelativePort: 2}},
+		"SAS, two ports":  {sasAdapter(1, "0x5000000000000001", "0x5000000000000002"), pr.Identity{RelativePort: 2}},
+		"other transport": {adapter{at: "devices/pci0/host3"}, pr.Identity{RelativePort: 2}},
 	} {
 		tr := newTree(t)
 		tr.sd("sda", c.a, 1, 2)
@@ -205,7 +206,7 @@ func TestSystemIdentity(t *testing.T) {
 			t.Errorf("%s: %+v, want %+v", name, got, c.want)
 		}
 	}
-	if got := newTree(t).system().Identity("/dev/sda"); got != (scsi.Identity{}) {
+	if got := newTree(t).system().Identity("/dev/sda"); got != (pr.Identity{}) {
 		t.Errorf("of a device that is not there: %+v", got)
 	}
 }

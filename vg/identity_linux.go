@@ -6,22 +6,23 @@ import (
 	"strconv"
 	"strings"
 
+	"lunguard/pr"
 	"lunguard/scsi"
 )
 
 // Identity tells what sysfs knows of the I_T nexus of a path. What it does not
 // know stays zero.
-func (s *System) Identity(path string) scsi.Identity {
+func (s *System) Identity(path string) pr.Identity {
 	dir, err := s.folder(path)
 	if err != nil {
-		return scsi.Identity{}
+		return pr.Identity{}
 	}
 	return identityIn(dir)
 }
 
 // identityIn is the identity of the disk or sg device whose folder is dir.
-func identityIn(dir string) scsi.Identity {
-	var id scsi.Identity
+func identityIn(dir string) pr.Identity {
+	var id pr.Identity
 	scsiDir := filepath.Join(dir, "device")
 	if page, err := os.ReadFile(filepath.Join(scsiDir, "vpd_pg83")); err == nil {
 		if names, err := scsi.DecodeDesignators(page); err == nil {
@@ -29,7 +30,7 @@ func identityIn(dir string) scsi.Identity {
 		}
 	}
 	if session := sessionOf(dir); session != "" {
-		id.Initiator, id.GuessedISID = session.initiator()
+		id.Initiator, id.Guessed = session.initiator()
 		return id
 	}
 	host := above(dir, "host")
@@ -104,10 +105,10 @@ const openISCSI = 0x00023d << 24
 
 // initiator is the initiator port. Adapters that log in by themselves tell the
 // ISID; open-iscsi makes it of the session's number.
-func (s session) initiator() (id scsi.TransportID, guessed bool) {
+func (s session) initiator() (id pr.Initiator, guessed bool) {
 	name := s.initiatorName()
 	if name == "" {
-		return scsi.TransportID{}, false
+		return nil, false
 	}
 	if isid, err := strconv.ParseUint(s.attribute("isid"), 16, 48); err == nil && isid != 0 {
 		return scsi.ISCSIPortTransportID(name, isid), false

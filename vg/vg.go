@@ -12,6 +12,7 @@ import (
 	"fmt"
 	"io"
 
+	"lunguard/pr"
 	"lunguard/scsi"
 )
 
@@ -30,7 +31,7 @@ type Host interface {
 	Paths(device string) (*Disk, error)
 	// Identity tells what is known of the I_T nexus of one of a Disk's paths
 	// without asking the device.
-	Identity(path string) scsi.Identity
+	Identity(path string) pr.Identity
 	// InUse tells what of this host uses each of the LUNs, in their order. It
 	// sends no SCSI command.
 	InUse(disks []*Disk) []Usage

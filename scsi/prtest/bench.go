@@ -111,7 +111,7 @@ func (bench *Bench) learn(ctx context.Context) error {
 		}
 		for _, r := range s.Registrations {
 			if r.Key == key {
-				p.Port, p.RelativePort = r.TransportID.Canonical(), r.RelativePort
+				p.Port, p.RelativePort = scsi.PortOf(r.Initiator).Canonical(), r.RelativePort
 			}
 		}
 		if err := u.Register(ctx, key, 0, false); err != nil {

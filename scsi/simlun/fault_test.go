@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"lunguard/pr"
 	"lunguard/scsi"
 )
 
@@ -114,7 +115,7 @@ func TestTimeout(t *testing.T) {
 	do(t, p, req, "DID_TIME_OUT")
 	ctx, cancel := context.WithTimeout(t.Context(), time.Millisecond)
 	defer cancel()
-	if _, err := p.Do(ctx, outRequest(scsi.PROut{Action: scsi.OutRegister, ActionKey: 1})); !errors.Is(err, context.DeadlineExceeded) || !scsi.StillUnderWay(err) {
+	if _, err := p.Do(ctx, outRequest(scsi.PROut{Action: scsi.OutRegister, ActionKey: 1})); !errors.Is(err, context.DeadlineExceeded) || !pr.StillUnderWay(err) {
 		t.Error(err)
 	}
 	lun.With(func(m *Machine) {

@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"lunguard/pr"
 	"lunguard/scsi"
 )
 
@@ -223,7 +224,7 @@ func TestSlowCommand(t *testing.T) {
 		}
 		err := scsi.NewUnit("a", retry("a")).Register(t.Context(), 0, 1, false)
 		took := min(90*time.Second, x.timeout)
-		if scsi.StillUnderWay(err) != x.under || scsi.OutcomeUnknown(err) != x.under || (err == nil) == x.under || clock.now.Sub(began) != took {
+		if pr.StillUnderWay(err) != x.under || pr.OutcomeUnknown(err) != x.under || (err == nil) == x.under || clock.now.Sub(began) != took {
 			t.Errorf("%s, timeout %v: %v after %v", x.plan, x.timeout, err, clock.now.Sub(began))
 		}
 		if x.under && (!errors.Is(err, scsi.ErrTimeout) || !errors.Is(err, context.DeadlineExceeded)) {

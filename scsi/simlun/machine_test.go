@@ -5,6 +5,7 @@ import (
 	"encoding/hex"
 	"testing"
 
+	"lunguard/pr"
 	"lunguard/scsi"
 )
 
@@ -215,8 +216,8 @@ func TestSeedFrom(t *testing.T) {
 		}
 	}
 	// A device without READ FULL STATUS, one host with two paths.
-	state := &scsi.State{Generation: 7, Registrations: []scsi.FullStatus{{Key: 5}, {Key: 6}, {Key: 5}},
-		Reservation: &scsi.Reservation{Key: 6, Type: wero}}
+	state := &scsi.State{Generation: 7, Registrations: []scsi.Registration{{Key: 5}, {Key: 6}, {Key: 5}},
+		Reservation: &pr.Reservation{Key: 6, Type: wero}}
 	lun, err := SeedFrom(Config{}, state, &scsi.Capabilities{})
 	if err != nil {
 		t.Fatal(err)
@@ -227,10 +228,10 @@ func TestSeedFrom(t *testing.T) {
 		t.Errorf("%+v", m.Describe())
 	}
 	for _, bad := range []*scsi.State{
-		{Registrations: []scsi.FullStatus{{Key: 0}}},
-		{Reservation: &scsi.Reservation{Key: 6, Type: wero}},
-		{Registrations: []scsi.FullStatus{{Key: 5}}, Reservation: &scsi.Reservation{Key: 6, Type: wero}},
-		{Registrations: []scsi.FullStatus{{Key: 5}}, Reservation: &scsi.Reservation{Key: 5, Type: 2}},
+		{Registrations: []scsi.Registration{{Key: 0}}},
+		{Reservation: &pr.Reservation{Key: 6, Type: wero}},
+		{Registrations: []scsi.Registration{{Key: 5}}, Reservation: &pr.Reservation{Key: 6, Type: wero}},
+		{Registrations: []scsi.Registration{{Key: 5}}, Reservation: &pr.Reservation{Key: 5, Type: 2}},
 	} {
 		if _, err := SeedFrom(Config{}, bad, nil); err == nil {
 			t.Errorf("%+v was accepted", bad)

@@ -203,5 +203,9 @@ func (m *Machine) capabilities() ([]byte, error) {
 
 // State returns registrations and reservation, as ReadState would read them next.
 func (m *Machine) State() *scsi.State {
-	return &scsi.State{Generation: m.generation, Registrations: m.descriptors(m.ordered()), Identified: true, Reservation: m.reservation()}
+	s := &scsi.State{Generation: m.generation, Identified: true, Reservation: m.reservation().Common()}
+	for _, d := range m.descriptors(m.ordered()) {
+		s.Registrations = append(s.Registrations, d.Registration())
+	}
+	return s
 }

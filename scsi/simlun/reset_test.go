@@ -4,6 +4,7 @@ import (
 	"strings"
 	"testing"
 
+	"lunguard/pr"
 	"lunguard/scsi"
 )
 
@@ -110,7 +111,7 @@ func TestResetDevice(t *testing.T) {
 	if err := SetQuirks(path, Quirks{NoReset: true}); err != nil {
 		t.Fatal(err)
 	}
-	if err := scsi.NewUnit("c", c).Reset(t.Context()); !strings.Contains(err.Error(), "LOGICAL UNIT RESET: not supported") || scsi.OutcomeUnknown(err) {
+	if err := scsi.NewUnit("c", c).Reset(t.Context()); !strings.Contains(err.Error(), "LOGICAL UNIT RESET: not supported") || pr.OutcomeUnknown(err) {
 		t.Errorf("%v", err)
 	}
 }

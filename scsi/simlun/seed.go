@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 
+	"lunguard/pr"
 	"lunguard/scsi"
 )
 
@@ -54,28 +55,29 @@ func quirksOf(q Quirks, caps *scsi.Capabilities) Quirks {
 }
 
 // seed takes over registration number i.
-func (m *Machine) seed(i int, r scsi.FullStatus) {
-	if r.TransportID.IsZero() {
+func (m *Machine) seed(i int, r scsi.Registration) {
+	port := scsi.PortOf(r.Initiator)
+	if port.IsZero() {
 		// A locally assigned NAA 3h name: no real port has it.
-		r.TransportID = scsi.SASTransportID(0x3000_0000_0000_0000 + uint64(i) + 1)
+		port = scsi.SASTransportID(0x3000_0000_0000_0000 + uint64(i) + 1)
 	}
-	n := MakeNexus(r.TransportID, max(r.RelativePort, 1))
+	n := MakeNexus(port, max(r.RelativePort, 1))
 	nexuses := []NexusID{n}
-	if r.AllTgtPort {
+	if r.AllPorts {
 		n = n.through(m.cfg.TargetPorts[0])
 		nexuses = m.throughPorts(n, true)
 	}
 	for _, n := range nexuses {
 		m.Login(n)
 		if m.exact(n) < 0 {
-			m.registrations = append(m.registrations, registration{nexus: n, key: r.Key, allTgtPort: r.AllTgtPort})
+			m.registrations = append(m.registrations, registration{nexus: n, key: r.Key, allTgtPort: r.AllPorts})
 		}
 	}
 }
 
 // seedReservation finds the holder: the descriptor that says so, or the first
 // one with the key that READ RESERVATION told.
-func (m *Machine) seedReservation(state *scsi.State, r *scsi.Reservation) error {
+func (m *Machine) seedReservation(state *scsi.State, r *pr.Reservation) error {
 	if !r.Type.Valid() {
 		return fmt.Errorf("%w: reservation of %s", ErrBadState, r.Type)
 	}
@@ -87,11 +89,12 @@ func (m *Machine) seedReservation(state *scsi.State, r *scsi.Reservation) error 
 		return nil
 	}
 	for _, d := range state.Registrations {
-		if !d.Holder || d.TransportID.IsZero() {
+		port := scsi.PortOf(d.Initiator)
+		if !d.Holder || port.IsZero() {
 			continue
 		}
 		for i, have := range m.registrations {
-			if have.nexus.port == d.TransportID.Canonical() && (d.AllTgtPort || have.nexus.relative == max(d.RelativePort, 1)) {
+			if have.nexus.port == port.Canonical() && (d.AllPorts || have.nexus.relative == max(d.RelativePort, 1)) {
 				m.registrations[i].holder = true
 				return nil
 			}

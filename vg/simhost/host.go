@@ -24,7 +24,7 @@ import (
 	"path/filepath"
 	"strings"
 
-	"lunguard/scsi"
+	"lunguard/pr"
 	"lunguard/scsi/simlun"
 	"lunguard/vg"
 )
@@ -154,12 +154,12 @@ func (h *Host) Disk(device string) (*vg.Disk, error) {
 func (h *Host) Paths(device string) (*vg.Disk, error) { return h.Disk(device) }
 
 // Identity is the nexus of a disk's device file.
-func (h *Host) Identity(path string) scsi.Identity {
+func (h *Host) Identity(path string) pr.Identity {
 	_, nexus, err := h.Nexus(path)
 	if err != nil {
-		return scsi.Identity{}
+		return pr.Identity{}
 	}
-	return scsi.Identity{Initiator: nexus.Port(), RelativePort: nexus.RelativePort()}
+	return pr.Identity{Initiator: nexus.Port(), RelativePort: nexus.RelativePort()}
 }
 
 // deepest is how many device files may lie on each other.

@@ -1,4 +1,4 @@
-package scsi
+package commands
 
 import (
 	"runtime"
@@ -18,7 +18,7 @@ func TestMakeRoom(t *testing.T) {
 	} {
 		runtime.GOMAXPROCS(c.has)
 		debug.SetGCPercent(c.garbage)
-		MakeRoom(c.commands)
+		makeRoom(c.commands)
 		got, gotGarbage := runtime.GOMAXPROCS(0), debug.SetGCPercent(100)
 		if got != c.want || gotGarbage != c.wantGarbage {
 			t.Errorf("%d processors, %d commands: %d, want %d; garbage %d %%, want %d %%", c.has, c.commands, got, c.want, gotGarbage, c.wantGarbage)

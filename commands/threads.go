@@ -1,4 +1,4 @@
-package scsi
+package commands
 
 import (
 	"runtime"
@@ -6,7 +6,7 @@ import (
 )
 
 const (
-	// processors is how many of the runtime's processors MakeRoom asks for at
+	// processors is how many of the runtime's processors makeRoom asks for at
 	// most. More than that gain nothing.
 	processors = 16
 	// share is how many commands may well wait for one of them.
@@ -18,13 +18,13 @@ const (
 	garbage = 200
 )
 
-// MakeRoom prepares the process for sending many commands at the same time.
+// makeRoom prepares the process for sending many commands at the same time.
 // Each command holds a thread in the kernel until the device answers, and the
 // thread holds one of the runtime's processors until its monitor has noticed,
 // which takes from 20 µs to 10 ms. A machine with two processors therefore sends
 // its commands in a trickle. It does not depend on how many processors the
 // machine has: they wait, they do not compute.
-func MakeRoom(commands int) {
+func makeRoom(commands int) {
 	want := min(commands/share, processors)
 	if want <= runtime.GOMAXPROCS(0) {
 		return

@@ -1,4 +1,4 @@
-package scsi
+package protocol
 
 import (
 	"os"
@@ -23,7 +23,7 @@ func TestUptime(t *testing.T) {
 		}
 		return d
 	}
-	before, got, after := read(), Uptime(), read()
+	before, got, after := read(), uptime(), read()
 	if got < before || got > after+10*time.Millisecond {
 		t.Errorf("%v, and the kernel says %v to %v", got, before, after)
 	}

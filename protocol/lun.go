@@ -1,0 +1,37 @@
+package protocol
+
+import (
+	"strings"
+
+	"lunguard/pr"
+)
+
+// LUN is a logical unit that is to be protected, with this host's paths to it.
+type LUN struct {
+	// Name is the physical volume as people know it.
+	Name string
+	// WWID is the same on every node.
+	WWID  string
+	Paths []pr.Path
+	// Unopened are further paths, which could not be opened. No command goes
+	// through them, but they may be registered, and may come back.
+	Unopened []UnopenedPath
+}
+
+// UnopenedPath is a path that could not be opened, and why.
+type UnopenedPath struct {
+	Name     string
+	Identity pr.Identity
+	Err      error
+}
+
+// expected is how many paths this host has.
+func (l *LUN) expected() int { return len(l.Paths) + len(l.Unopened) }
+
+// byWWID orders LUNs in the same way on every node; the first is the arbiter.
+func byWWID(a, b *target) int {
+	if c := strings.Compare(a.WWID, b.WWID); c != 0 {
+		return c
+	}
+	return strings.Compare(a.Name, b.Name)
+}
