@@ -104,6 +104,11 @@ func retryMutants() []*mutant {
 		f.edit("Retry.Do", `err == nil && !stale(ctx, req)`, `err == nil`, "a command that decides is sent though it is stale"),
 		f.edit("Retry.Do", `case sent:
 			return reply, failed`, `case sent && false:`, "the time is over, and the last answer is not told"),
+		f.edit("mayHaveRoom", `req.Function == LogicalUnitReset && errors.Is(e, ErrDevice)`, `false`, "a reset that the host adapter has no room for is not sent again"),
+		f.edit("mayHaveRoom", `req.Function == LogicalUnitReset && errors.Is`, `errors.Is`, "PERSISTENT RESERVE OUT that the host adapter has failed is sent again"),
+		f.edit("mayHaveRoom", `&& errors.Is(e, ErrDevice)`, ``, "a reset that the host cannot do is sent again"),
+		f.edit("mayHaveRoom", `errors.Is(e, ErrBusy) ||`, ``, "a command that has to wait for the host's recovery is not sent again"),
+		f.edit("Retry.Do", `wait = min(2*wait, longestBackoff)`, `wait = min(wait, longestBackoff)`, "the wait before a command is sent again does not grow"),
 		f.edit("Request.decides", `OpRead10, OpPRIn:`, `OpRead10, OpPRIn, OpPROut:`, "PERSISTENT RESERVE OUT decides nothing"),
 		f.edit("newDeadline", `earlier.Before(end)`, `false`, "an earlier deadline of the caller's is forgotten"),
 		f.edit("deadline.Err", `!d.now().Before(d.end)`, `false`, "a command's time is never over"),

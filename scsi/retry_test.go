@@ -36,6 +36,7 @@ func TestRetryRules(t *testing.T) {
 		gone     = answer{err: errors.New("gone")}
 		noRoom   = answer{err: &OpError{Class: ErrDevice, outcomeUnknown: true}}
 		recovers = answer{err: &OpError{Class: ErrBusy}}
+		lacking  = answer{err: &OpError{Class: ErrUnsupported}}
 	)
 	script := func(parts ...any) (list []answer) {
 		for _, p := range parts {
@@ -94,6 +95,7 @@ func TestRetryRules(t *testing.T) {
 		{"no answer", all, script(gone, ok), false, 1, nil, "transport"},
 		{"the adapter has no room for a reset", []*Request{resetReq}, script(noRoom, noRoom, ok), false, 3, ms(10, 20), ""},
 		{"a command that the adapter fails", []*Request{readReq, outReq, writeReq}, script(noRoom, ok), false, 1, nil, "device"},
+		{"the host has no such command", all, script(lacking, ok), false, 1, nil, "unsupported"},
 		{"no room, then no answer", []*Request{resetReq}, script(noRoom, gone, ok), false, 2, ms(10), "transport"},
 		{"the host recovers from errors", all, script(recovers, ok), false, 2, ms(10), ""},
 		{"busy, then no answer", all, script(busy, gone, ok), false, 2, ms(10), "transport"},

@@ -1,0 +1,91 @@
+package protocol
+
+import (
+	"context"
+	"errors"
+	"testing"
+
+	"lunguard/pr"
+	"lunguard/scsi"
+	"lunguard/scsi/simlun"
+)
+
+// A node that holds by a nexus of the past finds another one gone, and registers
+// again; meanwhile a registrant has taken the LUN, and said ok. That is read before
+// anybody is removed.
+func TestRemovedReadsFirst(t *testing.T) {
+	w := newWorld(t, 1, 1, simlun.Quirks{})
+	w.pastPut(0, "A", reservationType)
+	w.put2path(0, "A", 6, keyA)
+	w.put2path(0, "B", 0, keyB)
+	registers := 0
+	w.wrap = func(n string, _, _ int, t scsi.Transport) scsi.Transport {
+		return doFunc(func(ctx context.Context, req *scsi.Request) (scsi.Reply, error) {
+			if n == "A" && registersKey(Taking(keyA))(req) {
+				switch registers++; registers {
+				case 1:
+					w.drop(0, "A", 6)
+					return senseReply(scsi.UnitAttention, scsi.RegistrationsPreempted), nil
+				case 2:
+					w.must(w.takesOver("B", ""))
+				}
+			}
+			return t.Do(ctx, req)
+		})
+	}
+	r := w.run("A")
+	w.wrap = nil
+	var lost *LostError
+	if err := r.Start(context.Background()); !errors.As(err, &lost) || registers != 2 {
+		t.Errorf("%v, %d times registered", err, registers)
+	}
+	w.wantOwned(keyB)
+}
+
+// A halt of this node's was killed, and another node removes what leaves while this
+// one starts: that is no fence.
+func TestLeavingMayBeRemoved(t *testing.T) {
+	w := sharedWorld(t, 1, 1, simlun.Quirks{}, "A", "B")
+	w.put2path(0, "A", 0, Leaving(keyA))
+	r := w.during("A", 0, registersKey(keyA), func() { w.start("B") })
+	w.must(r.Start(context.Background()))
+	w.wantShared("B", "A")
+}
+
+// A node that had read this one's key before it was marked hands over to it, and so
+// puts the plain key back: the fence marks itself again.
+func TestHandOverTakesMarkOff(t *testing.T) {
+	w := sharedWorld(t, 1, 1, simlun.Quirks{}, "B", "A", "C")
+	r := w.during("A", 0, sends(scsi.OutPreemptAndAbort), func() {
+		w.must(w.unit(0, "B", 0).Move(context.Background(), &pr.MoveOrder{
+			Key: keyB, ActionKey: keyA, Unregister: true, RelativePort: 1, Destination: port("A", 0),
+		}))
+	})
+	w.must(r.Fence(context.Background(), w.members[2]))
+	w.wantShared("A")
+}
+
+// What all paths have to tell of another node's work is read once.
+func TestAttentionsCostOneReading(t *testing.T) {
+	readings := func(paths int) (n int) {
+		w := newWorld(t, 1, paths, simlun.Quirks{})
+		w.start("A")
+		w.start("B")
+		w.wrap = func(_ string, _, _ int, t scsi.Transport) scsi.Transport {
+			return doFunc(func(ctx context.Context, req *scsi.Request) (scsi.Reply, error) {
+				if req.Opcode() == scsi.OpPRIn {
+					n++
+				}
+				return t.Do(ctx, req)
+			})
+		}
+		r := w.run("A")
+		w.wrap = nil
+		w.must(r.Start(context.Background()))
+		w.wantOwned(keyA)
+		return n
+	}
+	if two, six := readings(2), readings(6); two != six {
+		t.Errorf("%d with two paths, %d with six", two, six)
+	}
+}
