@@ -5,10 +5,14 @@ package main
 
 import (
 	"os"
+	"runtime"
 
 	"lunguard/commands"
 )
 
 func main() {
+	// The process's first thread is nobody's who sends commands: one that the kernel
+	// does not give back would keep the exit status in the process with it.
+	runtime.LockOSThread()
 	os.Exit(commands.Main(commands.Streams{In: os.Stdin, Out: os.Stdout, Err: os.Stderr}, os.Args))
 }

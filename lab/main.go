@@ -3,7 +3,7 @@
 //
 // Usage, from anywhere in the repository:
 //
-//	go run ./lab [-v] [-run REGEXP] [-timeout 12m] [-keep] [-refresh] [-no-binary] [-shell]
+//	go run ./lab [-v] [-run REGEXP] [-timeout 25m] [-keep] [-refresh] [-no-binary] [-shell]
 //	             [-only guest|hung|tutorial|deadman|bench] [-rounds N] [-full] [-seed N]
 //
 // The guest is made of Debian's own kernel and packages, which are downloaded once into a
@@ -101,7 +101,7 @@ func parseOptions(args []string, getenv func(string) string, stderr io.Writer) (
 	fs.SetOutput(stderr)
 	fs.StringVar(&o.run, "run", getenv("LAB_RUN"), "run only the guest tests that match `REGEXP` (default $LAB_RUN)")
 	fs.BoolVar(&o.verbose, "v", false, "verbose guest tests")
-	fs.DurationVar(&o.timeout, "timeout", 12*time.Minute, "kill the guests of a part after this `time`")
+	fs.DurationVar(&o.timeout, "timeout", 25*time.Minute, "kill the guests of a part after this `time`")
 	fs.BoolVar(&o.keep, "keep", false, "keep the folder with the guest's initramfs and console log")
 	fs.BoolVar(&o.refresh, "refresh", false, "look for newer Debian packages and rebuild the cache if there are any")
 	fs.BoolVar(&o.noBinary, "no-binary", false, "run without the lunguard binary in the guest: tests that need it are skipped")
