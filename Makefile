@@ -83,11 +83,10 @@ packages-check: bin/lunguard
 lab: bin/lunguard
 	$(GO) run ./lab
 
-# Shared diagnostics are filled in first, then come the texts, then the archive.
+# Shared diagnostics are filled in first, then the archive is made.
 man-text:
 	@sh testdata/need.sh mandoc mandoc
 	$(GO) test -count=1 ./man -run TestShared -update
-	$(GO) test -count=1 ./man -run TestText -update
 	$(GO) test -count=1 ./man -run TestPacked -update
 	$(GO) test -count=1 ./man
 

@@ -10,7 +10,6 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
-	"slices"
 	"strings"
 	"testing"
 
@@ -165,67 +164,42 @@ func plainDiagnostics(page string) string {
 	return b.String()
 }
 
-// The plain text of each page is what mandoc makes of it now.
-func TestText(t *testing.T) {
-	var keep []string
-	for _, file := range sources(t) {
-		text := overstrike.ReplaceAllString(mandoc(t, plainDiagnostics(read(t, file)), "-Tascii", "-Owidth=78"), "")
-		for n, line := range strings.Split(text, "\n") {
-			if strings.ContainsAny(line, "\f\b\x1b") || len(line) > 125 {
-				t.Errorf("%s:%d: %q is not plain", file, n+1, line)
-			}
-		}
-		out := filepath.Join("text", file+".txt")
-		generated(t, out, text)
-		keep = append(keep, out)
-	}
-	all, err := filepath.Glob("text/*")
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, file := range all {
-		if slices.Contains(keep, file) {
-			continue
-		}
-		if !*update {
-			t.Errorf("%s: there is no such page", file)
-		} else if err := os.Remove(file); err != nil {
-			t.Error(err)
+// plainText is a page as mandoc makes it.
+func plainText(t *testing.T, file string) string {
+	text := overstrike.ReplaceAllString(mandoc(t, plainDiagnostics(read(t, file)), "-Tascii", "-Owidth=78"), "")
+	for n, line := range strings.Split(text, "\n") {
+		if strings.ContainsAny(line, "\f\b\x1b") || len(line) > 125 {
+			t.Errorf("%s:%d: %q is not plain", file, n+1, line)
 		}
 	}
+	return text
 }
 
-// packed is the plain text of all pages in one piece.
-func packed(t *testing.T) string {
-	var all strings.Builder
-	for _, file := range sources(t) {
-		fmt.Fprintf(&all, "%s%s\n%s", mark, file, read(t, filepath.Join("text", file+".txt")))
-	}
-	return all.String()
-}
-
-// The binary has the pages. This needs no mandoc. The compressed bytes are not
+// The binary has the pages as mandoc makes them now. The compressed bytes are not
 // compared: another Go compresses otherwise.
 func TestPacked(t *testing.T) {
-	want := unpack(packed(t))
+	var all strings.Builder
+	for _, file := range sources(t) {
+		fmt.Fprintf(&all, "%s%s\n%s", mark, file, plainText(t, file))
+	}
 	got, err := Pages()
-	if diff := cmp.Diff(want, got); err != nil || diff != "" {
+	if diff := cmp.Diff(unpack(all.String()), got); err != nil || diff != "" {
 		if !*update {
 			t.Errorf("pages.flate is stale, run make man-text: %v (-want +got):\n%s", err, diff)
 			return
 		}
-		pack(t)
+		pack(t, all.String())
 	}
 }
 
 // pack writes the compressed pages.
-func pack(t *testing.T) {
+func pack(t *testing.T, text string) {
 	var b bytes.Buffer
 	w, err := flate.NewWriter(&b, flate.BestCompression)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := w.Write([]byte(packed(t))); err != nil {
+	if _, err := w.Write([]byte(text)); err != nil {
 		t.Fatal(err)
 	}
 	if err := w.Close(); err != nil {
