@@ -12,7 +12,7 @@
 //   - Only the bytes that arrived are decoded, and then the length fields
 //     inside them are checked against that.
 //   - What a command did is known only after reading back; an error of a
-//     PERSISTENT RESERVE OUT may leave its outcome open ([OutcomeUnknown]).
+//     PERSISTENT RESERVE OUT may leave its outcome open ([pr.OutcomeUnknown]).
 //
 // All multi-byte fields are big-endian. The clauses cited are SPC-4's.
 package scsi

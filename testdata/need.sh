@@ -1,14 +1,21 @@
 #!/bin/sh
 # need.sh COMMAND PACKAGE...: if COMMAND is missing, install it with these
 # packages where that is possible (root on Debian or Ubuntu), else say so in
-# one line. With CI=true what is missing is a failure.
+# one line, and why. With CI=true what is missing is a failure.
 command=$1
 shift
 command -v "$command" >/dev/null && exit 0
+
+# Another apt may be at work: its locks are waited for, ten minutes at most.
+apt() {
+	said=$(apt-get -o DPkg::Lock::Timeout=600 "$@" 2>&1)
+}
+
+said="not root, or no apt-get"
 if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
-	apt-get install -y -q --no-install-recommends "$@" >/dev/null 2>&1 ||
-		{ apt-get update -q && apt-get install -y -q --no-install-recommends "$@"; } >/dev/null 2>&1
+	apt install -y -q --no-install-recommends "$@" ||
+		{ apt update -q && apt install -y -q --no-install-recommends "$@"; }
 fi
 command -v "$command" >/dev/null && exit 0
-echo "$command is missing (packages: $*); what needs it is left out"
+echo "$command is missing (packages: $*); what needs it is left out: $(printf %s "$said" | tail -n 1)"
 [ "${CI:-}" != true ]

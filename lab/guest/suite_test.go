@@ -3,22 +3,29 @@
 package guest
 
 import (
+	"context"
 	"testing"
 
+	"lunguard/pr"
+	"lunguard/pr/pathtest"
 	"lunguard/scsi"
 	"lunguard/scsi/prtest"
+	"lunguard/vg"
 )
 
 // TestConformance runs the suite that the simulator has to pass on the kernel's target,
-// through the product's own transport, by three initiators on one target port. It stands in
+// through the product's own transport, by three initiators on one target port, and that of
+// paths, on which the protocols rely. It stands in
 // the last file because it leaves an array behind.
 func TestConformance(t *testing.T) {
 	array := NewArray(t, "conformance", 1, 64)
 	// A SPEC_I_PT that the target refuses costs it a reference to the initiator's ACL.
 	array.Abandon()
 	var paths [3]prtest.Path
+	var disks [3]string
 	for i, n := range array.LoginAll(t, 1, "a", "b", "c") {
-		d, err := scsi.OpenSG(n.Disk(0, 0), scsi.OpenReadOnly)
+		disks[i] = n.Disk(0, 0)
+		d, err := scsi.OpenSG(disks[i], scsi.OpenReadOnly)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -35,4 +42,26 @@ func TestConformance(t *testing.T) {
 		}
 		return &prtest.Bench{Paths: paths, Deviations: prtest.LIO()}
 	})
+	t.Run("Path", func(t *testing.T) {
+		pathtest.Run(t, func(t *testing.T) *pathtest.Bench {
+			if err := prtest.Clear(t.Context(), paths); err != nil {
+				t.Fatal(err)
+			}
+			return pathBench(disks, paths)
+		})
+	})
+}
+
+// pathBench makes paths of disks and their transports.
+func pathBench(disks [3]string, paths [3]prtest.Path) *pathtest.Bench {
+	bench, system := &pathtest.Bench{}, vg.NewSystem()
+	for i, disk := range disks {
+		identity := func() pr.Identity { return system.Identity(disk) }
+		bench.Paths[i] = scsi.NewUnit(disk, &scsi.Retry{Transport: paths[i].Transport, AfterStateChange: true}).WithIdentity(identity)
+	}
+	bench.Write = func(ctx context.Context, path int) error {
+		t := &scsi.Retry{Transport: paths[path].Transport, AfterStateChange: true}
+		return scsi.Write{BlockSize: 512, Data: make([]byte, 512)}.Execute(ctx, t)
+	}
+	return bench
 }
