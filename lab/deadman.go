@@ -13,6 +13,7 @@ import (
 
 	"lunguard/lab/deadman"
 	"lunguard/lab/hung"
+	"lunguard/lab/machine"
 )
 
 // deadmanTest is the name under which -run finds the deadman test.
@@ -68,14 +69,14 @@ func (l *deadmanLog) note(mark string) {
 
 // runDeadman boots the machine, and returns nil if its kernel restarted it when it had to.
 // It is quiet until its end, because it runs beside others.
-func runDeadman(ctx context.Context, m machine, o options, stdout, stderr io.Writer) error {
-	runtime.LockOSThread() // see machine.command
+func runDeadman(ctx context.Context, m machine.Machine, o options, stdout, stderr io.Writer) error {
+	runtime.LockOSThread() // see [machine.Machine.Command]
 	defer runtime.UnlockOSThread()
 	ctx, cancel := context.WithTimeout(ctx, o.timeout)
 	defer cancel()
-	m.cpus, m.memory = deadmanCPUs, deadmanMemory
-	m.words = []string{hung.RoleParameter + deadman.Role}
-	cmd := m.command(ctx, "-serial", "stdio")
+	m.CPUs, m.Memory = deadmanCPUs, deadmanMemory
+	m.Words = []string{hung.RoleParameter + deadman.Role}
+	cmd := m.Command(ctx, "-serial", "stdio")
 	pipe, err := cmd.StdoutPipe()
 	if err != nil {
 		return err
@@ -83,11 +84,11 @@ func runDeadman(ctx context.Context, m machine, o options, stdout, stderr io.Wri
 	var qemuErr bytes.Buffer
 	cmd.Stderr = &qemuErr
 	if err := cmd.Start(); err != nil {
-		return fmt.Errorf("starting %s: %w", qemuProgram, err)
+		return fmt.Errorf("starting %s: %w", machine.Program, err)
 	}
 	l := &deadmanLog{seen: map[string]time.Time{}}
-	c := &console{}
-	readErr := c.read(pipe, l)
+	c := &machine.Console{}
+	readErr := c.Read(pipe, l)
 	err = errors.Join(readErr, cmd.Wait())
 	end := time.Now()
 	if ctx.Err() != nil {
@@ -110,14 +111,14 @@ func runDeadman(ctx context.Context, m machine, o options, stdout, stderr io.Wri
 
 // judge tells whether the machine was restarted by its watchdog, because of the take-over,
 // and in time. One that tells anything after that was not.
-func (l *deadmanLog) judge(c *console, end time.Time) error {
+func (l *deadmanLog) judge(c *machine.Console, end time.Time) error {
 	const most = deadman.Interval + deadman.Grace + deadman.Timeout
 	const least = deadman.Grace + deadman.Timeout - deadman.Interval
 	switch {
-	case c.panicked:
+	case c.Panicked:
 		return errors.New("the kernel panicked")
-	case c.exited:
-		return fmt.Errorf("the machine was not restarted; its test ended with status %d", c.status)
+	case c.Exited:
+		return fmt.Errorf("the machine was not restarted; its test ended with status %d", c.Status)
 	}
 	for _, mark := range []string{deadman.Healthy, deadman.Fencing, deadman.Fenced, deadman.Syslog, deadman.Last, deadman.Kernel} {
 		if l.seen[mark].IsZero() {

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"lunguard/lab/deadman"
+	"lunguard/lab/machine"
 )
 
 func TestWantDeadman(t *testing.T) {
@@ -36,8 +37,8 @@ func TestDeadmanJudge(t *testing.T) {
 	good := []string{deadman.Healthy + "60 s", deadman.Fencing, "pkg1: 4 LUNs", deadman.Fenced, deadman.Last,
 		deadman.Syslog + "<24>pr_watchdog[1]: " + deadman.Last, "[  99.0] " + deadman.Kernel}
 	judge := func(lines []string, after time.Duration) error {
-		l, c := &deadmanLog{seen: map[string]time.Time{}}, &console{}
-		if err := c.read(strings.NewReader(strings.Join(lines, "\r\n")+"\r\n"), l); err != nil {
+		l, c := &deadmanLog{seen: map[string]time.Time{}}, &machine.Console{}
+		if err := c.Read(strings.NewReader(strings.Join(lines, "\r\n")+"\r\n"), l); err != nil {
 			t.Fatal(err)
 		}
 		return l.judge(c, time.Now().Add(after))
@@ -60,7 +61,7 @@ func TestDeadmanJudge(t *testing.T) {
 			t.Errorf("without %q: no error", good[i])
 		}
 	}
-	for _, more := range []string{exitMarker + "0", exitMarker + "1", "Kernel panic - not syncing: x"} {
+	for _, more := range []string{machine.ExitMarker + "0", machine.ExitMarker + "1", "Kernel panic - not syncing: x"} {
 		if judge(append(append([]string(nil), good...), more), inTime) == nil {
 			t.Errorf("with %q: no error", more)
 		}

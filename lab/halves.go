@@ -10,6 +10,8 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+
+	"lunguard/lab/machine"
 )
 
 // besideTests are the tests that have a guest of their own beside the other ones, if all
@@ -58,9 +60,9 @@ func (o options) testArgs(which ...string) []string {
 
 // runGuests runs the tests, in two guests if all are wanted. What the one beside has
 // printed is shown when both have ended.
-func runGuests(ctx context.Context, m, beside machine, o options, stdout, stderr io.Writer, logPath string) error {
+func runGuests(ctx context.Context, m, beside machine.Machine, o options, stdout, stderr io.Writer, logPath string) error {
 	if !o.halves() {
-		return m.test(ctx, stdout, stderr, logPath)
+		return m.Test(ctx, stdout, stderr, logPath)
 	}
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
@@ -71,9 +73,9 @@ func runGuests(ctx context.Context, m, beside machine, o options, stdout, stderr
 		if logPath != "" {
 			besideLog = filepath.Join(filepath.Dir(logPath), "console-beside.log")
 		}
-		done <- beside.test(ctx, &out, &errOut, besideLog)
+		done <- beside.Test(ctx, &out, &errOut, besideLog)
 	}()
-	err := m.test(ctx, stdout, stderr, logPath)
+	err := m.Test(ctx, stdout, stderr, logPath)
 	if err != nil {
 		cancel()
 	}

@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"lunguard/lab/hung"
+	"lunguard/lab/machine"
 )
 
 // hungTest is the name under which -run finds the hung-node test.
@@ -41,8 +42,8 @@ type hungLab struct {
 }
 
 // runHung boots the three machines, hangs nodes, and returns nil if nothing was lost.
-func runHung(ctx context.Context, m machine, o options, stdout, stderr io.Writer) (err error) {
-	runtime.LockOSThread() // see machine.command
+func runHung(ctx context.Context, m machine.Machine, o options, stdout, stderr io.Writer) (err error) {
+	runtime.LockOSThread() // see [machine.Machine.Command]
 	defer runtime.UnlockOSThread()
 	ctx, cancel := context.WithTimeout(ctx, o.timeout)
 	defer cancel()
@@ -86,7 +87,7 @@ func wantHung(o options) (bool, error) {
 }
 
 // powerOn starts the three machines and waits for their first words.
-func (l *hungLab) powerOn(ctx context.Context, m machine) error {
+func (l *hungLab) powerOn(ctx context.Context, m machine.Machine) error {
 	var targetEnds, nodeEnds []*os.File
 	for range 2 {
 		a, b, err := socketPair()

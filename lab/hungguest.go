@@ -14,7 +14,10 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
 	"lunguard/lab/hung"
+	"lunguard/lab/image"
+	"lunguard/lab/machine"
 )
 
 // Sizes of the three machines.
@@ -35,15 +38,15 @@ type hungGuest struct {
 	line    *hung.Line
 	calls   int      // requests so far
 	disks   []string // of a node, by LUN
-	console console
+	console machine.Console
 	output  bytes.Buffer  // what the console printed; valid once done is closed
 	done    chan struct{} // closed when QEMU has ended
 	err     error         // of QEMU, valid once done is closed
 }
 
 // startHungGuest powers a machine on. The links are its network cards' other ends; they are
-// closed here. The caller must stay on its thread, see machine.command.
-func startHungGuest(ctx context.Context, m machine, name string, links []*os.File) (*hungGuest, error) {
+// closed here. The caller must stay on its thread, see [machine.Machine.Command].
+func startHungGuest(ctx context.Context, m machine.Machine, name string, links []*os.File) (*hungGuest, error) {
 	defer closeAll(links)
 	here, there, err := socketPair()
 	if err != nil {
@@ -65,10 +68,10 @@ func startHungGuest(ctx context.Context, m machine, name string, links []*os.Fil
 			"-netdev", fmt.Sprintf("stream,id=net%d,server=off,addr.type=fd,addr.str=%d", card, firstFD+card),
 			"-device", fmt.Sprintf("virtio-net-pci,netdev=net%d,mac=%s,romfile=", card, hung.MAC(name, card)))
 	}
-	m.cpus, m.memory = hungCPUs, hungMemory
+	m.CPUs, m.Memory = hungCPUs, hungMemory
 	// A processor that was stopped is not stuck.
-	m.words = []string{"softlockup_panic=0", hung.RoleParameter + name}
-	g.cmd = m.command(ctx, args...)
+	m.Words = []string{"softlockup_panic=0", hung.RoleParameter + name}
+	g.cmd = m.Command(ctx, args...)
 	g.cmd.ExtraFiles = files
 	pipe, err := g.cmd.StdoutPipe()
 	if err != nil {
@@ -77,14 +80,14 @@ func startHungGuest(ctx context.Context, m machine, name string, links []*os.Fil
 	var stderr bytes.Buffer
 	g.cmd.Stderr = &stderr
 	if err := g.cmd.Start(); err != nil {
-		return nil, errors.Join(fmt.Errorf("starting %s: %w", qemuProgram, err), conn.Close())
+		return nil, errors.Join(fmt.Errorf("starting %s: %w", machine.Program, err), conn.Close())
 	}
 	go func() {
 		defer close(g.done)
-		readErr := g.console.read(pipe, &g.output)
+		readErr := g.console.Read(pipe, &g.output)
 		g.err = errors.Join(readErr, g.cmd.Wait())
 		if stderr.Len() > 0 {
-			g.err = errors.Join(g.err, fmt.Errorf("%s: %s", qemuProgram, lastLines(stderr.String(), 5)))
+			g.err = errors.Join(g.err, fmt.Errorf("%s: %s", machine.Program, image.LastLines(stderr.String(), 5)))
 		}
 	}()
 	return g, nil
@@ -167,12 +170,12 @@ func (g *hungGuest) end(ctx context.Context, failed bool) error {
 		return fmt.Errorf("%s: %w", g.name, ctx.Err())
 	}
 	switch {
-	case g.console.panicked:
+	case g.console.Panicked:
 		return fmt.Errorf("%s: the kernel panicked", g.name)
-	case !g.console.exited:
+	case !g.console.Exited:
 		return fmt.Errorf("%s went off without reporting a status (QEMU: %w)", g.name, g.err)
-	case g.console.status != 0 && !failed:
-		return fmt.Errorf("%s: status %d", g.name, g.console.status)
+	case g.console.Status != 0 && !failed:
+		return fmt.Errorf("%s: status %d", g.name, g.console.Status)
 	case g.err != nil:
 		return fmt.Errorf("%s: %w", g.name, g.err)
 	}

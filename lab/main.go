@@ -28,6 +28,9 @@ import (
 	"strings"
 	"syscall"
 	"time"
+
+	"lunguard/lab/image"
+	"lunguard/lab/machine"
 )
 
 // Exit statuses of this program.
@@ -36,10 +39,6 @@ const (
 	exitFailed = 1
 	exitUsage  = 2
 )
-
-// errSkip marks the reasons that are the host's, not the project's: no QEMU and no right
-// to install it, no Debian package tools.
-var errSkip = errors.New("lab skipped")
 
 // Parts of the laboratory.
 const (
@@ -86,7 +85,7 @@ func run(ctx context.Context, args []string, getenv func(string) string, stdout,
 	switch {
 	case err == nil:
 		return exitOK
-	case errors.Is(err, errSkip) && !o.ci:
+	case errors.Is(err, image.ErrSkip) && !o.ci:
 		fmt.Fprintln(stdout, err)
 		return exitOK
 	default:
@@ -133,7 +132,7 @@ func parseOptions(args []string, getenv func(string) string, stderr io.Writer) (
 	return o, nil
 }
 
-// runLab takes the steps in order: tools, cache, binaries, initramfs, guest.
+// runLab takes the steps in order: tools, cache, image.Binaries, initramfs, guest.
 func runLab(ctx context.Context, o options, stdout, stderr io.Writer) error {
 	start := time.Now()
 	root, err := repoRoot()
@@ -143,10 +142,10 @@ func runLab(ctx context.Context, o options, stdout, stderr io.Writer) error {
 	if o.cache == "" {
 		o.cache = filepath.Join(root, ".cache", "lab")
 	}
-	if err := ensureQEMU(ctx, stderr); err != nil {
+	if err := machine.Ensure(ctx, stderr); err != nil {
 		return err
 	}
-	cache, err := openCache(ctx, o.cache, o.refresh, stderr)
+	cache, err := image.Open(ctx, o.cache, o.refresh, stderr)
 	if err != nil {
 		return fmt.Errorf("preparing the cache: %w", err)
 	}
@@ -160,7 +159,7 @@ func runLab(ctx context.Context, o options, stdout, stderr io.Writer) error {
 	} else {
 		defer os.RemoveAll(runDir)
 	}
-	bins, err := buildBinaries(ctx, root, runDir, o.noBinary)
+	bins, err := image.Build(ctx, root, runDir, o.noBinary)
 	if err != nil {
 		return err
 	}
@@ -173,25 +172,25 @@ func runLab(ctx context.Context, o options, stdout, stderr io.Writer) error {
 		return err
 	}
 	if packageToo || tutorialToo {
-		if bins.deb, err = buildPackage(ctx, root, runDir, bins.lunguard); err != nil {
+		if bins.Deb, err = image.BuildPackage(ctx, root, runDir, bins.Lunguard); err != nil {
 			return err
 		}
 	}
-	m := machine{kernel: cache.kernel(), initrd: filepath.Join(runDir, "initrd"), timeout: o.timeout}
-	if err := writeInitrd(m.initrd, cache, bins, guestArgs(o)); err != nil {
+	m := machine.Machine{Kernel: cache.Kernel(), Initrd: filepath.Join(runDir, "initrd"), Timeout: o.timeout}
+	if err := image.WriteInitrd(m.Initrd, cache, bins, guestArgs(o)); err != nil {
 		return fmt.Errorf("writing the initramfs: %w", err)
 	}
 	beside := m
-	beside.initrd = filepath.Join(runDir, "initrd-beside")
+	beside.Initrd = filepath.Join(runDir, "initrd-beside")
 	if o.halves() {
-		if err := writeInitrd(beside.initrd, cache, bins, besideArgs(o)); err != nil {
+		if err := image.WriteInitrd(beside.Initrd, cache, bins, besideArgs(o)); err != nil {
 			return fmt.Errorf("writing the initramfs: %w", err)
 		}
 	}
 	fmt.Fprintf(stderr, "lab: prepared in %.1f s\n", time.Since(start).Seconds())
 
 	if o.shell {
-		return m.shell(ctx)
+		return m.Shell(ctx)
 	}
 	logPath := ""
 	if o.keep {
@@ -206,7 +205,7 @@ func runLab(ctx context.Context, o options, stdout, stderr io.Writer) error {
 // runParts runs the tests in one guest or two, then the hung-node test in three. What -run does
 // not name is left out where the host can tell; after a failure there is no further part.
 // The deadman test sleeps most of the time, so it runs beside the tests in one guest.
-func runParts(ctx context.Context, m, beside machine, o options, stdout, stderr io.Writer, logPath string) error {
+func runParts(ctx context.Context, m, beside machine.Machine, o options, stdout, stderr io.Writer, logPath string) error {
 	hungToo, err := wantHung(o)
 	if err != nil {
 		return err

@@ -1,12 +1,7 @@
 package main
 
 import (
-	"bytes"
-	"context"
-	"errors"
 	"io"
-	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -58,120 +53,5 @@ func TestBenchArgs(t *testing.T) {
 		if got := strings.Join(guestArgs(o), " "); got != tt.want {
 			t.Errorf("%s: %q, want %q", tt.args, got, tt.want)
 		}
-	}
-}
-
-// TestInitrdTellsOfNoBinary: a guest without the product must know that this was wanted.
-func TestInitrdTellsOfNoBinary(t *testing.T) {
-	dir := t.TempDir()
-	program := filepath.Join(dir, "program")
-	for _, name := range []string{program, filepath.Join(dir, "base.cpio")} {
-		if err := os.WriteFile(name, nil, 0o755); err != nil {
-			t.Fatal(err)
-		}
-	}
-	for _, tt := range []struct {
-		bins binaries
-		want string
-		not  string
-	}{
-		{binaries{init: program}, "lab/no-binary", "lab/bin/lunguard"},
-		{binaries{init: program, lunguard: program}, "lab/bin/lunguard", "lab/no-binary"},
-	} {
-		dest := filepath.Join(dir, "initrd")
-		if err := writeInitrd(dest, cacheEntry{dir}, tt.bins, nil); err != nil {
-			t.Fatal(err)
-		}
-		data, err := os.ReadFile(dest)
-		if err != nil || !bytes.Contains(data, []byte(tt.want)) || bytes.Contains(data, []byte(tt.not)) {
-			t.Errorf("%+v: %v, want %s in it and no %s", tt.bins, err, tt.want, tt.not)
-		}
-	}
-}
-
-func TestConsole(t *testing.T) {
-	ready := 0
-	c := &console{ready: func() { ready++ }}
-	var out bytes.Buffer
-	in := "LAB-READY 3.1\r\nPASS\r\nLAB-EXIT 7\r\n[    3.0] reboot: Power down\r\nlast"
-	if err := c.read(strings.NewReader(in), &out); err != nil {
-		t.Fatal(err)
-	}
-	if !c.exited || c.status != 7 || ready != 1 || c.panicked {
-		t.Errorf("console %+v, ready %d", c, ready)
-	}
-	if want := "PASS\nlast\n"; out.String() != want {
-		t.Errorf("passed on %q, want %q", out.String(), want)
-	}
-}
-
-func TestVerdict(t *testing.T) {
-	expired, cancel := context.WithTimeout(t.Context(), -time.Second)
-	defer cancel()
-	for _, tt := range []struct {
-		name string
-		ctx  context.Context
-		c    console
-		wait error
-		want string // part of the error, or nothing
-	}{
-		{name: "passed", c: console{exited: true}},
-		{name: "failed", c: console{exited: true, status: 1}, want: "status 1"},
-		{name: "no marker", want: "without reporting"},
-		{name: "panic", c: console{panicked: true, exited: true}, want: "panicked"},
-		{name: "timeout", ctx: expired, c: console{exited: true}, want: "had not finished"},
-		{name: "QEMU failed", c: console{exited: true}, wait: errors.New("killed"), want: "QEMU failed"},
-	} {
-		t.Run(tt.name, func(t *testing.T) {
-			if tt.ctx == nil {
-				tt.ctx = t.Context()
-			}
-			err := machine{}.verdict(tt.ctx, &tt.c, tt.wait)
-			if (err == nil) != (tt.want == "") || err != nil && !strings.Contains(err.Error(), tt.want) {
-				t.Errorf("got %v, want %q", err, tt.want)
-			}
-		})
-	}
-}
-
-func TestParseURIs(t *testing.T) {
-	out := "'http://mirror/m.deb' multipath-tools_0.9.4-3_amd64.deb 326420 MD5Sum:0\n" +
-		"'http://mirror/p.deb' perl-base_5.36_amd64.deb 1 MD5Sum:0\n" +
-		"'http://mirror/d.deb' dmsetup_2%3a1.02.185-2_amd64.deb 82040 MD5Sum:0\n"
-	debs, err := parseURIs(out, []string{"*perl*"})
-	if err != nil || len(debs) != 2 || debs[0].String() != "dmsetup=2:1.02.185-2" || debs[1].name != "multipath-tools" {
-		t.Errorf("got %v, %v", debs, err)
-	}
-	for _, bad := range []string{"", "nonsense\n", "'uri' a_b.deb 1\n", "'uri' a_%zz_c.deb 1\n"} {
-		if debs, err := parseURIs(bad, nil); err == nil {
-			t.Errorf("%q: %v and no error", bad, debs)
-		}
-	}
-}
-
-func TestModules(t *testing.T) {
-	if got := parseModinfo("license=GPL\x00depends=scsi_mod,libiscsi\x00name=x\x00"); strings.Join(got, " ") != "scsi_mod libiscsi" {
-		t.Errorf("depends: %q", got)
-	}
-	if got := parseModinfo("depends=\x00"); got != nil {
-		t.Errorf("no dependencies: %q", got)
-	}
-	if got := moduleName("kernel/drivers/md/dm-mod.ko.zst"); got != "dm_mod" {
-		t.Errorf("name: %q", got)
-	}
-	got := modulesDep([]module{{path: "a.ko"}, {path: "c.ko", deps: []string{"a.ko", "b.ko"}}})
-	if want := "a.ko:\nc.ko: b.ko a.ko\n"; got != want {
-		t.Errorf("modules.dep %q, want %q", got, want)
-	}
-}
-
-func TestKeyDependsOnLists(t *testing.T) {
-	a, b := guestSpec(), guestSpec()
-	if a.key() != b.key() {
-		t.Error("the key of one specification differs from call to call")
-	}
-	b.packages = append(b.packages, "vim")
-	if a.key() == b.key() {
-		t.Error("the key does not depend on the packages")
 	}
 }

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"lunguard/lab/hung"
+	"lunguard/lab/machine"
 )
 
 // tutorialTest is the name under which -run finds the test of the tutorial.
@@ -35,8 +36,8 @@ func wantTutorial(o options) (bool, error) {
 // runTutorial boots the three machines of the hung-node test, does on the two nodes what the
 // tutorial says, from the installation of the package on, and returns nil if each command
 // prints what stands there.
-func runTutorial(ctx context.Context, m machine, file string, o options, stdout, stderr io.Writer) (err error) {
-	runtime.LockOSThread() // see machine.command
+func runTutorial(ctx context.Context, m machine.Machine, file string, o options, stdout, stderr io.Writer) (err error) {
+	runtime.LockOSThread() // see [machine.Machine.Command]
 	defer runtime.UnlockOSThread()
 	ctx, cancel := context.WithTimeout(ctx, o.timeout)
 	defer cancel()

@@ -1,4 +1,4 @@
-package main
+package image
 
 import (
 	"bufio"
@@ -16,20 +16,21 @@ import (
 	"time"
 )
 
-// cacheEntry is a folder with what all runs share: the kernel, an initramfs with the
+// Entry is a folder with what all runs share: the kernel, an initramfs with the
 // Debian root and the modules, and the manifest that says which versions these are. It
 // appears by one rename when it is complete, and is never changed after.
-type cacheEntry struct{ dir string }
+type Entry struct{ dir string }
 
-func (c cacheEntry) kernel() string   { return filepath.Join(c.dir, "vmlinuz") }
-func (c cacheEntry) base() string     { return filepath.Join(c.dir, "base.cpio") }
-func (c cacheEntry) manifest() string { return filepath.Join(c.dir, "manifest") }
+// Kernel is the kernel image.
+func (c Entry) Kernel() string   { return filepath.Join(c.dir, "vmlinuz") }
+func (c Entry) base() string     { return filepath.Join(c.dir, "base.cpio") }
+func (c Entry) manifest() string { return filepath.Join(c.dir, "manifest") }
 
-// openCache returns the entry for the guest's specification and builds it if it is missing
+// Open returns the entry for the guest's specification and builds it if it is missing
 // or, with refresh, if the host's package sources have other versions by now.
-func openCache(ctx context.Context, dir string, refresh bool, log io.Writer) (cacheEntry, error) {
+func Open(ctx context.Context, dir string, refresh bool, log io.Writer) (Entry, error) {
 	s := guestSpec()
-	entry := cacheEntry{dir: filepath.Join(dir, s.key())}
+	entry := Entry{dir: filepath.Join(dir, s.key())}
 	if err := removeOld(filepath.Join(dir, "run-*"), keepRuns); err != nil {
 		return entry, err
 	}
@@ -41,7 +42,7 @@ func openCache(ctx context.Context, dir string, refresh bool, log io.Writer) (ca
 	}
 	for _, tool := range []string{"apt-get", "dpkg-deb"} {
 		if _, err := exec.LookPath(tool); err != nil {
-			return entry, fmt.Errorf("%w: no %s to fetch the guest's packages with", errSkip, tool)
+			return entry, fmt.Errorf("%w: no %s to fetch the guest's packages with", ErrSkip, tool)
 		}
 	}
 	unlock, err := lock(filepath.Join(dir, "lock"), log)
@@ -60,7 +61,7 @@ func openCache(ctx context.Context, dir string, refresh bool, log io.Writer) (ca
 }
 
 // complete reports whether the entry is there. Since it appears as a whole, one file tells.
-func (c cacheEntry) complete() bool {
+func (c Entry) complete() bool {
 	_, err := os.Stat(c.manifest())
 	return err == nil
 }
@@ -101,7 +102,7 @@ func removeOld(pattern string, age time.Duration) error {
 const keepRuns = 24 * time.Hour
 
 // buildEntry makes an entry in a temporary folder and moves it into place.
-func buildEntry(ctx context.Context, s spec, dir string, entry cacheEntry, log io.Writer) (err error) {
+func buildEntry(ctx context.Context, s spec, dir string, entry Entry, log io.Writer) (err error) {
 	tmp, err := os.MkdirTemp(dir, "tmp-")
 	if err != nil {
 		return err
@@ -142,11 +143,11 @@ func buildEntry(ctx context.Context, s spec, dir string, entry cacheEntry, log i
 	if err := checkPrograms(rootTree, s.programs); err != nil {
 		return err
 	}
-	built := cacheEntry{dir: filepath.Join(tmp, "entry")}
+	built := Entry{dir: filepath.Join(tmp, "entry")}
 	if err := os.Mkdir(built.dir, 0o755); err != nil {
 		return err
 	}
-	if err := copyKernel(kernelTree, built.kernel()); err != nil {
+	if err := copyKernel(kernelTree, built.Kernel()); err != nil {
 		return err
 	}
 	if err := writeBase(ctx, s, kernelTree, rootTree, built.base(), tmp); err != nil {

@@ -1,4 +1,4 @@
-package main
+package machine
 
 import (
 	"cmp"
@@ -12,15 +12,30 @@ import (
 	"strings"
 	"syscall"
 	"time"
+
+	"lunguard/lab/image"
 )
 
-// machine is a guest to boot.
-type machine struct {
-	kernel, initrd string
-	timeout        time.Duration
-	cpus           int      // 0 for defaultCPUs
-	memory         int      // in MiB, 0 for guestMemory
-	words          []string // more for the kernel's command line, at its end
+// Program emulates the guest; the kernel and the packages are for this processor only.
+const Program = "qemu-system-x86_64"
+
+// Ensure installs QEMU if it is missing and can be installed. The error is an
+// image.ErrSkip if the host is not made for it.
+func Ensure(ctx context.Context, log io.Writer) error {
+	if runtime.GOOS != "linux" || runtime.GOARCH != "amd64" {
+		return fmt.Errorf("%w: it needs Linux on amd64, this is %s on %s", image.ErrSkip, runtime.GOOS, runtime.GOARCH)
+	}
+	return image.EnsureProgram(ctx, log, Program, "qemu-system-x86")
+}
+
+// Machine is a guest to boot.
+type Machine struct {
+	Kernel, Initrd string
+	// Timeout is how long [Machine.Test] may take.
+	Timeout time.Duration
+	CPUs    int      // 0 for two
+	Memory  int      // in MiB, 0 for 1024
+	Words   []string // more for the kernel's command line, at its end
 }
 
 // defaultCPUs is how many processors a guest has.
@@ -33,14 +48,14 @@ const guestCPU = "max,smap=off,smep=off,la57=off,xsave=off,avx=off,avx2=off,pku=
 // guestMemory is in MiB. The root, the LUNs and all processes live in it.
 const guestMemory = 1024
 
-// command is the QEMU command line. Where it is not the default: nothing but a serial
+// Command is the QEMU command line. Where it is not the default: nothing but a serial
 // line, and a reboot, such as after a panic, ends QEMU.
-func (m machine) command(ctx context.Context, extra ...string) *exec.Cmd {
+func (m Machine) Command(ctx context.Context, extra ...string) *exec.Cmd {
 	args := []string{
-		"-accel", "tcg,thread=multi,tb-size=512", "-cpu", guestCPU, "-smp", fmt.Sprint(cmp.Or(m.cpus, defaultCPUs)),
-		"-m", fmt.Sprint(cmp.Or(m.memory, guestMemory)), "-display", "none", "-monitor", "none",
+		"-accel", "tcg,thread=multi,tb-size=512", "-cpu", guestCPU, "-smp", fmt.Sprint(cmp.Or(m.CPUs, defaultCPUs)),
+		"-m", fmt.Sprint(cmp.Or(m.Memory, guestMemory)), "-display", "none", "-monitor", "none",
 		"-no-reboot", "-nodefaults", "-no-user-config", "-nic", "none",
-		"-kernel", m.kernel, "-initrd", m.initrd,
+		"-kernel", m.Kernel, "-initrd", m.Initrd,
 		"-append", strings.Join(append([]string{
 			"console=ttyS0", "quiet", "loglevel=3", "panic=1", "mitigations=off",
 			"rdinit=/init", "random.trust_cpu=on", "tsc=reliable", "nokaslr",
@@ -52,9 +67,9 @@ func (m machine) command(ctx context.Context, extra ...string) *exec.Cmd {
 			"hardened_usercopy=off", "audit=0", "apparmor=0",
 			// A kernel that is stuck for a minute tells where, and gives up.
 			"softlockup_panic=1", "watchdog_thresh=30",
-		}, m.words...), " "),
+		}, m.Words...), " "),
 	}
-	cmd := exec.CommandContext(ctx, qemuProgram, append(args, extra...)...)
+	cmd := exec.CommandContext(ctx, Program, append(args, extra...)...)
 	// Not even a killed lab leaves its QEMU behind. The signal is bound to the thread that
 	// starts the child, so callers must stay on it.
 	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
@@ -62,11 +77,11 @@ func (m machine) command(ctx context.Context, extra ...string) *exec.Cmd {
 	return cmd
 }
 
-// test boots the guest, streams its console and returns nil if its tests passed.
-func (m machine) test(ctx context.Context, stdout, stderr io.Writer, logPath string) (err error) {
-	runtime.LockOSThread() // see command
+// Test boots the guest, streams its console and returns nil if its tests passed.
+func (m Machine) Test(ctx context.Context, stdout, stderr io.Writer, logPath string) (err error) {
+	runtime.LockOSThread() // see Command
 	defer runtime.UnlockOSThread()
-	ctx, cancel := context.WithTimeout(ctx, m.timeout)
+	ctx, cancel := context.WithTimeout(ctx, m.Timeout)
 	defer cancel()
 
 	if logPath != "" {
@@ -78,24 +93,24 @@ func (m machine) test(ctx context.Context, stdout, stderr io.Writer, logPath str
 		stdout = io.MultiWriter(stdout, f)
 	}
 	start := time.Now()
-	c := &console{ready: func() {
+	c := &Console{Ready: func() {
 		fmt.Fprintf(stderr, "lab: guest ready %.1f s after power-on\n", time.Since(start).Seconds())
 	}}
-	cmd := m.command(ctx, "-serial", "stdio")
+	cmd := m.Command(ctx, "-serial", "stdio")
 	pipe, err := cmd.StdoutPipe()
 	if err != nil {
 		return err
 	}
 	cmd.Stderr = stderr
 	if err := cmd.Start(); err != nil {
-		return fmt.Errorf("starting %s: %w", qemuProgram, err)
+		return fmt.Errorf("starting %s: %w", Program, err)
 	}
-	readErr := c.read(pipe, stdout)
+	readErr := c.Read(pipe, stdout)
 	waitErr := cmd.Wait()
 	fmt.Fprintf(stderr, "lab: guest ran %.1f s\n", time.Since(start).Seconds())
 	if err := m.verdict(ctx, c, waitErr); err != nil {
-		if !c.exited {
-			c.dump(stderr)
+		if !c.Exited {
+			c.Dump(stderr)
 		}
 		return errors.Join(err, readErr)
 	}
@@ -104,29 +119,29 @@ func (m machine) test(ctx context.Context, stdout, stderr io.Writer, logPath str
 
 // verdict judges by three witnesses: the clock, the marker on the console and QEMU's exit
 // status. Anything but a reported zero and a clean end is a failure.
-func (m machine) verdict(ctx context.Context, c *console, waitErr error) error {
+func (m Machine) verdict(ctx context.Context, c *Console, waitErr error) error {
 	switch {
 	case errors.Is(ctx.Err(), context.DeadlineExceeded):
-		return fmt.Errorf("the guest was killed: it had not finished after %v", m.timeout)
+		return fmt.Errorf("the guest was killed: it had not finished after %v", m.Timeout)
 	case ctx.Err() != nil:
 		return errors.New("interrupted")
-	case c.panicked:
+	case c.Panicked:
 		return errors.New("the guest's kernel panicked")
-	case !c.exited:
+	case !c.Exited:
 		return fmt.Errorf("the guest went off without reporting a status (QEMU: %v)", waitErr)
-	case c.status != 0:
-		return fmt.Errorf("the guest's tests failed with status %d", c.status)
+	case c.Status != 0:
+		return fmt.Errorf("the guest's tests failed with status %d", c.Status)
 	case waitErr != nil:
 		return fmt.Errorf("the guest's tests passed, but QEMU failed: %w", waitErr)
 	}
 	return nil
 }
 
-// shell boots the guest with the terminal on its serial line.
-func (m machine) shell(ctx context.Context) error {
-	runtime.LockOSThread() // see command
+// Shell boots the guest with the terminal on its serial line.
+func (m Machine) Shell(ctx context.Context) error {
+	runtime.LockOSThread() // see Command
 	defer runtime.UnlockOSThread()
-	cmd := m.command(ctx, "-chardev", "stdio,id=tty,signal=off", "-serial", "chardev:tty")
+	cmd := m.Command(ctx, "-chardev", "stdio,id=tty,signal=off", "-serial", "chardev:tty")
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = os.Stdin, os.Stdout, os.Stderr
 	return cmd.Run()
 }

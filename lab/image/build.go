@@ -1,4 +1,4 @@
-package main
+package image
 
 import (
 	"context"
@@ -9,32 +9,32 @@ import (
 	"strings"
 )
 
-// binaries are what a run adds to the shared initramfs.
-type binaries struct {
-	init     string // the guest's test binary
-	lunguard string // the product, or nothing if it was not wanted
-	deb      string // its Debian package, likewise
-	rules    string // what the product wants udev to do, as make install writes it
+// Binaries are what a run adds to the shared initramfs.
+type Binaries struct {
+	Init     string // the guest's test binary
+	Lunguard string // the product, or nothing if it was not wanted
+	Deb      string // its Debian package, likewise
+	Rules    string // what the product wants udev to do, as make install writes it
 }
 
-// buildBinaries compiles the guest's tests and the product as it is shipped.
-func buildBinaries(ctx context.Context, root, dest string, noBinary bool) (binaries, error) {
-	b := binaries{init: filepath.Join(dest, "guest.test")}
+// Build compiles the guest's tests and the product as it is shipped.
+func Build(ctx context.Context, root, dest string, noBinary bool) (Binaries, error) {
+	b := Binaries{Init: filepath.Join(dest, "guest.test")}
 	rules, err := os.ReadFile(filepath.Join(root, "dist/udev/62-lunguard.rules.in"))
 	if err != nil {
 		return b, err
 	}
-	b.rules = strings.ReplaceAll(string(rules), "@SBINDIR@", "/usr/local/sbin")
+	b.Rules = strings.ReplaceAll(string(rules), "@SBINDIR@", "/usr/local/sbin")
 	if err := goTool(ctx, root, "test", "-c", "-trimpath", "-ldflags", "-s -w", "-tags", "lab",
-		"-o", b.init, "./lab/guest"); err != nil {
+		"-o", b.Init, "./lab/guest"); err != nil {
 		return b, fmt.Errorf("building the guest's tests: %w", err)
 	}
 	if noBinary {
 		return b, nil
 	}
-	b.lunguard = filepath.Join(dest, "lunguard")
+	b.Lunguard = filepath.Join(dest, "lunguard")
 	if err := goTool(ctx, root, "build", "-trimpath", "-ldflags", "-s -w", "-tags", "urfave_cli_no_docs",
-		"-o", b.lunguard, "."); err != nil {
+		"-o", b.Lunguard, "."); err != nil {
 		return b, fmt.Errorf("building lunguard: %w", err)
 	}
 	return b, nil
@@ -47,9 +47,9 @@ func goTool(ctx context.Context, dir string, args ...string) error {
 	return err
 }
 
-// writeInitrd appends the run's own archive to the shared one. Nothing is compressed: to
+// WriteInitrd appends the run's own archive to the shared one. Nothing is compressed: to
 // unpack costs the emulated processor more than to copy.
-func writeInitrd(dest string, cache cacheEntry, b binaries, args []string) error {
+func WriteInitrd(dest string, cache Entry, b Binaries, args []string) error {
 	return writeFile(dest, func(w io.Writer) error {
 		base, err := os.Open(cache.base())
 		if err != nil {
@@ -64,17 +64,17 @@ func writeInitrd(dest string, cache cacheEntry, b binaries, args []string) error
 			c.dir(dir, 0o755)
 		}
 		c.charDev("dev/console", 0o600, 5, 1)
-		c.file("init", b.init, 0o755)
-		if b.lunguard != "" {
-			c.file("lab/bin/lunguard", b.lunguard, 0o755)
+		c.file("init", b.Init, 0o755)
+		if b.Lunguard != "" {
+			c.file("lab/bin/lunguard", b.Lunguard, 0o755)
 		} else {
 			c.bytes("lab/no-binary", 0o644, nil)
 		}
-		if b.deb != "" {
-			c.file("lab/lunguard.deb", b.deb, 0o644)
+		if b.Deb != "" {
+			c.file("lab/lunguard.deb", b.Deb, 0o644)
 		}
-		if b.rules != "" {
-			c.bytes("lab/62-lunguard.rules", 0o644, []byte(b.rules))
+		if b.Rules != "" {
+			c.bytes("lab/62-lunguard.rules", 0o644, []byte(b.Rules))
 		}
 		c.bytes("lab/args", 0o644, []byte(strings.Join(args, "\n")))
 		return c.close()

@@ -1,48 +1,40 @@
-package main
+package image
 
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"os"
 	"os/exec"
-	"runtime"
 	"strings"
 )
 
-// qemuProgram emulates the guest; the kernel and the packages are for this processor only.
-const qemuProgram = "qemu-system-x86_64"
+// ErrSkip marks the reasons that are the host's, not the project's: no QEMU and no right
+// to install it, no Debian package tools.
+var ErrSkip = errors.New("lab skipped")
 
-// ensureQEMU installs QEMU if it is missing and can be installed. The returned error is an
-// errSkip if the host is not made for it.
-func ensureQEMU(ctx context.Context, log io.Writer) error {
-	if runtime.GOOS != "linux" || runtime.GOARCH != "amd64" {
-		return fmt.Errorf("%w: it needs Linux on amd64, this is %s on %s", errSkip, runtime.GOOS, runtime.GOARCH)
-	}
-	return ensureProgram(ctx, log, qemuProgram, "qemu-system-x86")
-}
-
-// ensureProgram installs a Debian package if the program it carries is not on the PATH.
-func ensureProgram(ctx context.Context, log io.Writer, program, pkg string) error {
+// EnsureProgram installs a Debian package if the program it carries is not on the PATH.
+func EnsureProgram(ctx context.Context, log io.Writer, program, pkg string) error {
 	if _, err := exec.LookPath(program); err == nil {
 		return nil
 	}
 	if _, err := exec.LookPath("apt-get"); err != nil {
-		return fmt.Errorf("%w: %s is missing and there is no apt-get to install it", errSkip, program)
+		return fmt.Errorf("%w: %s is missing and there is no apt-get to install it", ErrSkip, program)
 	}
 	if os.Geteuid() != 0 {
-		return fmt.Errorf("%w: %s is missing and only root can install it (package %s)", errSkip, program, pkg)
+		return fmt.Errorf("%w: %s is missing and only root can install it (package %s)", ErrSkip, program, pkg)
 	}
 	fmt.Fprintf(log, "lab: installing %s\n", pkg)
 	install := []string{"apt-get", "install", "-y", "-qq", "--no-install-recommends", pkg}
 	if _, err := command(ctx, "", install...); err != nil {
 		// The usual reason in a fresh container: no package lists yet.
 		if _, err := command(ctx, "", "apt-get", "update", "-qq"); err != nil {
-			return fmt.Errorf("%w: %s is missing and cannot be installed: %w", errSkip, program, err)
+			return fmt.Errorf("%w: %s is missing and cannot be installed: %w", ErrSkip, program, err)
 		}
 		if _, err := command(ctx, "", install...); err != nil {
-			return fmt.Errorf("%w: %s is missing and cannot be installed: %w", errSkip, program, err)
+			return fmt.Errorf("%w: %s is missing and cannot be installed: %w", ErrSkip, program, err)
 		}
 	}
 	if _, err := exec.LookPath(program); err != nil {
@@ -63,13 +55,13 @@ func command(ctx context.Context, dir string, argv ...string) ([]byte, error) {
 		if ctx.Err() != nil {
 			return nil, fmt.Errorf("%s: %w", argv[0], ctx.Err())
 		}
-		return nil, fmt.Errorf("%s: %w: %s", argv[0], err, lastLines(stderr.String(), 5))
+		return nil, fmt.Errorf("%s: %w: %s", argv[0], err, LastLines(stderr.String(), 5))
 	}
 	return stdout.Bytes(), nil
 }
 
-// lastLines returns the last n lines of s as one line.
-func lastLines(s string, n int) string {
+// LastLines returns the last n lines of s as one line.
+func LastLines(s string, n int) string {
 	lines := strings.Split(strings.TrimSpace(s), "\n")
 	if len(lines) > n {
 		lines = lines[len(lines)-n:]

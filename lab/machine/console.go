@@ -1,4 +1,4 @@
-package main
+package machine
 
 import (
 	"bufio"
@@ -10,24 +10,24 @@ import (
 
 // Lines by which the guest talks to the host.
 const (
-	exitMarker  = "LAB-EXIT "  // and the status of the guest's tests
+	ExitMarker  = "LAB-EXIT "  // and the status of the guest's tests
 	readyMarker = "LAB-READY " // and the guest's uptime when its tests begin
 )
 
 // tailLines is how much of the console is repeated when the guest was lost.
 const tailLines = 30
 
-// console passes the guest's output on, line by line, and keeps what the host needs.
-type console struct {
+// Console passes the guest's output on, line by line, and keeps what the host needs.
+type Console struct {
 	tail     []string // the last lines
-	status   int      // from the exit marker
-	exited   bool     // the exit marker was seen
-	panicked bool     // the kernel died
-	ready    func()   // called when the tests begin
+	Status   int      // from the exit marker
+	Exited   bool     // the exit marker was seen
+	Panicked bool     // the kernel died
+	Ready    func()   // called when the tests begin
 }
 
-// read copies r to w until r ends. The serial line's carriage returns are dropped.
-func (c *console) read(r io.Reader, w io.Writer) error {
+// Read copies r to w until r ends. The serial line's carriage returns are dropped.
+func (c *Console) Read(r io.Reader, w io.Writer) error {
 	br := bufio.NewReader(r)
 	for {
 		line, err := br.ReadString('\n')
@@ -45,25 +45,25 @@ func (c *console) read(r io.Reader, w io.Writer) error {
 	}
 }
 
-func (c *console) line(raw string, w io.Writer) error {
+func (c *Console) line(raw string, w io.Writer) error {
 	line := strings.TrimRight(strings.ReplaceAll(raw, "\r", ""), "\n")
 	c.tail = append(c.tail, line)
 	if len(c.tail) > tailLines {
 		c.tail = c.tail[1:]
 	}
 	switch {
-	case strings.HasPrefix(line, exitMarker):
-		if n, err := strconv.Atoi(strings.TrimPrefix(line, exitMarker)); err == nil {
-			c.status, c.exited = n, true
+	case strings.HasPrefix(line, ExitMarker):
+		if n, err := strconv.Atoi(strings.TrimPrefix(line, ExitMarker)); err == nil {
+			c.Status, c.Exited = n, true
 			return nil
 		}
 	case strings.HasPrefix(line, readyMarker):
-		if c.ready != nil {
-			c.ready()
+		if c.Ready != nil {
+			c.Ready()
 		}
 		return nil
 	case strings.Contains(line, "Kernel panic - not syncing"):
-		c.panicked = true
+		c.Panicked = true
 	case strings.HasSuffix(line, "reboot: Power down"):
 		return nil // the kernel's last words, whatever its log level
 	}
@@ -71,8 +71,8 @@ func (c *console) line(raw string, w io.Writer) error {
 	return err
 }
 
-// dump writes the last lines, marked as a repetition.
-func (c *console) dump(w io.Writer) {
+// Dump writes the last lines, marked as a repetition.
+func (c *Console) Dump(w io.Writer) {
 	var b bytes.Buffer
 	for _, line := range c.tail {
 		b.WriteString("lab: console: " + line + "\n")

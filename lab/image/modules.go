@@ -1,4 +1,4 @@
-package main
+package image
 
 import (
 	"context"
@@ -132,7 +132,7 @@ func plainModule(ctx context.Context, file, scratch string) (string, error) {
 	default:
 		return "", fmt.Errorf("%s: unknown compression", file)
 	}
-	if err := ensureProgram(ctx, os.Stderr, tool, pkg); err != nil {
+	if err := EnsureProgram(ctx, os.Stderr, tool, pkg); err != nil {
 		return "", err
 	}
 	data, err := command(ctx, "", tool, "-dc", file)
