@@ -4,7 +4,7 @@
 // Usage, from anywhere in the repository:
 //
 //	go run ./lab [-v] [-run REGEXP] [-timeout 25m] [-keep] [-refresh] [-no-binary] [-shell]
-//	             [-only guest|hung|tutorial|deadman|bench] [-rounds N] [-full] [-seed N]
+//	             [-only guest|hung|tutorial|deadman|bench] [-rounds N] [-full] [-seed N] [-kernel 6.1|6.12|7]
 //
 // The guest is made of Debian's own kernel and packages, which are downloaded once into a
 // cache and never installed; QEMU emulates the processor, so neither KVM nor a SCSI stack
@@ -16,6 +16,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"flag"
@@ -63,6 +64,7 @@ type options struct {
 	full     bool          // comparisons that take long, too
 	seed     uint64        // of the hung-node test, 0 to take one from the clock
 	cache    string        // cache folder
+	kernel   string        // one of image.Kernels
 	ci       bool          // a skip is a failure
 }
 
@@ -109,6 +111,7 @@ func parseOptions(args []string, getenv func(string) string, stderr io.Writer) (
 	fs.IntVar(&o.rounds, "rounds", hungRounds, "`number` of rounds of the hung-node test, or of comparisons")
 	fs.BoolVar(&o.full, "full", false, "compare as often, and as much, also where that takes long")
 	fs.Uint64Var(&o.seed, "seed", 0, "`number` that decides the instants of the hung-node test (default from the clock)")
+	fs.StringVar(&o.kernel, "kernel", cmp.Or(getenv("KERNEL"), image.DefaultKernel), "boot this Linux `version`: "+strings.Join(image.Kernels(), ", ")+" (default $KERNEL, or "+image.DefaultKernel+")")
 	fs.StringVar(&o.cache, "cache", "", "cache `folder` (default .cache/lab in the repository)")
 	if err := fs.Parse(args); err != nil {
 		return o, err
@@ -145,7 +148,7 @@ func runLab(ctx context.Context, o options, stdout, stderr io.Writer) error {
 	if err := machine.Ensure(ctx, stderr); err != nil {
 		return err
 	}
-	cache, err := image.Open(ctx, o.cache, o.refresh, stderr)
+	cache, err := image.Open(ctx, o.cache, o.kernel, o.refresh, stderr)
 	if err != nil {
 		return fmt.Errorf("preparing the cache: %w", err)
 	}

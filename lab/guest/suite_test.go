@@ -4,7 +4,10 @@ package guest
 
 import (
 	"context"
+	"fmt"
 	"testing"
+
+	"golang.org/x/sys/unix"
 
 	"lunguard/pr"
 	"lunguard/pr/pathtest"
@@ -36,11 +39,12 @@ func TestConformance(t *testing.T) {
 		})
 		paths[i] = prtest.Path{Transport: d}
 	}
+	deviations := prtest.LIO(kernelVersion(t))
 	prtest.Run(t, func(t *testing.T) *prtest.Bench {
 		if err := prtest.Clear(t.Context(), paths); err != nil {
 			t.Fatal(err)
 		}
-		return &prtest.Bench{Paths: paths, Deviations: prtest.LIO()}
+		return &prtest.Bench{Paths: paths, Deviations: deviations}
 	})
 	t.Run("Path", func(t *testing.T) {
 		pathtest.Run(t, func(t *testing.T) *pathtest.Bench {
@@ -50,6 +54,20 @@ func TestConformance(t *testing.T) {
 			return pathBench(disks, paths)
 		})
 	})
+}
+
+// kernelVersion are the first two numbers of the kernel's version.
+func kernelVersion(t *testing.T) (major, minor int) {
+	t.Helper()
+	var u unix.Utsname
+	if err := unix.Uname(&u); err != nil {
+		t.Fatal(err)
+	}
+	release := unix.ByteSliceToString(u.Release[:])
+	if _, err := fmt.Sscanf(release, "%d.%d", &major, &minor); err != nil {
+		t.Fatalf("%s: %v", release, err)
+	}
+	return major, minor
 }
 
 // pathBench makes paths of disks and their transports.

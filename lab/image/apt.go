@@ -84,8 +84,15 @@ func fetch(ctx context.Context, s spec, work, dest string, log io.Writer) ([]deb
 // installation needs, sorted by name.
 func (a apt) resolve(ctx context.Context, s spec) ([]deb, error) {
 	var errs []error
-	for _, kernel := range s.kernels {
-		args := append([]string{"install", "-y", "-qq", "--print-uris", kernel}, s.packages...)
+	kernels := s.kernels
+	if s.suite != "" {
+		kernels = []string{""} // it comes from elsewhere
+	}
+	for _, kernel := range kernels {
+		args := append([]string{"install", "-y", "-qq", "--print-uris"}, s.packages...)
+		if kernel != "" {
+			args = append(args, kernel)
+		}
 		out, err := a.run(ctx, "", args...)
 		if err != nil {
 			errs = append(errs, err)

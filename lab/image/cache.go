@@ -11,6 +11,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"time"
@@ -28,8 +29,11 @@ func (c Entry) manifest() string { return filepath.Join(c.dir, "manifest") }
 
 // Open returns the entry for the guest's specification and builds it if it is missing
 // or, with refresh, if the host's package sources have other versions by now.
-func Open(ctx context.Context, dir string, refresh bool, log io.Writer) (Entry, error) {
-	s := guestSpec()
+func Open(ctx context.Context, dir, kernel string, refresh bool, log io.Writer) (Entry, error) {
+	s, err := specOf(kernel)
+	if err != nil {
+		return Entry{}, err
+	}
 	entry := Entry{dir: filepath.Join(dir, s.key())}
 	if err := removeOld(filepath.Join(dir, "run-*"), keepRuns); err != nil {
 		return entry, err
@@ -115,6 +119,13 @@ func buildEntry(ctx context.Context, s spec, dir string, entry Entry, log io.Wri
 	if err != nil {
 		return err
 	}
+	if s.suite != "" {
+		kernel, err := fetchKernel(ctx, s, filepath.Join(tmp, "apt-kernel"), dest)
+		if err != nil {
+			return err
+		}
+		debs = append(debs, kernel...)
+	}
 	for _, f := range s.foreign {
 		more, err := fetchForeign(ctx, f, filepath.Join(tmp, "apt-"+f.suite), filepath.Join(tmp, "debs-"+f.suite))
 		if err != nil {
@@ -186,11 +197,16 @@ func writeBase(ctx context.Context, s spec, kernelTree, rootTree, dest, scratch 
 	if err != nil {
 		return err
 	}
+	first, err := tree.closure(ctx, s.perhaps, true, scratch)
+	if err != nil {
+		return err
+	}
 	boot, err := tree.closure(ctx, s.modules, false, scratch)
 	if err != nil {
 		return err
 	}
-	all, err := tree.closure(ctx, append(s.modules, s.lazy...), true, scratch)
+	boot = append(first, boot...)
+	all, err := tree.closure(ctx, slices.Concat(s.perhaps, s.modules, s.lazy), true, scratch)
 	if err != nil {
 		return err
 	}

@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"regexp"
+	"slices"
 	"strings"
 )
 
@@ -15,24 +17,54 @@ const debianKeyring = "/usr/share/keyrings/debian-archive-keyring.gpg"
 // fetchForeign downloads the packages of another release into dest and returns what they
 // are. The host has no package lists of that release, so they are fetched first.
 func fetchForeign(ctx context.Context, f foreign, work, dest string) ([]deb, error) {
-	host := apt{dir: work}
-	mirror, err := host.mirror(ctx)
+	a, err := aptOf(ctx, f.suite, work)
 	if err != nil {
 		return nil, err
-	}
-	a := apt{dir: work, lists: true, sources: filepath.Join(work, "sources.list")}
-	line := fmt.Sprintf("deb [signed-by=%s] %s %s main\n", debianKeyring, mirror, f.suite)
-	if err := os.WriteFile(a.sources, []byte(line), 0o644); err != nil {
-		return nil, err
-	}
-	// Without Error-Mode, lists that cannot be fetched are no error to apt.
-	if _, err := a.run(ctx, "", "update", "-qq", "-o", "APT::Update::Error-Mode=any"); err != nil {
-		return nil, fmt.Errorf("fetching package lists of %s: %w", f.suite, err)
 	}
 	debs, err := a.versions(ctx, f.packages)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", f.suite, err)
 	}
+	return debs, a.download(ctx, debs, dest)
+}
+
+// aptOf asks another release, with package lists of its own.
+func aptOf(ctx context.Context, suite, work string) (apt, error) {
+	host := apt{dir: work}
+	mirror, err := host.mirror(ctx)
+	if err != nil {
+		return apt{}, err
+	}
+	a := apt{dir: work, lists: true, sources: filepath.Join(work, "sources.list")}
+	line := fmt.Sprintf("deb [signed-by=%s] %s %s main\n", debianKeyring, mirror, suite)
+	if err := os.WriteFile(a.sources, []byte(line), 0o644); err != nil {
+		return apt{}, err
+	}
+	// Without Error-Mode, lists that cannot be fetched are no error to apt.
+	if _, err := a.run(ctx, "", "update", "-qq", "-o", "APT::Update::Error-Mode=any"); err != nil {
+		return apt{}, fmt.Errorf("fetching package lists of %s: %w", suite, err)
+	}
+	return a, nil
+}
+
+// kernelPackage are the packages that a kernel's meta-package stands for.
+var kernelPackage = regexp.MustCompile(`^linux-(image|binary|modules|base)-[0-9]`)
+
+// fetchKernel downloads the kernel of another release into dest and returns what it is.
+func fetchKernel(ctx context.Context, s spec, work, dest string) ([]deb, error) {
+	a, err := aptOf(ctx, s.suite, work)
+	if err != nil {
+		return nil, err
+	}
+	out, err := a.run(ctx, "", "install", "-y", "-qq", "--print-uris", s.kernels[0])
+	if err != nil {
+		return nil, fmt.Errorf("resolving the kernel of %s: %w", s.suite, err)
+	}
+	debs, err := parseURIs(string(out), nil)
+	if err != nil {
+		return nil, err
+	}
+	debs = slices.DeleteFunc(debs, func(d deb) bool { return !kernelPackage.MatchString(d.name) })
 	return debs, a.download(ctx, debs, dest)
 }
 

@@ -3,6 +3,7 @@ package image
 import (
 	"crypto/sha256"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"path"
 	"strings"
@@ -10,12 +11,13 @@ import (
 
 // specVersion is part of the cache's key: raise it when code changes what a cache entry
 // built from the same lists contains.
-const specVersion = "3"
+const specVersion = "4"
 
 // spec says what a cache entry is made of. It names no versions: those are whatever the
 // host's package sources offer, and the entry's manifest records them.
 type spec struct {
 	kernels  []string // meta-packages of a kernel, the first that exists is taken
+	suite    string   // of Debian that has the kernel, empty for the host's release
 	packages []string // what the guest's root is made of, with all they depend on
 	bare     []string // more packages, without what they depend on
 	skip     []string // name patterns of packages that only installing needs
@@ -24,6 +26,7 @@ type spec struct {
 	foreign  []foreign
 	programs []string // must exist in the root, with the libraries they need
 	modules  []string // loaded by the guest before the tests, with all they depend on
+	perhaps  []string // likewise, before those, where the kernel has them
 	lazy     []string // in the guest too, loaded when a test asks; missing ones are skipped
 }
 
@@ -39,7 +42,30 @@ type foreign struct {
 	dir      string   // where in the root they go
 }
 
-// guestSpec is the laboratory's one specification.
+// DefaultKernel is the one of the host's release: 6.1 on Debian 12.
+const DefaultKernel = "6.1"
+
+// Kernels are the Linux versions that a machine can boot, the default first: those of
+// Debian 12 and 13, and the newest that Debian has.
+func Kernels() []string { return []string{DefaultKernel, "6.12", "7"} }
+
+// ErrNoKernel says that there is no such kernel among [Kernels].
+var ErrNoKernel = errors.New("no such kernel")
+
+// specOf is what a machine with one of the kernels is made of; but for the kernel it is
+// the same.
+func specOf(kernel string) (spec, error) {
+	suites := map[string]string{DefaultKernel: "", "6.12": "trixie", "7": "sid"}
+	suite, ok := suites[kernel]
+	if !ok {
+		return spec{}, fmt.Errorf("%w: %s", ErrNoKernel, kernel)
+	}
+	s := guestSpec()
+	s.suite = suite
+	return s, nil
+}
+
+// guestSpec is that with the host's kernel.
 func guestSpec() spec {
 	return spec{
 		// The cloud kernel boots in half the time of the full one.
@@ -85,9 +111,11 @@ func guestSpec() spec {
 			"udevadm",
 		},
 		modules: []string{
-			"configfs", "crc32c_generic", "dm-mod", "ipv6", "iscsi_target_mod", "iscsi_tcp",
+			"configfs", "dm-mod", "iscsi_target_mod", "iscsi_tcp",
 			"sd_mod", "sg", "target_core_file", "target_core_mod",
 		},
+		// No modules any more in newer kernels.
+		perhaps: []string{"crc32c_generic", "ipv6"},
 		lazy: []string{
 			"9p", "9pnet_virtio", "aes_generic", "cbc", "dm-crypt", "dm-multipath", "dm-queue-length", "dm-round-robin",
 			"dm-service-time", "ext4", "loop", "nvme-loop", "nvmet", "overlay", "raid1", "softdog",
@@ -100,7 +128,7 @@ func guestSpec() spec {
 func (s spec) key() string {
 	h := sha256.New()
 	fmt.Fprintln(h, specVersion)
-	lists := [][]string{s.kernels, s.packages, s.skip, s.prune, s.programs, s.modules, s.lazy, s.bare}
+	lists := [][]string{s.kernels, s.packages, s.skip, s.prune, s.programs, s.modules, s.perhaps, s.lazy, s.bare, {s.suite}}
 	for _, t := range s.texts {
 		lists = append(lists, []string{t.name, t.content})
 	}

@@ -1,7 +1,8 @@
 package prtest
 
-// LIO are the deviations of the Linux kernel's target, 6.1, over iSCSI.
-func LIO() Deviations {
+// LIO are the deviations of the Linux kernel's target over iSCSI, as they are in the
+// versions 6.1, 6.12 and 7.2 of the kernel.
+func LIO(major, minor int) Deviations {
 	d := Deviations{
 		"*/? unregisters*": {Gen: Is(0), Reason: "unregistering does not count in PRGENERATION"},
 		"RELEASE */? RELEASE ? *, other type": {Want: Is(conflict),
@@ -46,8 +47,11 @@ func LIO() Deviations {
 		"MOVE to an unknown port/*": {Want: Is("5/26/00"), After: Is("A:1* EA"), Gen: Is(0),
 			Reason: "only initiators with an ACL can be registered"},
 	}
+	if major >= 7 {
+		delete(d, "* without a reservation, invalid type/A *")
+	}
 	d.addUnregistered()
-	d.addAccess()
+	d.addAccess(major < 6 || major == 6 && minor < 12)
 	return d
 }
 
@@ -68,8 +72,9 @@ func (d Deviations) addUnregistered() {
 	}
 }
 
-// addAccess adds the commands that are judged by the direction of their data.
-func (d Deviations) addAccess() {
+// addAccess adds the commands that are judged by the direction of their data. An old
+// kernel knows READ CAPACITY no better.
+func (d Deviations) addAccess(old bool) {
 	for _, name := range []string{"WE", "WERO", "WEAR"} {
 		d["access under "+name+"/C SYNCHRONIZE CACHE(10)"] = Deviation{Want: Is(good),
 			Reason: "commands without data pass a write exclusive reservation"}
@@ -78,6 +83,9 @@ func (d Deviations) addAccess() {
 		Reason: "MODE SENSE passes for registrants, whatever the type"}
 	d["access under WE/B VERIFY(10)"] = Deviation{Want: Is(conflict),
 		Reason: "a registrant that is not the holder may only read; VERIFY moves no data"}
+	if !old {
+		return
+	}
 	for _, who := range []string{"EA/B", "EA/C", "EARO/C", "EAAR/C"} {
 		for _, capacity := range []string{"READ CAPACITY(10)", "READ CAPACITY(16)"} {
 			d["access under "+who+" "+capacity] = Deviation{Want: Is(conflict),

@@ -29,7 +29,7 @@ func TestTables(t *testing.T) {
 			}
 		}
 	}
-	if err := LIO().check(cases()); err != nil {
+	if err := LIO(6, 1).check(cases()); err != nil {
 		t.Error(err)
 	}
 }
