@@ -19,7 +19,6 @@ func joinMutants() []*mutant {
 		f.never(rows, "others hold by another type"),
 		f.never(rows, "a path is not registered"),
 		f.never(rows, "another node is removing somebody"),
-		f.never(rows, "and does not come to an end"),
 		f.never(rows, "and its commands may not be over"),
 		f.edit("Run.joinAll", `if len(targets) == 1 {`, `if len(targets) >= 1 {`, "several LUNs are not looked at again at the end"),
 		f.edit("Run.joinAll", `return err
@@ -72,7 +71,6 @@ func settleMutants() []*mutant {
 	const rows = "fencing.settleRows"
 	return []*mutant{
 		f.never(rows, "another node is removing somebody"),
-		f.never(rows, "and does not come to an end"),
 		f.never(rows, "and its commands may not be over"),
 		f.never(rows, "another path is marked"),
 		f.never(rows, "the seat is marked"),

@@ -240,7 +240,6 @@ func (d *departure) handsOver(from pr.Path, h *pr.Registration) action {
 	a := d.moves(Moved, from, m)
 	a.event.Heir = h.Key
 	a.unsupported = true
-	a.effect = nil
 	if h.AllPorts {
 		// It is registered through all ports, and the device names none. This
 		// path's will do.

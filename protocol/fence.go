@@ -248,8 +248,6 @@ func (f *fencing) settleRows() []row {
 		unresolvedRow(), doubtRow(),
 		{"another node is removing somebody", func(t *target) bool { return t.waitsFor() != 0 && t.patience < maxPatience },
 			func(t *target) action { return t.waits() }},
-		{"and does not come to an end", func(t *target) bool { return t.waitsFor() != 0 && t.unresolved != nil },
-			func(t *target) action { return fail(errors.Join(ErrUnresolved, t.unresolved)) }},
 		{"and its commands may not be over", func(t *target) bool { return t.waitsFor() != 0 },
 			func(t *target) action { t.doubt = true; return t.resets() }},
 		{"another path is marked", func(t *target) bool { return len(t.own()) > 0 && t.markedPath() != nil },
