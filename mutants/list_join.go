@@ -29,6 +29,8 @@ func joinMutants() []*mutant {
 		f.edit("target.joins", `key = r.Key`, `_ = key`, "a mark of taking comes off before the doubt is resolved"),
 		f.edit("Run.backOut", `&& !fenced`, `&& (fenced || !fenced)`, "a fenced node stays on LUNs where it was before its start"),
 		f.edit("Run.backOut", `t.retry()`, ``, "a path on which a REGISTER got lost is not tried again"),
+		f.edit("target.sweeps", `!t.up &&`, ``, "a start removes registrations of the past though the package may be up"),
+		f.edit("Run.backOut", `t.before.Has(r.Node.Key) && !fenced`, `false && !fenced`, "a start that failed leaves LUNs on which the node was before"),
 	}
 }
 
@@ -49,7 +51,6 @@ func fenceMutants() []*mutant {
 		f.edit("fencing.once", `if err = r.eachWhole(ctx, f.targets[:1], strike); err == nil {`, `if err == nil {`, "the arbiter is not struck first"),
 		f.never(rows, "nobody holds"),
 		f.edit("fencing.mustAct", `!t.rightType() ||`, ``, "an unreserved LUN is left unreserved by a fence"),
-		f.edit("fencing.isDone", `t.rightType() && t.state.Has(t.holder())`, `t.state.Has(t.holder())`, "a fence is done on a LUN with a reservation of another type"),
 		f.never(rows, "the victim, or who leaves, is registered"),
 		f.edit("fencing.next", `leaves || stray || Plain(k)`, `false && leaves || stray || Plain(k)`, "a node that leaves is not removed with the victim"),
 		f.edit("fencing.next", `func(k pr.Key) bool { return k == Taking(f.victim.Key) },`, ``, "the victim's mark of taking is not removed first"),
@@ -62,6 +63,11 @@ func fenceMutants() []*mutant {
 		f.edit("fencing.next", `leaves || stray || Plain(k)`, `leaves || stray && false || Plain(k)`, "a port of the victim that alone has a third node's key stays"),
 		f.edit("Run.Fence", `t.old = nil`, `_ = t`, "a survivor whose other paths a loser has taken off has lost"),
 		f.edit("fencing.marks", `a := t.marksTaking(p, r.Key)`, `a := t.registersAnew(p, Taking(t.me()))`, "the mark is registered without quoting: a fence registers"),
+		f.edit("fencing.marks", `a.effect = nil`, ``, "a fence marks itself, and does not read after it"),
+		f.edit("fencing.once", `|| t.pending != nil`, ``, "a fence goes on beside a command that hangs"),
+		f.edit("fencing.mustAct", `isLeaving(t.holder()) ||`, ``, "a fence leaves the reservation to this node's own path that leaves"),
+		f.edit("fencing.isDone", `&& t.waitsFor() == 0`, ``, "a fence is done though another node is removing somebody"),
+		f.edit("fencing.isDone", `t.state.Has(t.holder()) &&`, ``, "a fence is done though who holds is not registered"),
 	}
 }
 

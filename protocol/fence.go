@@ -130,8 +130,7 @@ func (f *fencing) allDone() bool {
 // under any key, a reservation of a node that stays keeps it out, nobody is still
 // removing somebody, and this run leaves no mark.
 func (f *fencing) isDone(t *target) bool {
-	stays := t.rightType() && t.state.Has(t.holder()) && !isLeaving(t.holder()) && Plain(t.holder()) != f.victim.Key
-	return stays && f.next(t) == 0 && !f.stray(t) && t.waitsFor() == 0 && !t.hasOwn(TakingMark) && !t.doubt
+	return !f.mustAct(t) && t.state.Has(t.holder()) && t.waitsFor() == 0
 }
 
 // once fences on all LUNs: the arbiter is struck first, the others while our mark
@@ -172,9 +171,9 @@ func (f *fencing) once(ctx context.Context) error {
 }
 
 // mustAct reports whether there is something to be removed from a LUN, or to be
-// reserved.
+// reserved. Who holds and leaves may be this node itself, whose halt was killed.
 func (f *fencing) mustAct(t *target) bool {
-	return f.next(t) != 0 || f.stray(t) || !t.rightType() || t.doubt || t.hasOwn(TakingMark)
+	return f.next(t) != 0 || f.stray(t) || !t.rightType() || isLeaving(t.holder()) || t.doubt || t.hasOwn(TakingMark)
 }
 
 // next is the key to be removed next, 0 if there is none: of the victim that is

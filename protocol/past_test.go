@@ -66,6 +66,8 @@ func TestStartAfterRelogin(t *testing.T) {
 			status{[]pr.Key{keyA, keyA}, keyA, reservationType}},
 		"multi-node, beside another": {Shared, 1, func(w *world) { w.pastPut(0, "A", reservationType); w.start("B") }, false,
 			status{[]pr.Key{keyA, keyB}, keyA, reservationType}},
+		"multi-node, holds, up": {Shared, 2, func(w *world) { w.start("A"); w.pastPut(0, "A", 0) }, true,
+			status{[]pr.Key{keyA, keyA, keyA}, keyA, reservationType}},
 		"multi-node, another holds": {Shared, 1, func(w *world) { w.start("B"); w.pastPut(0, "A", 0) }, true,
 			status{[]pr.Key{keyA, keyA, keyB}, keyB, reservationType}},
 	} {

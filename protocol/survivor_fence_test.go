@@ -210,3 +210,55 @@ func TestFenceLosesOtherPath(t *testing.T) {
 		t.Errorf("LUN 0 has %+v", st)
 	}
 }
+
+// A node whose halt was killed holds the reservation, by a path that works or that has
+// died, and fences: whoever comes next would take its reservation away.
+func TestFenceByWhoLeaves(t *testing.T) {
+	for _, dead := range []bool{false, true} {
+		w := sharedWorld(t, 1, 2, simlun.Quirks{}, "A")
+		w.put2path(0, "A", 0, Leaving(keyA))
+		if dead {
+			w.cut(0, "A", 0)
+		}
+		w.must(w.fence("A", "B"))
+		if st := w.status(0); slices.ContainsFunc(st.Keys, isLeaving) || st.Holder != keyA {
+			t.Errorf("dead %v: LUN 0 has %+v", dead, st)
+		}
+	}
+}
+
+// The victim has gone, and its commands may not be over: a node that is not
+// registered cannot say that it is fenced.
+func TestFenceByStrangerBesideTaker(t *testing.T) {
+	w := sharedWorld(t, 1, 1, simlun.Quirks{}, "B")
+	w.put2path(0, "B", 0, Taking(keyB))
+	if err := w.fence("A", "C"); !errors.Is(err, ErrNotRegistered) {
+		t.Errorf("%v", err)
+	}
+}
+
+// A reservation whose holder is not listed keeps nobody out for sure.
+func TestFenceHolderUnlisted(t *testing.T) {
+	w := newWorld(t, 1, 1, simlun.Quirks{})
+	r := w.run("A")
+	x := r.target(r.LUNs[0])
+	f := &fencing{run: r, victim: w.members[1], targets: []*target{x}, arbiter: x}
+	x.state = &pr.State{Reservation: &pr.Reservation{Key: keyA, Type: reservationType}}
+	if f.isDone(x) {
+		t.Error("it is done")
+	}
+}
+
+// Who holds begins to leave just before a fence marks itself, which sees that by
+// reading after its mark: that node goes first, before it hands over to the victim.
+func TestFenceBesideHalt(t *testing.T) {
+	w := sharedWorld(t, 1, 1, simlun.Quirks{}, "C", "B", "A")
+	w.log = nil
+	r := w.during("A", 0, registersKey(Taking(keyA)), func() { w.put2path(0, "C", 0, Leaving(keyC)) })
+	w.must(r.Fence(context.Background(), w.members[1]))
+	w.wantShared("A")
+	i := slices.IndexFunc(w.log, func(e Event) bool { return e.Action == Preempted })
+	if i < 0 || w.log[i].Victim != Leaving(keyC) {
+		t.Errorf("%+v", w.log)
+	}
+}
