@@ -11,6 +11,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -23,8 +24,8 @@ type stage struct {
 	pkg  string
 	args []string
 	env  []string
-	// of is the package whose mutants meet it, empty for all.
-	of string
+	// of are the packages whose mutants meet it, empty for all.
+	of []string
 }
 
 // slow are unit tests that take seconds; skipped are those and what has stages of
@@ -40,7 +41,7 @@ func stages(full bool) []stage {
 	unit := []string{"-test.short", "-test.failfast"}
 	explore := []string{"-test.run", "^TestExplore"}
 	list := []stage{
-		{pkg: "scsi", args: unit, of: "scsi"},
+		{pkg: "scsi", args: unit, of: []string{"scsi", "pr"}},
 		{pkg: "protocol", args: append([]string{"-test.skip", skipped}, unit...)},
 		{pkg: "protocol", args: append(explore, unit...), env: []string{"EXPLORE=first"}},
 		{pkg: "protocol", args: append([]string{"-test.run", slow}, unit...)},
@@ -139,7 +140,7 @@ func (l *laboratory) run(ctx context.Context, m *mutant) (outcome, error) {
 		return outcome{}, err
 	}
 	for _, s := range l.stages {
-		if s.of != "" && s.of != m.pkg() {
+		if len(s.of) > 0 && !slices.Contains(s.of, m.pkg()) {
 			continue
 		}
 		bin, err := l.build(ctx, dir, s.pkg, overlay)

@@ -30,6 +30,11 @@ func driverMutants() []*mutant {
 		f.edit("target.goesOn", `errors.Is(err, pr.ErrReservationConflict), errors.Is(err, pr.ErrStateChanged), errors.Is(err, pr.ErrStale),`,
 			`errors.Is(err, pr.ErrReservationConflict), errors.Is(err, pr.ErrStale),`, "a unit attention ends the run"),
 		f.edit("target.unfinished", `t.pending == nil`, `true`, "a command that may still be performed is no reason not to say ok"),
+		f.edit("target.goesOn", `t.failures >= maxFailures`, `false`, "a command that the device itself fails is sent until the rounds are over"),
+		f.edit("target.goesOn", `case persistence:
+		t.aptpl = false`, `case persistence && false:
+		t.aptpl = false`, "a device that does not keep registrations is no good"),
+		f.edit("target.goesOn", `a.unsupported && errors.Is(err, pr.ErrUnsupported)`, `false`, "a device that cannot do it one way is not asked to do it another"),
 	}
 }
 
@@ -70,6 +75,14 @@ func verbMutants() []*mutant {
 		f.edit("claim.noteRegister", `c.unanswered = append(c.unanswered, p)`, ``, "a path on which a REGISTER got lost is not undone"),
 		f.edit("target.unregisters", `a := t.registers(Unregistered, p, key, 0)`, `a := t.registersAnew(p, 0)`, "a registration is taken off without quoting it"),
 		file("protocol/effects.go").edit("unit.expectPreempted", `r.Key == victim || victim == 0`, `false`, "a PREEMPT AND ABORT is expected to remove nobody"),
+		f.edit("target.preempts", `t.suspect = t.suspect || how == performed && suspect`, `_ = suspect`, "no answer of PREEMPT AND ABORT is doubted"),
+		f.edit("target.preempts", `t.reserved, t.took = false, t.took || takes`, `t.took = t.took || takes`, "a LUN that was taken from another node counts as found free"),
+		f.edit("target.preempts", `t.unswept = true`, `_ = t`, "what a device refused to remove is tried for ever"),
+		f.edit("target.resets", `if errors.Is(err, pr.ErrUnitAttention) {`, `if false {`, "a reset that met a unit attention has failed"),
+		f.edit("target.resets", `t.doubt = t.doubt || t.suspect`, `_ = t`, "a reset that failed leaves no doubt where PREEMPT AND ABORT was answered"),
+		f.edit("target.resets", `!t.doubt && errors.Is(err, pr.ErrUnsupported)`, `false`, "a device without resets protects nobody"),
+		file("protocol/effects.go").edit("unit.expectRegistered", `if s.Count(was) > 1 {`, `if false {`, "where nexuses are not told the path that changes its key is expected to hold"),
+		file("protocol/effects.go").edit("unit.expectPreempted", `if took {`, `if false && took {`, "who removes the holder is not expected to hold"),
 	}
 }
 
@@ -90,6 +103,9 @@ func unitMutants() []*mutant {
 		return f(ctx, t)`, "a LUN at hand is not brought to its end"),
 		file("protocol/own.go").edit("unit.isPresent", `slices.ContainsFunc(u.Unopened, func`, `false && slices.ContainsFunc(u.Unopened, func`, "a path that could not be opened is of the past"),
 		file("protocol/check.go").edit("target.findings", `case held == nil && len(s.Registrations) > 0:`, `case held == nil && false:`, "a check does not see that a LUN is unreserved"),
+		file("pr/errors.go").edit("PathFailed", `errors.Is(err, context.Canceled) || errors.Is(err, ErrStale)`, `false && errors.Is(err, context.Canceled)`, "a path is given up because a command was not sent"),
+		f.edit("unit.dropIfFailed", `pr.PathFailed(err)`, `false && pr.PathFailed(err)`, "a path on which a command got lost is used again"),
+		file("protocol/run.go").edit("Run.eachWhole", `if ctx.Err() != nil {`, `if false {`, "a LUN is begun after the run was cancelled"),
 	}
 }
 

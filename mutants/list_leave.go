@@ -23,6 +23,11 @@ func departMutants() []*mutant {
 		f.edit("departure.forget", `if !d.state.Has(Leaving(d.me())) {`, `if false {`, "a mark that another node has removed counts as there"),
 		f.edit("Run.departAll", `return len(t.own()) > 0`, `return false && len(t.own()) > 0`, "several LUNs are not looked at again at the end"),
 		f.edit("target.depart", `t.keepPersistence(ctx)`, `error(nil)`, "a halt switches the persistence off that others rely on"),
+		f.never(rows, "a nexus that is no usable path holds"),
+		f.never(rows, "several paths are marked"),
+		f.edit("departure.drops", `a.anyAge = false`, ``, "a marked path that is left goes however old the decision is"),
+		f.edit("departure.deadMarked", `d.holder() == mark && !d.isOn(from)`, `false`, "a dead path that holds by the mark alone stays"),
+		f.edit("departure.heir", `!slices.ContainsFunc(d.unwilling`, `true || !slices.ContainsFunc(d.unwilling`, "an heir to whom the device would not move is tried for ever"),
 	}
 }
 
@@ -54,5 +59,7 @@ func releaseMutants() []*mutant {
 		f.never(rows, "a path is registered"),
 		f.edit("target.marksLeaving", `Leaving(r.Key)`, `Leaving(t.me())`, "the mark of leaving replaces that of taking"),
 		f.edit("target.marking", `t.absent = append(t.absent, registeredPath{path: p, key: key})`, ``, "a path that refuses the key is tried for ever"),
+		f.never(rows, "registrations are left that no path can take off"),
+		f.edit("target.marksLeaving", `a.effect = nil`, ``, "a taker that marks itself leaving does not look whether it holds by now"),
 	}
 }

@@ -24,6 +24,8 @@ func repairMutants() []*mutant {
 		f.edit("Run.Repair", `if len(t.own()) > 0 {
 			member`, `if len(t.own()) > 0 || len(targets) > 1 {
 			member`, "no witness is asked for"),
+		f.never(readmit, "another node has taken it"),
+		f.edit("Run.Repair", `len(member) == 0`, `false && len(member) == 0`, "a node that has the package not up is repaired"),
 	}
 }
 
@@ -48,6 +50,16 @@ func copyMutants() []*mutant {
 		f.edit("target.staying", `!isLeaving(k) && `, ``, "who leaves is copied"),
 		file("protocol/copyplan.go").edit("copier.ports", `byName[portName(port)] = port.Relative`, `byName[portName(port)] = 1`, "target ports are not matched by name"),
 		file("protocol/copyplan.go").edit("copier.plan", `r.Key = Plain(r.Key)`, ``, "a mark is copied"),
+		f.edit("copier.withdraw", `plan.member && !stays`, `false && plan.member`, "a copy that failed takes a node off that runs"),
+		f.edit("copier.withdraw", `if !stays {`, `if false {`, "a copy that failed leaves this node where it has no business"),
+		f.edit("copier.lastLook", `if !slices.Contains(now.staying(), plan.holder.Key) {`, `if false {`, "the reservation of a copy goes to who has left the model"),
+		f.edit("copier.reserve", `if t.holder() != c.run.Node.Key {`, `if false {`, "a copy that was not reserved goes on"),
+		f.edit("copier.carryOut", `if len(ids) == 0 {
+			continue
+		}`, ``, "a copy registers again who is registered"),
+		file("protocol/copyplan.go").never("copier.dropDeparted", "somebody has left the model, and the seat is not marked"),
+		file("protocol/copyplan.go").never("copier.dropDeparted", "another node has removed this one"),
+		file("protocol/copyplan.go").edit("copier.dropDeparted", `unresolvedRow(), doubtRow(), suspectRow(),`, ``, "who has left the model and is removed from the copy may have commands under way"),
 	}
 }
 

@@ -48,6 +48,9 @@ func takeMutants() []*mutant {
 		f.edit("target.movesFrom", `|| id.Guessed && !t.guessesWell()`, ``, "a reservation is moved to an initiator port that is guessed"),
 		f.edit("target.stillOurs", `!look.isMine() || look.removed`, `false`, "the arbiter is read for another LUN, and not judged"),
 		f.edit("target.unmarks", `return t.registers(Unmarked, p, key, t.me())`, `return t.registersAnew(p, t.me())`, "the mark is taken off without quoting it"),
+		f.edit("target.ofNoPath", `listed > ours`, `listed > 0`, "where nexuses are not told a mark of a path that works is that of a dead one"),
+		f.edit("target.ofNoPath", `t.hasHost() && t.sureKey(p) == r.Key`, `false`, "a mark that stands for all paths of a host is that of a dead one"),
+		f.edit("target.widens", `t.isSure(p) || t.likeness`, `t.isSure(p) || false && t.likeness`, "a path that is registered already is registered again"),
 	}
 }
 
@@ -81,5 +84,6 @@ func giveUpMutants() []*mutant {
 		f.edit("Run.giveUp", `t.retry()`, ``, "a path on which a REGISTER got lost is not tried again"),
 		f.edit("target.markedByUs", `&& !t.doubt`, ``, "the mark comes off when giving up, though there is doubt"),
 		f.edit("Run.giveUp", `leaveAll := errors.As(why, &lost)`, `leaveAll := errors.As(why, &lost) && false`, "who has lost may keep what he has"),
+		f.never(rows, "registrations are left that no path can take off"),
 	}
 }

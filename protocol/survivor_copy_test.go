@@ -27,14 +27,20 @@ func TestCopyWithdraws(t *testing.T) {
 }
 
 // A node that is not registered itself copies, and another one leaves the model
-// meanwhile: it is removed before the copy has lost the right to that.
+// meanwhile: it is removed before the copy has lost the right to that, under a mark, and
+// what it has under way is over.
 func TestCopyBesideHalt(t *testing.T) {
 	w := extended(t, 2, 1, simlun.Quirks{}, "A", "B")
 	r := w.during("C", 1, sends(scsi.OutReserve), func() { w.must(w.only("B", "sda").Halt(context.Background())) })
+	w.log = nil
 	_, err := r.Copy(context.Background())
 	w.must(err)
 	if st := w.status(1); !slices.Equal(st.Keys, []pr.Key{keyA}) || st.Holder != keyA {
 		t.Errorf("LUN 1 has %+v", st)
+	}
+	done := w.changes("sdb")
+	if at := slices.Index(done, Preempted); at < 1 || done[at-1] != MarkedTaking || !slices.Contains(done[at:], Reset) {
+		t.Errorf("%v", done)
 	}
 }
 
@@ -112,5 +118,70 @@ func TestCleanupOfTaker(t *testing.T) {
 		if !slices.ContainsFunc(w.log, func(e Event) bool { return e.Action == Registered && Plain(e.Key) == keyA }) {
 			t.Errorf("%+v", w.log)
 		}
+	}
+}
+
+// A node that is not registered itself leaves a copy that failed.
+func TestCopyLeaves(t *testing.T) {
+	w := extended(t, 2, 1, simlun.Quirks{}, "A", "B")
+	w.faults(1, "prout.reserve@1:sense=5/26/00")
+	if _, err := w.run("C").Copy(context.Background()); err == nil {
+		t.Error("it said ok")
+	}
+	if st := w.status(1); slices.Contains(st.Keys, keyC) {
+		t.Errorf("LUN 1 has %+v", st)
+	}
+}
+
+// Who holds leaves the model while a node that is not registered itself copies: it does
+// not get the reservation of the copy.
+func TestCopyHolderLeaves(t *testing.T) {
+	w := extended(t, 2, 1, simlun.Quirks{}, "A", "B")
+	r := w.during("C", 1, sends(scsi.OutReserve), func() { w.must(w.only("A", "sda").Halt(context.Background())) })
+	w.log = nil
+	if _, err := r.Copy(context.Background()); !errors.Is(err, ErrUnsettled) {
+		t.Errorf("%v", err)
+	}
+	for _, e := range w.log {
+		if e.Action == Moved && e.LUN == "sdb" && e.Heir == keyA {
+			t.Errorf("%+v", e)
+		}
+	}
+}
+
+// A node is fenced while it removes from the copy who has left the model: it does not
+// register again.
+func TestCopyFencedAtTheEnd(t *testing.T) {
+	w := extended(t, 2, 1, simlun.Quirks{}, "B", "A", "C")
+	halt := func() { w.must(w.only("C", "sda").Halt(context.Background())) }
+	fence := func() { w.must(w.fence("B", "A")) }
+	w.wrap = func(n string, l, _ int, t scsi.Transport) scsi.Transport {
+		return doFunc(func(ctx context.Context, req *scsi.Request) (scsi.Reply, error) {
+			wrap := w.wrap
+			w.wrap = nil
+			switch {
+			case n == "A" && l == 1 && sends(scsi.OutReserve)(req):
+				halt()
+			case n == "A" && l == 1 && sends(scsi.OutPreemptAndAbort)(req):
+				fence()
+			}
+			w.wrap = wrap
+			return t.Do(ctx, req)
+		})
+	}
+	r := w.run("A")
+	w.wrap = nil
+	_, err := r.Copy(context.Background())
+	if st := w.status(1); !errors.Is(err, ErrRemoved) || slices.ContainsFunc(st.Keys, func(k pr.Key) bool { return Plain(k) == keyA }) {
+		t.Errorf("%v; LUN 1 has %+v", err, st)
+	}
+}
+
+// A copy that cannot be reserved says why.
+func TestCopyUnreserved(t *testing.T) {
+	w := extended(t, 2, 1, simlun.Quirks{}, "B", "A")
+	w.faults(1, "prout.reserve@1:conflict")
+	if _, err := w.run("C").Copy(context.Background()); !errors.Is(err, pr.ErrReservationConflict) {
+		t.Errorf("%v", err)
 	}
 }

@@ -98,3 +98,66 @@ func TestLateClearOfCleanup(t *testing.T) {
 		t.Errorf("clean-up %v; then %+v", res[0].Err, st)
 	}
 }
+
+// A node that is not registered, or that leaves, is not let in by a readmission.
+func TestReadmitLetsNobodyIn(t *testing.T) {
+	for _, leaves := range []bool{false, true} {
+		w := sharedWorld(t, 1, 2, simlun.Quirks{}, "B")
+		if leaves {
+			w.put2path(0, "A", 0, Leaving(keyA))
+		}
+		before := w.status(0)
+		names, err := w.run("A").Readmit(context.Background())
+		if diff := cmp.Diff(before, w.status(0)); err != nil || len(names) > 0 || diff != "" {
+			t.Errorf("leaves %v: %v, %v; (-before +after):\n%s", leaves, names, err, diff)
+		}
+	}
+}
+
+// A node is fenced on a LUN that it is mending, and not yet on the one that proves its
+// membership.
+func TestRepairFencedOnOne(t *testing.T) {
+	w := sharedWorld(t, 2, 2, simlun.Quirks{}, "B", "A")
+	w.drop(1, "A", 0)
+	w.drop(1, "A", 1)
+	registers := 0
+	r := w.during("A", 1, func(req *scsi.Request) bool {
+		if registersKey(keyA)(req) {
+			registers++
+		}
+		return registers == 2
+	}, func() { w.must(w.only("B", "sdb").Fence(context.Background(), w.members[0])) })
+	if err := r.Repair(context.Background()); !errors.Is(err, ErrRemoved) || registers < 2 {
+		t.Errorf("%v, %d times registered", err, registers)
+	}
+	if st := w.status(1); slices.Contains(st.Keys, keyA) {
+		t.Errorf("LUN 1 has %+v", st)
+	}
+}
+
+// A path that does not answer is not registered on: nobody knew what became of that.
+func TestRepairTriesPathsFirst(t *testing.T) {
+	w := sharedWorld(t, 2, 2, simlun.Quirks{}, "B", "A")
+	w.drop(1, "A", 0)
+	w.drop(1, "A", 1)
+	w.cut(1, "A", 1)
+	w.log = nil
+	w.must(w.run("A").Repair(context.Background()))
+	for _, e := range w.log {
+		if e.Action == Readmitted && e.Err != nil {
+			t.Errorf("%+v", e)
+		}
+	}
+}
+
+// A LUN is taken that had lost its reservation, while its node registers a path.
+func TestReadmitBesideTaker(t *testing.T) {
+	w := newWorld(t, 1, 2, simlun.Quirks{})
+	w.start("A")
+	w.drop(0, "A", 1)
+	w.release(0, "A")
+	r := w.during("A", 0, registersKey(keyA), func() { w.put(0, "B", 0, keyB, reservationType) })
+	if _, err := r.Readmit(context.Background()); !errors.Is(err, ErrRemoved) {
+		t.Errorf("%v; LUN 0 has %+v", err, w.status(0))
+	}
+}

@@ -3,6 +3,7 @@ package protocol
 import (
 	"context"
 	"errors"
+	"slices"
 	"testing"
 
 	"lunguard/pr"
@@ -87,5 +88,41 @@ func TestAttentionsCostOneReading(t *testing.T) {
 	}
 	if two, six := readings(2), readings(6); two != six {
 		t.Errorf("%d with two paths, %d with six", two, six)
+	}
+}
+
+// A start that failed, and cannot undo what it did, says so.
+func TestGiveUpSaysWhatIsLeft(t *testing.T) {
+	w := newWorld(t, 1, 1, simlun.Quirks{})
+	w.faults(0, "prout.reserve@every:sense=5/26/00;prout.register@every:conflict")
+	if err := w.run("A").Start(context.Background()); !errors.Is(err, ErrKeysLeft) {
+		t.Errorf("%v; LUN 0 has %+v", err, w.status(0))
+	}
+}
+
+// A start has removed a registrant from a LUN that nobody held, and fails then: that
+// node could write again if the reservation went.
+func TestGiveUpKeepsAfterRemoval(t *testing.T) {
+	w := newWorld(t, 1, 1, simlun.Quirks{})
+	w.put2path(0, "B", 0, keyB)
+	w.faults(0, "prout.register@1:sense=4/44/00;prout.register@2:sense=4/44/00;prout.register@3:sense=4/44/00")
+	if err := w.run("A").Start(context.Background()); err == nil {
+		t.Error("it said ok")
+	}
+	if st := w.status(0); Plain(st.Holder) != keyA || !w.logged(Kept) {
+		t.Errorf("LUN 0 has %+v", st)
+	}
+}
+
+// A node that was on a shared LUN before its start failed stays there: it may be up.
+func TestBackOutKeepsWhatWas(t *testing.T) {
+	w := sharedWorld(t, 1, 2, simlun.Quirks{}, "B", "A")
+	w.drop(0, "A", 1)
+	w.faults(0, "prout.register@2:sense=4/44/00;prout.register@3:sense=4/44/00;prout.register@4:sense=4/44/00")
+	if err := w.run("A").Start(context.Background()); err == nil {
+		t.Error("it said ok")
+	}
+	if st := w.status(0); !slices.Contains(st.Keys, keyA) {
+		t.Errorf("LUN 0 has %+v", st)
 	}
 }

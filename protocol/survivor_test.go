@@ -292,7 +292,7 @@ func TestConfirmAfterRival(t *testing.T) {
 }
 
 // A command that was given up and that the kernel still holds: nobody says ok, and a
-// halt sends nothing beside it.
+// halt or a fence sends nothing beside it.
 func TestPending(t *testing.T) {
 	ctx := context.Background()
 	for name, c := range map[string]struct {
@@ -305,6 +305,7 @@ func TestPending(t *testing.T) {
 		"halt":         {Exclusive, []string{"A"}, func(_ *world, r *Run) error { return r.Halt(ctx) }},
 		"shared halt":  {Shared, []string{"B", "A"}, func(_ *world, r *Run) error { return r.Halt(ctx) }},
 		"fence":        {Shared, []string{"B", "A"}, func(w *world, r *Run) error { return r.Fence(ctx, w.members[1]) }},
+		"fence, later": {Shared, []string{"B", "A"}, func(w *world, r *Run) error { return r.Fence(ctx, w.members[1]) }},
 		"repair":       {Shared, []string{"A"}, func(w *world, r *Run) error { w.drop(0, "A", 2); return r.Repair(ctx) }},
 		"clean-up":     {Shared, []string{"A"}, func(_ *world, r *Run) error { return r.Cleanup(ctx, 0)[0].Err }},
 	} {
@@ -314,12 +315,15 @@ func TestPending(t *testing.T) {
 			for _, n := range c.up {
 				w.start(n)
 			}
-			sent := 0
+			sent, hangs := 0, 1
+			if name == "fence, later" {
+				hangs = 2
+			}
 			w.wrap = func(_ string, _, _ int, t scsi.Transport) scsi.Transport {
 				return doFunc(func(ctx context.Context, req *scsi.Request) (reply scsi.Reply, err error) {
 					reply, err = t.Do(ctx, req)
-					if req.Opcode() == scsi.OpPROut {
-						if sent++; sent == 1 {
+					if req.Opcode() == scsi.OpPROut || req.Function == scsi.LogicalUnitReset {
+						if sent++; sent == hangs {
 							err = fmt.Errorf("%w: %w", pr.ErrStillUnderWay, context.DeadlineExceeded)
 						}
 					}
@@ -328,7 +332,7 @@ func TestPending(t *testing.T) {
 			}
 			r := w.run("A")
 			w.wrap = nil
-			if err := c.verb(w, r); !errors.Is(err, ErrPending) || sent > 1 && name == "halt" {
+			if err := c.verb(w, r); !errors.Is(err, ErrPending) || sent > hangs && slices.Contains([]string{"halt", "fence", "fence, later"}, name) {
 				t.Errorf("%v, %d commands; LUN 0 has %+v", err, sent, w.status(0))
 			}
 		})

@@ -176,7 +176,7 @@ func TestRetryDeadline(t *testing.T) {
 				f := &fake{t: t}
 				f.answers = func(int, *Request) answer {
 					if late := time.Since(start) - tc.want; late >= 0 {
-						t.Errorf("sent %v after the deadline", late)
+						t.Fatalf("sent %v after the deadline", late)
 					}
 					time.Sleep(tc.takes)
 					return answer{reply: busy}
