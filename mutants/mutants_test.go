@@ -37,7 +37,8 @@ func TestList(t *testing.T) {
 	}
 }
 
-// docs/mutants.md is of this list. What is not run yet, or alive, it says.
+// docs/mutants.md is of this list. Each mutant was run, and is alive exactly if the list
+// says why.
 func TestPage(t *testing.T) {
 	text, err := os.ReadFile("../docs/mutants.md")
 	if err != nil {
@@ -46,6 +47,13 @@ func TestPage(t *testing.T) {
 	outcomes, list := readPage(string(text)), all()
 	if want := writePage(list, outcomes); string(text) != want {
 		t.Error("docs/mutants.md is not of this list: make mutants")
+	}
+	for _, m := range list {
+		if o, ok := outcomes[m.key()]; !ok {
+			t.Errorf("%s: it was not run", m.key())
+		} else if o.killed() != (m.alive == "") {
+			t.Errorf("%s: it is killed: %v; the list says why it may be alive: %q", m.key(), o.killed(), m.alive)
+		}
 	}
 }
 
