@@ -27,6 +27,8 @@ func driverMutants() []*mutant {
 		f.edit("target.drive", `t.pending != nil && before == nil`, `false && before == nil`, "a run goes on beside a command that hangs"),
 		f.edit("target.doubtful", `!t.doubt || errors.Is(err, ErrUnresolved)`, `true`, "a run that ends with another error does not say that there is doubt"),
 		f.edit("endOf", `pr.OutcomeUnknown(err), pr.StillUnderWay(err):`, `pr.StillUnderWay(err):`, "a command without an answer counts as refused"),
+		f.edit("target.goesOn", `t.busy >= maxBusy`, `false`, "a busy device is waited for without an end"),
+		f.edit("target.goesOn", `errors.Is(err, pr.ErrBusy) && !a.anyAge`, `false`, "a device that is busy until the decision is old ends the run"),
 		f.edit("target.goesOn", `errors.Is(err, pr.ErrReservationConflict), errors.Is(err, pr.ErrStateChanged), errors.Is(err, pr.ErrStale),`,
 			`errors.Is(err, pr.ErrReservationConflict), errors.Is(err, pr.ErrStale),`, "a unit attention ends the run"),
 		f.edit("target.unfinished", `t.pending == nil`, `true`, "a command that may still be performed is no reason not to say ok"),

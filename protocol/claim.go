@@ -84,6 +84,8 @@ type claim struct {
 	noMove bool
 	// failures counts the commands in a row that the device itself failed.
 	failures int
+	// busy counts those in a row that it was too busy for.
+	busy int
 	// drained says that the unit attentions of the other paths were taken off.
 	drained bool
 }

@@ -17,6 +17,10 @@ const (
 	// maxFailures is how often a device may fail a command before its error is
 	// the run's.
 	maxFailures = 3
+	// maxBusy is how often in a row a device may be too busy for a command until
+	// what it was decided on is too old: with maxAge a minute, in which a controller
+	// of an array fails over.
+	maxBusy = 6
 	// maxSlow is how often in a row the state may be too old to act on by the
 	// time that it has been read.
 	maxSlow = 3
@@ -282,7 +286,12 @@ func (t *target) goesOn(a action, err error) error {
 	persistence := t.aptpl && a.persists && refusesPersistence(err)
 	switch {
 	case err == nil:
-		t.failures = 0
+		t.failures, t.busy = 0, 0
+		return nil
+	case errors.Is(err, pr.ErrBusy) && !a.anyAge && !t.fresh():
+		if t.busy++; t.busy >= maxBusy {
+			return t.final(err)
+		}
 		return nil
 	case persistence:
 		t.aptpl = false

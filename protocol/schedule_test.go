@@ -378,8 +378,14 @@ func TestStrictRefusedPath(t *testing.T) {
 	}
 }
 
-// A device that is busy for long does not get a decision that has grown old.
+// A device that is busy for long does not get a decision that has grown old: it is read
+// and decided anew, for about as long as an array's controller takes to fail over.
 func TestBusyDecision(t *testing.T) {
+	t.Run("36 s", func(t *testing.T) { busyFor(t, 36*time.Second, nil) })
+	t.Run("an hour", func(t *testing.T) { busyFor(t, time.Hour, pr.ErrBusy) })
+}
+
+func busyFor(t *testing.T, long time.Duration, want error) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t, 1, 1, simlun.Quirks{})
 		begin := time.Now()
@@ -392,7 +398,7 @@ func TestBusyDecision(t *testing.T) {
 					return t.Do(ctx, req)
 				}
 				late = max(late, time.Since(decided))
-				if time.Since(begin) < 36*time.Second {
+				if time.Since(begin) < long {
 					return scsi.Reply{Status: scsi.Busy}, nil
 				}
 				return t.Do(ctx, req)
@@ -410,7 +416,10 @@ func TestBusyDecision(t *testing.T) {
 		if late > maxAge {
 			t.Errorf("sent %v after it was decided", late)
 		}
-		if err == nil {
+		if !errors.Is(err, want) || time.Since(begin) > long+2*time.Minute {
+			t.Errorf("%v after %v", err, time.Since(begin))
+		}
+		if want == nil {
 			w.wantOwned(keyA)
 		}
 	})

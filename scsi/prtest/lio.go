@@ -73,7 +73,7 @@ func (d Deviations) addUnregistered() {
 }
 
 // addAccess adds the commands that are judged by the direction of their data. An old
-// kernel knows READ CAPACITY no better.
+// kernel knows READ CAPACITY(10) no better.
 func (d Deviations) addAccess(old bool) {
 	for _, name := range []string{"WE", "WERO", "WEAR"} {
 		d["access under "+name+"/C SYNCHRONIZE CACHE(10)"] = Deviation{Want: Is(good),
@@ -83,11 +83,12 @@ func (d Deviations) addAccess(old bool) {
 		Reason: "MODE SENSE passes for registrants, whatever the type"}
 	d["access under WE/B VERIFY(10)"] = Deviation{Want: Is(conflict),
 		Reason: "a registrant that is not the holder may only read; VERIFY moves no data"}
-	if !old {
-		return
+	capacities := []string{"READ CAPACITY(16)"}
+	if old {
+		capacities = append(capacities, "READ CAPACITY(10)")
 	}
 	for _, who := range []string{"EA/B", "EA/C", "EARO/C", "EAAR/C"} {
-		for _, capacity := range []string{"READ CAPACITY(10)", "READ CAPACITY(16)"} {
+		for _, capacity := range capacities {
 			d["access under "+who+" "+capacity] = Deviation{Want: Is(conflict),
 				Reason: "READ CAPACITY counts as reading the medium"}
 		}
