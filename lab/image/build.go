@@ -33,8 +33,8 @@ func Build(ctx context.Context, root, dest string, noBinary bool) (Binaries, err
 		return b, nil
 	}
 	b.Lunguard = filepath.Join(dest, "lunguard")
-	if err := goTool(ctx, root, "build", "-trimpath", "-ldflags", "-s -w", "-tags", "urfave_cli_no_docs",
-		"-o", b.Lunguard, "."); err != nil {
+	if err := goTool(ctx, root, "build", "-trimpath", "-ldflags", "-s -w",
+		"-gcflags", "lunguard/commands/...=-l", "-tags", "urfave_cli_no_docs", "-o", b.Lunguard, "."); err != nil {
 		return b, fmt.Errorf("building lunguard: %w", err)
 	}
 	return b, nil
