@@ -2,11 +2,9 @@ package commands
 
 import (
 	"context"
-	"errors"
 	"flag"
 	"fmt"
 	"io"
-	"io/fs"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -14,10 +12,8 @@ import (
 
 	"github.com/urfave/cli/v2"
 
-	"lunguard/cluster"
 	"lunguard/commands/picture"
 	"lunguard/scsi"
-	"lunguard/vg"
 )
 
 // Streams are the standard streams of a command.
@@ -268,71 +264,6 @@ func (c *call) timeout() (time.Duration, error) {
 		return 0, usagef("--timeout %s: seconds were expected, such as 60, or a number with a unit, such as 500ms", text)
 	}
 	return d, nil
-}
-
-// Where the config is looked for.
-const (
-	configVariable = "LUNGUARD_CONF"
-	defaultConfig  = "/etc/lunguard/cluster.conf"
-)
-
-// configPath tells where the config is looked for, and whether it was named
-// by somebody.
-func (c *call) configPath() (path string, named bool) {
-	if path = c.flags.String("config"); path != "" {
-		return path, true
-	}
-	if path = c.getenv(configVariable); path != "" {
-		return path, true
-	}
-	return defaultConfig, false
-}
-
-// config reads the config, which must be there.
-func (c *call) config() (*cluster.Config, error) {
-	path, _ := c.configPath()
-	return loadConfig(path)
-}
-
-// configFileError says that the config cannot be read.
-type configFileError struct{ err error }
-
-func (e *configFileError) Error() string { return "no cluster config: " + e.err.Error() }
-
-func (e *configFileError) Unwrap() error { return e.err }
-
-func loadConfig(path string) (*cluster.Config, error) {
-	conf, err := cluster.LoadConfig(path)
-	var unread *fs.PathError
-	if errors.As(err, &unread) {
-		return nil, &configFileError{err}
-	}
-	return conf, err
-}
-
-// optionalConfig reads the config; nil if there is none and nobody named one.
-func (c *call) optionalConfig() (*cluster.Config, error) {
-	path, named := c.configPath()
-	conf, err := loadConfig(path)
-	if err != nil && !named && errors.Is(err, fs.ErrNotExist) {
-		return nil, nil
-	}
-	return conf, err
-}
-
-// node tells which node of the cluster this is.
-func (c *call) node(conf *cluster.Config, host vg.Host) (cluster.Node, error) {
-	name := c.flags.String("node")
-	if name == "" {
-		name = c.getenv("SG_NODE")
-	}
-	if name == "" {
-		var err error
-		if name, err = host.Hostname(); err != nil {
-			return cluster.Node{}, err
-		}
-	}
-	return conf.Node(name)
 }
 
 // baseName is the applet that argv[0] asks for.

@@ -28,7 +28,7 @@ func problems(err error) []picture.Problem {
 	var list []picture.Problem
 	for _, leaf := range leaves(err) {
 		m := words(leaf)
-		list = append(list, picture.Problem{Text: m.text, Hint: m.hint})
+		list = append(list, picture.Problem{Text: m.text(), Hint: m.hint})
 	}
 	return list
 }
@@ -136,7 +136,7 @@ type nexus struct {
 
 func drawFinding(conf *cluster.Config, rep protocol.Report, f protocol.Finding) picture.Finding {
 	m := findingMessage(conf, rep, f)
-	out := picture.Finding{Kind: string(f.Kind), Path: f.Path, Text: findingWords(conf, rep, f), What: m.text, Hint: m.hint, Grave: grave(f.Kind)}
+	out := picture.Finding{Kind: string(f.Kind), Path: f.Path, Text: findingWords(conf, rep, f), What: m.what, Hint: m.hint, Grave: grave(f.Kind)}
 	for _, k := range f.Keys {
 		out.Keys = append(out.Keys, k.String())
 	}

@@ -168,7 +168,7 @@ type unconfirmedError struct{ path string }
 func (e *unconfirmedError) Error() string { return "not confirmed, " + e.path + " is as it was" }
 
 func (e *unconfirmedError) message() message {
-	return message{text: e.Error(), hint: "-f does not ask", status: exitFailed}
+	return message{what: e.Error(), hint: "-f does not ask", status: exitFailed}
 }
 
 // confirmed asks for a yes. An empty line is one, the end of input is none.
@@ -267,7 +267,7 @@ func inputFile(name string, err error) error {
 }
 
 func (e *inputFileError) message() message {
-	return message{text: e.Path + ": " + e.Err.Error(), hint: "it was named by -C, -P or -p, or in the file of -p", status: exitFailed}
+	return message{subject: e.Path, what: e.Err.Error(), hint: "it was named by -C, -P or -p, or in the file of -p", status: exitFailed}
 }
 
 // packageFiles are those of -P, and those that the file of -p lists.

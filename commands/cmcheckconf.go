@@ -87,7 +87,7 @@ func (e *unsupportedError) Error() string {
 }
 
 func (e *unsupportedError) message() message {
-	return message{text: e.Error(), hint: e.instead, status: exitFailed}
+	return message{what: e.Error(), hint: e.instead, status: exitFailed}
 }
 
 // checkPackage finds what a package asks for in vain, and, on a node that may
@@ -157,7 +157,7 @@ func (e *scriptError) Error() string {
 }
 
 func (e *scriptError) message() message {
-	m := message{text: e.Error(), hint: "it must be a file on every node of the package that root can run", status: exitFailed}
+	m := message{what: e.Error(), hint: "it must be a file on every node of the package that root can run", status: exitFailed}
 	if strings.HasPrefix(e.reason, "validate") {
 		m.hint = "the script is not ready to run the package; what it has printed stands above"
 	}

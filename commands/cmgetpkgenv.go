@@ -118,7 +118,7 @@ func (e *unknownModeError) Error() string {
 }
 
 func (e *unknownModeError) message() message {
-	return message{text: e.Error(), hint: "pr_check " + e.pkg.Name + " tells which, and why", status: exitNode}
+	return message{what: e.Error(), hint: "pr_check " + e.pkg.Name + " tells which, and why", status: exitNode}
 }
 
 // shellVariable is a variable of a shell.

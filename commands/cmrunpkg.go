@@ -253,7 +253,7 @@ func (e *elsewhereError) Error() string {
 }
 
 func (e *elsewhereError) message() message {
-	m := message{text: e.Error(), status: exitFailed}
+	m := message{what: e.Error(), status: exitFailed}
 	m.hint = "halt it there with cmhaltpkg, or, if that node is dead, take the package with --takeover"
 	if e.halt {
 		m.hint = "run cmhaltpkg there; if that node is dead, pr_fence takes its registrations off"
@@ -279,7 +279,7 @@ func (e *halfUpError) Error() string {
 }
 
 func (e *halfUpError) message() message {
-	return message{text: e.Error(), hint: "see its log, then halt it with cmhaltpkg", status: exitFailed}
+	return message{what: e.Error(), hint: "see its log, then halt it with cmhaltpkg", status: exitFailed}
 }
 
 // cutOffError says that a package which was started here has lost its LUNs.
@@ -297,5 +297,5 @@ func (e *cutOffError) Error() string {
 }
 
 func (e *cutOffError) message() message {
-	return message{text: e.Error(), hint: "pr_check shows what is wrong; what is left of it here goes with cmhaltpkg", status: exitFailed}
+	return message{what: e.Error(), hint: "pr_check shows what is wrong; what is left of it here goes with cmhaltpkg", status: exitFailed}
 }

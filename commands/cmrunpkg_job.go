@@ -343,7 +343,7 @@ func (e *jobError) Error() string { return "package " + e.pkg + ": " + e.err.Err
 func (e *jobError) Unwrap() error { return e.err }
 
 func (e *jobError) message() message {
-	m := message{text: e.Error(), status: exitFailed}
+	m := message{what: e.Error(), status: exitFailed}
 	var own interface{ message() message }
 	switch err := e.err.(type) {
 	case *runpkg.StepError:
@@ -373,7 +373,7 @@ func (e *stateError) Error() string { return e.err.Error() }
 func (e *stateError) Unwrap() error { return e.err }
 
 func (e *stateError) message() message {
-	m := message{text: e.Error(), status: exitFailed}
+	m := message{what: e.Error(), status: exitFailed}
 	for _, reason := range []error{ownfile.ErrNotTrusted, ownfile.ErrSymlink, ownfile.ErrNotFile, ownfile.ErrNotFolder} {
 		if errors.Is(e, reason) {
 			m.hint = "nobody but the user who runs it may be able to change it; " + runVariable + " or script_log_file names another"
@@ -396,7 +396,7 @@ func (e *otherNodeError) Error() string {
 }
 
 func (e *otherNodeError) message() message {
-	return message{text: e.Error(), hint: "a package is started and halted by the node that runs it", status: exitFailed}
+	return message{what: e.Error(), hint: "a package is started and halted by the node that runs it", status: exitFailed}
 }
 
 // notBegunError says which packages were not looked at.
@@ -409,6 +409,8 @@ func (e *notBegunError) Error() string {
 	}
 	return "not begun after the signal: package " + strings.Join(names, ", ")
 }
+
+func (e *notBegunError) message() message { return message{what: e.Error(), status: exitFailed} }
 
 // untilSignal ends a context at the first signal that asks for the end. Those
 // that come later change nothing: then all is being undone.

@@ -215,7 +215,7 @@ func (e *otherClusterError) Error() string {
 }
 
 func (e *otherClusterError) message() message {
-	m := message{text: e.Error(), status: exitFailed}
+	m := message{what: e.Error(), status: exitFailed}
 	if e.conf.Name != "" {
 		m.hint = "that is the config of cluster " + e.conf.Name
 	}

@@ -42,6 +42,10 @@ type usageError struct{ what string }
 
 func (e *usageError) Error() string { return e.what }
 
+func (e *usageError) message() message {
+	return message{what: e.what, hint: "--help shows the usage", status: exitFailed}
+}
+
 func usagef(format string, args ...any) error { return &usageError{fmt.Sprintf(format, args...)} }
 
 // canonical rewrites a command line of GNU getopt_long's rules into the one

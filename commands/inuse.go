@@ -96,9 +96,9 @@ func (e *inUseError) Unwrap() error { return e.usage.Err }
 
 func (e *inUseError) message() message {
 	if len(e.usage.Uses) == 0 {
-		return message{text: e.Error(), status: exitNode,
+		return message{what: e.Error(), status: exitNode,
 			hint: "nothing was changed: what is in use here while another node has it must not be taken back; see why this node cannot tell, or restart it"}
 	}
-	return message{text: e.Error(), status: exitFailed,
+	return message{what: e.Error(), status: exitFailed,
 		hint: "nothing was changed: this node has lost the package; end, unmount and deactivate what is left of it here, or restart this node, then start it"}
 }

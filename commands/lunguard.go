@@ -105,12 +105,10 @@ func listApplets(w io.Writer) {
 // notOursError says that a name in the folder for links is taken.
 type notOursError struct{ path string }
 
-func (e *notOursError) Error() string {
-	return e.path + ": left alone, it is there and is no link to " + self
-}
+func (e *notOursError) Error() string { return e.message().text() }
 
 func (e *notOursError) message() message {
-	return message{text: e.Error(), hint: "move it away, or name the links that you want with --only", status: exitFailed}
+	return message{subject: e.path, what: "left alone, it is there and is no link to " + self, hint: "move it away, or name the links that you want with --only", status: exitFailed}
 }
 
 // linkNames are the applets that get links: all, or those of a list with commas.

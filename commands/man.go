@@ -103,7 +103,7 @@ type noPageError struct{ name string }
 func (e *noPageError) Error() string { return "no manual page " + e.name }
 
 func (e *noPageError) message() message {
-	return message{text: e.Error(), hint: "lunguard man lists the pages", status: exitFailed}
+	return message{what: e.Error(), hint: "lunguard man lists the pages", status: exitFailed}
 }
 
 // showPage prints a page, on a terminal through a pager if there is one.

@@ -25,18 +25,16 @@ func wordSources() []string {
 // madeOfWords are functions whose string literals are all words for people,
 // besides those of files named words, and of methods named Error and message.
 func madeOfWords() []string {
-	return []string{"unsupported", "unsupportedNotice", "leaves", "left", "nothing", "next", "stateWords"}
+	return []string{"unsupported", "left", "nothing", "next", "stateWords"}
 }
 
 // wordless are literals in such places that are no words of a message, with
 // the reason.
 func wordless() map[string]string {
 	return map[string]string{
-		"SG_IO ":                             "is taken out of a text",
 		"halt_package":                       "is the function that a log names",
 		"service_monitor":                    "is the function that a log names",
 		"STATUS=":                            "is for the service manager",
-		"\npath ":                            "is taken into a text of several lines",
 		"the decision is too old":            "starts a protocol anew",
 		"a grace of %v is less than nothing": "no such number is taken from the command line",
 		"(%d lines were lost)\n":             "stands before a line whose reader is slow",

@@ -58,7 +58,7 @@ func catalogue(t *testing.T) []spoken {
 
 func spokenError(topic string, err error) spoken {
 	m := words(err)
-	return spoken{topic, "error", strings.ReplaceAll(m.text, "\n", "; "), m.hint, m.status}
+	return spoken{topic, "error", joinedLines(m.text()), m.hint, m.status}
 }
 
 // topicOf tells where an error that several commands have is explained.
@@ -204,7 +204,7 @@ func ownErrors() map[string][]error {
 		"pr_check":  {&publishError{path("open", syscall.EACCES)}},
 		"pr_watchdog": {
 			&notUpError{Package: "pkg1", LUN: "/dev/sda", Key: "0x1"}, &notUpError{Package: "pkg1", LUN: "/dev/sda", Key: "0x1", registered: true},
-			&unknownLUNError{"/dev/sda", fmt.Errorf("/dev/sda: %w", watchdog.ErrNoAnswer)},
+			&unknownLUNError{"/dev/sda", &vg.DeviceError{Device: "/dev/sda", Err: watchdog.ErrNoAnswer}},
 			device(watchdog.ErrStillArmed), device(watchdog.ErrInUse), device(watchdog.ErrArmed),
 			device(fmt.Errorf("%w: %w", watchdog.ErrNotWatchdog, syscall.ENOTTY)),
 			device(fmt.Errorf("%w of 10s, it has 60s", watchdog.ErrTimeout)),
@@ -417,10 +417,10 @@ func spokenWatch() []spoken {
 	}
 	say("event", "/dev/watchdog: disarmed, ended in order")
 	say("event", "reloaded: "+d.watching())
-	late := fmt.Errorf("/dev/sdb: %w, asked 1s ago", watchdog.ErrNoAnswer)
+	late := &vg.DeviceError{Device: "/dev/sdb", Err: fmt.Errorf("%w, asked 1s ago", watchdog.ErrNoAnswer)}
 	say("event", d.eventWords(watchdog.Event{Kind: watchdog.Unknown, LUN: "/dev/sda", Err: late}))
 	for _, other := range []string{"naa.2", "one without a name"} {
-		say("event", d.eventWords(watchdog.Event{Kind: watchdog.Unknown, LUN: "/dev/sda", Err: fmt.Errorf("/dev/sda: %w: %s instead of naa.1", watchdog.ErrOtherLUN, other)}))
+		say("event", d.eventWords(watchdog.Event{Kind: watchdog.Unknown, LUN: "/dev/sda", Err: &vg.DeviceError{Device: "/dev/sda", Err: fmt.Errorf("%w: %s instead of naa.1", watchdog.ErrOtherLUN, other)}}))
 	}
 	say("event", d.eventWords(watchdog.Event{Kind: watchdog.NotFed, Err: &watchdog.DeviceError{Device: "/dev/watchdog", Err: errors.New("0 of 1 bytes were taken")}}))
 	for _, text := range []string{

@@ -120,8 +120,11 @@ func (m *meter) text() string {
 	if m.total == 0 {
 		text = fmt.Sprintf("%s: %s opened", m.prog, plural(done, "LUN"))
 	}
-	if m.retry > 0 {
-		text += ", " + strings.Replace(plural(m.retry, "retry"), "retrys", "retries", 1)
+	switch {
+	case m.retry == 1:
+		text += ", 1 retry"
+	case m.retry > 1:
+		text += fmt.Sprintf(", %d retries", m.retry)
 	}
 	if s := m.luns[slowest]; s != nil {
 		text += fmt.Sprintf(", slowest %s %.1f s", printable(slowest), m.now().Sub(s.since).Seconds())

@@ -165,9 +165,9 @@ type twoPackagesError struct {
 }
 
 // Error names the LUN, its worldwide name, and all packages.
-func (e *twoPackagesError) Error() string { return e.lun + ": " + e.text() }
+func (e *twoPackagesError) Error() string { return e.message().text() }
 
-func (e *twoPackagesError) text() string {
+func (e *twoPackagesError) message() message {
 	wwid := e.wwid
 	if wwid == "" {
 		wwid = "no worldwide name"
@@ -180,9 +180,5 @@ func (e *twoPackagesError) text() string {
 		}
 		list = append(list, as+"in package "+o.pkg)
 	}
-	return fmt.Sprintf("the LUN (%s) is in %s", wwid, strings.Join(list, " and "))
-}
-
-func (e *twoPackagesError) message() message {
-	return message{text: e.Error(), hint: "nothing was changed: a halt of one package would open the other's LUN; take it out of one of them, or make one package of both", status: exitFailed}
+	return message{subject: e.lun, what: fmt.Sprintf("the LUN (%s) is in %s", wwid, strings.Join(list, " and ")), hint: "nothing was changed: a halt of one package would open the other's LUN; take it out of one of them, or make one package of both", status: exitFailed}
 }

@@ -93,13 +93,13 @@ func (c *call) account(run *packageRun, o *opened, t task, sig *signalError, err
 	clean := 0
 	for _, s := range look.Show(ctx) {
 		if text := t.left(run, s, o.changes[s.LUN]); text != "" {
-			errs = append(errs, &leftError{lun: s.LUN, text: text, hint: t.next(run)})
+			errs = append(errs, &leftError{lun: s.LUN, what: text, hint: t.next(run)})
 		} else {
 			clean++
 		}
 	}
 	if clean == len(run.LUNs) {
-		errs = append(errs, &leftError{lun: "all LUNs", text: t.nothing(), hint: t.next(run)})
+		errs = append(errs, &leftError{lun: "all LUNs", what: t.nothing(), hint: t.next(run)})
 	}
 	return errors.Join(errs...)
 }
@@ -173,12 +173,12 @@ func (t task) next(run *packageRun) string {
 }
 
 // leftError says how a LUN was left when a run was ended.
-type leftError struct{ lun, text, hint string }
+type leftError struct{ lun, what, hint string }
 
-func (e *leftError) Error() string { return e.lun + ": " + e.text }
+func (e *leftError) Error() string { return e.message().text() }
 
 func (e *leftError) message() message {
-	return message{text: e.Error(), hint: e.hint, status: exitFailed}
+	return message{subject: e.lun, what: e.what, hint: e.hint, status: exitFailed}
 }
 
 // stateWords says who is on a LUN, as this node sees it.

@@ -92,7 +92,7 @@ func (e *publishError) Error() string { return "not written: " + e.err.Error() }
 func (e *publishError) Unwrap() error { return e.err }
 
 func (e *publishError) message() message {
-	return message{text: e.Error(), status: exitFailed,
+	return message{what: e.Error(), status: exitFailed,
 		hint: "what stands there may be of the past; a plain file of this user was expected, in a folder that is there"}
 }
 

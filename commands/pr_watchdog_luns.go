@@ -169,7 +169,7 @@ func (e *notUpError) Error() string {
 }
 
 func (e *notUpError) message() message {
-	return message{text: e.Error(), hint: "pr_start " + e.Package + " comes first; what is not registered cannot be watched", status: exitNode}
+	return message{what: e.Error(), hint: "pr_start " + e.Package + " comes first; what is not registered cannot be watched", status: exitNode}
 }
 
 // unknownLUNError says that nobody can tell whether a LUN can be watched.
@@ -178,10 +178,10 @@ type unknownLUNError struct {
 	err error
 }
 
-func (e *unknownLUNError) Error() string { return e.lun + ": unknown: " + reason(e.lun, e.err) }
+func (e *unknownLUNError) Error() string { return e.message().text() }
 
 func (e *unknownLUNError) Unwrap() error { return e.err }
 
 func (e *unknownLUNError) message() message {
-	return message{text: e.Error(), hint: "with --on-unknown expire it would restart this node; look at the path: cable, switch, session, kernel log", status: exitNode}
+	return message{subject: e.lun, what: "unknown: " + reason(e.lun, e.err), hint: "with --on-unknown expire it would restart this node; look at the path: cable, switch, session, kernel log", status: exitNode}
 }

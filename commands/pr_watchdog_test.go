@@ -429,7 +429,7 @@ func TestWatchdogWords(t *testing.T) {
 		{syscall.EIO, exitNode, ""},
 	} {
 		m := words(watchdogWords(&watchdog.DeviceError{Device: "/dev/watchdog", Err: c.err}))
-		if m.status != c.status || !strings.Contains(m.hint, c.hint) || (c.hint == "") != (m.hint == "") || !strings.HasPrefix(m.text, "/dev/watchdog: ") {
+		if m.status != c.status || !strings.Contains(m.hint, c.hint) || (c.hint == "") != (m.hint == "") || !strings.HasPrefix(m.text(), "/dev/watchdog: ") {
 			t.Errorf("%v: %+v", c.err, m)
 		}
 	}

@@ -195,7 +195,7 @@ func (d *deadman) eventWords(e watchdog.Event) string {
 	case watchdog.Holders:
 		return fmt.Sprintf("%s: %s", e.LUN, d.holders(e.Keys))
 	case watchdog.PathFailed:
-		return fmt.Sprintf("%s: path %s: %v", e.LUN, e.Path, strings.TrimPrefix(fmt.Sprint(e.Err), e.Path+": "))
+		return fmt.Sprintf("%s: path %s: %s", e.LUN, e.Path, reason(e.Path, e.Err))
 	case watchdog.PathBack:
 		return fmt.Sprintf("%s: path %s: answers again", e.LUN, e.Path)
 	case watchdog.Late:
@@ -230,14 +230,6 @@ func (d *deadman) holders(keys []scsi.Key) string {
 	return "registered are " + strings.Join(list, ", ")
 }
 
-// reason says why a LUN is unknown, without its name twice.
-func reason(lun string, err error) string {
-	if err == nil {
-		return "no answer"
-	}
-	return strings.TrimPrefix(err.Error(), lun+": ")
-}
-
 // tenths leaves out what nobody wants to know of a time.
 func tenths(t time.Duration) time.Duration { return t.Round(100 * time.Millisecond) }
 
@@ -245,7 +237,7 @@ func tenths(t time.Duration) time.Duration { return t.Round(100 * time.Milliseco
 func (d *deadman) sayErr(err error) {
 	for _, leaf := range leaves(err) {
 		m := words(leaf)
-		d.lines.say(d.Err, "%s: error: %s", d.prog(), m.text)
+		d.lines.say(d.Err, "%s: error: %s", d.prog(), m.text())
 		if m.hint != "" {
 			d.lines.say(d.Err, "%s: hint: %s", d.prog(), m.hint)
 		}
@@ -314,7 +306,7 @@ func watchdogWords(err error) error {
 func (e *watchdogError) Unwrap() error { return e.DeviceError }
 
 func (e *watchdogError) message() message {
-	m := message{text: e.Error(), status: exitNode}
+	m := message{subject: e.Device, what: e.Err.Error(), status: exitNode}
 	switch {
 	case errors.Is(e, watchdog.ErrStillArmed):
 		m.hint = "the kernel restarts this node unless somebody feeds it"

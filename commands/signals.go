@@ -18,7 +18,7 @@ func (e *signalError) Error() string { return "ended by " + signalName(e.sig) }
 // status is the exit status that a shell would see.
 func (e *signalError) status() int { return 128 + int(e.sig) }
 
-func (e *signalError) message() message { return message{text: e.Error(), status: exitFailed} }
+func (e *signalError) message() message { return message{what: e.Error(), status: exitFailed} }
 
 func signalName(sig syscall.Signal) string {
 	switch sig {

@@ -89,6 +89,8 @@ func (e *notCopiedError) Error() string {
 	return "not begun after the signal: volume group " + strings.Join(e.groups, ", ")
 }
 
+func (e *notCopiedError) message() message { return message{what: e.Error(), status: exitFailed} }
+
 // printCopied tells what was copied, in the vendor's words.
 func printCopied(c *call, group string, copied []protocol.Copied, err error) {
 	fmt.Fprintf(c.Out, "Volume Group: /dev/%s\n", group)

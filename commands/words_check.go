@@ -14,9 +14,9 @@ import (
 func findingWords(conf *cluster.Config, rep protocol.Report, f protocol.Finding) string {
 	m := findingMessage(conf, rep, f)
 	if m.hint == "" || f.Kind == protocol.Unreadable || f.Kind == protocol.DeadPath {
-		return m.text
+		return m.what
 	}
-	return m.text + "; " + m.hint
+	return m.what + "; " + m.hint
 }
 
 // findingMessage says what a check found and, apart from it, what to do.
@@ -30,50 +30,49 @@ func findingMessage(conf *cluster.Config, rep protocol.Report, f protocol.Findin
 	case protocol.Unreadable:
 		m := words(f.Err)
 		// The LUN is named beside it, and one finding is one line.
-		text := strings.ReplaceAll(strings.TrimPrefix(m.text, rep.LUN+": "), "\n", "; ")
-		return message{text: "unknown: " + text, hint: m.hint}
+		return message{what: "unknown: " + joinedLines(m.about(rep.LUN)), hint: m.hint}
 	case protocol.DeadPath:
-		return message{text: "path " + f.Path + " does not answer", hint: "look at the path: cable, switch, session, kernel log"}
+		return message{what: "path " + f.Path + " does not answer", hint: "look at the path: cable, switch, session, kernel log"}
 	case protocol.ForeignKeys:
-		return message{text: "foreign key " + list, hint: "find its owner, or clear it with pr_cleanup"}
+		return message{what: "foreign key " + list, hint: "find its owner, or clear it with pr_cleanup"}
 	case protocol.Unreserved:
-		return message{text: "not reserved, every node can write", hint: "run pr_check --repair on a node that has it up"}
+		return message{what: "not reserved, every node can write", hint: "run pr_check --repair on a node that has it up"}
 	case protocol.WrongType:
-		return message{text: "the reservation is " + rep.State.Reservation.Type.String() + ", by " + list, hint: "run pr_start on its node"}
+		return message{what: "the reservation is " + rep.State.Reservation.Type.String() + ", by " + list, hint: "run pr_start on its node"}
 	case protocol.LeavingKeys:
-		return message{text: "halt under way or killed: " + list, hint: "run pr_halt there again, or pr_fence"}
+		return message{what: "halt under way or killed: " + list, hint: "run pr_halt there again, or pr_fence"}
 	case protocol.TakingKeys:
-		return message{text: "take-over or fence under way or killed, writes of the removed node may land: " + list, hint: "run pr_start or pr_halt there, or pr_start or pr_fence elsewhere"}
+		return message{what: "take-over or fence under way or killed, writes of the removed node may land: " + list, hint: "run pr_start or pr_halt there, or pr_start or pr_fence elsewhere"}
 	case protocol.PathsUnregistered:
 		if f.Path != "" {
-			return message{text: "path " + f.Path + " is not registered", hint: "run pr_check --repair"}
+			return message{what: "path " + f.Path + " is not registered", hint: "run pr_check --repair"}
 		}
-		return message{text: fmt.Sprintf("%d of %d paths are registered", registrations(rep, f.Keys[0]), rep.Paths), hint: "run pr_check --repair"}
+		return message{what: fmt.Sprintf("%d of %d paths are registered", registrations(rep, f.Keys[0]), rep.Paths), hint: "run pr_check --repair"}
 	case protocol.StaleNexus:
 		if f.Path != "" {
-			return message{text: f.Path + " has this node's key and is no path of this host: a nexus of the past, or another host's", hint: "pr_start removes it if the package is down"}
+			return message{what: f.Path + " has this node's key and is no path of this host: a nexus of the past, or another host's", hint: "pr_start removes it if the package is down"}
 		}
-		return message{text: fmt.Sprintf("%d registrations of this node for %s: a nexus of the past, or another node's with this key", registrations(rep, f.Keys[0]), plural(rep.Paths, "path")), hint: "clear it with pr_cleanup when nothing runs on the LUN"}
+		return message{what: fmt.Sprintf("%d registrations of this node for %s: a nexus of the past, or another node's with this key", registrations(rep, f.Keys[0]), plural(rep.Paths, "path")), hint: "clear it with pr_cleanup when nothing runs on the LUN"}
 	case protocol.KeysMissing:
-		return message{text: "key " + list + " is on other LUNs of the package, not here", hint: "run vg_pr_key -s if the LUN is new, else pr_start on its node"}
+		return message{what: "key " + list + " is on other LUNs of the package, not here", hint: "run vg_pr_key -s if the LUN is new, else pr_start on its node"}
 	case protocol.DifferentSets:
 		return message{
-			text: fmt.Sprintf("%s is here and not on %s, %s is there and not here", keys[0], f.Other, keys[1]),
+			what: fmt.Sprintf("%s is here and not on %s, %s is there and not here", keys[0], f.Other, keys[1]),
 			hint: "compare the package's LUNs in the configs of all nodes; if they agree, run pr_start on the node that runs it",
 		}
 	case protocol.SeveralOwners:
-		return message{text: "several nodes on a failover package: " + list, hint: "run pr_start on the one that runs it"}
+		return message{what: "several nodes on a failover package: " + list, hint: "run pr_start on the one that runs it"}
 	case inTwoPackages:
 		var e *twoPackagesError
 		if errors.As(f.Err, &e) {
-			return message{text: e.text(), hint: "take it out of one of them: a halt of one opens the other's LUN"}
+			return message{what: e.message().what, hint: "take it out of one of them: a halt of one opens the other's LUN"}
 		}
 	case protocol.WrongKey:
-		return message{text: "nexus " + f.Path + " has different keys on different LUNs: " + list, hint: "compare the configs of all nodes"}
+		return message{what: "nexus " + f.Path + " has different keys on different LUNs: " + list, hint: "compare the configs of all nodes"}
 	case protocol.NotKept:
-		return message{text: "the device would forget it at power loss", hint: "run pr_start again"}
+		return message{what: "the device would forget it at power loss", hint: "run pr_start again"}
 	}
-	return message{text: string(f.Kind)}
+	return message{what: string(f.Kind)}
 }
 
 // registrations counts those of a node, marked or not.
@@ -102,15 +101,15 @@ func copyWords(err error) (message, bool) {
 		if len(disagree.Extra) > 0 {
 			text += fmt.Sprintf(", %s has %s beyond", disagree.LUN, keyList(disagree.Extra))
 		}
-		return message{text: text, hint: "nothing was changed; pr_check tells more, pr_start on the nodes concerned registers them", status: exitFailed}, true
+		return message{what: text, hint: "nothing was changed; pr_check tells more, pr_start on the nodes concerned registers them", status: exitFailed}, true
 	case errors.As(err, &incomplete):
 		return message{
-			text:   fmt.Sprintf("%s: not complete, the command must be run on %s, too", incomplete.LUN, strings.Join(incomplete.Nodes, ", ")),
+			subject: incomplete.LUN, what: fmt.Sprintf("not complete, the command must be run on %s, too", strings.Join(incomplete.Nodes, ", ")),
 			hint:   "the device does not register other nodes for this one, or their own copy was killed; where such a node is down, clear the LUN with pr_cleanup first",
 			status: exitNode,
 		}, true
 	case errors.Is(err, protocol.ErrNothingToCopy):
-		return message{text: "no physical volume has keys that could be copied", hint: "pr_start reserves the LUNs of a package", status: exitFailed}, true
+		return message{what: "no physical volume has keys that could be copied", hint: "pr_start reserves the LUNs of a package", status: exitFailed}, true
 	}
 	return message{}, false
 }

@@ -3,7 +3,6 @@ package commands
 import (
 	"errors"
 	"fmt"
-	"strings"
 
 	"lunguard/cluster"
 	"lunguard/protocol"
@@ -29,9 +28,9 @@ func eventWords(conf *cluster.Config, e protocol.Event) string {
 	case protocol.Unmoved:
 		return where + ": the device cannot hand the reservation over and is unreserved now; run pr_check --repair on " + nodeList(conf, e.Heirs)
 	case protocol.PathFailed:
-		return where + ": the path fails and is left out: " + strings.TrimPrefix(e.Err.Error(), e.Path+": ")
+		return where + ": the path fails and is left out: " + reason(e.Path, e.Err)
 	case protocol.NotPersistent:
-		text := where + ": the device does not keep registrations through power loss: " + strings.TrimPrefix(e.Err.Error(), e.Path+": ")
+		text := where + ": the device does not keep registrations through power loss: " + reason(e.Path, e.Err)
 		if scsi.ASCOf(e.Err) == scsi.CommunicationFailure {
 			text += "; " + nowhereToStore
 		}

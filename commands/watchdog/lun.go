@@ -128,7 +128,7 @@ func (l *LUN) ask(p *pass) {
 		return
 	}
 	if l.current != nil {
-		l.current.fail(fmt.Errorf("%s: %w", l.current.name, ErrNoAnswer))
+		l.current.fail(&vg.DeviceError{Device: l.current.name, Err: ErrNoAnswer})
 	}
 	if !l.wakeOthers() {
 		l.fail()
@@ -239,7 +239,7 @@ func (l *LUN) reasons(now time.Duration) error {
 	for _, p := range l.paths {
 		switch {
 		case p.busy || !p.ready():
-			errs = append(errs, fmt.Errorf("%s: %w, asked %v ago", p.name, ErrNoAnswer, (now-p.asked).Round(100*time.Millisecond)))
+			errs = append(errs, &vg.DeviceError{Device: p.name, Err: fmt.Errorf("%w, asked %v ago", ErrNoAnswer, (now - p.asked).Round(100*time.Millisecond))})
 		case p.err != nil:
 			errs = append(errs, p.err)
 		}
@@ -310,7 +310,7 @@ func (l *LUN) open(held []string) (opened []*path, gone func(name string) bool, 
 	case err != nil:
 		return nil, nil, err
 	case d.WWID != l.WWID:
-		return nil, nil, fmt.Errorf("%s: %w: %s instead of %s", l.Name, ErrOtherLUN, cmp.Or(d.WWID, "one without a name"), l.WWID)
+		return nil, nil, &vg.DeviceError{Device: l.Name, Err: fmt.Errorf("%w: %s instead of %s", ErrOtherLUN, cmp.Or(d.WWID, "one without a name"), l.WWID)}
 	}
 	var errs []error
 	for _, name := range d.Paths {

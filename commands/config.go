@@ -1,0 +1,91 @@
+package commands
+
+import (
+	"errors"
+	"io/fs"
+
+	"lunguard/cluster"
+	"lunguard/cluster/ownfile"
+	"lunguard/vg"
+)
+
+// Where the config is looked for.
+const (
+	configVariable = "LUNGUARD_CONF"
+	defaultConfig  = "/etc/lunguard/cluster.conf"
+)
+
+// configPath tells where the config is looked for, and whether it was named
+// by somebody.
+func (c *call) configPath() (path string, named bool) {
+	if path = c.flags.String("config"); path != "" {
+		return path, true
+	}
+	if path = c.getenv(configVariable); path != "" {
+		return path, true
+	}
+	return defaultConfig, false
+}
+
+// config reads the config, which must be there.
+func (c *call) config() (*cluster.Config, error) {
+	path, _ := c.configPath()
+	return loadConfig(path)
+}
+
+// configFileError says that the config cannot be read.
+type configFileError struct{ err error }
+
+func (e *configFileError) Error() string { return "no cluster config: " + e.err.Error() }
+
+func (e *configFileError) Unwrap() error { return e.err }
+
+// message says why the config could not be read or written.
+func (e *configFileError) message() message {
+	m := message{what: e.Error(), hint: "name it with -C FILE or " + configVariable, status: exitFailed}
+	switch {
+	case errors.Is(e, ownfile.ErrNotTrusted):
+		m.hint = "what root does stands in it: make root its owner, and take the right to write from group and others, of its folders, too"
+	case errors.Is(e, ownfile.ErrBeingWritten), errors.Is(e, ownfile.ErrChanged):
+		m.hint = "another cmapplyconf was run at the same time; look at what it did, then run it again"
+	case errors.Is(e, ownfile.ErrSymlink), errors.Is(e, ownfile.ErrNotFile), errors.Is(e, ownfile.ErrNotFolder):
+		m.hint = "put a plain file in its place"
+	case errors.Is(e, fs.ErrPermission):
+		m.hint = "run it as root"
+	}
+	return m
+}
+
+func loadConfig(path string) (*cluster.Config, error) {
+	conf, err := cluster.LoadConfig(path)
+	var unread *fs.PathError
+	if errors.As(err, &unread) {
+		return nil, &configFileError{err}
+	}
+	return conf, err
+}
+
+// optionalConfig reads the config; nil if there is none and nobody named one.
+func (c *call) optionalConfig() (*cluster.Config, error) {
+	path, named := c.configPath()
+	conf, err := loadConfig(path)
+	if err != nil && !named && errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	return conf, err
+}
+
+// node tells which node of the cluster this is.
+func (c *call) node(conf *cluster.Config, host vg.Host) (cluster.Node, error) {
+	name := c.flags.String("node")
+	if name == "" {
+		name = c.getenv("SG_NODE")
+	}
+	if name == "" {
+		var err error
+		if name, err = host.Hostname(); err != nil {
+			return cluster.Node{}, err
+		}
+	}
+	return conf.Node(name)
+}

@@ -1,0 +1,99 @@
+package commands
+
+import (
+	"io/fs"
+	"strings"
+
+	"lunguard/protocol"
+	"lunguard/scsi"
+	"lunguard/vg"
+)
+
+// causeWords says why something failed on a LUN that is named beside it. Each path
+// is called one, and device, if it is given, is not named again by its system call.
+func causeWords(e *protocol.LUNError, device string) string {
+	return cause{lun: e.LUN, device: device}.say(e.Err, true)
+}
+
+// cause says errors by their fields, with what is named already left out.
+type cause struct{ lun, device string }
+
+// say says an error; first says that nothing stands between the LUN's name and it.
+func (c cause) say(err error, first bool) string {
+	switch e := err.(type) {
+	case *scsi.OpError:
+		bare := *e
+		bare.Device, bare.Class = "", worded(c.say(e.Class, false))
+		switch {
+		case e.Device == "" || e.Device == c.lun && first:
+			return bare.Error()
+		case e.Device == c.lun:
+			return e.Device + ": " + bare.Error()
+		}
+		return "path " + e.Device + ": " + bare.Error()
+	case *fs.PathError:
+		if e.Op == "SG_IO" && e.Path == c.device {
+			return "SG_IO: " + e.Err.Error()
+		}
+	case interface{ Unwrap() []error }:
+		if parts, between, ok := partsOf(err, e.Unwrap()); ok {
+			texts := make([]string, len(parts))
+			for i, p := range parts {
+				texts[i] = c.say(p, first && i == 0)
+			}
+			return strings.Join(texts, between)
+		}
+	}
+	return err.Error()
+}
+
+// worded is an error that is in words already.
+type worded string
+
+func (s worded) Error() string { return string(s) }
+
+// partsOf are the errors that one is made of, and what stands between them; false
+// if it says something of its own as well.
+func partsOf(err error, parts []error) (_ []error, between string, ok bool) {
+	texts := make([]string, len(parts))
+	for i, p := range parts {
+		texts[i] = p.Error()
+	}
+	for _, between := range []string{"\n", ": ", "; "} {
+		if strings.Join(texts, between) == err.Error() {
+			return parts, between, true
+		}
+	}
+	return nil, "", false
+}
+
+// reason says why nothing is known of a device that is named beside it.
+func reason(device string, err error) string {
+	switch e := err.(type) {
+	case nil:
+		return "no answer"
+	case *protocol.LUNError:
+		if e.LUN == device {
+			return e.Err.Error()
+		}
+	case *vg.DeviceError:
+		if e.Device == device {
+			return e.Err.Error()
+		}
+	case *scsi.OpError:
+		if e.Device == device {
+			bare := *e
+			bare.Device = ""
+			return bare.Error()
+		}
+	case interface{ Unwrap() []error }:
+		if parts, between, ok := partsOf(err, e.Unwrap()); ok && len(parts) > 0 {
+			texts := []string{reason(device, parts[0])}
+			for _, p := range parts[1:] {
+				texts = append(texts, p.Error())
+			}
+			return strings.Join(texts, between)
+		}
+	}
+	return err.Error()
+}
