@@ -5,7 +5,6 @@ import (
 	"flag"
 	"fmt"
 	"io"
-	"path/filepath"
 	"slices"
 	"strings"
 	"time"
@@ -39,6 +38,8 @@ type applet struct {
 	// summary stands in the list of applets, usage is the whole help.
 	summary, usage string
 	flags          []cli.Flag
+	// operands lists what an operand can be, for the completions of shells.
+	operands completer
 	// run does the work. The error decides the exit status.
 	run func(*call) error
 	// main replaces the parsing, messages and exit statuses that the others
@@ -194,7 +195,7 @@ func (w *repeated) Set(value string) error {
 func (w *repeated) String() string { return strings.Join(*w, " ") }
 
 // repeatedFlag is an option that may be given several times.
-func repeatedFlag(name string, aliases ...string) cli.Flag {
+func repeatedFlag(name string, aliases ...string) cli.DocGenerationFlag {
 	return &cli.GenericFlag{Name: name, Aliases: aliases, Value: &repeated{}}
 }
 
@@ -227,22 +228,22 @@ func verboseFlag() cli.Flag {
 }
 
 func configFlag() cli.Flag {
-	return &cli.StringFlag{Name: "config", Aliases: []string{"C"}}
+	return offering(&cli.StringFlag{Name: "config", Aliases: []string{"C"}}, oneOf(shellFiles))
 }
 
 func nodeFlag() cli.Flag {
-	return &cli.StringFlag{Name: "node", Aliases: []string{"n"}}
+	return offering(&cli.StringFlag{Name: "node", Aliases: []string{"n"}}, completeNodes)
 }
 
 func dryRunFlag() cli.Flag { return &cli.BoolFlag{Name: "dry-run"} }
 
 func timeoutFlag() cli.Flag { return &cli.StringFlag{Name: "timeout"} }
 
-func simFlag() cli.Flag { return &cli.StringFlag{Name: "sim"} }
+func simFlag() cli.Flag { return offering(&cli.StringFlag{Name: "sim"}, oneOf(shellDirs)) }
 
 func noLVMFlag() cli.Flag { return &cli.BoolFlag{Name: "no-lvm"} }
 
-func scanFlag() cli.Flag { return repeatedFlag("scan") }
+func scanFlag() cli.Flag { return offering(repeatedFlag("scan"), oneOf(shellFiles)) }
 
 func serialFlag() cli.Flag { return &cli.BoolFlag{Name: "serial"} }
 
@@ -265,6 +266,3 @@ func (c *call) timeout() (time.Duration, error) {
 	}
 	return d, nil
 }
-
-// baseName is the applet that argv[0] asks for.
-func baseName(argv0 string) string { return filepath.Base(argv0) }

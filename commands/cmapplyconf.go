@@ -21,12 +21,12 @@ import (
 func applyFlags(more ...cli.Flag) []cli.Flag {
 	return append([]cli.Flag{
 		verboseFlag(),
-		&cli.StringFlag{Name: "cluster", Aliases: []string{"C"}},
-		repeatedFlag("package", "P"),
-		&cli.StringFlag{Name: "reference", Aliases: []string{"p"}},
+		offering(&cli.StringFlag{Name: "cluster", Aliases: []string{"C"}}, oneOf(shellFiles)),
+		offering(repeatedFlag("package", "P"), oneOf(shellFiles)),
+		offering(&cli.StringFlag{Name: "reference", Aliases: []string{"p"}}, oneOf(shellFiles)),
 		// The vendor's way with volume group locks, of which there are none.
 		&cli.BoolFlag{Name: "skip-groups", Aliases: []string{"k"}}, &cli.BoolFlag{Name: "skip-volumes", Aliases: []string{"K"}},
-		&cli.StringFlag{Name: "conf"}, nodeFlag(), timeoutFlag(), simFlag(), noLVMFlag(), scanFlag(),
+		offering(&cli.StringFlag{Name: "conf"}, oneOf(shellFiles)), nodeFlag(), timeoutFlag(), simFlag(), noLVMFlag(), scanFlag(),
 	}, more...)
 }
 

@@ -38,8 +38,9 @@ Without PACKAGE it is SG_PACKAGE.
 
 exit status: 0 printed; 1 error in the command line or config; 2 printed, but
 whether the LUNs can be reserved is unknown (pr_unknown); 128 + N ended by signal N`,
-		flags: []cli.Flag{configFlag(), nodeFlag(), timeoutFlag(), simFlag(), noLVMFlag(), scanFlag(), jsonFlag()},
-		run:   runPkgEnv,
+		flags:    []cli.Flag{configFlag(), nodeFlag(), timeoutFlag(), simFlag(), noLVMFlag(), scanFlag(), jsonFlag()},
+		operands: completeOnePackage,
+		run:      runPkgEnv,
 	}
 }
 

@@ -23,7 +23,7 @@ gives the reservations up only if nothing of the package can write any more.
 
 exit status: 0 nothing of them is left here; 1 a step failed; 2 a LUN could not
 be read or given up; 128 + N ended by signal N`,
-		flags: jobFlags(), planJSON: true,
+		flags: jobFlags(), operands: completePackages, planJSON: true,
 		run: func(c *call) error {
 			halted := false
 			return c.eachJob(func(j *job, ctx context.Context) error {

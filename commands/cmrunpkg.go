@@ -46,7 +46,7 @@ run_script of a legacy package. A step that fails undoes those before it.
 
 exit status: 0 all run here; 1 failed, do not retry elsewhere; 2 failed, and
 another node may try; 128 + N ended by signal N`,
-		flags: append(jobFlags(), strictFlag(), &cli.BoolFlag{Name: "takeover"}, &cli.StringFlag{Name: "supervise"}), planJSON: true,
+		flags: append(jobFlags(), strictFlag(), &cli.BoolFlag{Name: "takeover"}, &cli.StringFlag{Name: "supervise", Hidden: true}), operands: completePackages, planJSON: true,
 		run: func(c *call) error {
 			if record := c.flags.String("supervise"); record != "" {
 				return runpkg.Supervise(record)
@@ -57,7 +57,7 @@ another node may try; 128 + N ended by signal N`,
 }
 
 func jobFlags() []cli.Flag {
-	node := repeatedFlag("node", "n")
+	node := offering(repeatedFlag("node", "n"), completeNodes)
 	return []cli.Flag{verboseFlag(), configFlag(), node, dryRunFlag(), jsonFlag(), timeoutFlag(), simFlag(), noLVMFlag(), scanFlag(), serialFlag(), logFlag()}
 }
 

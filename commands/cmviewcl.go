@@ -48,20 +48,24 @@ exit status: 0 shown, whatever it is; 1 error in the command line or config;
 signal N`,
 		flags: []cli.Flag{
 			verboseFlag(),
-			&cli.StringFlag{Name: "format", Aliases: []string{"f"}},
-			&cli.StringFlag{Name: "level", Aliases: []string{"l"}},
-			&cli.StringFlag{Name: "source", Aliases: []string{"s"}},
-			&cli.StringFlag{Name: "cluster", Aliases: []string{"c"}},
+			offering(&cli.StringFlag{Name: "format", Aliases: []string{"f"}}, oneOf(string(formatLine), string(formatTable))),
+			offering(&cli.StringFlag{Name: "level", Aliases: []string{"l"}}, oneOf(string(levelCluster), string(levelNode), string(levelPackage))),
+			offering(&cli.StringFlag{Name: "source", Aliases: []string{"s"}}, oneOf(sourceConfig)),
+			offering(&cli.StringFlag{Name: "cluster", Aliases: []string{"c"}}, completeCluster),
 			&cli.StringFlag{Name: "release", Aliases: []string{"r"}},
-			repeatedFlag("node", "n"),
-			repeatedFlag("package", "p"),
+			offering(repeatedFlag("node", "n"), completeNodes),
+			offering(repeatedFlag("package", "p"), completePackages),
 			repeatedFlag("site", "S"),
 			jsonFlag(),
 			configFlag(), timeoutFlag(), simFlag(), noLVMFlag(), scanFlag(),
 		},
-		run: runView,
+		operands: completeOnePackage,
+		run:      runView,
 	}
 }
+
+// sourceConfig is the one value of -s.
+const sourceConfig = "config"
 
 // viewFormat is how cmviewcl prints.
 type viewFormat string
@@ -150,7 +154,7 @@ func (c *call) viewRequest() (*viewRequest, error) {
 	}
 	switch s := c.flags.String("source"); s {
 	case "":
-	case "config":
+	case sourceConfig:
 		r.live = false
 	default:
 		return nil, usagef("-s %s: config was expected", s)

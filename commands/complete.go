@@ -2,49 +2,12 @@ package commands
 
 import (
 	"fmt"
-	"os"
 	"slices"
 	"strings"
 	"unicode"
 
-	"lunguard/cluster"
+	"github.com/urfave/cli/v2"
 )
-
-// completeWord is the word behind lunguard that the completions of shells use.
-const completeWord = "complete"
-
-// pageWord is the word behind lunguard, and the option of every applet, that
-// shows manual pages.
-const pageWord = "man"
-
-const completeUsage = `
-usage: lunguard complete -- APPLET [WORD...]
-
-What the last WORD, which may be empty, can become, one a line, with what it
-means behind a tab. The completions of shells call this. A line :files or :dirs
-leaves it to the shell. No device is opened; nothing is ever an error.
-
-exit status: 0`
-
-// complete is the applet behind lunguard complete.
-func complete() *applet {
-	return &applet{
-		name: completeWord, summary: "what a word can become, for shells", usage: completeUsage,
-		main: func(c *call, args []string) int {
-			if len(args) > 0 && (args[0] == "--help" || args[0] == "-h") {
-				fmt.Fprintln(c.Out, strings.TrimSpace(completeUsage))
-				return exitOK
-			}
-			if len(args) > 0 && args[0] == "--" {
-				args = args[1:]
-			}
-			if len(args) > 0 {
-				c.complete(baseName(args[0]), args[1:])
-			}
-			return exitOK
-		},
-	}
-}
 
 // Lines that leave a word to the shell.
 const (
@@ -55,38 +18,54 @@ const (
 // suggestion is what a word can become.
 type suggestion struct{ word, meaning string }
 
+// completer lists what a word can become where it stands.
+type completer func(l *completion, word string) []suggestion
+
+// offeredFlag is a flag that brings what its value can be.
+type offeredFlag struct {
+	cli.DocGenerationFlag
+	values completer
+}
+
+// offering makes a flag bring what its value can be.
+func offering(f cli.DocGenerationFlag, values completer) cli.Flag {
+	return &offeredFlag{f, values}
+}
+
+// oneOf offers words.
+func oneOf(words ...string) completer {
+	return func(*completion, string) []suggestion { return wordList(words...) }
+}
+
 // complete prints what the last word of a command line can become.
-func (c *call) complete(name string, words []string) {
-	if len(words) == 0 {
-		words = []string{""}
+func (b *program) complete(c *call, name string, line []string) {
+	if len(line) == 0 {
+		line = []string{""}
 	}
 	if strings.HasPrefix(name, self) {
 		name = self
-		if first := words[0]; len(words) > 1 && first != "" && first[0] != '-' {
-			name, words = first, words[1:]
+		if first := line[0]; len(line) > 1 && first != "" && first[0] != '-' {
+			name, line = first, line[1:]
 		}
 	}
-	a := findApplet(name)
-	switch name {
-	case simWord:
-		a = sim()
-	case pageWord:
-		a = &applet{name: pageWord}
+	a := b.find(name)
+	if a == nil {
+		a = b.behind(name)
 	}
 	if a == nil {
 		return
 	}
-	last := len(words) - 1
-	line := completion{c: c, applet: a, opts: withCommon(options(a.flags))}
-	line.walk(words[:last])
-	prefix, list := line.suggestions(words[last])
-	line.print(prefix, words[last], list)
+	last := len(line) - 1
+	l := completion{c: c, applet: a, opts: withCommon(options(a.flags))}
+	l.walk(line[:last])
+	prefix, list := l.suggestions(line[last])
+	l.print(prefix, line[last], list)
 }
 
 // withCommon adds the options that every applet has, but for those that it has
 // itself.
 func withCommon(opts []option) []option {
-	common := []option{{names: []string{"help", "h"}}, {names: []string{pageWord}}}
+	common := []option{{names: []string{"help", "h"}}, {names: []string{manWord}}}
 	for _, o := range opts {
 		common = slices.DeleteFunc(common, func(c option) bool { return c.names[0] == o.names[0] })
 	}
@@ -102,8 +81,8 @@ type completion struct {
 	// of each option, by its first name.
 	operands []string
 	values   map[string]string
-	// waiting is the option whose value the word is, if any.
-	waiting string
+	// waiting is the option whose value the word is, nil if it is none's.
+	waiting *option
 	// ended says that no options follow.
 	ended bool
 }
@@ -114,8 +93,8 @@ func (l *completion) walk(words []string) {
 	g := getopt{opts: l.opts}
 	for _, w := range words {
 		switch {
-		case l.waiting != "":
-			l.values[l.waiting], l.waiting = w, ""
+		case l.waiting != nil:
+			l.values[l.waiting.names[0]], l.waiting = w, nil
 		case l.ended || w == "-" || !strings.HasPrefix(w, "-"):
 			l.operands = append(l.operands, w)
 		case w == "--":
@@ -150,31 +129,39 @@ func (l *completion) option(opt option, value string, given bool) {
 	case given:
 		l.values[opt.names[0]] = value
 	default:
-		l.waiting = opt.names[0]
+		l.waiting = &opt
 	}
 }
 
 // suggestions lists what the word can become, and what stands before each.
 func (l *completion) suggestions(word string) (prefix string, list []suggestion) {
-	if l.waiting != "" {
-		return "", l.valuesOf(l.waiting, word)
+	if l.waiting != nil {
+		return "", l.offers(l.waiting.values, word)
 	}
 	if l.ended || !strings.HasPrefix(word, "-") {
-		return "", l.unused(l.operandsAt(word))
+		return "", l.unused(l.offers(l.applet.operands, word))
 	}
 	if name, value, glued := strings.Cut(word, "="); glued && strings.HasPrefix(name, "--") {
 		g := getopt{opts: l.opts}
 		if _, opt, err := g.find(name[2:], name); err == nil && opt.value {
-			return name + "=", l.valuesOf(opt.names[0], value)
+			return name + "=", l.offers(opt.values, value)
 		}
 		return "", nil
 	}
 	for _, opt := range l.opts {
-		if opt.names[0] != supervised {
+		if !opt.hidden {
 			list = append(list, suggestion{word: "--" + opt.names[0]})
 		}
 	}
 	return "", list
+}
+
+// offers is what a completer lists, nothing if there is none.
+func (l *completion) offers(values completer, word string) []suggestion {
+	if values == nil {
+		return nil
+	}
+	return values(l, word)
 }
 
 // unused leaves out the operands that are there already.
@@ -219,26 +206,4 @@ func wordList(words ...string) []suggestion {
 		list[i].word = w
 	}
 	return list
-}
-
-// clusterConfig is the config that the command line means; an empty one if it
-// cannot be read.
-func (l *completion) clusterConfig() *cluster.Config {
-	path := l.values["config"]
-	if path == "" {
-		path = l.values["conf"]
-	}
-	if path == "" {
-		path = l.c.getenv(configVariable)
-	}
-	if path == "" {
-		path = defaultConfig
-	}
-	// A pipe would be waited for.
-	if st, err := os.Stat(path); err == nil && st.Mode().IsRegular() {
-		if conf, err := loadConfig(path); err == nil {
-			return conf
-		}
-	}
-	return &cluster.Config{}
 }

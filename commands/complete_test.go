@@ -166,7 +166,7 @@ func TestComplete(t *testing.T) {
 		}
 	}
 	// The list of applets is complete.
-	if got := completed(t, getenv, "lunguard", ""); len(got) != len(applets())+1 {
+	if got := completed(t, getenv, "lunguard", ""); len(got) != len(applets().applets)+1 {
 		t.Errorf("applets: %q", got)
 	}
 	for _, args := range [][]string{{}, {"--"}, {"pr_start"}} {
@@ -174,20 +174,21 @@ func TestComplete(t *testing.T) {
 	}
 }
 
-// Options that other files add have their values here by their names.
+// A flag brings what its value can be.
 func TestCompleteValues(t *testing.T) {
 	getenv := completeWorld(t)
-	c := &call{getenv: getenv}
-	l := completion{c: c, applet: &applet{name: "any", flags: []cli.Flag{&cli.StringFlag{Name: "log"}}}}
-	for option, want := range map[string][]string{
+	flags := []cli.Flag{logFlag(), colorFlag(), offering(&cli.StringFlag{Name: "html"}, oneOf(shellFiles)), &cli.StringFlag{Name: "nosuch"}}
+	l := completion{c: &call{getenv: getenv}, applet: &applet{name: "any", flags: flags}}
+	want := map[string][]string{
 		"log": {"stderr", "syslog", "none"}, "color": {"auto", "always", "never"}, "html": {shellFiles}, "nosuch": nil,
-	} {
+	}
+	for _, o := range options(flags) {
 		var got []string
-		for _, s := range l.valuesOf(option, "") {
+		for _, s := range l.offers(o.values, "") {
 			got = append(got, s.word)
 		}
-		if diff := gocmp.Diff(want, got); diff != "" {
-			t.Errorf("--%s (-want +got):\n%s", option, diff)
+		if diff := gocmp.Diff(want[o.names[0]], got); diff != "" {
+			t.Errorf("--%s (-want +got):\n%s", o.names[0], diff)
 		}
 	}
 }
@@ -205,7 +206,7 @@ func TestLinks(t *testing.T) {
 		}
 	}
 	want := map[string]string{}
-	for _, a := range applets() {
+	for _, a := range applets().applets {
 		want[a.name] = "own"
 		// These names are nobody else's.
 		switch {

@@ -3,6 +3,7 @@ package commands
 import (
 	"errors"
 	"io/fs"
+	"os"
 
 	"lunguard/cluster"
 	"lunguard/cluster/ownfile"
@@ -88,4 +89,26 @@ func (c *call) node(conf *cluster.Config, host vg.Host) (cluster.Node, error) {
 		}
 	}
 	return conf.Node(name)
+}
+
+// clusterConfig is the config that the command line means; an empty one if it
+// cannot be read.
+func clusterConfig(l *completion) *cluster.Config {
+	path := l.values["config"]
+	if path == "" {
+		path = l.values["conf"]
+	}
+	if path == "" {
+		path = l.c.getenv(configVariable)
+	}
+	if path == "" {
+		path = defaultConfig
+	}
+	// A pipe would be waited for.
+	if st, err := os.Stat(path); err == nil && st.Mode().IsRegular() {
+		if conf, err := loadConfig(path); err == nil {
+			return conf
+		}
+	}
+	return &cluster.Config{}
 }

@@ -19,14 +19,26 @@ type option struct {
 	alone string
 	// extra says that an abbreviation means another option first.
 	extra bool
+	// hidden says that it is not for people.
+	hidden bool
+	// values lists what the value can be, for the completions of shells; nil is
+	// nothing.
+	values completer
 }
 
 // options lists what getopt has to know of the flags.
 func options(flags []cli.Flag) []option {
 	list := make([]option, len(flags))
 	for i, f := range flags {
+		var values completer
+		if o, ok := f.(*offeredFlag); ok {
+			f, values = o.DocGenerationFlag, o.values
+		}
 		doc, ok := f.(cli.DocGenerationFlag)
-		list[i] = option{names: f.Names(), value: ok && doc.TakesValue()}
+		list[i] = option{names: f.Names(), value: ok && doc.TakesValue(), values: values}
+		if v, ok := f.(cli.VisibleFlag); ok {
+			list[i].hidden = !v.IsVisible()
+		}
 		if e, ok := f.(interface{ Extra() bool }); ok {
 			list[i].extra = e.Extra()
 		}

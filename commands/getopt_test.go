@@ -144,7 +144,7 @@ func FuzzCanonical(f *testing.F) {
 // Every applet's options have a long name first, which canonical relies on,
 // and stand in its help.
 func TestOptionsHaveHelp(t *testing.T) {
-	for _, a := range append(applets(), sim()) {
+	for _, a := range append(applets().applets, sim()) {
 		seen := map[string]bool{}
 		for _, o := range options(a.flags) {
 			if len(o.names[0]) < 2 {

@@ -3,7 +3,6 @@ package commands
 import (
 	"errors"
 	"fmt"
-	"io"
 	"os"
 	"path/filepath"
 	"runtime/debug"
@@ -21,7 +20,8 @@ func version() string {
 	return info.Main.Version
 }
 
-func lunguard() *applet {
+// lunguard is the applet of the binary itself.
+func lunguard(b *program) *applet {
 	return &applet{
 		name:    self,
 		summary: "list and install the commands, make simulated arrays",
@@ -41,13 +41,20 @@ usage: lunguard APPLET [ARGUMENTS]
 
 exit status: 0 done; 1 failed; 2 a simulated LUN failed, or refused as reserved`,
 		flags: []cli.Flag{
-			&cli.BoolFlag{Name: "list"}, &cli.StringFlag{Name: "install"}, &cli.StringFlag{Name: "only"}, &cli.BoolFlag{Name: "version"}, jsonFlag(),
+			&cli.BoolFlag{Name: "list"}, offering(&cli.StringFlag{Name: "install"}, oneOf(shellDirs)),
+			offering(&cli.StringFlag{Name: "only"}, func(*completion, string) []suggestion { return b.linked() }), &cli.BoolFlag{Name: "version"}, jsonFlag(),
 		},
-		run: runLunguard,
+		operands: func(l *completion, _ string) []suggestion {
+			if len(l.operands) > 0 {
+				return nil
+			}
+			return append(b.linked(), suggestion{simWord, b.behind(simWord).summary}, suggestion{manWord, b.behind(manWord).summary})
+		},
+		run: func(c *call) error { return runLunguard(c, b) },
 	}
 }
 
-func runLunguard(c *call) error {
+func runLunguard(c *call, b *program) error {
 	if ops := c.operands(); len(ops) > 0 {
 		return usagef("%q was not expected", ops[0])
 	}
@@ -58,19 +65,19 @@ func runLunguard(c *call) error {
 		if !c.flags.Bool("list") || c.flags.Bool("version") || c.flags.IsSet("install") {
 			return usagef("--json goes with --list")
 		}
-		c.document = newListDocument()
+		c.document = newListDocument(b)
 		return nil
 	}
 	switch {
 	case c.flags.Bool("version"):
 		c.printf("lunguard %s\n", version())
 	case c.flags.Bool("list"):
-		listApplets(c.Out)
+		b.list(c.Out)
 	case c.flags.IsSet("install"):
-		return installLinks(c.flags.String("install"), c.flags.String("only"))
+		return installLinks(b, c.flags.String("install"), c.flags.String("only"))
 	default:
 		fmt.Fprintln(c.Err, "usage: lunguard APPLET [ARGUMENTS]; the applets are:")
-		listApplets(c.Err)
+		b.list(c.Err)
 		c.status = exitFailed
 	}
 	return nil
@@ -88,18 +95,12 @@ type listedApplet struct {
 	Summary string `json:"summary"`
 }
 
-func newListDocument() *listDocument {
+func newListDocument(b *program) *listDocument {
 	d := &listDocument{Version: version()}
-	for _, a := range applets() {
+	for _, a := range b.applets {
 		d.Applets = append(d.Applets, listedApplet{a.name, a.summary})
 	}
 	return d
-}
-
-func listApplets(w io.Writer) {
-	for _, a := range applets() {
-		fmt.Fprintf(w, "%-12s %s\n", a.name, a.summary)
-	}
 }
 
 // notOursError says that a name in the folder for links is taken.
@@ -112,18 +113,18 @@ func (e *notOursError) message() message {
 }
 
 // linkNames are the applets that get links: all, or those of a list with commas.
-func linkNames(only string) ([]string, error) {
+func linkNames(b *program, only string) ([]string, error) {
 	var names []string
 	if only != "" {
 		names = strings.Split(only, ",")
 	}
 	for _, name := range names {
-		if name == self || findApplet(name) == nil {
+		if name == self || b.find(name) == nil {
 			return nil, usagef("--only: %q is no applet that a link could be made for", name)
 		}
 	}
 	if only == "" {
-		for _, a := range applets() {
+		for _, a := range b.applets {
 			if a.name != self {
 				names = append(names, a.name)
 			}
@@ -135,11 +136,11 @@ func linkNames(only string) ([]string, error) {
 // installLinks makes a link to this binary for every applet, or some. A link
 // of its own that is there already is replaced; anything else of that name is
 // left alone, and an error.
-func installLinks(dir, only string) error {
+func installLinks(b *program, dir, only string) error {
 	if dir == "" {
 		return usagef("--install: a folder is missing")
 	}
-	names, err := linkNames(only)
+	names, err := linkNames(b, only)
 	if err != nil {
 		return err
 	}

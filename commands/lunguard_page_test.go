@@ -84,7 +84,7 @@ func TestAdvice(t *testing.T) {
 	lines := regexp.MustCompile(`(?m)^\.Ql (\w+) ([^\n]*)$`).FindAllStringSubmatch(string(text), -1)
 	seen := 0
 	for _, m := range lines {
-		a := findApplet(m[1])
+		a := applets().find(m[1])
 		if a == nil || m[1] == self {
 			continue
 		}

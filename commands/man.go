@@ -31,10 +31,12 @@ lists the pages.
 exit status: 0 done; 1 no such page`
 
 // manual is the applet behind lunguard man.
-func manual() *applet {
+func manual(b *program) *applet {
 	return &applet{
 		name: manWord, summary: "show a manual page", usage: manUsage,
-		flags: []cli.Flag{}, run: runManual,
+		flags:    []cli.Flag{},
+		operands: func(*completion, string) []suggestion { return append(b.linked(), suggestion{word: self}) },
+		run:      runManual,
 	}
 }
 

@@ -204,10 +204,10 @@ func TestExampleJudge(t *testing.T) {
 // status, to stand in its manual page.
 func checkSaid(ts *testscript.TestScript, args []string, status int) {
 	name := args[0]
-	if name == self && len(args) > 1 && findApplet(args[1]) != nil {
+	if name == self && len(args) > 1 && applets().find(args[1]) != nil {
 		name = args[1]
 	}
-	if a := findApplet(name); a == nil || a.main != nil {
+	if a := applets().find(name); a == nil || a.main != nil {
 		// The words of sg_persist are compared with the original's elsewhere.
 		return
 	}

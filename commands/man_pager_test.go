@@ -19,13 +19,13 @@ func TestPages(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, a := range applets() {
+	for _, a := range applets().applets {
 		if p, err := man.Find("", a.name); err != nil || !strings.Contains(p.Text, "\n     "+a.name+" - ") {
 			t.Errorf("%s: %v, no page with this name", a.name, err)
 		}
 	}
 	for _, p := range pages {
-		if (p.Section == "8" || p.Section == "1m") && findApplet(p.Name) == nil {
+		if (p.Section == "8" || p.Section == "1m") && applets().find(p.Name) == nil {
 			t.Errorf("%s(%s): no such applet", p.Name, p.Section)
 		}
 	}

@@ -14,7 +14,7 @@ func itoa(n int) string { return strconv.Itoa(n) }
 // Page and code say the same of each command: its options, its exit statuses,
 // its messages; and each example of the page is run.
 func TestManualPages(t *testing.T) {
-	for _, a := range applets() {
+	for _, a := range applets().applets {
 		p := readManPage(t, a.name)
 		for _, c := range p.complaints(t, a) {
 			t.Errorf("%s: %s", p.file, c)
@@ -78,7 +78,7 @@ func TestSharedDiagnostics(t *testing.T) {
 		}
 	}
 	for _, m := range all {
-		if m.topic == "" || findApplet(m.topic) != nil {
+		if m.topic == "" || applets().find(m.topic) != nil {
 			continue
 		}
 		if !matched(groups[m.topic], m.text) {

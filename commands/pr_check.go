@@ -53,9 +53,10 @@ other. Without PACKAGE, all packages of the config that this node may run.
 exit status: 0 all is well; 1 something is wrong; 2 the state of a LUN is unknown;
 128 + N ended by signal N`,
 		flags: append(packageFlags(), &cli.BoolFlag{Name: "table"}, newWatchFlag(), colorFlag(),
-			&cli.StringFlag{Name: "html"}, &cli.StringFlag{Name: "prometheus"},
-			&cli.BoolFlag{Name: "repair"}, &cli.StringFlag{Name: "device"}),
-		run: runCheck,
+			offering(&cli.StringFlag{Name: "html"}, oneOf(shellFiles)), offering(&cli.StringFlag{Name: "prometheus"}, oneOf(shellFiles)),
+			&cli.BoolFlag{Name: "repair"}, offering(&cli.StringFlag{Name: "device"}, completeDisks)),
+		operands: completePackages,
+		run:      runCheck,
 	}
 }
 

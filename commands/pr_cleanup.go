@@ -46,12 +46,12 @@ A package that runs on the LUNs loses its protection until it is restarted.
 exit status: 0 all are clear; 1 usage, or KEY is not on every LUN; 2 a LUN
 could not be cleared; 128 + N ended by signal N, and what is left is said`,
 		flags: []cli.Flag{
-			&cli.StringFlag{Name: "key", Aliases: []string{"k"}},
-			&cli.StringFlag{Name: "file", Aliases: []string{"f"}},
+			offering(&cli.StringFlag{Name: "key", Aliases: []string{"k"}}, completeKeys),
+			offering(&cli.StringFlag{Name: "file", Aliases: []string{"f"}}, oneOf(shellFiles)),
 			verboseFlag(), configFlag(), dryRunFlag(), jsonFlag(), timeoutFlag(), simFlag(), noLVMFlag(), scanFlag(), serialFlag(), logFlag(),
 		},
-		planJSON: true,
-		run:      runPrCleanup,
+		operands: completeCleanup, planJSON: true,
+		run: runPrCleanup,
 	}
 }
 
@@ -130,6 +130,23 @@ func (c *call) cleanupOperands() (names []string, areLUNs bool, err error) {
 		return nil, false, usagef("volume groups are missing, or lun and devices")
 	}
 	return names, areLUNs, nil
+}
+
+// completeCleanup offers volume groups, or, behind lun, devices.
+func completeCleanup(l *completion, word string) []suggestion {
+	if l.values["file"] != "" {
+		return nil
+	}
+	for _, op := range l.operands {
+		if op == lunWord {
+			return completeDisks(l, word)
+		}
+	}
+	list := completeGroups(l, word)
+	if len(l.operands) == 0 {
+		list = append(list, suggestion{lunWord, "devices follow"})
+	}
+	return list
 }
 
 // readList reads names, one a line, with comments and blank lines.

@@ -48,6 +48,15 @@ appended to $SG_SCRIPT_LOG_FILE if it is set.
 exit status: 0 done; 1 failed, do not retry elsewhere; 2 failed on this node;
 for validate, 1 and 2 are the same`,
 		flags: append(packageFlags(), strictFlag()), planJSON: true,
+		operands: func(l *completion, word string) []suggestion {
+			switch len(l.operands) {
+			case 0:
+				return wordList(string(cntlStart), string(cntlStop), string(cntlValidate))
+			case 1:
+				return completePackages(l, word)
+			}
+			return nil
+		},
 		run: runCntl,
 	}
 }

@@ -20,6 +20,12 @@ foreign key, or this node was removed; 2 the state of a LUN is unknown, or
 whether all of NODE's commands are over, or this node is not registered;
 128 + N ended by signal N`,
 		flags: packageFlags(), planJSON: true,
+		operands: func(l *completion, word string) []suggestion {
+			if len(l.operands) == 0 {
+				return completeNodes(l, word)
+			}
+			return completePackages(l, word)
+		},
 		run: runFence,
 	}
 }

@@ -52,7 +52,7 @@ PACKAGE is $SG_PACKAGE if not given.
 exit status: 0 this node alone can write; 1 failed, do not retry elsewhere
 (usage, config, foreign key, lost to another node, in use here while another has
 it); 2 failed on this node; 128 + N ended by signal N, and what is left is said`,
-		flags: append(packageFlags(), strictFlag()), planJSON: true,
+		flags: append(packageFlags(), strictFlag()), operands: completeOnePackage, planJSON: true,
 		run: func(c *call) error {
 			return runPackage(c, deedStart, func(host vg.Host, run *packageRun, ctx context.Context) error { return c.startLUNs(ctx, host, run) })
 		},
@@ -74,7 +74,7 @@ has taken over meanwhile is left alone. PACKAGE is $SG_PACKAGE if not given.
 exit status: 0 nothing of this node is left; 1 failed, do not retry elsewhere
 (usage, config, foreign key); 2 failed on this node;
 128 + N ended by signal N, and what is left is said`,
-		flags: packageFlags(), planJSON: true,
+		flags: packageFlags(), operands: completeOnePackage, planJSON: true,
 		run: func(c *call) error {
 			return runPackage(c, deedHalt, func(_ vg.Host, run *packageRun, ctx context.Context) error { return run.Halt(ctx) })
 		},

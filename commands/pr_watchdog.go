@@ -55,12 +55,12 @@ exit status: 0 ended in order; 1 usage or config; 2 trouble with a LUN or the
 device on this node`,
 		flags: []cli.Flag{
 			verboseFlag(), configFlag(), nodeFlag(), timeoutFlag(), simFlag(), noLVMFlag(), scanFlag(), logFlag(),
-			&cli.StringFlag{Name: "device", Aliases: []string{"w"}, Value: "/dev/watchdog"},
+			offering(&cli.StringFlag{Name: "device", Aliases: []string{"w"}, Value: "/dev/watchdog"}, completeDevices("/dev/watchdog*")),
 			&cli.StringFlag{Name: "interval"}, &cli.StringFlag{Name: "grace"},
 			&cli.StringFlag{Name: "watchdog-timeout"},
-			&cli.StringFlag{Name: "on-unknown", Value: onUnknownKeep},
+			offering(&cli.StringFlag{Name: "on-unknown", Value: onUnknownKeep}, oneOf(onUnknownKeep, onUnknownExpire)),
 		},
-		ownSignals: true, run: runWatchdog,
+		operands: completePackages, ownSignals: true, run: runWatchdog,
 	}
 }
 

@@ -86,7 +86,9 @@ const (
 // logPatience is how long the end waits for a log that does not read.
 const logPatience = time.Second
 
-func logFlag() cli.Flag { return &cli.StringFlag{Name: "log"} }
+func logFlag() cli.Flag {
+	return offering(&cli.StringFlag{Name: "log"}, oneOf(logStderr, logSyslog, logNone))
+}
 
 // Values of --log.
 const (

@@ -17,7 +17,16 @@ type screen struct {
 	width, height int
 }
 
-func colorFlag() cli.Flag { return &cli.StringFlag{Name: "color"} }
+// Values of --color.
+const (
+	colorAuto   = "auto"
+	colorAlways = "always"
+	colorNever  = "never"
+)
+
+func colorFlag() cli.Flag {
+	return offering(&cli.StringFlag{Name: "color"}, oneOf(colorAuto, colorAlways, colorNever))
+}
 
 // screen looks at the standard output. The width is $COLUMNS if it is set, else
 // that of the terminal; a pipe has none.
@@ -35,11 +44,11 @@ func (c *call) screen() (screen, error) {
 		s.width = n
 	}
 	switch when := c.flags.String("color"); when {
-	case "", "auto":
+	case "", colorAuto:
 		s.color = s.terminal && c.getenv("NO_COLOR") == ""
-	case "always":
+	case colorAlways:
 		s.color = true
-	case "never":
+	case colorNever:
 	default:
 		return screen{}, usagef("--color %s: auto, always or never was expected", when)
 	}

@@ -48,7 +48,7 @@ func TestMain(m *testing.M) {
 		"measured":     measured,
 		"outlived":     outlived,
 	}
-	for _, a := range applets() {
+	for _, a := range applets().applets {
 		programs[a.name] = main
 	}
 	testscript.Main(m, programs)

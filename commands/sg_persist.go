@@ -5,8 +5,11 @@ import (
 	"errors"
 	"os"
 	"runtime/debug"
+	"strconv"
 	"strings"
 	"syscall"
+
+	"github.com/urfave/cli/v2"
 
 	"lunguard/commands/sgpersist"
 	"lunguard/scsi"
@@ -21,10 +24,11 @@ func sgPersist() *applet { return sgPersistOn(nil) }
 func sgPersistOn(open sgpersist.Opener) *applet {
 	opts := sgpersist.NewOptions()
 	a := &applet{
-		name:    "sg_persist",
-		summary: "send one PERSISTENT RESERVE command, as sg3_utils does",
-		usage:   sgpersist.Help(),
-		flags:   opts.Flags(),
+		name:     "sg_persist",
+		summary:  "send one PERSISTENT RESERVE command, as sg3_utils does",
+		usage:    sgpersist.Help(),
+		flags:    offeringValues(opts.Flags()),
+		operands: completeDisks,
 	}
 	a.main = func(c *call, args []string) int {
 		if c.getenv(sgpersist.InvocationVariable) != "" {
@@ -50,6 +54,38 @@ func sgPersistOn(open sgpersist.Opener) *applet {
 		return status
 	}
 	return a
+}
+
+// offeringValues makes the flags bring what their values can be.
+func offeringValues(flags []cli.Flag) []cli.Flag {
+	list := make([]cli.Flag, len(flags))
+	for i, f := range flags {
+		var values completer
+		switch f.Names()[0] {
+		case "device":
+			values = completeDisks
+		case "param-rk", "param-sark":
+			values = completeKeys
+		case "prout-type":
+			values = completeTypes
+		}
+		list[i] = f
+		if doc, ok := f.(cli.DocGenerationFlag); ok && values != nil {
+			list[i] = offering(doc, values)
+		}
+	}
+	return list
+}
+
+// completeTypes offers the types of reservations. They are those of SPC-4, table 213.
+func completeTypes(*completion, string) []suggestion {
+	var list []suggestion
+	for t := scsi.Type(1); t <= 8; t++ {
+		if t != 2 && t != 4 {
+			list = append(list, suggestion{strconv.Itoa(int(t)), t.String()})
+		}
+	}
+	return list
 }
 
 // persist is what sg_persist works with on the host.

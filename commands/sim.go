@@ -55,7 +55,8 @@ func sim() *applet {
 			&cli.StringFlag{Name: "luns", Value: "2"}, &cli.StringFlag{Name: "paths", Value: "1"},
 			&cli.StringFlag{Name: "blocks", Value: "2048"}, simFlag(), jsonFlag(),
 		},
-		run: runSim,
+		operands: completeSim,
+		run:      runSim,
 	}
 }
 
@@ -110,6 +111,32 @@ func simWords() string {
 		names = append(names, t.word)
 	}
 	return strings.Join(names, ", ")
+}
+
+// completeSim offers the words of lunguard sim, and what stands behind each.
+func completeSim(l *completion, word string) []suggestion {
+	if len(l.operands) == 0 {
+		var list []suggestion
+		for _, t := range simTasks() {
+			list = append(list, suggestion{word: t.word})
+		}
+		return list
+	}
+	switch l.operands[0] {
+	case "write", "read", "fail-path", "restore-path", "reset":
+		if len(l.operands) == 1 {
+			return completeDisks(l, word)
+		}
+	case "create", "vgextend", "show", "power-cycle":
+		if len(l.operands) == 1 {
+			return wordList(shellDirs)
+		}
+	case "quirks", "faults":
+		if len(l.operands) == 1 {
+			return wordList(shellFiles)
+		}
+	}
+	return nil
 }
 
 func (c *call) count(flag string, least int) (int, error) {

@@ -54,7 +54,8 @@ nodes, too; 128 + N ended by signal N`,
 			verboseFlag(), configFlag(), nodeFlag(), dryRunFlag(), jsonFlag(), timeoutFlag(), simFlag(), noLVMFlag(), scanFlag(), serialFlag(), logFlag(),
 			&cli.BoolFlag{Name: "table"}, newWatchFlag(), colorFlag(),
 		},
-		run: runVgPrKey,
+		operands: completeGroups,
+		run:      runVgPrKey,
 	}
 }
 

@@ -1,0 +1,38 @@
+package commands
+
+import (
+	"fmt"
+	"strings"
+)
+
+// completeWord is the word behind lunguard that the completions of shells use.
+const completeWord = "complete"
+
+const completeUsage = `
+usage: lunguard complete -- APPLET [WORD...]
+
+What the last WORD, which may be empty, can become, one a line, with what it
+means behind a tab. The completions of shells call this. A line :files or :dirs
+leaves it to the shell. No device is opened; nothing is ever an error.
+
+exit status: 0`
+
+// complete is the applet behind lunguard complete.
+func complete(b *program) *applet {
+	return &applet{
+		name: completeWord, summary: "what a word can become, for shells", usage: completeUsage,
+		main: func(c *call, args []string) int {
+			if len(args) > 0 && (args[0] == "--help" || args[0] == "-h") {
+				fmt.Fprintln(c.Out, strings.TrimSpace(completeUsage))
+				return exitOK
+			}
+			if len(args) > 0 && args[0] == "--" {
+				args = args[1:]
+			}
+			if len(args) > 0 {
+				b.complete(c, baseName(args[0]), args[1:])
+			}
+			return exitOK
+		},
+	}
+}
