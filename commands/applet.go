@@ -239,8 +239,6 @@ func dryRunFlag() cli.Flag { return &cli.BoolFlag{Name: "dry-run"} }
 
 func timeoutFlag() cli.Flag { return &cli.StringFlag{Name: "timeout"} }
 
-func simFlag() cli.Flag { return offering(&cli.StringFlag{Name: "sim"}, oneOf(shellDirs)) }
-
 func noLVMFlag() cli.Flag { return &cli.BoolFlag{Name: "no-lvm"} }
 
 func scanFlag() cli.Flag { return offering(repeatedFlag("scan"), oneOf(shellFiles)) }

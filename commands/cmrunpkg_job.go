@@ -74,10 +74,7 @@ func (c *call) newJob(conf *cluster.Config, host vg.Host, node cluster.Node, pkg
 // runFolders are the folder of what is remembered, and that of logs. A
 // simulated host has its own.
 func (c *call) runFolders() (run, logs string, simulated bool, err error) {
-	sim := c.flags.String("sim")
-	if sim == "" {
-		sim = c.getenv(simVariable)
-	}
+	sim := c.simulated()
 	run, logs, simulated = defaultRun, defaultRunLog, sim != ""
 	switch dir := c.getenv(runVariable); {
 	case dir != "":
@@ -95,15 +92,11 @@ func (c *call) runFolders() (run, logs string, simulated bool, err error) {
 // that they run find the same config and host, from any folder.
 func (c *call) scriptEnv(run string) ([]string, error) {
 	conf, _ := c.configPath()
-	sim := c.flags.String("sim")
-	if sim == "" {
-		sim = c.getenv(simVariable)
-	}
 	env := slices.DeleteFunc(os.Environ(), func(v string) bool {
 		name, _, _ := strings.Cut(v, "=")
 		return name == configVariable || name == simVariable || name == runVariable
 	})
-	for name, path := range map[string]string{configVariable: conf, simVariable: sim, runVariable: run} {
+	for name, path := range map[string]string{configVariable: conf, simVariable: c.simulated(), runVariable: run} {
 		if path == "" || name == runVariable && path == defaultRun {
 			continue
 		}

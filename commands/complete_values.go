@@ -81,10 +81,7 @@ func completeDevices(patterns ...string) completer {
 				at = append(at, "/dev/mapper/*")
 			}
 		}
-		root := l.values["sim"]
-		if root == "" {
-			root = l.c.getenv(simVariable)
-		}
+		root := simulatedBy(l.values["sim"], l.c.getenv)
 		var list []suggestion
 		for _, p := range at {
 			// A pattern that is none matches nothing.

@@ -15,16 +15,9 @@ import (
 	"lunguard/vg/simhost"
 )
 
-// simVariable chooses a simulated host, as --sim does.
-const simVariable = "LUNGUARD_SIM"
-
 // host is the machine whose devices the command works on.
 func (c *call) host() (vg.Host, error) {
-	dir := c.flags.String("sim")
-	if dir == "" {
-		dir = c.getenv(simVariable)
-	}
-	if dir != "" {
+	if dir := c.simulated(); dir != "" {
 		return simhost.Open(dir)
 	}
 	scan := c.several("scan")

@@ -186,11 +186,7 @@ func (d *deadman) chooseDevice() {
 		d.device, d.alarm = &kernelDevice{watchdog.NewKernel(name)}, watchdog.SystemAlarm()
 		return
 	}
-	dir := d.flags.String("sim")
-	if dir == "" {
-		dir = d.getenv(simVariable)
-	}
-	d.device = &fileDevice{watchdog.File{Path: filepath.Join(dir, filepath.Clean("/"+name)), Name: name}}
+	d.device = &fileDevice{watchdog.File{Path: filepath.Join(d.simulated(), filepath.Clean("/"+name)), Name: name}}
 }
 
 // real reports whether the host is no simulated one.

@@ -115,10 +115,9 @@ type recorder struct {
 // openRecorder makes the recorder that the flags ask for.
 func (c *call) openRecorder() (*recorder, error) {
 	where := c.flags.String("log")
-	simulated := c.flags.String("sim") != "" || c.getenv(simVariable) != ""
 	switch where {
 	case "":
-		if where = logSyslog; simulated {
+		if where = logSyslog; c.simulated() != "" {
 			where = logNone
 		}
 	case logSyslog, logStderr, logNone:

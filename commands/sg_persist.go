@@ -109,7 +109,7 @@ func (c *call) persist(open sgpersist.Opener) sgpersist.Call {
 // openRaw opens whatever is named, as the command line wants it. On a
 // simulated host every device can be written to.
 func (c *call) openRaw(path string, readOnly bool) (vg.Path, error) {
-	if c.getenv(simVariable) != "" {
+	if c.simulated() != "" {
 		host, err := c.host()
 		if err != nil {
 			return nil, err
