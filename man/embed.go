@@ -8,7 +8,6 @@ import (
 	_ "embed" // for the pages
 	"errors"
 	"io"
-	"slices"
 	"strings"
 )
 
@@ -46,17 +45,20 @@ func Pages() ([]Page, error) {
 // unpack takes packed pages apart.
 func unpack(text string) []Page {
 	var list []Page
-	for _, part := range strings.Split(text, mark)[1:] {
-		file, text, _ := strings.Cut(part, "\n")
-		at := strings.LastIndex(file, ".")
-		list = append(list, Page{Name: file[:at], Section: file[at+1:], Text: text})
+	parts := strings.Split(text, mark)[1:]
+	for _, section := range sections() {
+		for _, part := range parts {
+			file, text, _ := strings.Cut(part, "\n")
+			if name, ok := strings.CutSuffix(file, "."+section); ok {
+				list = append(list, Page{Name: name, Section: section, Text: text})
+			}
+		}
 	}
-	slices.SortStableFunc(list, func(a, b Page) int { return rank(a.Section) - rank(b.Section) })
 	return list
 }
 
-// rank orders the sections as man searches them.
-func rank(section string) int { return strings.Index("1m 8 5 7", section) }
+// sections are those of the pages, in the order in which man searches them.
+func sections() []string { return []string{"1m", "8", "5", "7"} }
 
 // Find returns the page of a name, in a section unless that is empty. The
 // vendor's commands are found in sections 1 and 8, too, where people look for

@@ -2,10 +2,10 @@ package vg
 
 import (
 	"bytes"
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -73,13 +73,16 @@ func (s *scanner) list() ([]candidate, error) {
 	if err != nil {
 		return nil, err
 	}
-	var all []candidate
+	byName := map[string][]candidate{}
 	for dir, found := range dirs {
 		if c, ok := s.candidate(dir, found); ok {
-			all = append(all, c)
+			byName[c.name] = append(byName[c.name], c)
 		}
 	}
-	slices.SortFunc(all, func(a, b candidate) int { return cmp.Compare(a.name, b.name) })
+	var all []candidate
+	for _, name := range slices.Sorted(maps.Keys(byName)) {
+		all = append(all, byName[name]...)
+	}
 	return all, nil
 }
 
