@@ -12,7 +12,6 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"lunguard/commands/picture"
-	"lunguard/scsi"
 )
 
 // Streams are the standard streams of a command.
@@ -195,7 +194,7 @@ func (w *repeated) Set(value string) error {
 func (w *repeated) String() string { return strings.Join(*w, " ") }
 
 // repeatedFlag is an option that may be given several times.
-func repeatedFlag(name string, aliases ...string) cli.DocGenerationFlag {
+func repeatedFlag(name string, aliases ...string) cli.Flag {
 	return &cli.GenericFlag{Name: name, Aliases: aliases, Value: &repeated{}}
 }
 
@@ -225,42 +224,4 @@ func (c *call) prepared(run func(*call) error) (err error) {
 
 func verboseFlag() cli.Flag {
 	return &cli.BoolFlag{Name: "verbose", Aliases: []string{"v"}}
-}
-
-func configFlag() cli.Flag {
-	return offering(&cli.StringFlag{Name: "config", Aliases: []string{"C"}}, oneOf(shellFiles))
-}
-
-func nodeFlag() cli.Flag {
-	return offering(&cli.StringFlag{Name: "node", Aliases: []string{"n"}}, completeNodes)
-}
-
-func dryRunFlag() cli.Flag { return &cli.BoolFlag{Name: "dry-run"} }
-
-func timeoutFlag() cli.Flag { return &cli.StringFlag{Name: "timeout"} }
-
-func noLVMFlag() cli.Flag { return &cli.BoolFlag{Name: "no-lvm"} }
-
-func scanFlag() cli.Flag { return offering(repeatedFlag("scan"), oneOf(shellFiles)) }
-
-func serialFlag() cli.Flag { return &cli.BoolFlag{Name: "serial"} }
-
-func strictFlag() cli.Flag { return &cli.BoolFlag{Name: "strict"} }
-
-// timeout is how long one command to a device may take with its retries:
-// seconds, or a number with a unit.
-func (c *call) timeout() (time.Duration, error) {
-	text := c.flags.String("timeout")
-	if text == "" {
-		return scsi.DefaultTimeout, nil
-	}
-	unit := ""
-	if strings.Trim(text, "0123456789.") == "" {
-		unit = "s"
-	}
-	d, err := time.ParseDuration(text + unit)
-	if err != nil || d <= 0 {
-		return 0, usagef("--timeout %s: seconds were expected, such as 60, or a number with a unit, such as 500ms", text)
-	}
-	return d, nil
 }

@@ -47,9 +47,9 @@ func TestUnopenedPath(t *testing.T) {
 	}
 	var said bytes.Buffer
 	c := &call{Streams: Streams{Err: &said}, ctx: context.Background(), applet: prCheck()}
-	o := &opened{retry: scsi.Retry{Timeout: scsi.DefaultTimeout}}
+	o := newOpened(access{retry: scsi.Retry{Timeout: scsi.DefaultTimeout}})
 	defer o.Close()
-	reports, at := c.openEach(stuckHost{sim, "/dev/sdb"}, []string{"/dev/mapper/mpatha"}, o)
+	reports, at := o.openEach(c.ctx, stuckHost{sim, "/dev/sdb"}, []string{"/dev/mapper/mpatha"}, c.warnErr)
 	if len(reports) != 1 || len(at) != 1 {
 		t.Fatalf("%v, %v", reports, at)
 	}

@@ -15,7 +15,6 @@ import (
 	"lunguard/cluster"
 	"lunguard/cluster/ownfile"
 	"lunguard/protocol"
-	"lunguard/vg"
 )
 
 func applyFlags(more ...cli.Flag) []cli.Flag {
@@ -71,9 +70,8 @@ cannot be read, or keys could not be copied; 128 + N ended by signal N`,
 
 // application is a check of files that may be applied.
 type application struct {
+	*session
 	merge *cluster.Merge
-	host  vg.Host
-	node  cluster.Node
 	// up are the packages that this node has up.
 	up []*cluster.Package
 	// mode is that of the cluster, looked has those of the packages.
@@ -108,13 +106,13 @@ func (a *application) close() {
 }
 
 func runApplyConf(c *call) error {
-	a, err := c.checkConfig()
+	a, err := checkConfig(c)
 	if err != nil || !a.sound {
 		return err
 	}
 	path := a.merge.Config.Path
 	if a.merge.Changed() {
-		if !c.flags.Bool("force") && !c.confirmed(a.merge) {
+		if !c.flags.Bool("force") && !confirmed(c, a.merge) {
 			return &unconfirmedError{path}
 		}
 		begin := time.Now()
@@ -132,7 +130,7 @@ func runApplyConf(c *call) error {
 			c.fail(&notBegunError{a.up[i:]})
 			break
 		}
-		if err := c.copyToNew(a, pkg); err != nil {
+		if err := a.copyToNew(pkg); err != nil {
 			c.fail(err)
 		}
 	}
@@ -172,7 +170,7 @@ func (e *unconfirmedError) message() message {
 }
 
 // confirmed asks for a yes. An empty line is one, the end of input is none.
-func (c *call) confirmed(m *cluster.Merge) bool {
+func confirmed(c *call, m *cluster.Merge) bool {
 	what := "Modify"
 	if m.Before == nil {
 		what = "Create"
@@ -201,17 +199,17 @@ func (c *call) confirmed(m *cluster.Merge) bool {
 
 // checkConfig merges the files and looks at everything that can be looked at
 // on this node. Faults are reported; an error is one that ends the check.
-func (c *call) checkConfig() (*application, error) {
+func checkConfig(c *call) (*application, error) {
 	if ops := c.operands(); len(ops) > 0 {
 		return nil, usagef("%s: name files with -C or -P", ops[0])
 	}
-	packages, err := c.packageFiles()
+	packages, err := packageFiles(c)
 	if err != nil {
 		return nil, err
 	}
 	path := c.flags.String("conf")
 	if path == "" {
-		path, _ = c.configPath()
+		path, _ = configPath(c)
 	}
 	m, err := cluster.MergeFiles(path, c.flags.String("cluster"), packages)
 	var unread *os.PathError
@@ -223,24 +221,26 @@ func (c *call) checkConfig() (*application, error) {
 	case err != nil:
 		return nil, err
 	}
-	a := &application{merge: m}
+	host, err := openHost(c)
+	if err != nil {
+		return nil, err
+	}
+	node, err := thisNode(c, m.Config, host)
+	if err != nil {
+		return nil, err
+	}
+	a := &application{session: sessionOn(c, m.Config, host, node), merge: m}
 	defer a.close()
-	if a.host, err = c.host(); err != nil {
-		return nil, err
-	}
-	if a.node, err = c.node(m.Config, a.host); err != nil {
-		return nil, err
-	}
 	var modes []cluster.PRMode
 	for i := range m.Config.Packages {
 		pkg := &m.Config.Packages[i]
-		for _, err := range c.checkPackage(a, pkg) {
+		for _, err := range a.checkPackage(pkg) {
 			c.fail(err)
 		}
 		if !pkg.RunsOn(a.node.Name) {
 			continue
 		}
-		mode, err := c.checkLUNs(a, pkg)
+		mode, err := a.checkLUNs(pkg)
 		if err != nil {
 			c.fail(err)
 		}
@@ -271,7 +271,7 @@ func (e *inputFileError) message() message {
 }
 
 // packageFiles are those of -P, and those that the file of -p lists.
-func (c *call) packageFiles() ([]string, error) {
+func packageFiles(c *call) ([]string, error) {
 	files := c.several("package")
 	list := c.flags.String("reference")
 	if list == "" {
@@ -296,25 +296,25 @@ func (c *call) packageFiles() ([]string, error) {
 
 // checkLUNs looks at the LUNs of a package: they are there, they can be read,
 // they have no foreign keys. It tells the package's PR mode.
-func (c *call) checkLUNs(a *application, pkg *cluster.Package) (mode cluster.PRMode, err error) {
+func (a *application) checkLUNs(pkg *cluster.Package) (mode cluster.PRMode, err error) {
 	mode = cluster.PRUnknown
 	var luns *int
 	defer func() { a.looked = append(a.looked, lookedAtPackage{pkg.Name, mode, luns}) }()
-	err = c.withPackage(a.merge.Config, a.host, a.node, pkg, func(run *packageRun, _ *opened) error {
+	err = a.withPackage(pkg, func(run *packageRun, _ *opened) error {
 		n := len(run.LUNs)
 		luns = &n
-		mode = a.merge.Config.PRModeOf(run.Supports(c.ctx))
-		if c.verbose() {
-			c.printf("Package %s: %s, pkg_pr_mode=%s\n", pkg.Name, plural(len(run.LUNs), "LUN"), mode)
+		mode = a.merge.Config.PRModeOf(run.Supports(a.ctx))
+		if a.verbose() {
+			a.printf("Package %s: %s, pkg_pr_mode=%s\n", pkg.Name, plural(len(run.LUNs), "LUN"), mode)
 		}
 		if mode == cluster.PRDisabled {
 			if len(run.LUNs) > 0 {
-				c.warn("package %s makes no reservations: %s", pkg.Name, whyDisabled(a.merge.Config))
+				a.warn("package %s makes no reservations: %s", pkg.Name, whyDisabled(a.merge.Config))
 			}
 			return nil
 		}
 		up, errs := false, []error(nil)
-		for _, s := range run.Show(c.ctx) {
+		for _, s := range run.Show(a.ctx) {
 			if s.Err != nil {
 				errs = append(errs, s.Err)
 				continue
@@ -344,8 +344,8 @@ func whyDisabled(conf *cluster.Config) string {
 
 // copyToNew copies the keys of a package that is up to those of its LUNs that
 // have none.
-func (c *call) copyToNew(a *application, pkg *cluster.Package) error {
-	return c.withPackage(a.merge.Config, a.host, a.node, pkg, func(run *packageRun, o *opened) error {
+func (a *application) copyToNew(pkg *cluster.Package) error {
+	return a.withPackage(pkg, func(run *packageRun, o *opened) error {
 		say := o.say
 		o.say = func(e protocol.Event) {
 			if !e.Change() {
@@ -353,12 +353,12 @@ func (c *call) copyToNew(a *application, pkg *cluster.Package) error {
 			}
 		}
 		var copied []protocol.Copied
-		err := c.perform(run, o, task{deed: deedCopy}, func(ctx context.Context) (err error) {
+		err := a.perform(run, o, task{deed: deedCopy}, func(ctx context.Context) (err error) {
 			copied, err = run.copyKeys(ctx)
 			return err
 		})
 		if len(copied) > 0 || err != nil {
-			printCopiedKeys(c, copied)
+			printCopiedKeys(a.call, copied)
 		}
 		return err
 	})

@@ -31,7 +31,7 @@ exit status: 0 no fault; 1 faults, foreign keys; 2 a device cannot be read;
 128 + N ended by signal N`,
 		flags: applyFlags(jsonFlag()),
 		run: func(c *call) error {
-			a, err := c.checkConfig()
+			a, err := checkConfig(c)
 			if err != nil {
 				return err
 			}
@@ -93,11 +93,11 @@ func (e *unsupportedError) message() message {
 // checkPackage finds what a package asks for in vain, and, on a node that may
 // run it, steps that cannot be carried out, and scripts that cannot be run or
 // that say no.
-func (c *call) checkPackage(a *application, pkg *cluster.Package) []error {
+func (a *application) checkPackage(pkg *cluster.Package) []error {
 	here := pkg.RunsOn(a.node.Name)
 	errs := []error{checkFileSystems(pkg)}
 	if here {
-		errs = append(errs, c.checkSteps(a, pkg))
+		errs = append(errs, a.checkSteps(pkg))
 	}
 	for _, s := range pkg.Settings {
 		if instead := unsupported(s); instead != "" {
@@ -108,18 +108,18 @@ func (c *call) checkPackage(a *application, pkg *cluster.Package) []error {
 		}
 		switch s.Name {
 		case "run_script", "halt_script":
-			_, err := c.script(s)
+			_, err := findScript(a.getenv, s)
 			errs = append(errs, err)
 		case "external_pre_script", "external_script":
-			errs = append(errs, c.validate(a, pkg, s))
+			errs = append(errs, a.validate(pkg, s))
 		}
 	}
 	return slices.DeleteFunc(errs, func(err error) bool { return err == nil })
 }
 
 // checkSteps looks whether the steps of a start can be put together.
-func (c *call) checkSteps(a *application, pkg *cluster.Package) error {
-	j, err := c.newJob(a.merge.Config, a.host, a.node, pkg)
+func (a *application) checkSteps(pkg *cluster.Package) error {
+	j, err := newJob(a.session, pkg)
 	if err == nil {
 		_, err = j.runner.Plan(runpkg.Start)
 	}
@@ -164,11 +164,11 @@ func (e *scriptError) message() message {
 	return m
 }
 
-// script finds the file of a script, whose name may begin with a variable.
-func (c *call) script(s cluster.Setting) (string, error) {
+// findScript finds the file of a script, whose name may begin with a variable.
+func findScript(getenv func(string) string, s cluster.Setting) (string, error) {
 	known := true
 	path := os.Expand(s.Value, func(name string) string {
-		value := c.getenv(name)
+		value := getenv(name)
 		known = known && value != ""
 		return value
 	})
@@ -192,12 +192,12 @@ func (c *call) script(s cluster.Setting) (string, error) {
 const validateTimeout = time.Minute
 
 // validate asks an external script whether it is ready.
-func (c *call) validate(a *application, pkg *cluster.Package, s cluster.Setting) error {
-	path, err := c.script(s)
+func (a *application) validate(pkg *cluster.Package, s cluster.Setting) error {
+	path, err := findScript(a.getenv, s)
 	if err != nil {
 		return err
 	}
-	ctx, stop := context.WithTimeout(c.ctx, validateTimeout)
+	ctx, stop := context.WithTimeout(a.ctx, validateTimeout)
 	defer stop()
 	cmd := exec.CommandContext(ctx, path, "validate")
 	draft, err := a.draft()
@@ -205,7 +205,7 @@ func (c *call) validate(a *application, pkg *cluster.Package, s cluster.Setting)
 		return err
 	}
 	cmd.Env = append(os.Environ(), "SG_PACKAGE_NAME="+pkg.Name, configVariable+"="+draft)
-	cmd.Stdout, cmd.Stderr = c.Err, c.Err
+	cmd.Stdout, cmd.Stderr = a.Err, a.Err
 	// A script may leave children that keep its streams open.
 	cmd.WaitDelay = time.Second
 	err = cmd.Run()

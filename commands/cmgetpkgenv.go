@@ -45,17 +45,18 @@ whether the LUNs can be reserved is unknown (pr_unknown); 128 + N ended by signa
 }
 
 func runPkgEnv(c *call) error {
-	name, err := c.packageName()
+	name, err := packageName(c)
 	if err != nil {
 		return err
 	}
-	if _, err := c.timeout(); err != nil {
+	if _, err := lunTimeout(c); err != nil {
 		return err
 	}
-	conf, host, node, err := c.surroundings()
+	s, err := newSession(c)
 	if err != nil {
 		return err
 	}
+	conf, node := s.conf, s.node
 	pkg, err := conf.Package(name)
 	if err != nil {
 		return err
@@ -63,7 +64,7 @@ func runPkgEnv(c *call) error {
 	mode := cluster.PRDisabled
 	if !conf.PRDisabled && len(pkg.Groups)+len(pkg.Volumes) > 0 {
 		mode = cluster.PRUnknown
-		err := c.lookAt(conf, host, node, pkg, func(run *packageRun, _ *opened) error {
+		err := s.lookAt(pkg, func(run *packageRun, _ *opened) error {
 			if mode = conf.PRModeOf(run.Supports(c.ctx)); mode == cluster.PRUnknown {
 				return &unknownModeError{pkg}
 			}

@@ -26,7 +26,7 @@ be read or given up; 128 + N ended by signal N`,
 		flags: jobFlags(), operands: completePackages, planJSON: true,
 		run: func(c *call) error {
 			halted := false
-			return c.eachJob(func(j *job, ctx context.Context) error {
+			return eachJob(c, func(j *job, ctx context.Context) error {
 				did, err := j.halt(ctx)
 				halted = halted || did
 				return err
@@ -42,7 +42,7 @@ be read or given up; 128 + N ended by signal N`,
 
 // halt halts one package; halted tells whether there was anything to halt.
 func (j *job) halt(ctx context.Context) (halted bool, err error) {
-	rehearsal := j.c.flags.Bool("dry-run")
+	rehearsal := j.s.flags.Bool("dry-run")
 	state := j.peek()
 	if !rehearsal {
 		if err := j.open(); err != nil {
@@ -65,25 +65,25 @@ func (j *job) halt(ctx context.Context) (halted bool, err error) {
 	if rehearsal {
 		return false, j.rehearse(ctx, runpkg.Stop)
 	}
-	j.c.printf("Halting package %s on node %s\n", j.pkg.Name, j.node.Name)
+	j.s.printf("Halting package %s on node %s\n", j.pkg.Name, j.s.node.Name)
 	if err := j.carryOut(ctx, deedHaltPkg, j.runner.Halt); err != nil {
 		return false, err
 	}
-	j.c.printf("Successfully halted package %s on node %s\n", j.pkg.Name, j.node.Name)
+	j.s.printf("Successfully halted package %s on node %s\n", j.pkg.Name, j.s.node.Name)
 	return true, nil
 }
 
 // soleOwner refuses a package whose LUNs another one has as well, before anything
 // of it is stopped. LUNs that cannot be found keep nothing from being stopped.
 func (j *job) soleOwner() error {
-	if j.conf.PRDisabled {
+	if j.s.conf.PRDisabled {
 		return nil
 	}
-	disks, err := j.c.disksOf(j.host, j.pkg)
+	disks, err := j.s.disksOf(j.pkg)
 	if err != nil {
 		return nil
 	}
-	return j.c.soleOwner(j.conf, j.host, j.pkg, disks)
+	return j.s.soleOwner(j.pkg, disks)
 }
 
 // isDown reports whether nothing of the package is here: it was not started
@@ -103,7 +103,7 @@ func (j *job) isDown(ctx context.Context, state phaser) (bool, error) {
 	case who.own > 0:
 		return false, nil
 	case j.pkg.Type == cluster.Failover && len(who.others) > 0:
-		return false, &elsewhereError{pkg: j.pkg.Name, node: j.node.Name, others: who.others, halt: true}
+		return false, &elsewhereError{pkg: j.pkg.Name, node: j.s.node.Name, others: who.others, halt: true}
 	}
 	return true, nil
 }
@@ -113,8 +113,8 @@ func (j *job) isDown(ctx context.Context, state phaser) (bool, error) {
 // every node out that makes none.
 func (j *job) release(ctx context.Context) error {
 	err := j.onLUNs(ctx, deedHalt, func(ctx context.Context, run *packageRun) error { return run.Halt(ctx) })
-	if err != nil && j.conf.PRDisabled {
-		j.c.warnErr(err)
+	if err != nil && j.s.conf.PRDisabled {
+		j.s.warnErr(err)
 		return nil
 	}
 	return err

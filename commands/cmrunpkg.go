@@ -51,7 +51,7 @@ another node may try; 128 + N ended by signal N`,
 			if record := c.flags.String("supervise"); record != "" {
 				return runpkg.Supervise(record)
 			}
-			return c.eachJob((*job).start, func() { c.printf("cmrunpkg: All specified packages are running\n") })
+			return eachJob(c, (*job).start, func() { c.printf("cmrunpkg: All specified packages are running\n") })
 		},
 	}
 }
@@ -64,23 +64,24 @@ func jobFlags() []cli.Flag {
 // eachJob works on the packages of the command line, one after the other. One
 // that fails does not keep the others from theirs. If none fails, the end says
 // so.
-func (c *call) eachJob(work func(*job, context.Context) error, end func()) error {
-	conf, err := c.config()
+func eachJob(c *call, work func(*job, context.Context) error, end func()) error {
+	conf, err := readConfig(c)
 	if err != nil {
 		return err
 	}
-	host, err := c.host()
+	host, err := openHost(c)
 	if err != nil {
 		return err
 	}
-	node, err := c.here(conf, host)
+	node, err := nodeHere(c, conf, host)
 	if err != nil {
 		return err
 	}
-	packages, err := c.named(conf)
+	packages, err := namedPackages(c, conf)
 	if err != nil {
 		return err
 	}
+	s := sessionOn(c, conf, host, node)
 	ctx, stop := untilSignal(c.ctx)
 	defer stop()
 	for i, pkg := range packages {
@@ -88,7 +89,7 @@ func (c *call) eachJob(work func(*job, context.Context) error, end func()) error
 			c.fail(&notBegunError{packages[i:]})
 			break
 		}
-		j, err := c.newJob(conf, host, node, pkg)
+		j, err := newJob(s, pkg)
 		if err != nil {
 			c.fail(&jobError{pkg: pkg.Name, err: err})
 			continue
@@ -105,9 +106,9 @@ func (c *call) eachJob(work func(*job, context.Context) error, end func()) error
 	return nil
 }
 
-// named lists the packages of the command line, once each. If one does not
+// namedPackages lists the packages of the command line, once each. If one does not
 // exist, nothing is done with any.
-func (c *call) named(conf *cluster.Config) ([]*cluster.Package, error) {
+func namedPackages(c *call, conf *cluster.Config) ([]*cluster.Package, error) {
 	if len(c.operands()) == 0 {
 		return nil, usagef("a package is missing")
 	}
@@ -126,10 +127,10 @@ func (c *call) named(conf *cluster.Config) ([]*cluster.Package, error) {
 
 // start starts one package.
 func (j *job) start(ctx context.Context) error {
-	if !j.pkg.RunsOn(j.node.Name) {
-		return &cluster.NotMemberError{Node: j.node.Name, Package: j.pkg}
+	if !j.pkg.RunsOn(j.s.node.Name) {
+		return &cluster.NotMemberError{Node: j.s.node.Name, Package: j.pkg}
 	}
-	if j.c.flags.Bool("dry-run") {
+	if j.s.flags.Bool("dry-run") {
 		return j.rehearseStart(ctx)
 	}
 	if err := j.open(); err != nil {
@@ -141,17 +142,17 @@ func (j *job) start(ctx context.Context) error {
 		return err
 	}
 	if up {
-		j.c.printf("Package %s is already running on node %s\n", j.pkg.Name, j.node.Name)
+		j.s.printf("Package %s is already running on node %s\n", j.pkg.Name, j.s.node.Name)
 		for _, how := range j.runner.Ended() {
-			j.c.warn("package %s runs without service %s", j.pkg.Name, how)
+			j.s.warn("package %s runs without service %s", j.pkg.Name, how)
 		}
 		return nil
 	}
-	j.c.printf("Running package %s on node %s\n", j.pkg.Name, j.node.Name)
+	j.s.printf("Running package %s on node %s\n", j.pkg.Name, j.s.node.Name)
 	if err := j.carryOut(ctx, deedRun, j.runner.Start); err != nil {
 		return err
 	}
-	j.c.printf("Successfully started package %s on node %s\n", j.pkg.Name, j.node.Name)
+	j.s.printf("Successfully started package %s on node %s\n", j.pkg.Name, j.s.node.Name)
 	return nil
 }
 
@@ -178,20 +179,20 @@ func (j *job) mayStart(ctx context.Context, state phaser) (up bool, err error) {
 		return false, &stateError{err}
 	}
 	if phase != runpkg.Down && phase != runpkg.Up {
-		return false, &halfUpError{j.pkg.Name, j.node.Name, phase}
+		return false, &halfUpError{j.pkg.Name, j.s.node.Name, phase}
 	}
 	who, err := j.look(ctx, func(run *packageRun) error {
 		if phase == runpkg.Up {
 			return nil
 		}
-		return j.c.mayTake(ctx, j.host, run)
+		return j.s.mayTake(ctx, run)
 	})
 	if err != nil {
 		return false, err
 	}
 	if phase == runpkg.Up {
 		if who.own < who.luns {
-			return false, &cutOffError{j.pkg.Name, j.node.Name, who.others}
+			return false, &cutOffError{j.pkg.Name, j.s.node.Name, who.others}
 		}
 		return true, nil
 	}
@@ -205,8 +206,8 @@ func (j *job) mayStart(ctx context.Context, state phaser) (up bool, err error) {
 // free refuses a failover package that another node has. To take it away is a
 // decision that only people can make: the other node may be well.
 func (j *job) free(who standing) error {
-	if j.pkg.Type == cluster.Failover && len(who.others) > 0 && !j.c.flags.Bool("takeover") {
-		return &elsewhereError{pkg: j.pkg.Name, node: j.node.Name, others: who.others}
+	if j.pkg.Type == cluster.Failover && len(who.others) > 0 && !j.s.flags.Bool("takeover") {
+		return &elsewhereError{pkg: j.pkg.Name, node: j.s.node.Name, others: who.others}
 	}
 	return nil
 }
@@ -236,7 +237,7 @@ func (j *job) reserve(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		return j.c.startLUNs(ctx, j.host, run)
+		return j.s.startLUNs(ctx, run)
 	})
 }
 

@@ -29,10 +29,7 @@ const (
 
 // job is one package that is started or halted on this node.
 type job struct {
-	c      *call
-	conf   *cluster.Config
-	host   vg.Host
-	node   cluster.Node
+	s      *session
 	pkg    *cluster.Package
 	runner *runpkg.Runner
 	// states is the folder in which packages are remembered, logs the one of
@@ -42,18 +39,18 @@ type job struct {
 }
 
 // newJob prepares for a package. Nothing is opened yet.
-func (c *call) newJob(conf *cluster.Config, host vg.Host, node cluster.Node, pkg *cluster.Package) (*job, error) {
-	run, logs, simulated, err := c.runFolders()
+func newJob(s *session, pkg *cluster.Package) (*job, error) {
+	run, logs, simulated, err := runFolders(s.call)
 	if err != nil {
 		return nil, err
 	}
-	env, err := c.scriptEnv(run)
+	env, err := scriptEnv(s.call, run)
 	if err != nil {
 		return nil, err
 	}
-	j := &job{c: c, conf: conf, host: host, node: node, pkg: pkg, states: filepath.Join(run, "packages"), logs: logs}
-	j.runner = &runpkg.Runner{Package: pkg, Node: node.Name, Env: env, Reserve: j.reserve, Release: j.release}
-	if conf.PRDisabled {
+	j := &job{s: s, pkg: pkg, states: filepath.Join(run, "packages"), logs: logs}
+	j.runner = &runpkg.Runner{Package: pkg, Node: s.node.Name, Env: env, Reserve: j.reserve, Release: j.release}
+	if s.conf.PRDisabled {
 		j.runner.Reserve = func(context.Context) error { return nil }
 	}
 	if !simulated {
@@ -73,7 +70,7 @@ func (c *call) newJob(conf *cluster.Config, host vg.Host, node cluster.Node, pkg
 
 // runFolders are the folder of what is remembered, and that of logs. A
 // simulated host has its own.
-func (c *call) runFolders() (run, logs string, simulated bool, err error) {
+func runFolders(c *call) (run, logs string, simulated bool, err error) {
 	sim := c.simulated()
 	run, logs, simulated = defaultRun, defaultRunLog, sim != ""
 	switch dir := c.getenv(runVariable); {
@@ -90,8 +87,8 @@ func (c *call) runFolders() (run, logs string, simulated bool, err error) {
 
 // scriptEnv is what scripts get of our environment. Commands of this binary
 // that they run find the same config and host, from any folder.
-func (c *call) scriptEnv(run string) ([]string, error) {
-	conf, _ := c.configPath()
+func scriptEnv(c *call, run string) ([]string, error) {
+	conf, _ := configPath(c)
 	env := slices.DeleteFunc(os.Environ(), func(v string) bool {
 		name, _, _ := strings.Cut(v, "=")
 		return name == configVariable || name == simVariable || name == runVariable
@@ -109,9 +106,9 @@ func (c *call) scriptEnv(run string) ([]string, error) {
 	return env, nil
 }
 
-// here is this node, which -n has to name if it is given: a package is started
+// nodeHere is this node, which -n has to name if it is given: a package is started
 // by the node that is to run it.
-func (c *call) here(conf *cluster.Config, host vg.Host) (cluster.Node, error) {
+func nodeHere(c *call, conf *cluster.Config, host vg.Host) (cluster.Node, error) {
 	name := c.getenv("SG_NODE")
 	if name == "" {
 		var err error
@@ -136,7 +133,7 @@ func (j *job) open() error {
 	if j.runner.State, err = runpkg.OpenState(j.states, j.pkg.Name); err != nil {
 		return &stateError{err}
 	}
-	if j.runner.Log, err = runpkg.OpenLog(j.runner.LogFile, j.node.Name, j.ownLog); err != nil {
+	if j.runner.Log, err = runpkg.OpenLog(j.runner.LogFile, j.s.node.Name, j.ownLog); err != nil {
 		return errors.Join(&stateError{err}, j.runner.State.Close())
 	}
 	return nil
@@ -151,28 +148,28 @@ func (j *job) close() {
 // was asked for.
 func (j *job) carryOut(ctx context.Context, d deed, work func(context.Context) error) error {
 	stop := func() {}
-	if j.c.verbose() {
-		stop = j.runner.Log.Follow(j.c.Out)
+	if j.s.verbose() {
+		stop = j.runner.Log.Follow(j.s.Out)
 	}
 	begin := time.Now()
 	err := work(ctx)
 	stop()
 	e := newEntry(d)
 	e.add(fieldPackage, j.pkg.Name)
-	e.add(fieldNode, j.node.Name)
+	e.add(fieldNode, j.s.node.Name)
 	e.took(begin)
-	j.c.shared.rec.end(e, err, signalOf(ctx))
+	j.s.shared.rec.end(e, err, signalOf(ctx))
 	return err
 }
 
 // idle says why there is nothing to do, by a text about package and node.
 func (j *job) idle(d deed, format string) {
-	text := fmt.Sprintf(format, j.pkg.Name, j.node.Name)
-	if j.c.flags.Bool("json") {
-		j.c.shared.plans = append(j.c.shared.plans, &plan{Action: d, Package: j.pkg.Name, Node: j.node.Name, Why: text})
+	text := fmt.Sprintf(format, j.pkg.Name, j.s.node.Name)
+	if j.s.flags.Bool("json") {
+		j.s.shared.plans = append(j.s.shared.plans, &plan{Action: d, Package: j.pkg.Name, Node: j.s.node.Name, Why: text})
 		return
 	}
-	j.c.printf("%s\n", text)
+	j.s.printf("%s\n", text)
 }
 
 // peek is the state for who only wants to look.
@@ -192,23 +189,23 @@ func (j *job) rehearse(ctx context.Context, a runpkg.Action) error {
 	if a == runpkg.Stop {
 		do = j.release
 	}
-	asJSON := j.c.flags.Bool("json")
+	asJSON := j.s.flags.Bool("json")
 	if asJSON {
 		d := deedRun
 		if a == runpkg.Stop {
 			d = deedHaltPkg
 		}
-		p := &plan{Action: d, Package: j.pkg.Name, Node: j.node.Name}
+		p := &plan{Action: d, Package: j.pkg.Name, Node: j.s.node.Name}
 		for _, s := range steps {
 			p.Steps = append(p.Steps, s.Text)
 		}
-		j.c.shared.plans = append(j.c.shared.plans, p)
+		j.s.shared.plans = append(j.s.shared.plans, p)
 	}
 	for i, s := range steps {
 		if !asJSON {
-			j.c.printf("%d. %s\n", i+1, s.Text)
+			j.s.printf("%d. %s\n", i+1, s.Text)
 		}
-		if !s.Reservations || j.conf.PRDisabled && a == runpkg.Start {
+		if !s.Reservations || j.s.conf.PRDisabled && a == runpkg.Start {
 			continue
 		}
 		if err := do(ctx); err != nil {
@@ -261,21 +258,21 @@ func standingOf(run *packageRun, list []protocol.Status) (standing, error) {
 // look reads who has the LUNs, and lets may judge them. With reservations turned
 // off nobody has them.
 func (j *job) look(ctx context.Context, may func(*packageRun) error) (who standing, err error) {
-	if j.conf.PRDisabled {
-		j.c.warn("FORCED_PR_DISABLE is set in %s: nothing is protected", j.conf.Path)
+	if j.s.conf.PRDisabled {
+		j.s.warn("FORCED_PR_DISABLE is set in %s: nothing is protected", j.s.conf.Path)
 		return standing{}, nil
 	}
 	// What is wrong with paths is said when they are used.
-	quiet := *j.c
+	quiet := *j.s.call
 	quiet.ctx, quiet.Out, quiet.Err = ctx, io.Discard, io.Discard
-	err = quiet.withPackage(j.conf, j.host, j.node, j.pkg, func(run *packageRun, _ *opened) (err error) {
+	err = j.s.by(&quiet).withPackage(j.pkg, func(run *packageRun, _ *opened) (err error) {
 		if who, err = standingOf(run, run.Show(ctx)); err != nil {
 			return err
 		}
 		return may(run)
 	})
 	if err == nil && who.luns == 0 {
-		j.c.warn("package %s has no vg and no pv line in %s: nothing is protected", j.pkg.Name, j.conf.Path)
+		j.s.warn("package %s has no vg and no pv line in %s: nothing is protected", j.pkg.Name, j.s.conf.Path)
 	}
 	return who, err
 }
@@ -284,21 +281,22 @@ func (j *job) look(ctx context.Context, may func(*packageRun) error) (who standi
 // the package, warnings to the terminal as well. It ends by itself, whatever
 // signals come.
 func (j *job) onLUNs(ctx context.Context, d deed, do func(context.Context, *packageRun) error) error {
-	c := *j.c
+	c := *j.s.call
 	c.ctx = unhurried(ctx)
-	return c.withPackage(j.conf, j.host, j.node, j.pkg, func(run *packageRun, o *opened) error {
+	s := j.s.by(&c)
+	return s.withPackage(j.pkg, func(run *packageRun, o *opened) error {
 		if o.rehearse {
 			// It is part of a list of steps.
-			c.Out = indented{j.c, "   "}
+			c.Out = indented{j.s.Out, "   "}
 		} else {
-			c.logTo(run, o, j.runner.Log.Say)
+			logTo(&c, run, o, j.runner.Log.Say)
 		}
-		return c.perform(run, o, task{deed: d}, func(ctx context.Context) error { return do(ctx, run) })
+		return s.perform(run, o, task{deed: d}, func(ctx context.Context) error { return do(ctx, run) })
 	})
 }
 
 // logTo makes the run tell each change and each warning in a log.
-func (c *call) logTo(run *packageRun, o *opened, say func(format string, args ...any)) {
+func logTo(c *call, run *packageRun, o *opened, say func(format string, args ...any)) {
 	o.say = func(e protocol.Event) {
 		text := eventWords(run.Config, e)
 		if e.Change() {
@@ -315,10 +313,10 @@ func (j *job) fail(err error) {
 	for _, leaf := range leaves(err) {
 		step, ok := leaf.(*runpkg.StepError)
 		if ok && step.Reservations {
-			j.c.fail(step.Err)
+			j.s.fail(step.Err)
 			continue
 		}
-		j.c.fail(&jobError{j.pkg.Name, j.runner.LogFile, leaf})
+		j.s.fail(&jobError{j.pkg.Name, j.runner.LogFile, leaf})
 	}
 }
 
@@ -435,4 +433,19 @@ func untilSignal(parent context.Context) (context.Context, func()) {
 	}()
 	// As in interruptible, signals stay caught until the process exits.
 	return ctx, func() { close(done) }
+}
+
+// indented writes lines a little to the right.
+type indented struct {
+	w    io.Writer
+	text string
+}
+
+func (i indented) Write(text []byte) (int, error) {
+	for line := range strings.Lines(string(text)) {
+		if _, err := fmt.Fprint(i.w, i.text, line); err != nil {
+			return 0, err
+		}
+	}
+	return len(text), nil
 }

@@ -101,11 +101,11 @@ type viewRequest struct {
 }
 
 func runView(c *call) error {
-	req, err := c.viewRequest()
+	req, err := newViewRequest(c)
 	if err != nil {
 		return err
 	}
-	conf, err := c.config()
+	conf, err := readConfig(c)
 	if err != nil {
 		return err
 	}
@@ -114,23 +114,23 @@ func runView(c *call) error {
 	}
 	p := &portrait{conf: conf, verbose: req.verbose, live: req.live, views: map[string]*cluster.PackageView{}}
 	if p.live && req.level != levelNone {
-		host, err := c.host()
+		host, err := openHost(c)
 		if err != nil {
 			return err
 		}
 		// A host that is no node of the cluster may look at it, too.
-		if node, err := c.viewer(conf, host); err == nil {
+		if node, err := viewer(c, conf, host); err == nil {
 			p.local = node
 		}
-		if err := c.readPackages(conf, host, p.local, req.toRead(conf), p); err != nil {
+		if err := readPackages(sessionOn(c, conf, host, p.local), req.toRead(conf), p); err != nil {
 			return err
 		}
 	}
-	return c.printView(req, p)
+	return printView(c, req, p)
 }
 
-// viewRequest reads the command line.
-func (c *call) viewRequest() (*viewRequest, error) {
+// newViewRequest reads the command line.
+func newViewRequest(c *call) (*viewRequest, error) {
 	r := &viewRequest{
 		format: viewFormat(c.flags.String("format")), level: viewLevel(c.flags.String("level")),
 		nodes: c.several("node"), packages: c.several("package"),
@@ -159,7 +159,7 @@ func (c *call) viewRequest() (*viewRequest, error) {
 	default:
 		return nil, usagef("-s %s: config was expected", s)
 	}
-	if _, err := c.timeout(); err != nil {
+	if _, err := lunTimeout(c); err != nil {
 		return nil, err
 	}
 	return r, r.limit(len(c.several("site")) > 0)
@@ -239,7 +239,7 @@ func (r *viewRequest) toRead(conf *cluster.Config) []*cluster.Package {
 }
 
 // viewer is the node that looks. -n names others here.
-func (c *call) viewer(conf *cluster.Config, host vg.Host) (cluster.Node, error) {
+func viewer(c *call, conf *cluster.Config, host vg.Host) (cluster.Node, error) {
 	name := c.getenv("SG_NODE")
 	if name == "" {
 		var err error
@@ -257,7 +257,7 @@ const packagesAtOnce = 32
 // readPackages reads the LUNs of the packages into the portrait, many at once.
 // What cannot be read is reported, in the order of the packages, and makes the
 // exit status 2.
-func (c *call) readPackages(conf *cluster.Config, host vg.Host, node cluster.Node, packages []*cluster.Package, p *portrait) error {
+func readPackages(s *session, packages []*cluster.Package, p *portrait) error {
 	gate := protocol.NewGate(protocol.DefaultParallel)
 	views := make([]*cluster.PackageView, len(packages))
 	said := make([]bytes.Buffer, len(packages))
@@ -266,21 +266,21 @@ func (c *call) readPackages(conf *cluster.Config, host vg.Host, node cluster.Nod
 	for i, pkg := range packages {
 		g.Go(func() error {
 			// Each package says what it has to say by itself.
-			one := *c
+			one := *s.call
 			one.Err = &said[i]
-			views[i] = one.viewPackage(conf, host, node, pkg, gate)
+			views[i] = viewPackage(s.by(&one), pkg, gate)
 			return nil
 		})
 	}
 	_ = g.Wait() // no function has an error
 	for i, v := range views {
-		if _, err := said[i].WriteTo(c.Err); err != nil {
+		if _, err := said[i].WriteTo(s.Err); err != nil {
 			return err
 		}
 		for _, l := range v.LUNs {
 			if l.Err != nil {
-				c.report(l.Err)
-				c.status = exitNode
+				s.report(l.Err)
+				s.status = exitNode
 			}
 		}
 		p.views[v.Package.Name] = v
@@ -290,17 +290,17 @@ func (c *call) readPackages(conf *cluster.Config, host vg.Host, node cluster.Nod
 
 // viewPackage looks at one package. One that cannot be opened is like one with
 // a LUN that cannot be read.
-func (c *call) viewPackage(conf *cluster.Config, host vg.Host, node cluster.Node, pkg *cluster.Package, gate protocol.Gate) *cluster.PackageView {
-	if conf.PRDisabled {
-		return conf.ViewOf(pkg, nil)
+func viewPackage(s *session, pkg *cluster.Package, gate protocol.Gate) *cluster.PackageView {
+	if s.conf.PRDisabled {
+		return s.conf.ViewOf(pkg, nil)
 	}
 	var view *cluster.PackageView
-	err := c.lookAt(conf, host, node, pkg, func(run *packageRun, _ *opened) error {
-		view = conf.ViewOf(pkg, run.View(c.ctx, gate))
+	err := s.lookAt(pkg, func(run *packageRun, _ *opened) error {
+		view = s.conf.ViewOf(pkg, run.View(s.ctx, gate))
 		return nil
 	})
 	if view == nil {
-		view = conf.ViewOf(pkg, []protocol.View{{Err: err}})
+		view = s.conf.ViewOf(pkg, []protocol.View{{Err: err}})
 	}
 	return view
 }

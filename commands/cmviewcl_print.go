@@ -19,7 +19,7 @@ type portraits struct {
 }
 
 // printView prints what was asked for.
-func (c *call) printView(req *viewRequest, p *portrait) error {
+func printView(c *call, req *viewRequest, p *portrait) error {
 	shown := p.pick(req)
 	w := bufio.NewWriter(c.Out)
 	switch req.format {

@@ -23,12 +23,12 @@ type completer func(l *completion, word string) []suggestion
 
 // offeredFlag is a flag that brings what its value can be.
 type offeredFlag struct {
-	cli.DocGenerationFlag
+	cli.Flag
 	values completer
 }
 
 // offering makes a flag bring what its value can be.
-func offering(f cli.DocGenerationFlag, values completer) cli.Flag {
+func offering(f cli.Flag, values completer) cli.Flag {
 	return &offeredFlag{f, values}
 }
 

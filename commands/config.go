@@ -7,7 +7,6 @@ import (
 
 	"lunguard/cluster"
 	"lunguard/cluster/ownfile"
-	"lunguard/vg"
 )
 
 // Where the config is looked for.
@@ -18,7 +17,7 @@ const (
 
 // configPath tells where the config is looked for, and whether it was named
 // by somebody.
-func (c *call) configPath() (path string, named bool) {
+func configPath(c *call) (path string, named bool) {
 	if path = c.flags.String("config"); path != "" {
 		return path, true
 	}
@@ -28,9 +27,9 @@ func (c *call) configPath() (path string, named bool) {
 	return defaultConfig, false
 }
 
-// config reads the config, which must be there.
-func (c *call) config() (*cluster.Config, error) {
-	path, _ := c.configPath()
+// readConfig reads the config, which must be there.
+func readConfig(c *call) (*cluster.Config, error) {
+	path, _ := configPath(c)
 	return loadConfig(path)
 }
 
@@ -67,28 +66,13 @@ func loadConfig(path string) (*cluster.Config, error) {
 }
 
 // optionalConfig reads the config; nil if there is none and nobody named one.
-func (c *call) optionalConfig() (*cluster.Config, error) {
-	path, named := c.configPath()
+func optionalConfig(c *call) (*cluster.Config, error) {
+	path, named := configPath(c)
 	conf, err := loadConfig(path)
 	if err != nil && !named && errors.Is(err, fs.ErrNotExist) {
 		return nil, nil
 	}
 	return conf, err
-}
-
-// node tells which node of the cluster this is.
-func (c *call) node(conf *cluster.Config, host vg.Host) (cluster.Node, error) {
-	name := c.flags.String("node")
-	if name == "" {
-		name = c.getenv("SG_NODE")
-	}
-	if name == "" {
-		var err error
-		if name, err = host.Hostname(); err != nil {
-			return cluster.Node{}, err
-		}
-	}
-	return conf.Node(name)
 }
 
 // clusterConfig is the config that the command line means; an empty one if it

@@ -32,7 +32,7 @@ func options(flags []cli.Flag) []option {
 	for i, f := range flags {
 		var values completer
 		if o, ok := f.(*offeredFlag); ok {
-			f, values = o.DocGenerationFlag, o.values
+			f, values = o.Flag, o.values
 		}
 		doc, ok := f.(cli.DocGenerationFlag)
 		list[i] = option{names: f.Names(), value: ok && doc.TakesValue(), values: values}

@@ -18,7 +18,7 @@ import (
 // be told is no leave either.
 //
 // Nothing is sent to a LUN unless there is something to refuse.
-func (c *call) mayTake(ctx context.Context, host vg.Host, run *packageRun) error {
+func (s *session) mayTake(ctx context.Context, run *packageRun) error {
 	if run.Package.Type != cluster.Failover {
 		return nil
 	}
@@ -28,7 +28,7 @@ func (c *call) mayTake(ctx context.Context, host vg.Host, run *packageRun) error
 	}
 	look := &protocol.Run{Parallel: run.Parallel, Room: run.Room}
 	var used []vg.Usage
-	for i, u := range host.InUse(disks) {
+	for i, u := range s.host.InUse(disks) {
 		if len(u.Uses) > 0 || u.Err != nil {
 			look.LUNs, used = append(look.LUNs, run.LUNs[i]), append(used, u)
 		}
@@ -37,13 +37,13 @@ func (c *call) mayTake(ctx context.Context, host vg.Host, run *packageRun) error
 		return nil
 	}
 	var errs []error
-	for i, s := range look.Show(ctx) {
-		if s.Err != nil {
-			errs = append(errs, s.Err)
+	for i, now := range look.Show(ctx) {
+		if now.Err != nil {
+			errs = append(errs, now.Err)
 			continue
 		}
-		if holder := otherHolder(run, s.State); holder != 0 {
-			errs = append(errs, &inUseError{lun: s.LUN, holder: keyWithNode(run.Config, holder), usage: used[i]})
+		if holder := otherHolder(run, now.State); holder != 0 {
+			errs = append(errs, &inUseError{lun: now.LUN, holder: keyWithNode(run.Config, holder), usage: used[i]})
 		}
 	}
 	return errors.Join(errs...)

@@ -4,40 +4,16 @@ import (
 	"context"
 	"errors"
 	"io"
-	"path/filepath"
-	"strings"
 	"sync/atomic"
 
-	"lunguard/cluster"
 	"lunguard/protocol"
 	"lunguard/scsi"
 	"lunguard/vg"
-	"lunguard/vg/simhost"
 )
 
-// host is the machine whose devices the command works on.
-func (c *call) host() (vg.Host, error) {
-	if dir := c.simulated(); dir != "" {
-		return simhost.Open(dir)
-	}
-	scan := c.several("scan")
-	if !c.flags.Bool("no-lvm") && len(scan) == 0 {
-		return vg.NewSystem(), nil
-	}
-	for _, glob := range scan {
-		if _, err := filepath.Match(glob, ""); err != nil || !filepath.IsAbs(glob) {
-			return nil, usagef("--scan %s: a pattern of device files was expected, such as '/dev/mapper/mpath*'", glob)
-		}
-	}
-	return vg.NewSystem().WithoutLVM(strings.Join(scan, " ")), nil
-}
-
-// opened holds the LUNs that a command works on, with their paths open.
-type opened struct {
-	luns []*protocol.LUN
-	// sent counts the commands on the wire, retries included.
-	sent    atomic.Int64
-	closers []io.Closer
+// access is how LUNs are opened and worked on.
+type access struct {
+	retry scsi.Retry
 	// rehearse turns every path into one that changes nothing.
 	rehearse bool
 	// serial works on one LUN after the other.
@@ -45,8 +21,25 @@ type opened struct {
 	// strict makes one path that cannot be opened an error.
 	strict bool
 	// own is the key of this node, for the rehearsal.
-	own   scsi.Key
-	retry scsi.Retry
+	own scsi.Key
+}
+
+// readAccess reads the flags about it.
+func readAccess(c *call) (access, error) {
+	timeout, err := lunTimeout(c)
+	return access{
+		retry:    scsi.Retry{Timeout: timeout},
+		rehearse: c.flags.Bool("dry-run"), strict: c.flags.Bool("strict"), serial: c.flags.Bool("serial"),
+	}, err
+}
+
+// opened holds the LUNs that a command works on, with their paths open.
+type opened struct {
+	access
+	luns []*protocol.LUN
+	// sent counts the commands on the wire, retries included.
+	sent    atomic.Int64
+	closers []io.Closer
 	// shadows are the copies that a rehearsal works on.
 	shadows map[*protocol.LUN]*shadow
 	// say tells people of a change or a warning.
@@ -55,15 +48,21 @@ type opened struct {
 	// changes are those that were sent to a LUN, for who has to tell what is
 	// left there.
 	changes map[string][]string
-	closing []func()
+	// ended is called once, when all is closed; nil is not.
+	ended func()
+}
+
+// newOpened has no LUN yet.
+func newOpened(a access) *opened {
+	return &opened{access: a, changes: map[string][]string{}, shadows: map[*protocol.LUN]*shadow{}}
 }
 
 // Close closes every path.
 func (o *opened) Close() error {
-	for _, f := range o.closing {
-		f()
+	if o.ended != nil {
+		o.ended()
 	}
-	o.closing = nil
+	o.ended = nil
 	var errs []error
 	for _, c := range o.closers {
 		errs = append(errs, c.Close())
@@ -135,35 +134,11 @@ func (o *opened) openDisk(ctx context.Context, host vg.Host, d *vg.Disk, warn fu
 	return lun, nil
 }
 
-// devicesOf are the volumes of a package: those of its groups and those outside
-// any group.
-func (c *call) devicesOf(host vg.Host, pkg *cluster.Package) ([]string, error) {
-	devices := append([]string(nil), pkg.Volumes...)
-	for _, g := range pkg.Groups {
-		group, err := host.Group(c.ctx, g)
-		if err != nil {
-			return nil, err
-		}
-		devices = append(devices, group.Volumes...)
-	}
-	return devices, nil
-}
-
-// disksOf are the LUNs of a package: those of its groups and those outside any
-// group. Volumes that lie on one disk are one LUN.
-func (c *call) disksOf(host vg.Host, pkg *cluster.Package) ([]*vg.Disk, error) {
-	devices, err := c.devicesOf(host, pkg)
-	if err != nil {
-		return nil, err
-	}
-	return findDisks(host, devices)
-}
-
 // openDisks opens LUNs. Nothing stays open after an error.
-func (c *call) openDisks(host vg.Host, disks []*vg.Disk, o *opened) error {
+func (o *opened) openDisks(ctx context.Context, host vg.Host, disks []*vg.Disk, warn func(error)) error {
 	var errs []error
 	for _, d := range disks {
-		lun, err := o.openDisk(c.ctx, host, d, c.warnErr)
+		lun, err := o.openDisk(ctx, host, d, warn)
 		if err != nil {
 			errs = append(errs, err)
 			continue
@@ -173,10 +148,10 @@ func (c *call) openDisks(host vg.Host, disks []*vg.Disk, o *opened) error {
 	return errors.Join(errs...)
 }
 
-// openEach opens those LUNs of the volumes that can be opened, once each. Of
-// the reports, one for each LUN in order, those of the others have the error;
-// at says where each LUN of o belongs.
-func (c *call) openEach(host vg.Host, devices []string, o *opened) (reports []protocol.Report, at []int) {
+// openEach opens those LUNs of the volumes that can be opened, once each.
+// Of the reports, one for each LUN in order, those of the others have the error;
+// at says where each LUN that was opened belongs.
+func (o *opened) openEach(ctx context.Context, host vg.Host, devices []string, warn func(error)) (reports []protocol.Report, at []int) {
 	seen := map[string]bool{}
 	lost := func(dev string, err error) {
 		reports = append(reports, protocol.Report{LUN: dev, Findings: []protocol.Finding{{Kind: protocol.Unreadable, Err: err}}})
@@ -191,7 +166,7 @@ func (c *call) openEach(host vg.Host, devices []string, o *opened) (reports []pr
 			continue
 		}
 		seen[d.Paths[0]] = true
-		lun, err := o.openDisk(c.ctx, host, d, c.warnErr)
+		lun, err := o.openDisk(ctx, host, d, warn)
 		if err != nil {
 			lost(d.Device, err)
 			continue
@@ -220,24 +195,4 @@ func findDisks(host vg.Host, devices []string) ([]*vg.Disk, error) {
 		}
 	}
 	return disks, errors.Join(errs...)
-}
-
-// openOptions prepares for opening LUNs as the flags want it.
-func (c *call) openOptions() (*opened, error) {
-	timeout, err := c.timeout()
-	if err != nil {
-		return nil, err
-	}
-	o := &opened{retry: scsi.Retry{Timeout: timeout}, rehearse: c.flags.Bool("dry-run"), strict: c.flags.Bool("strict"), serial: c.flags.Bool("serial"),
-		meter: c.meter(), changes: map[string][]string{},
-		shadows: map[*protocol.LUN]*shadow{}}
-	if o.meter != nil {
-		out, errs := c.Out, c.Err
-		c.Out, c.Err = o.meter.over(out), o.meter.over(errs)
-		o.closing = append(o.closing, func() {
-			o.meter.stop()
-			c.Out, c.Err = out, errs
-		})
-	}
-	return o, nil
 }

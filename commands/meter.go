@@ -63,15 +63,20 @@ func newMeter(w io.Writer, prog string, width int, now func() time.Time, away fu
 	return m
 }
 
-// meter begins to watch, if there is a terminal and the steps are not said one
-// by one anyway.
-func (c *call) meter() *meter {
+// showProgress begins to watch, if there is a terminal and the steps are not said
+// one by one anyway. Until the end what the call prints goes by way of the meter.
+func showProgress(c *call) (m *meter, end func()) {
 	width, ok := isTerminal(c.Err)
 	if !ok || c.verbose() || c.flags.IsSet("watch") || c.getenv("TERM") == "dumb" {
-		return nil
+		return nil, func() {}
 	}
-	terminal := c.Err
-	return newMeter(terminal, c.prog(), width, time.Now, func() bool { return inBackground(terminal) })
+	out, terminal := c.Out, c.Err
+	m = newMeter(terminal, c.prog(), width, time.Now, func() bool { return inBackground(terminal) })
+	c.Out, c.Err = m.over(out), m.over(terminal)
+	return m, func() {
+		m.stop()
+		c.Out, c.Err = out, terminal
+	}
 }
 
 func (m *meter) tick() {
@@ -235,9 +240,6 @@ func (m *meter) begin(total int) {
 
 // stop erases the line and ends it.
 func (m *meter) stop() {
-	if m == nil {
-		return
-	}
 	m.out.Lock()
 	defer m.out.Unlock()
 	m.closed = true
@@ -253,12 +255,7 @@ func (m *meter) erase() {
 }
 
 // over is a stream that is written to while the line may be drawn.
-func (m *meter) over(w io.Writer) io.Writer {
-	if m == nil {
-		return w
-	}
-	return overMeter{m, w}
-}
+func (m *meter) over(w io.Writer) io.Writer { return overMeter{m, w} }
 
 type overMeter struct {
 	*meter

@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"lunguard/cluster"
@@ -32,37 +33,43 @@ type ownedDisk struct {
 // for long.
 const ownersWait = 10 * time.Second
 
-// owners finds the LUNs of all packages, once in a process, and without a
+// ownersOnce finds them once.
+type ownersOnce struct {
+	once  sync.Once
+	found *owners
+}
+
+// owners finds the LUNs of all packages, once in a session, and without a
 // command to any of them: names, sysfs and what lvm2 knows lead there. What this
 // host does not see cannot be in its hands twice, so it is left out.
-func (c *call) owners(conf *cluster.Config, host vg.Host) *owners {
-	c.shared.mu.Lock()
-	defer c.shared.mu.Unlock()
-	if w := c.shared.owners; w != nil && w.conf == conf {
-		return w
-	}
-	w := &owners{conf: conf}
-	groups := c.groupsOf(conf, host)
-	for _, pkg := range conf.Packages {
-		volumes := slices.Clone(pkg.Volumes)
-		for _, g := range pkg.Groups {
-			volumes = append(volumes, groups[g]...)
-		}
-		for _, dev := range volumes {
-			// No map need join the paths of a LUN for it to be the same.
-			if d, err := host.Paths(dev); err == nil {
-				w.list = append(w.list, ownedDisk{pkg.Name, d})
+func (s *session) owners() *owners {
+	s.owned.once.Do(func() {
+		w := &owners{conf: s.conf}
+		groups := groupsOf(s.ctx, s.conf, s.host)
+		for _, pkg := range s.conf.Packages {
+			volumes := slices.Clone(pkg.Volumes)
+			for _, g := range pkg.Groups {
+				volumes = append(volumes, groups[g]...)
+			}
+			for _, dev := range volumes {
+				// No map need join the paths of a LUN for it to be the same.
+				if d, err := s.host.Paths(dev); err == nil {
+					w.list = append(w.list, ownedDisk{pkg.Name, d})
+				}
 			}
 		}
-	}
-	c.shared.owners = w
-	return w
+		s.owned.found = w
+	})
+	return s.owned.found
 }
+
+// forgetOwners makes the session look again: the groups may have changed.
+func (s *session) forgetOwners() { s.owned = &ownersOnce{} }
 
 // groupsOf finds the volumes of all groups of a config. Those that are not
 // found in time are left out, as those are that are not there.
-func (c *call) groupsOf(conf *cluster.Config, host vg.Host) map[string][]string {
-	ctx, cancel := context.WithTimeout(c.ctx, ownersWait)
+func groupsOf(ctx context.Context, conf *cluster.Config, host vg.Host) map[string][]string {
+	ctx, cancel := context.WithTimeout(ctx, ownersWait)
 	defer cancel()
 	var names []string
 	for _, pkg := range conf.Packages {
@@ -125,11 +132,11 @@ func (w *owners) twoPackages(pkg *cluster.Package, lun *vg.Disk) error {
 
 // soleOwner refuses LUNs of a package that another one has as well: a halt of
 // that one would open them.
-func (c *call) soleOwner(conf *cluster.Config, host vg.Host, pkg *cluster.Package, disks []*vg.Disk) error {
-	if len(conf.Packages) == 1 && &conf.Packages[0] == pkg {
+func (s *session) soleOwner(pkg *cluster.Package, disks []*vg.Disk) error {
+	if len(s.conf.Packages) == 1 && &s.conf.Packages[0] == pkg {
 		return nil
 	}
-	w := c.owners(conf, host)
+	w := s.owners()
 	var errs []error
 	for _, d := range disks {
 		errs = append(errs, w.twoPackages(pkg, d))

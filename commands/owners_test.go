@@ -62,9 +62,10 @@ func TestTwoPackages(t *testing.T) {
 		{Name: "b", Groups: []string{"vg1", "absent"}},
 	}}
 	c, _ := testCall(t)
+	s := sessionOn(c, conf, host, cluster.Node{})
 	got := map[string]string{}
 	for _, name := range []string{"/dev/sda", "/dev/sdb", "/dev/sdd", "/dev/sde"} {
-		if err := c.owners(conf, host).twoPackages(&conf.Packages[0], host.disks[name]); err != nil {
+		if err := s.owners().twoPackages(&conf.Packages[0], host.disks[name]); err != nil {
 			got[name] = err.Error()
 		}
 	}
@@ -91,13 +92,14 @@ func TestOwnersHang(t *testing.T) {
 		defer close(host.hang)
 		conf := &cluster.Config{Packages: []cluster.Package{{Name: "a", Volumes: []string{"/dev/sda"}}, {Name: "b", Groups: []string{"vg1"}}}}
 		c, _ := testCall(t)
-		if err := c.soleOwner(conf, host, &conf.Packages[0], []*vg.Disk{host.disks["/dev/sda"]}); err != nil {
+		s := sessionOn(c, conf, host, cluster.Node{})
+		if err := s.soleOwner(&conf.Packages[0], []*vg.Disk{host.disks["/dev/sda"]}); err != nil {
 			t.Error(err)
 		}
 		conf.Packages = append(conf.Packages, cluster.Package{Name: "c", Volumes: []string{"/dev/sda"}})
-		c.shared.owners = nil
+		s.forgetOwners()
 		var two *twoPackagesError
-		if err := c.soleOwner(conf, host, &conf.Packages[0], []*vg.Disk{host.disks["/dev/sda"]}); !errors.As(err, &two) {
+		if err := s.soleOwner(&conf.Packages[0], []*vg.Disk{host.disks["/dev/sda"]}); !errors.As(err, &two) {
 			t.Errorf("error %v, a LUN of two packages expected", err)
 		}
 	})

@@ -3,7 +3,6 @@ package commands
 import (
 	"context"
 	"errors"
-	"fmt"
 	"strconv"
 	"strings"
 	"sync"
@@ -20,8 +19,6 @@ type shared struct {
 	mu    sync.Mutex
 	rec   *recorder
 	plans []*plan
-	// owners are the LUNs of all packages, once somebody has asked for them.
-	owners *owners
 }
 
 // task is what a protocol is run for.
@@ -37,17 +34,17 @@ type task struct {
 
 // perform runs a protocol that changes LUNs, or rehearses it. How it ended goes
 // into the log. If a signal has ended it, the error tells what is left.
-func (c *call) perform(run *packageRun, o *opened, t task, do func(context.Context) error) error {
+func (s *session) perform(run *packageRun, o *opened, t task, do func(context.Context) error) error {
 	if o.rehearse {
-		return c.rehearse(run, o, t, do)
+		return s.rehearse(run, o, t, do)
 	}
-	run.Hurry = whileChanging(c.ctx)
-	seen := c.sayInterrupted(t.finishing())
+	run.Hurry = whileChanging(s.ctx)
+	seen := s.sayInterrupted(t.finishing())
 	begin := time.Now()
-	err := do(c.ctx)
+	err := do(s.ctx)
 	seen()
-	sig := signalOf(c.ctx)
-	rec := c.shared.rec
+	sig := signalOf(s.ctx)
+	rec := s.shared.rec
 	rec.foreign(run, err)
 	if err == nil && len(o.changes) == 0 && (t.deed == deedRepair || t.deed == deedReadmit) {
 		// A look that found nothing to mend: udev and cron have many.
@@ -62,7 +59,7 @@ func (c *call) perform(run *packageRun, o *opened, t task, do func(context.Conte
 	e.took(begin)
 	rec.end(e, err, sig)
 	if err != nil && sig != nil {
-		return c.account(run, o, t, sig, err)
+		return s.account(run, o, t, sig, err)
 	}
 	return err
 }
@@ -80,20 +77,20 @@ const accountTime = 2 * time.Second
 
 // account says what is left on each LUN after a signal has ended a run: first
 // what else went wrong, then the state as it is now.
-func (c *call) account(run *packageRun, o *opened, t task, sig *signalError, err error) error {
+func (s *session) account(run *packageRun, o *opened, t task, sig *signalError, err error) error {
 	errs := []error{sig}
 	for _, leaf := range leaves(err) {
 		if !byInterruption(leaf) {
 			errs = append(errs, leaf)
 		}
 	}
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(c.ctx), accountTime)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(s.ctx), accountTime)
 	defer cancel()
 	look := &protocol.Run{LUNs: run.LUNs, Room: run.Room}
 	clean := 0
-	for _, s := range look.Show(ctx) {
-		if text := t.left(run, s, o.changes[s.LUN]); text != "" {
-			errs = append(errs, &leftError{lun: s.LUN, what: text, hint: t.next(run)})
+	for _, now := range look.Show(ctx) {
+		if text := t.left(run, now, o.changes[now.LUN]); text != "" {
+			errs = append(errs, &leftError{lun: now.LUN, what: text, hint: t.next(run)})
 		} else {
 			clean++
 		}
@@ -179,38 +176,4 @@ func (e *leftError) Error() string { return e.message().text() }
 
 func (e *leftError) message() message {
 	return message{subject: e.lun, what: e.what, hint: e.hint, status: exitFailed}
-}
-
-// stateWords says who is on a LUN, as this node sees it.
-func stateWords(conf *cluster.Config, node protocol.Member, s *scsi.State) string {
-	keys := s.Keys()
-	held := s.Reservation
-	own := s.Has(node.Key) && node.Key != 0
-	others := make([]string, 0, len(keys))
-	for _, k := range keys {
-		if k != node.Key && (held == nil || k != held.Key) {
-			others = append(others, keyWithNode(conf, k))
-		}
-	}
-	var text string
-	switch {
-	case held == nil && len(keys) == 0:
-		return "no registrations, not reserved"
-	case held == nil && own:
-		text = "registered by this node, not reserved"
-	case held == nil:
-		text = "not reserved"
-	case held.Type.AllRegistrants():
-		text = "reserved by all registrants"
-	case own && held.Key == node.Key:
-		text = "registered and reserved by this node"
-	case own:
-		text = "registered by this node, reserved by " + keyWithNode(conf, held.Key)
-	default:
-		text = "reserved by " + keyWithNode(conf, held.Key)
-	}
-	if len(others) > 0 {
-		text += fmt.Sprintf("; also registered: %s", strings.Join(others, ", "))
-	}
-	return text
 }

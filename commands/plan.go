@@ -2,9 +2,6 @@ package commands
 
 import (
 	"context"
-	"fmt"
-	"slices"
-	"strings"
 
 	"lunguard/cluster"
 	"lunguard/protocol"
@@ -60,17 +57,17 @@ type plannedCommand struct {
 }
 
 // rehearse runs a protocol on copies of the LUNs and shows what it did to them.
-func (c *call) rehearse(run *packageRun, o *opened, t task, do func(context.Context) error) error {
+func (s *session) rehearse(run *packageRun, o *opened, t task, do func(context.Context) error) error {
 	var events []protocol.Event
 	run.Log = func(e protocol.Event) {
 		switch {
 		case e.Change():
 			events = append(events, e)
 		case e.Action != protocol.NothingLeft:
-			c.warn("%s", eventWords(run.Config, e))
+			s.warn("%s", eventWords(run.Config, e))
 		}
 	}
-	err := do(c.ctx)
+	err := do(s.ctx)
 	p := &plan{Action: t.deed, Group: t.group, Node: run.Node.Name, Victim: t.victim.Name}
 	if run.Package != nil {
 		p.Package = run.Package.Name
@@ -82,7 +79,7 @@ func (c *call) rehearse(run *packageRun, o *opened, t task, do func(context.Cont
 		}
 	}
 	if err == nil || p.Commands > 0 {
-		c.show(run, p)
+		showPlan(s.call, run.Config, p)
 	}
 	return err
 }
@@ -153,8 +150,8 @@ func (t task) idle(run *packageRun) string {
 	return "it is as it should be"
 }
 
-// show prints a plan, or keeps it for the document that programs get.
-func (c *call) show(run *packageRun, p *plan) {
+// showPlan prints a plan, or keeps it for the document that programs get.
+func showPlan(c *call, conf *cluster.Config, p *plan) {
 	if c.flags.Bool("json") {
 		c.shared.plans = append(c.shared.plans, p)
 		return
@@ -163,12 +160,12 @@ func (c *call) show(run *packageRun, p *plan) {
 		return
 	}
 	for _, l := range p.LUNs {
-		c.showLUN(run.Config, &l)
+		showPlanned(c, conf, &l)
 	}
 	c.printf("%s, %s would be sent.\n", plural(len(p.LUNs), "LUN"), plural(p.Commands, "command"))
 }
 
-func (c *call) showLUN(conf *cluster.Config, l *plannedLUN) {
+func showPlanned(c *call, conf *cluster.Config, l *plannedLUN) {
 	name := l.LUN
 	if l.WWID != "" {
 		name += " (" + l.WWID + ")"
@@ -193,76 +190,10 @@ func (c *call) showLUN(conf *cluster.Config, l *plannedLUN) {
 	c.printf("  After that: %s.\n", writersWords(conf, l.after))
 }
 
-// holdersWords says who is on a LUN.
-func holdersWords(conf *cluster.Config, s *scsi.State) string {
-	keys, held := s.Keys(), s.Reservation
-	switch {
-	case len(keys) == 0 && held == nil:
-		return "free, no registrations"
-	case held == nil:
-		return "not reserved, registered: " + keysWords(conf, keys)
-	}
-	text := "held by " + keysWords(conf, []scsi.Key{held.Key})
-	if held.Type.AllRegistrants() {
-		text = "held by all registrants: " + keysWords(conf, keys)
-	} else if others := slices.DeleteFunc(keys, func(k scsi.Key) bool { return k == held.Key }); len(others) > 0 {
-		text += ", also registered: " + keysWords(conf, others)
-	}
-	if held.Type != scsi.WriteExclusiveRegistrantsOnly {
-		text += ", " + held.Type.String()
-	}
-	return text
-}
-
-// writersWords says who can write.
-func writersWords(conf *cluster.Config, s *scsi.State) string {
-	switch {
-	case s == nil:
-		return "unknown"
-	case s.Reservation == nil:
-		return "not reserved, every node can write"
-	}
-	keys := s.Keys()
-	if t := s.Reservation.Type; t == scsi.WriteExclusive || t == scsi.ExclusiveAccess {
-		keys = []scsi.Key{s.Reservation.Key}
-	}
-	text := keysWords(conf, keys)
-	if len(keys) == 1 {
-		return text + " alone can write"
-	}
-	return text + " can write"
-}
-
-func keysWords(conf *cluster.Config, keys []scsi.Key) string {
-	list := make([]string, len(keys))
-	for i, k := range keys {
-		list[i] = k.String()
-		if n, ok := conf.NodeOf(k); ok {
-			list[i] = n.Name + " (" + k.String() + markWords(k) + ")"
-		}
-	}
-	return strings.Join(list, ", ")
-}
-
 // planOnly refuses --json where it is about plans and there is none.
 func (c *call) planOnly() error {
 	if c.flags.Bool("json") && !c.flags.Bool("dry-run") {
 		return usagef("--json goes with --dry-run: it is the plan that is for programs")
 	}
 	return nil
-}
-
-// indented writes lines a little to the right.
-type indented struct {
-	c    *call
-	text string
-}
-
-func (i indented) Write(text []byte) (int, error) {
-	for line := range strings.Lines(string(text)) {
-		if _, err := fmt.Fprint(i.c.Out, i.text, line); err != nil {
-			return 0, err
-		}
-	}
-	return len(text), nil
 }

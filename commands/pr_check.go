@@ -3,7 +3,6 @@ package commands
 import (
 	"context"
 	"errors"
-	"fmt"
 	"slices"
 	"strings"
 	"time"
@@ -13,7 +12,6 @@ import (
 	"lunguard/cluster"
 	"lunguard/commands/picture"
 	"lunguard/protocol"
-	"lunguard/vg"
 )
 
 func prCheck() *applet {
@@ -62,19 +60,17 @@ exit status: 0 all is well; 1 something is wrong; 2 the state of a LUN is unknow
 
 // checker is what pr_check works with.
 type checker struct {
-	conf  *cluster.Config
-	host  vg.Host
-	node  cluster.Node
+	*session
 	names []string
 }
 
 func runCheck(c *call) error {
-	out, err := c.checkOutputs()
+	out, err := checkOutputs(c)
 	if err != nil {
 		return err
 	}
 	begun := time.Now()
-	k, err := c.checker()
+	k, err := newChecker(c)
 	stranger, named := (*cluster.UnknownNodeError)(nil), c.flags.String("node")+c.getenv("SG_NODE") != ""
 	if errors.As(err, &stranger) && c.flags.String("device") != "" && !named {
 		// udev asks on every host that has the config. One that is no node has no
@@ -87,7 +83,7 @@ func runCheck(c *call) error {
 		return errors.Join(err, out.publish(&picture.Picture{Time: begun, Errors: problems(err), Status: statusOf(err)}))
 	}
 	if device := c.flags.String("device"); device != "" {
-		return c.readmit(k.conf, k.host, k.node, device)
+		return readmit(k.session, device)
 	}
 	if out.every > 0 {
 		w := watcher{call: c, screen: out.screen, every: out.every, look: k.look}
@@ -105,17 +101,18 @@ func runCheck(c *call) error {
 	return out.print(p)
 }
 
-// checker finds out what is to be checked.
-func (c *call) checker() (*checker, error) {
+// newChecker finds out what is to be checked.
+func newChecker(c *call) (*checker, error) {
 	device, names := c.flags.String("device"), c.operands()
 	if device != "" && (!c.flags.Bool("repair") || len(names) > 0) {
 		return nil, usagef("--device goes with --repair, and without packages")
 	}
-	conf, host, node, err := c.surroundings()
+	s, err := newSession(c)
 	if err != nil {
 		return nil, err
 	}
-	k := &checker{conf: conf, host: host, node: node}
+	conf, node := s.conf, s.node
+	k := &checker{session: s}
 	for _, name := range names {
 		if _, err := conf.Package(name); err != nil {
 			return nil, err
@@ -151,78 +148,79 @@ func statusOf(err error) int {
 // look checks the packages once. What is found raises the exit status.
 func (k *checker) look(c *call) (*picture.Picture, error) {
 	p := &picture.Picture{Time: time.Now(), Cluster: k.conf.Name, Node: k.node.Name}
+	s := k.by(c)
 	// The next look of --watch may come after a change of the groups.
-	c.shared.owners = nil
-	packages, err := c.packages(k.conf, k.host, k.node, k.names)
+	s.forgetOwners()
+	packages, err := s.packages(k.names)
 	if err != nil {
 		return nil, err
 	}
 	for _, pkg := range packages {
-		s, err := k.section(c, pkg)
+		section, err := checkSection(s, pkg)
 		if err != nil {
-			s = unopened(pkg.Name, string(pkg.Type), err)
+			section = unopened(pkg.Name, string(pkg.Type), err)
 			c.fail(err)
 		}
-		p.Sections = append(p.Sections, s)
+		p.Sections = append(p.Sections, section)
 	}
 	p.Took, p.Errors, p.Status = time.Since(p.Time), c.said, c.status
 	return p, nil
 }
 
-// section checks one package. LUNs that cannot be opened are unknown, and do
+// checkSection checks one package. LUNs that cannot be opened are unknown, and do
 // not keep the others from being looked at; but then nothing is repaired.
-func (k *checker) section(c *call, pkg *cluster.Package) (picture.Section, error) {
-	o, err := c.openOptions()
+func checkSection(s *session, pkg *cluster.Package) (picture.Section, error) {
+	o, err := s.begin()
 	if err != nil {
 		return picture.Section{}, err
 	}
-	o.own = k.node.Key
-	devices, err := c.devicesOf(k.host, pkg)
+	o.own = s.node.Key
+	devices, err := s.devicesOf(pkg)
 	if err != nil {
 		return picture.Section{}, err
 	}
-	reports, at := c.openEach(k.host, devices, o)
-	run := newPackageRun(k.conf, pkg, k.node, o.luns)
-	c.follow(run, o)
+	reports, at := o.openEach(s.ctx, s.host, devices, s.warnErr)
+	run := s.run(pkg, o)
+	s.follow(run, o)
 	shared := make([]error, len(o.luns))
 	for i, l := range o.luns {
-		shared[i] = c.owners(k.conf, k.host).twoPackages(pkg, diskOf(l))
+		shared[i] = s.owners().twoPackages(pkg, diskOf(l))
 	}
-	if c.flags.Bool("repair") && len(at) == len(reports) {
+	if s.flags.Bool("repair") && len(at) == len(reports) {
 		err := errors.Join(shared...)
 		if err == nil {
-			err = c.perform(run, o, task{deed: deedRepair}, run.Repair)
+			err = s.perform(run, o, task{deed: deedRepair}, run.Repair)
 		}
 		if err != nil {
-			c.fail(err)
+			s.fail(err)
 		}
 	}
-	for i, rep := range run.Check(c.ctx) {
+	for i, rep := range run.Check(s.ctx) {
 		if shared[i] != nil && !rep.Unknown() {
 			rep.Findings = append(rep.Findings, protocol.Finding{Kind: inTwoPackages, Err: shared[i]})
 		}
 		reports[at[i]] = rep
 	}
-	c.judge(reports, at)
-	if c.verbose() {
-		fmt.Fprintf(c.Out, "%s: %s, %s\n", pkg.Name, plural(len(o.luns), "LUN"), plural(int(o.sent.Load()), "SCSI command"))
+	judge(s.call, reports, at)
+	if s.verbose() {
+		s.sayCost(pkg, o)
 	}
-	s := packageSection(k.conf, pkg, k.node, reports)
-	for i := range s.LUNs {
+	drawn := packageSection(s.conf, pkg, s.node, reports)
+	for i := range drawn.LUNs {
 		if !slices.Contains(at, i) {
-			s.LUNs[i].Paths, s.LUNs[i].Working = nil, nil
+			drawn.LUNs[i].Paths, drawn.LUNs[i].Working = nil, nil
 		}
 	}
 	if err := o.Close(); err != nil {
-		c.fail(err)
+		s.fail(err)
 	}
-	return s, nil
+	return drawn, nil
 }
 
 // judge raises the exit status by what was found: what is unknown outweighs
 // what is wrong. at are the LUNs that were opened; the errors of the others are
 // reported, and may mean that no node should try.
-func (c *call) judge(reports []protocol.Report, at []int) {
+func judge(c *call, reports []protocol.Report, at []int) {
 	for i, rep := range reports {
 		switch {
 		case !slices.Contains(at, i):
@@ -242,34 +240,35 @@ func (c *call) judge(reports []protocol.Report, at []int) {
 // readmit registers a path that has come back. Which package the LUN belongs to
 // does not matter, and the package's other LUNs need not be there: the key on
 // another path is the proof that this node runs what is on it.
-func (c *call) readmit(conf *cluster.Config, host vg.Host, node cluster.Node, device string) error {
+func readmit(s *session, device string) error {
 	if !strings.HasPrefix(device, "/") {
 		// udev names devices without the folder.
 		device = "/dev/" + device
 	}
-	disk, err := host.Paths(device)
+	disk, err := s.host.Paths(device)
 	if err != nil {
 		return err
 	}
-	o, err := c.openOptions()
+	o, err := s.begin()
 	if err != nil {
 		return err
 	}
-	o.own = node.Key
-	lun, err := o.openDisk(c.ctx, host, disk, c.warnErr)
+	o.own = s.node.Key
+	lun, err := o.openDisk(s.ctx, s.host, disk, s.warnErr)
 	if err != nil {
 		return errors.Join(err, o.Close())
 	}
-	run := newPackageRun(conf, &cluster.Package{Type: cluster.MultiNode}, node, []*protocol.LUN{lun})
-	c.follow(run, o)
+	o.luns = append(o.luns, lun)
+	run := s.run(&cluster.Package{Type: cluster.MultiNode}, o)
+	s.follow(run, o)
 	var paths []string
-	err = c.perform(run, o, task{deed: deedReadmit}, func(ctx context.Context) (err error) {
+	err = s.perform(run, o, task{deed: deedReadmit}, func(ctx context.Context) (err error) {
 		paths, err = run.Readmit(ctx)
 		return err
 	})
 	for _, p := range paths {
 		if !o.rehearse {
-			c.printf("%s: registered again\n", p)
+			s.printf("%s: registered again\n", p)
 		}
 	}
 	return errors.Join(err, o.Close())

@@ -30,7 +30,7 @@ type checkOutput struct {
 }
 
 // checkOutputs reads the options that say where and how.
-func (c *call) checkOutputs() (*checkOutput, error) {
+func checkOutputs(c *call) (*checkOutput, error) {
 	o := &checkOutput{call: c, table: c.flags.Bool("table"), asked: c.flags.Bool(jsonOption),
 		html: c.flags.String("html"), metrics: c.flags.String("prometheus")}
 	var err error

@@ -16,7 +16,6 @@ import (
 	"lunguard/pr"
 	"lunguard/protocol"
 	"lunguard/scsi"
-	"lunguard/vg"
 )
 
 func prCleanup() *applet {
@@ -59,7 +58,7 @@ could not be cleared; 128 + N ended by signal N, and what is left is said`,
 const lunWord = "lun"
 
 func runPrCleanup(c *call) error {
-	names, areLUNs, err := c.cleanupOperands()
+	names, areLUNs, err := cleanupOperands(c)
 	if err != nil {
 		return err
 	}
@@ -69,34 +68,34 @@ func runPrCleanup(c *call) error {
 			return usagef("-k %v", err)
 		}
 	}
-	conf, err := c.optionalConfig()
+	conf, err := optionalConfig(c)
 	if err != nil {
 		return err
 	}
-	host, err := c.host()
+	host, err := openHost(c)
 	if err != nil {
 		return err
 	}
-	o, err := c.openOptions()
+	s := sessionOn(c, conf, host, cluster.Node{})
+	o, err := s.begin()
 	if err != nil {
 		return err
 	}
 	defer o.Close()
 	// Without a config, or on a host that is no node, it acts as nobody.
-	var node cluster.Node
 	if conf != nil {
-		if own, err := c.node(conf, host); err == nil {
-			node = own
+		if own, err := thisNode(c, conf, host); err == nil {
+			s.node = own
 		}
 	}
-	o.own = node.Key
-	if err := c.openCleanup(host, names, areLUNs, o); err != nil {
+	o.own = s.node.Key
+	if err := openCleanup(s, names, areLUNs, o); err != nil {
 		return err
 	}
-	run := newPackageRun(conf, nil, node, o.luns)
-	c.follow(run, o)
+	run := s.run(nil, o)
+	s.follow(run, o)
 	var results []protocol.CleanupResult
-	err = c.perform(run, o, task{deed: deedCleanup, only: key}, func(ctx context.Context) error {
+	err = s.perform(run, o, task{deed: deedCleanup, only: key}, func(ctx context.Context) error {
 		results = run.Cleanup(ctx, key)
 		var errs []error
 		for _, res := range results {
@@ -105,14 +104,14 @@ func runPrCleanup(c *call) error {
 		return errors.Join(errs...)
 	})
 	for _, res := range results {
-		c.printCleanup(conf, res)
+		printCleanup(c, conf, res)
 	}
 	return err
 }
 
 // cleanupOperands sorts the operands: what to clear, and whether they are
 // devices.
-func (c *call) cleanupOperands() (names []string, areLUNs bool, err error) {
+func cleanupOperands(c *call) (names []string, areLUNs bool, err error) {
 	names = c.operands()
 	if i := slices.Index(names, lunWord); i >= 0 {
 		names, areLUNs = slices.Delete(slices.Clone(names), i, i+1), true
@@ -122,7 +121,7 @@ func (c *call) cleanupOperands() (names []string, areLUNs bool, err error) {
 		if len(names) > 0 {
 			return nil, false, usagef("operands were given beside -f %s: %s", file, strings.Join(names, " "))
 		}
-		if names, err = c.readList(file); err != nil {
+		if names, err = readList(c.In, file); err != nil {
 			return nil, false, err
 		}
 	}
@@ -150,8 +149,8 @@ func completeCleanup(l *completion, word string) []suggestion {
 }
 
 // readList reads names, one a line, with comments and blank lines.
-func (c *call) readList(file string) ([]string, error) {
-	var r io.Reader = c.In
+func readList(stdin io.Reader, file string) ([]string, error) {
+	r := stdin
 	if file != "-" {
 		f, err := os.Open(file)
 		if err != nil {
@@ -183,14 +182,14 @@ func (c *call) readList(file string) ([]string, error) {
 }
 
 // openCleanup opens what is to be cleared. Nothing is begun unless all can be.
-func (c *call) openCleanup(host vg.Host, names []string, areLUNs bool, o *opened) error {
+func openCleanup(s *session, names []string, areLUNs bool, o *opened) error {
 	pkg := &cluster.Package{Groups: names}
 	if areLUNs {
 		pkg = &cluster.Package{Volumes: names}
 	}
-	disks, err := c.disksOf(host, pkg)
+	disks, err := s.disksOf(pkg)
 	if err == nil {
-		err = c.openDisks(host, disks, o)
+		err = o.openDisks(s.ctx, s.host, disks, s.warnErr)
 	}
 	if err != nil {
 		return err
@@ -212,7 +211,7 @@ func unique(luns []*protocol.LUN) []*protocol.LUN {
 
 // printCleanup tells what became of one LUN, and who of the cluster is no
 // longer protected there.
-func (c *call) printCleanup(conf *cluster.Config, res protocol.CleanupResult) {
+func printCleanup(c *call, conf *cluster.Config, res protocol.CleanupResult) {
 	dry := c.flags.Bool("dry-run")
 	switch {
 	case res.Err != nil && !res.Cleared:

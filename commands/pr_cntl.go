@@ -72,11 +72,11 @@ func runCntl(c *call) error {
 	default:
 		return usagef("%q: start, stop or validate was expected", ops[0])
 	}
-	name, err := c.cntlPackage(ops[1:])
+	name, err := cntlPackage(c, ops[1:])
 	if err != nil {
 		return err
 	}
-	log, err := c.cntlLog()
+	log, err := cntlLog(c)
 	if err != nil {
 		// A log that cannot be written is no reason not to protect anything.
 		c.warn("SG_SCRIPT_LOG_FILE: %v; messages go to the standard streams", err)
@@ -88,11 +88,11 @@ func runCntl(c *call) error {
 			return err
 		}
 	}
-	return c.cntl(action, name)
+	return carryOutCntl(c, action, name)
 }
 
 // cntlPackage is the package that the surroundings, or else the operand, name.
-func (c *call) cntlPackage(ops []string) (string, error) {
+func cntlPackage(c *call, ops []string) (string, error) {
 	if len(ops) > 1 {
 		return "", usagef("one package was expected, not %d", len(ops))
 	}
@@ -104,11 +104,13 @@ func (c *call) cntlPackage(ops []string) (string, error) {
 	return "", usagef("a package is missing")
 }
 
-func (c *call) cntl(action cntlAction, name string) error {
-	conf, host, node, err := c.surroundings()
+// carryOutCntl does what the script is asked to do.
+func carryOutCntl(c *call, action cntlAction, name string) error {
+	s, err := newSession(c)
 	if err != nil {
 		return err
 	}
+	conf, node := s.conf, s.node
 	pkg, err := conf.Package(name)
 	if err != nil {
 		return err
@@ -120,23 +122,23 @@ func (c *call) cntl(action cntlAction, name string) error {
 	if action == cntlValidate && !pkg.RunsOn(node.Name) {
 		return &cluster.NotMemberError{Node: node.Name, Package: pkg}
 	}
-	return c.onPackage(conf, host, node, pkg, func(run *packageRun, o *opened) error {
+	return s.onPackage(pkg, func(run *packageRun, o *opened) error {
 		if len(run.LUNs) == 0 {
 			c.warn("package %s has no vg and no pv line in %s: nothing is protected", pkg.Name, conf.Path)
 		}
 		switch action {
 		case cntlStart:
-			return c.perform(run, o, task{deed: deedStart}, func(ctx context.Context) error { return c.startLUNs(ctx, host, run) })
+			return s.perform(run, o, task{deed: deedStart}, func(ctx context.Context) error { return s.startLUNs(ctx, run) })
 		case cntlStop:
-			return c.perform(run, o, task{deed: deedHalt}, run.Halt)
+			return s.perform(run, o, task{deed: deedHalt}, run.Halt)
 		}
-		return c.validateLUNs(run)
+		return validateLUNs(c, run)
 	})
 }
 
 // validateLUNs finds what would keep a start from succeeding. What only makes
 // it worse, such as a dead path, is a warning.
-func (c *call) validateLUNs(run *packageRun) error {
+func validateLUNs(c *call, run *packageRun) error {
 	errs := []error{validateNames(run.LUNs)}
 	for _, rep := range run.Check(c.ctx) {
 		caps := rep.Capabilities
@@ -173,7 +175,7 @@ func validateNames(luns []*protocol.LUN) error {
 }
 
 // cntlLog is the log that messages go to, nil if there is none.
-func (c *call) cntlLog() (io.Writer, error) {
+func cntlLog(c *call) (io.Writer, error) {
 	path := c.getenv("SG_SCRIPT_LOG_FILE")
 	if path == "" {
 		return nil, nil

@@ -35,18 +35,18 @@ func runFence(c *call) error {
 	if len(ops) == 0 {
 		return usagef("the node that has failed is missing")
 	}
-	conf, host, node, err := c.surroundings()
+	s, err := newSession(c)
 	if err != nil {
 		return err
 	}
-	victim, err := conf.Node(ops[0])
+	victim, err := s.conf.Node(ops[0])
 	if err != nil {
 		return err
 	}
-	if victim.Name == node.Name {
+	if victim.Name == s.node.Name {
 		return usagef("%s is this node; to give its packages up, use pr_halt", victim.Name)
 	}
-	packages, err := c.packages(conf, host, node, ops[1:])
+	packages, err := s.packages(ops[1:])
 	if err != nil {
 		return err
 	}
@@ -58,8 +58,8 @@ func runFence(c *call) error {
 			c.fail(&notBegunError{packages[i:]})
 			break
 		}
-		err := c.onPackage(conf, host, node, pkg, func(run *packageRun, o *opened) error {
-			return c.perform(run, o, task{deed: deedFence, victim: victim}, func(ctx context.Context) error { return run.Fence(ctx, victim.Member()) })
+		err := s.onPackage(pkg, func(run *packageRun, o *opened) error {
+			return s.perform(run, o, task{deed: deedFence, victim: victim}, func(ctx context.Context) error { return run.Fence(ctx, victim.Member()) })
 		})
 		if err != nil {
 			c.fail(err)

@@ -2,15 +2,8 @@ package commands
 
 import (
 	"context"
-	"errors"
-	"fmt"
 
 	"github.com/urfave/cli/v2"
-
-	"lunguard/cluster"
-	"lunguard/protocol"
-	"lunguard/scsi"
-	"lunguard/vg"
 )
 
 func packageFlags() []cli.Flag {
@@ -54,7 +47,7 @@ exit status: 0 this node alone can write; 1 failed, do not retry elsewhere
 it); 2 failed on this node; 128 + N ended by signal N, and what is left is said`,
 		flags: append(packageFlags(), strictFlag()), operands: completeOnePackage, planJSON: true,
 		run: func(c *call) error {
-			return runPackage(c, deedStart, func(host vg.Host, run *packageRun, ctx context.Context) error { return c.startLUNs(ctx, host, run) })
+			return runPackage(c, deedStart, func(s *session, run *packageRun, ctx context.Context) error { return s.startLUNs(ctx, run) })
 		},
 	}
 }
@@ -76,109 +69,33 @@ exit status: 0 nothing of this node is left; 1 failed, do not retry elsewhere
 128 + N ended by signal N, and what is left is said`,
 		flags: packageFlags(), operands: completeOnePackage, planJSON: true,
 		run: func(c *call) error {
-			return runPackage(c, deedHalt, func(_ vg.Host, run *packageRun, ctx context.Context) error { return run.Halt(ctx) })
+			return runPackage(c, deedHalt, func(_ *session, run *packageRun, ctx context.Context) error { return run.Halt(ctx) })
 		},
 	}
 }
 
 // runPackage runs a protocol for the package that the command line names.
-func runPackage(c *call, d deed, do func(vg.Host, *packageRun, context.Context) error) error {
-	name, err := c.packageName()
+func runPackage(c *call, d deed, do func(*session, *packageRun, context.Context) error) error {
+	name, err := packageName(c)
 	if err != nil {
 		return err
 	}
-	conf, host, node, err := c.surroundings()
+	s, err := newSession(c)
 	if err != nil {
 		return err
 	}
-	pkg, err := conf.Package(name)
+	pkg, err := s.conf.Package(name)
 	if err != nil {
 		return err
 	}
-	return c.onPackage(conf, host, node, pkg, func(run *packageRun, o *opened) error {
+	return s.onPackage(pkg, func(run *packageRun, o *opened) error {
 		if len(run.LUNs) == 0 {
-			c.warn("package %s has no vg and no pv line in %s: nothing is protected", pkg.Name, conf.Path)
+			c.warn("package %s has no vg and no pv line in %s: nothing is protected", pkg.Name, s.conf.Path)
 		}
-		if d == deedStart && conf.PRDisabled {
-			c.warn("FORCED_PR_DISABLE is set in %s: nothing is protected", conf.Path)
+		if d == deedStart && s.conf.PRDisabled {
+			c.warn("FORCED_PR_DISABLE is set in %s: nothing is protected", s.conf.Path)
 			return nil
 		}
-		return c.perform(run, o, task{deed: d}, func(ctx context.Context) error { return do(host, run, ctx) })
+		return s.perform(run, o, task{deed: d}, func(ctx context.Context) error { return do(s, run, ctx) })
 	})
-}
-
-// startLUNs brings the LUNs up, unless that took them back while they are in use
-// here.
-func (c *call) startLUNs(ctx context.Context, host vg.Host, run *packageRun) error {
-	if err := c.mayTake(ctx, host, run); err != nil {
-		return err
-	}
-	return run.Start(ctx)
-}
-
-// follow makes the run tell what it does: the log, the terminal, and, as far as
-// the flags want it, people.
-func (c *call) follow(run *packageRun, o *opened) {
-	if o.serial {
-		run.Parallel = 1
-	}
-	if o.rehearse {
-		// One LUN after the other: a rehearsal is the same each time.
-		run.Parallel = 1
-	}
-	o.meter.watch(run)
-	o.say = func(e protocol.Event) { c.sayEvent(run.Config, e) }
-	run.Log = func(e protocol.Event) {
-		c.shared.mu.Lock()
-		defer c.shared.mu.Unlock()
-		if e.Change() && !isRegistered(e) {
-			o.changes[e.LUN] = append(o.changes[e.LUN], changeWords(run.Config, e)+outcomeWords(e))
-		}
-		if !isRegistered(e) {
-			c.shared.rec.event(run, e)
-		}
-		o.say(e)
-	}
-}
-
-// isRegistered reports whether the event is a repair that was told that the path
-// is registered already, which is how it finds out.
-func isRegistered(e protocol.Event) bool {
-	return e.Action == protocol.Readmitted && errors.Is(e.Err, scsi.ErrReservationConflict)
-}
-
-// sayEvent says a change or a warning.
-func (c *call) sayEvent(conf *cluster.Config, e protocol.Event) {
-	switch {
-	case e.Action == protocol.NothingLeft:
-		if c.verbose() {
-			fmt.Fprintln(c.Out, eventWords(conf, e))
-		}
-	case !e.Change():
-		c.warn("%s", eventWords(conf, e))
-	case c.verbose():
-		fmt.Fprintln(c.Out, eventWords(conf, e)+outcomeWords(e))
-	}
-}
-
-// packageName is the package that a command works on.
-func (c *call) packageName() (string, error) {
-	switch ops := c.operands(); {
-	case len(ops) == 1:
-		return ops[0], nil
-	case len(ops) > 1:
-		return "", usagef("one package was expected, not %d", len(ops))
-	}
-	if name := c.getenv("SG_PACKAGE"); name != "" {
-		return name, nil
-	}
-	return "", usagef("a package is missing")
-}
-
-// plural is a number with its noun.
-func plural(n int, noun string) string {
-	if n == 1 {
-		return "1 " + noun
-	}
-	return fmt.Sprintf("%d %ss", n, noun)
 }

@@ -114,12 +114,12 @@ func runWatchdog(c *call) error {
 	if err := d.settings(); err != nil {
 		return err
 	}
-	conf, host, node, err := c.surroundings()
+	s, err := newSession(c)
 	if err != nil {
 		return err
 	}
-	d.conf.Store(conf)
-	d.host, d.node = host, node
+	d.conf.Store(s.conf)
+	d.host, d.node = s.host, s.node
 	d.chooseDevice()
 	d.notifier = watchdog.NewNotifier(d.getenv, watchdog.Boottime)
 	d.lines = newLineQueue()
@@ -128,7 +128,7 @@ func runWatchdog(c *call) error {
 		// Nobody who reads, or does not read, may hold the watch up.
 		rec.print = func(format string, args ...any) { d.lines.say(d.Err, format, args...) }
 	}
-	if d.luns, err = d.plan(conf, nil); err != nil || d.ctx.Err() != nil {
+	if d.luns, err = d.plan(s.conf, nil); err != nil || d.ctx.Err() != nil {
 		return err
 	}
 	return d.run(hangup)
@@ -282,7 +282,7 @@ func (d *deadman) reloads(hangup <-chan os.Signal, changes chan<- []*watchdog.LU
 
 // reload reads the config and finds the LUNs to watch from now on.
 func (d *deadman) reload() (*cluster.Config, []*watchdog.LUN, error) {
-	conf, err := d.config()
+	conf, err := readConfig(d.call)
 	if err != nil {
 		return nil, nil, err
 	}

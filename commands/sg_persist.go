@@ -39,7 +39,7 @@ func sgPersistOn(open sgpersist.Opener) *applet {
 		status := 0
 		err := c.parse(a.flags, canon, func(c *call) error {
 			if bad == nil {
-				status = sgpersist.Run(c.ctx, c.persist(open), opts, c.operands())
+				status = sgpersist.Run(c.ctx, persistOn(c, open), opts, c.operands())
 			}
 			return nil
 		})
@@ -70,8 +70,8 @@ func offeringValues(flags []cli.Flag) []cli.Flag {
 			values = completeTypes
 		}
 		list[i] = f
-		if doc, ok := f.(cli.DocGenerationFlag); ok && values != nil {
-			list[i] = offering(doc, values)
+		if values != nil {
+			list[i] = offering(f, values)
 		}
 	}
 	return list
@@ -88,13 +88,13 @@ func completeTypes(*completion, string) []suggestion {
 	return list
 }
 
-// persist is what sg_persist works with on the host.
-func (c *call) persist(open sgpersist.Opener) sgpersist.Call {
+// persistOn is what sg_persist works with on the host.
+func persistOn(c *call, open sgpersist.Opener) sgpersist.Call {
 	if open == nil {
-		open = c.openRaw
+		open = func(path string, readOnly bool) (vg.Path, error) { return openRaw(c, path, readOnly) }
 	}
 	return sgpersist.Call{Out: c.Out, Err: c.Err, Open: open, Version: sgPersistVersion(), Paths: func(device string) ([]string, error) {
-		host, err := c.host()
+		host, err := openHost(c)
 		if err != nil {
 			return nil, err
 		}
@@ -108,9 +108,9 @@ func (c *call) persist(open sgpersist.Opener) sgpersist.Call {
 
 // openRaw opens whatever is named, as the command line wants it. On a
 // simulated host every device can be written to.
-func (c *call) openRaw(path string, readOnly bool) (vg.Path, error) {
+func openRaw(c *call, path string, readOnly bool) (vg.Path, error) {
 	if c.simulated() != "" {
-		host, err := c.host()
+		host, err := openHost(c)
 		if err != nil {
 			return nil, err
 		}

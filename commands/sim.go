@@ -139,7 +139,7 @@ func completeSim(l *completion, word string) []suggestion {
 	return nil
 }
 
-func (c *call) count(flag string, least int) (int, error) {
+func countOf(c *call, flag string, least int) (int, error) {
 	n, err := strconv.Atoi(c.flags.String(flag))
 	if err != nil || n < least {
 		return 0, usagef("--%s %s: a number from %d on was expected", flag, c.flags.String(flag), least)
@@ -148,15 +148,15 @@ func (c *call) count(flag string, least int) (int, error) {
 }
 
 func simCreate(c *call, ops []string) error {
-	luns, err := c.count("luns", 1)
+	luns, err := countOf(c, "luns", 1)
 	if err != nil {
 		return err
 	}
-	paths, err := c.count("paths", 1)
+	paths, err := countOf(c, "paths", 1)
 	if err != nil {
 		return err
 	}
-	blocks, err := c.count("blocks", 1)
+	blocks, err := countOf(c, "blocks", 1)
 	if err != nil {
 		return err
 	}
@@ -284,9 +284,9 @@ func simFaults(_ *call, ops []string) error {
 	return simlun.SetFaults(ops[0], p)
 }
 
-// simHost is the simulated host that was chosen.
-func (c *call) simHost() (*simhost.Host, error) {
-	host, err := c.host()
+// chosenHost is the simulated host that was chosen.
+func chosenHost(c *call) (*simhost.Host, error) {
+	host, err := openHost(c)
 	if err != nil {
 		return nil, err
 	}
@@ -298,7 +298,7 @@ func (c *call) simHost() (*simhost.Host, error) {
 }
 
 func simPath(c *call, device string, failed bool) error {
-	h, err := c.simHost()
+	h, err := chosenHost(c)
 	if err != nil {
 		return err
 	}
@@ -310,7 +310,7 @@ func simPath(c *call, device string, failed bool) error {
 }
 
 func simReset(c *call, ops []string) error {
-	h, err := c.simHost()
+	h, err := chosenHost(c)
 	if err != nil {
 		return err
 	}
@@ -327,7 +327,7 @@ func onBlock(c *call, device, block string, f func(t scsi.Transport, lba uint32,
 	if err != nil {
 		return usagef("%q: the number of a block was expected", block)
 	}
-	h, err := c.simHost()
+	h, err := chosenHost(c)
 	if err != nil {
 		return err
 	}

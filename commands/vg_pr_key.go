@@ -2,16 +2,11 @@ package commands
 
 import (
 	"fmt"
-	"slices"
-	"strings"
 
 	"github.com/urfave/cli/v2"
 
 	"lunguard/cluster"
-	"lunguard/commands/picture"
 	"lunguard/protocol"
-	"lunguard/scsi"
-	"lunguard/vg"
 )
 
 func vgPrKey() *applet {
@@ -68,27 +63,28 @@ func runVgPrKey(c *call) error {
 	if len(groups) == 0 {
 		return usagef("a volume group is missing")
 	}
-	drawn, err := c.drawnGroups(set)
+	drawn, err := newDrawnGroups(c, set)
 	if err != nil {
 		return err
 	}
 	if set {
 		return copyGroups(c, groups)
 	}
-	conf, err := c.optionalConfig()
+	conf, err := optionalConfig(c)
 	if err != nil {
 		return err
 	}
-	host, err := c.host()
+	host, err := openHost(c)
 	if err != nil {
 		return err
 	}
 	if drawn != nil {
-		drawn.conf, drawn.host, drawn.names = conf, host, groups
-		return drawn.run()
+		drawn.session, drawn.names = sessionOn(c, conf, host, cluster.Node{}), groups
+		return drawn.show()
 	}
+	s := sessionOn(c, conf, host, cluster.Node{})
 	for _, g := range groups {
-		if err := showGroup(c, conf, host, g); err != nil {
+		if err := showGroup(s, g); err != nil {
 			return err
 		}
 	}
@@ -97,107 +93,55 @@ func runVgPrKey(c *call) error {
 
 // unread reports a group or volume that cannot be read. Whatever the reason,
 // the status is that of this node: another one may be able to.
-func (c *call) unread(err error) {
+func unread(c *call, err error) {
 	c.report(err)
 	c.status = worse(c.status, exitNode)
 }
 
 // showGroup prints the keys of every volume of one group. What cannot be read
 // is shown as unknown and reported.
-func showGroup(c *call, conf *cluster.Config, host vg.Host, name string) error {
-	o, err := c.openOptions()
+func showGroup(s *session, name string) error {
+	o, err := s.begin()
 	if err != nil {
 		return err
 	}
 	defer o.Close()
-	group, err := host.Group(c.ctx, name)
+	group, err := s.host.Group(s.ctx, name)
 	if err != nil {
-		c.unread(err)
+		unread(s.call, err)
 		return nil
 	}
 	shown := make([]protocol.Status, len(group.Volumes))
 	var at []int
 	for i, dev := range group.Volumes {
 		shown[i].LUN = dev
-		d, err := host.Disk(dev)
+		d, err := s.host.Disk(dev)
 		if err != nil {
 			shown[i].Err = err
 			continue
 		}
-		lun, err := o.openDisk(c.ctx, host, d, c.warnErr)
+		lun, err := o.openDisk(s.ctx, s.host, d, s.warnErr)
 		if err != nil {
 			shown[i].Err = err
 			continue
 		}
 		o.luns, at = append(o.luns, lun), append(at, i)
 	}
-	run := newPackageRun(conf, nil, cluster.Node{}, o.luns)
+	run := s.run(nil, o)
 	o.meter.watch(run)
-	for i, s := range run.Show(c.ctx) {
-		shown[at[i]] = s
+	for i, now := range run.Show(s.ctx) {
+		shown[at[i]] = now
 	}
-	if c.verbose() {
-		c.printf("Volume Group: /dev/%s\n", group.Name)
+	if s.verbose() {
+		s.printf("Volume Group: /dev/%s\n", group.Name)
 	}
-	for _, s := range shown {
-		if s.Err != nil {
-			c.unread(s.Err)
+	for _, now := range shown {
+		if now.Err != nil {
+			unread(s.call, now.Err)
 		}
-		printStatus(c, wordsOf(conf, s))
+		printStatus(s.call, wordsOf(s.conf, now))
 	}
 	return nil
-}
-
-// keyWords are the words for the keys of one volume.
-type keyWords struct{ device, keys, holder, node string }
-
-// Words that stand where there is no key, and where it cannot be told.
-const (
-	none    = "NONE"
-	unknown = "UNKNOWN"
-)
-
-func wordsOf(conf *cluster.Config, s protocol.Status) keyWords {
-	if s.Err != nil || s.State == nil {
-		return keyWords{picture.Printable(s.LUN), unknown, unknown, unknown}
-	}
-	w := keyWords{picture.Printable(s.LUN), none, none, none}
-	if keys := s.State.Keys(); len(keys) > 0 {
-		w.keys = keyList(keys)
-	}
-	held := s.State.Reservation
-	if held == nil {
-		return w
-	}
-	holders := []scsi.Key{held.Key}
-	if held.Type.AllRegistrants() {
-		holders = s.State.Keys()
-	}
-	w.holder, w.node = keyList(holders), nodeList(conf, holders)
-	return w
-}
-
-func keyList(keys []scsi.Key) string {
-	words := make([]string, len(keys))
-	for i, k := range keys {
-		words[i] = k.String()
-	}
-	return strings.Join(words, ",")
-}
-
-// nodeList names the nodes that the keys belong to.
-func nodeList(conf *cluster.Config, keys []scsi.Key) string {
-	var names []string
-	for _, k := range keys {
-		name := unknown
-		if n, ok := conf.NodeOf(k); ok {
-			name = n.Name
-		}
-		if !slices.Contains(names, name) {
-			names = append(names, name)
-		}
-	}
-	return strings.Join(names, ",")
 }
 
 func printStatus(c *call, w keyWords) {

@@ -14,7 +14,7 @@ import (
 
 // copyGroups copies keys within each of the groups.
 func copyGroups(c *call, groups []string) error {
-	conf, host, node, err := c.surroundings()
+	s, err := newSession(c)
 	if err != nil {
 		return err
 	}
@@ -23,14 +23,14 @@ func copyGroups(c *call, groups []string) error {
 			c.fail(&notCopiedError{groups[i:]})
 			break
 		}
-		group, err := host.Group(c.ctx, name)
+		group, err := s.host.Group(s.ctx, name)
 		if err != nil {
 			c.fail(err)
 			continue
 		}
 		// Any group may be copied, whether a package owns it or not.
 		pkg := &cluster.Package{Name: group.Name, Type: cluster.MultiNode, Groups: []string{name}}
-		err = c.withPackage(conf, host, node, pkg, func(run *packageRun, o *opened) error {
+		err = s.withPackage(pkg, func(run *packageRun, o *opened) error {
 			// -v speaks of keys here, not of commands.
 			say := o.say
 			o.say = func(e protocol.Event) {
@@ -39,7 +39,7 @@ func copyGroups(c *call, groups []string) error {
 				}
 			}
 			var copied []protocol.Copied
-			err := c.perform(run, o, task{deed: deedCopy, group: group.Name}, func(ctx context.Context) (err error) {
+			err := s.perform(run, o, task{deed: deedCopy, group: group.Name}, func(ctx context.Context) (err error) {
 				copied, err = run.copyKeys(ctx)
 				return err
 			})

@@ -13,18 +13,16 @@ import (
 
 // drawnGroups is vg_pr_key -g as a table or for programs.
 type drawnGroups struct {
-	*call
-	conf   *cluster.Config
-	host   vg.Host
+	*session
 	names  []string
 	screen screen
 	every  time.Duration
 	asked  bool
 }
 
-// drawnGroups reads the options that ask for it; nil if none does.
-func (c *call) drawnGroups(set bool) (*drawnGroups, error) {
-	d := &drawnGroups{call: c, asked: c.flags.Bool(jsonOption)}
+// newDrawnGroups reads the options that ask for it; nil if none does.
+func newDrawnGroups(c *call, set bool) (*drawnGroups, error) {
+	d := &drawnGroups{asked: c.flags.Bool(jsonOption)}
 	var err error
 	if d.every, err = c.watchEvery(); err != nil {
 		return nil, err
@@ -48,7 +46,7 @@ func (c *call) drawnGroups(set bool) (*drawnGroups, error) {
 	return d, nil
 }
 
-func (d *drawnGroups) run() error {
+func (d *drawnGroups) show() error {
 	if d.every > 0 {
 		w := watcher{call: d.call, screen: d.screen, every: d.every, look: d.look}
 		return w.run()
@@ -71,11 +69,11 @@ func (d *drawnGroups) look(c *call) (*picture.Picture, error) {
 	if d.conf != nil {
 		p.Cluster = d.conf.Name
 		// A host that is no node of the cluster may look, too.
-		own, _ = c.node(d.conf, d.host)
+		own, _ = thisNode(c, d.conf, d.host)
 		p.Node = own.Name
 	}
 	for _, name := range d.names {
-		s, err := d.section(c, own, name)
+		s, err := d.section(d.by(c), own, name)
 		if err != nil {
 			return nil, err
 		}
@@ -86,25 +84,25 @@ func (d *drawnGroups) look(c *call) (*picture.Picture, error) {
 }
 
 // section reads one group.
-func (d *drawnGroups) section(c *call, own cluster.Node, name string) (picture.Section, error) {
-	o, err := c.openOptions()
+func (d *drawnGroups) section(s *session, own cluster.Node, name string) (picture.Section, error) {
+	o, err := s.begin()
 	if err != nil {
 		return picture.Section{}, err
 	}
 	defer o.Close()
-	group, err := d.host.Group(c.ctx, name)
+	group, err := s.host.Group(s.ctx, name)
 	if err != nil {
-		c.unread(err)
+		unread(s.call, err)
 		return unopened(name, "", err), nil
 	}
-	reports, at := c.openEach(d.host, group.Volumes, o)
+	reports, at := o.openEach(s.ctx, s.host, group.Volumes, s.warnErr)
 	run := newPackageRun(d.conf, d.owner(group.Name), own, o.luns)
-	for i, rep := range run.Check(c.ctx) {
+	for i, rep := range run.Check(s.ctx) {
 		reports[at[i]] = rep
 	}
 	for _, rep := range reports {
 		if rep.Unknown() {
-			c.unread(rep.Findings[0].Err)
+			unread(s.call, rep.Findings[0].Err)
 		}
 	}
 	return d.draw(group, run.Package, own, reports, at), nil

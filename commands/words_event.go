@@ -2,7 +2,6 @@ package commands
 
 import (
 	"errors"
-	"fmt"
 
 	"lunguard/cluster"
 	"lunguard/protocol"
@@ -90,28 +89,6 @@ func changeWords(conf *cluster.Config, e protocol.Event) string {
 		return "REGISTER AND MOVE from " + key + " to " + keyWithNode(conf, e.Heir)
 	}
 	return string(e.Action)
-}
-
-// keyWithNode names a key and whose it is.
-func keyWithNode(conf *cluster.Config, k scsi.Key) string {
-	n, ok := conf.NodeOf(k)
-	if !ok {
-		return k.String()
-	}
-	return fmt.Sprintf("%s (%s%s)", k, n.Name, markWords(k))
-}
-
-// markWords says which mark a node's key has.
-func markWords(k scsi.Key) string {
-	switch {
-	case k&protocol.Marks == protocol.Marks:
-		return ", leaving and taking"
-	case k&protocol.LeavingMark != 0:
-		return ", leaving"
-	case k&protocol.TakingMark != 0:
-		return ", taking"
-	}
-	return ""
 }
 
 // outcomeWords says how a change went.

@@ -1,0 +1,65 @@
+package commands
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"lunguard/cluster"
+	"lunguard/protocol"
+	"lunguard/scsi"
+)
+
+// startLUNs brings the LUNs up, unless that took them back while they are in use
+// here.
+func (s *session) startLUNs(ctx context.Context, run *packageRun) error {
+	if err := s.mayTake(ctx, run); err != nil {
+		return err
+	}
+	return run.Start(ctx)
+}
+
+// follow makes the run tell what it does: the log, the terminal, and, as far as
+// the flags want it, people.
+func (s *session) follow(run *packageRun, o *opened) {
+	if o.serial {
+		run.Parallel = 1
+	}
+	if o.rehearse {
+		// One LUN after the other: a rehearsal is the same each time.
+		run.Parallel = 1
+	}
+	o.meter.watch(run)
+	o.say = func(e protocol.Event) { s.sayEvent(run.Config, e) }
+	run.Log = func(e protocol.Event) {
+		s.shared.mu.Lock()
+		defer s.shared.mu.Unlock()
+		if e.Change() && !isRegistered(e) {
+			o.changes[e.LUN] = append(o.changes[e.LUN], changeWords(run.Config, e)+outcomeWords(e))
+		}
+		if !isRegistered(e) {
+			s.shared.rec.event(run, e)
+		}
+		o.say(e)
+	}
+}
+
+// isRegistered reports whether the event is a repair that was told that the path
+// is registered already, which is how it finds out.
+func isRegistered(e protocol.Event) bool {
+	return e.Action == protocol.Readmitted && errors.Is(e.Err, scsi.ErrReservationConflict)
+}
+
+// sayEvent says a change or a warning.
+func (s *session) sayEvent(conf *cluster.Config, e protocol.Event) {
+	switch {
+	case e.Action == protocol.NothingLeft:
+		if s.verbose() {
+			fmt.Fprintln(s.Out, eventWords(conf, e))
+		}
+	case !e.Change():
+		s.warn("%s", eventWords(conf, e))
+	case s.verbose():
+		fmt.Fprintln(s.Out, eventWords(conf, e)+outcomeWords(e))
+	}
+}
