@@ -7,6 +7,7 @@ import (
 	"io"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/urfave/cli/v2"
@@ -21,15 +22,6 @@ type Streams struct {
 	// Syslog is the socket of the system log; /dev/log if empty.
 	Syslog string
 }
-
-// Exit statuses, by the contract of package scripts.
-const (
-	exitOK = 0
-	// exitFailed: do not retry on another node.
-	exitFailed = 1
-	// exitNode: this node cannot, another one may try.
-	exitNode = 2
-)
 
 // applet is one command of the binary.
 type applet struct {
@@ -67,6 +59,8 @@ type call struct {
 	applet *applet
 	flags  *cli.Context
 	getenv func(string) string
+	// unnamed says that messages need not say which command they are of.
+	unnamed bool
 	// status is raised by what has been reported already.
 	status int
 	// hinted are the hints that have been given.
@@ -78,8 +72,26 @@ type call struct {
 	document document
 }
 
-// prog is the name that stands before messages.
+// shared is what a call shares with its copies.
+type shared struct {
+	// mu is held while something is said of what goes on at the same time.
+	mu  sync.Mutex
+	rec *recorder
+	// plans are those of a dry run, for the document.
+	plans []any
+}
+
+// prog is the name of the command.
 func (c *call) prog() string { return c.applet.name }
+
+// label is what stands before messages: the name of the command, unless what they
+// go into says that by itself.
+func (c *call) label() string {
+	if c.unnamed {
+		return ""
+	}
+	return c.prog() + ": "
+}
 
 // operands are the arguments behind the options.
 func (c *call) operands() []string { return c.flags.Args().Slice() }
@@ -90,21 +102,7 @@ func (c *call) printf(format string, args ...any) { fmt.Fprintf(c.Out, format, a
 
 // warn says something on the error stream that does not change the status.
 func (c *call) warn(format string, args ...any) {
-	fmt.Fprintf(c.Err, "%s: warning: %s\n", c.prog(), picture.Printable(fmt.Sprintf(format, args...)))
-}
-
-// fail reports an error and raises the exit status to what it means.
-func (c *call) fail(err error) {
-	c.status = worse(c.status, c.report(err))
-}
-
-// worse gives the exit status for two outcomes: what must not be retried
-// elsewhere outweighs what may be.
-func worse(a, b int) int {
-	if a == exitFailed || b == exitFailed {
-		return exitFailed
-	}
-	return max(a, b)
+	fmt.Fprintf(c.Err, "%swarning: %s\n", c.label(), picture.Printable(fmt.Sprintf(format, args...)))
 }
 
 // invoke parses the arguments and runs the applet.

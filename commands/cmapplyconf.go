@@ -4,7 +4,6 @@ import (
 	"bufio"
 	"context"
 	"errors"
-	"fmt"
 	"io"
 	"os"
 	"strings"
@@ -362,16 +361,4 @@ func (a *application) copyToNew(pkg *cluster.Package) error {
 		}
 		return err
 	})
-}
-
-// printCopiedKeys tells what was copied, in the vendor's words.
-func printCopiedKeys(c *call, copied []protocol.Copied) {
-	for _, l := range copied {
-		for _, k := range l.Keys {
-			fmt.Fprintf(c.Out, "Successfully copied registration key %s to %s\n", k, l.LUN)
-		}
-		if l.Holder != 0 {
-			fmt.Fprintf(c.Out, "Successfully copied reservation key %s to %s\n", l.Holder, l.LUN)
-		}
-	}
 }

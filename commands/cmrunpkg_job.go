@@ -390,19 +390,6 @@ func (e *otherNodeError) message() message {
 	return message{what: e.Error(), hint: "a package is started and halted by the node that runs it", status: exitFailed}
 }
 
-// notBegunError says which packages were not looked at.
-type notBegunError struct{ packages []*cluster.Package }
-
-func (e *notBegunError) Error() string {
-	names := make([]string, len(e.packages))
-	for i, p := range e.packages {
-		names[i] = p.Name
-	}
-	return "not begun after the signal: package " + strings.Join(names, ", ")
-}
-
-func (e *notBegunError) message() message { return message{what: e.Error(), status: exitFailed} }
-
 // untilSignal ends a context at the first signal that asks for the end. Those
 // that come later change nothing: then all is being undone.
 func untilSignal(parent context.Context) (context.Context, func()) {

@@ -24,7 +24,7 @@ type envelope struct {
 	// Errors are those on the error stream.
 	Errors []picture.Problem `json:"errors"`
 	// Plans are those of a dry run.
-	Plans []*plan `json:"plans,omitzero"`
+	Plans []any `json:"plans,omitzero"`
 }
 
 func (e *envelope) seal(s envelope) { *e = s }
@@ -60,7 +60,7 @@ func (c *call) answer(w io.Writer, begun time.Time) {
 	plans := c.shared.plans
 	if plans == nil && c.applet.planJSON && c.status == exitOK {
 		// Nothing would be done.
-		plans = []*plan{}
+		plans = []any{}
 	}
 	doc.seal(envelope{
 		Schema: schema, Command: c.applet.name, Time: begun.Format(time.RFC3339),
@@ -78,3 +78,11 @@ func (c *call) answer(w io.Writer, begun time.Time) {
 const jsonOption = "json"
 
 func jsonFlag() cli.Flag { return &cli.BoolFlag{Name: jsonOption} }
+
+// planOnly refuses --json where it is about plans and there is none.
+func (c *call) planOnly() error {
+	if c.flags.Bool("json") && !c.flags.Bool("dry-run") {
+		return usagef("--json goes with --dry-run: it is the plan that is for programs")
+	}
+	return nil
+}

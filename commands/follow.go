@@ -38,7 +38,7 @@ func (s *session) follow(run *packageRun, o *opened) {
 			o.changes[e.LUN] = append(o.changes[e.LUN], changeWords(run.Config, e)+outcomeWords(e))
 		}
 		if !isRegistered(e) {
-			s.shared.rec.event(run, e)
+			s.record.event(run, e)
 		}
 		o.say(e)
 	}

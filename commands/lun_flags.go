@@ -48,3 +48,25 @@ func lunTimeout(c *call) (time.Duration, error) {
 	}
 	return d, nil
 }
+
+// packageFlags are those of a command on packages.
+func packageFlags() []cli.Flag {
+	return []cli.Flag{verboseFlag(), configFlag(), nodeFlag(), dryRunFlag(), jsonFlag(), timeoutFlag(), simFlag(), noLVMFlag(), scanFlag(), serialFlag(), logFlag()}
+}
+
+// packageOptions is what the help says of them.
+const packageOptions = `
+  -v             say each step and the number of SCSI commands
+  --dry-run      list the commands that would be sent, send none but reads
+  -C FILE        cluster config (else $LUNGUARD_CONF, /etc/lunguard/cluster.conf)
+  -n NODE        which node this is (else $SG_NODE, the short host name)
+  --timeout S    time for one command to a device, retries included (60)
+  --serial       one LUN after the other, for arrays that stall on many at once
+  --no-lvm       find volume groups by what lvm2 wrote on the disks, without it
+  --scan GLOB    the same, on these device files only; may be given again
+  --sim DIR      work on a simulated host (else $LUNGUARD_SIM)
+  --log WHERE    log changes to syslog (the default), stderr or none`
+
+// planJSON is the line about --json of those commands that show nothing else.
+const planJSON = `
+  --json         with --dry-run: the plan for a program`

@@ -5,20 +5,10 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"runtime/debug"
 	"strings"
 
 	"github.com/urfave/cli/v2"
 )
-
-// version is what the Go tool read from git when it built the binary.
-func version() string {
-	info, ok := debug.ReadBuildInfo()
-	if !ok || info.Main.Version == "" {
-		return "(unknown version)"
-	}
-	return info.Main.Version
-}
 
 // lunguard is the applet of the binary itself.
 func lunguard(b *program) *applet {

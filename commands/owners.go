@@ -160,10 +160,6 @@ func diskOf(l *protocol.LUN) *vg.Disk {
 	return d
 }
 
-// inTwoPackages is the kind of finding that says that a LUN is in two packages.
-// It is about the config, so package protocol does not know it.
-const inTwoPackages protocol.FindingKind = "two-packages"
-
 // twoPackagesError says that a LUN is in several packages.
 type twoPackagesError struct {
 	// lun is the name by which pkg has it.
@@ -188,4 +184,9 @@ func (e *twoPackagesError) message() message {
 		list = append(list, as+"in package "+o.pkg)
 	}
 	return message{subject: e.lun, what: fmt.Sprintf("the LUN (%s) is in %s", wwid, strings.Join(list, " and ")), hint: "nothing was changed: a halt of one package would open the other's LUN; take it out of one of them, or make one package of both", status: exitFailed}
+}
+
+// finding is the message where the LUN is named already.
+func (e *twoPackagesError) finding() message {
+	return message{what: e.message().what, hint: "take it out of one of them: a halt of one opens the other's LUN"}
 }

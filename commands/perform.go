@@ -5,21 +5,12 @@ import (
 	"errors"
 	"strconv"
 	"strings"
-	"sync"
 	"time"
 
 	"lunguard/cluster"
 	"lunguard/protocol"
 	"lunguard/scsi"
 )
-
-// shared is what a call shares with its copies.
-type shared struct {
-	// mu is held while something is said of what goes on at the same time.
-	mu    sync.Mutex
-	rec   *recorder
-	plans []*plan
-}
 
 // task is what a protocol is run for.
 type task struct {
@@ -44,20 +35,19 @@ func (s *session) perform(run *packageRun, o *opened, t task, do func(context.Co
 	err := do(s.ctx)
 	seen()
 	sig := signalOf(s.ctx)
-	rec := s.shared.rec
-	rec.foreign(run, err)
+	s.record.foreign(run, err)
 	if err == nil && len(o.changes) == 0 && (t.deed == deedRepair || t.deed == deedReadmit) {
 		// A look that found nothing to mend: udev and cron have many.
 		return nil
 	}
 	e := newEntry(t.deed)
-	e.whose(run)
+	whose(e, run)
 	e.add(fieldGroup, t.group)
 	e.key(fieldVictim, t.victim.Key)
 	e.add(fieldLUNs, strconv.Itoa(len(run.LUNs)))
 	e.add(fieldSent, strconv.FormatInt(o.sent.Load(), 10))
 	e.took(begin)
-	rec.end(e, err, sig)
+	s.record.end(e, err, sig)
 	if err != nil && sig != nil {
 		return s.account(run, o, t, sig, err)
 	}

@@ -189,11 +189,3 @@ func showPlanned(c *call, conf *cluster.Config, l *plannedLUN) {
 	}
 	c.printf("  After that: %s.\n", writersWords(conf, l.after))
 }
-
-// planOnly refuses --json where it is about plans and there is none.
-func (c *call) planOnly() error {
-	if c.flags.Bool("json") && !c.flags.Bool("dry-run") {
-		return usagef("--json goes with --dry-run: it is the plan that is for programs")
-	}
-	return nil
-}

@@ -82,7 +82,7 @@ func runCntl(c *call) error {
 		c.warn("SG_SCRIPT_LOG_FILE: %v; messages go to the standard streams", err)
 	} else if log != nil {
 		// It ends with the process: the errors of this call are still to come.
-		c.Out, c.Err = log, log
+		c.Out, c.Err, c.unnamed = log, log, true
 		// Nobody watches, and whoever reads it later wants to know it all.
 		if err := c.flags.Set("verbose", "true"); err != nil {
 			return err
@@ -192,20 +192,20 @@ func cntlLog(c *call) (io.Writer, error) {
 	if u, err := user.Current(); err == nil {
 		name = u.Username
 	}
-	return &logLines{w: log, prog: c.prog() + ": ", who: fmt.Sprintf("%s@%s %s[%d]: ", name, node, c.prog(), os.Getpid())}, nil
+	return &logLines{w: log, who: fmt.Sprintf("%s@%s %s[%d]: ", name, node, c.prog(), os.Getpid())}, nil
 }
 
 // logLines writes lines as module scripts do, with the time and who it was.
 // Each write is one or more whole lines.
 type logLines struct {
-	w         io.Writer
-	prog, who string
+	w   io.Writer
+	who string
 }
 
 func (l *logLines) Write(text []byte) (int, error) {
 	var b strings.Builder
 	for line := range strings.Lines(string(text)) {
-		b.WriteString(time.Now().Format(time.Stamp) + " " + l.who + strings.TrimPrefix(line, l.prog))
+		b.WriteString(time.Now().Format(time.Stamp) + " " + l.who + line)
 	}
 	if _, err := io.WriteString(l.w, b.String()); err != nil {
 		return 0, err

@@ -6,6 +6,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"runtime/debug"
 	"slices"
 	"strings"
 )
@@ -89,3 +90,12 @@ func (b *program) run(ctx context.Context, s Streams, getenv func(string) string
 
 // baseName is the applet that argv[0] asks for.
 func baseName(argv0 string) string { return filepath.Base(argv0) }
+
+// version is what the Go tool read from git when it built the binary.
+func version() string {
+	info, ok := debug.ReadBuildInfo()
+	if !ok || info.Main.Version == "" {
+		return "(unknown version)"
+	}
+	return info.Main.Version
+}

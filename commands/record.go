@@ -1,7 +1,6 @@
 package commands
 
 import (
-	"errors"
 	"fmt"
 	"os"
 	"strconv"
@@ -107,9 +106,6 @@ type recorder struct {
 	print  func(format string, args ...any)
 	once   sync.Once
 	log    *syslog.Log
-	// wwids are those of the LUNs of a run.
-	wwids map[string]string
-	of    *packageRun
 }
 
 // openRecorder makes the recorder that the flags ask for.
@@ -203,83 +199,13 @@ func (r *recorder) write(e *entry) {
 	switch {
 	case r == nil:
 	case r.stderr && r.print != nil:
-		r.print("%s: %s", r.call.prog(), &e.Line)
+		r.print("%s%s", r.call.label(), &e.Line)
 	case r.stderr:
-		fmt.Fprintf(r.call.Err, "%s: %s\n", r.call.prog(), &e.Line)
+		fmt.Fprintf(r.call.Err, "%s%s\n", r.call.label(), &e.Line)
 	default:
 		if log := r.syslog(); log != nil {
 			log.Say(e.severity, time.Now(), e.String())
 		}
-	}
-}
-
-// whose adds which package it is about, and which node this is.
-func (e *entry) whose(run *packageRun) {
-	if run.Package != nil {
-		e.add(fieldPackage, run.Package.Name)
-	}
-	e.add(fieldNode, run.Node.Name)
-}
-
-// where adds a LUN of the run.
-func (r *recorder) where(e *entry, run *packageRun, lun, path string) {
-	e.add(fieldDevice, lun)
-	if path != lun {
-		e.add(fieldPath, path)
-	}
-	if r.of != run {
-		// There are as many events as LUNs, and more.
-		r.of, r.wwids = run, map[string]string{}
-		for _, l := range run.LUNs {
-			r.wwids[l.Name] = l.WWID
-		}
-	}
-	e.add(fieldWWID, r.wwids[lun])
-}
-
-// event writes what a protocol did or warns of.
-func (r *recorder) event(run *packageRun, ev protocol.Event) {
-	if r == nil {
-		return
-	}
-	e := newEntry(ev.Action)
-	e.whose(run)
-	r.where(e, run, ev.LUN, ev.Path)
-	e.key(fieldKey, ev.Key)
-	e.key(fieldVictim, ev.Victim)
-	e.key(fieldHeir, ev.Heir)
-	if len(ev.Heirs) > 0 {
-		e.add(fieldHeirs, keyList(ev.Heirs))
-	}
-	if ev.Change() || ev.Action == protocol.NothingLeft {
-		e.add(fieldPRGen, strconv.FormatUint(uint64(ev.Generation), 10))
-	}
-	switch {
-	case ev.Change():
-		e.result(ev.Err)
-	case ev.Action == protocol.NothingLeft, ev.Action == protocol.PerHost:
-	default:
-		e.severity = syslog.Warning
-		if ev.Err != nil {
-			e.add(fieldErr, inOneLine(ev.Err))
-		}
-	}
-	r.write(e)
-}
-
-// foreign writes which keys kept a command from working.
-func (r *recorder) foreign(run *packageRun, err error) {
-	for _, leaf := range leaves(err) {
-		var foreign *protocol.ForeignKeyError
-		if r == nil || !errors.As(leaf, &foreign) {
-			continue
-		}
-		e := newEntry(sawForeign)
-		e.severity = syslog.Err
-		e.whose(run)
-		r.where(e, run, foreign.LUN, foreign.LUN)
-		e.add(fieldForeign, keyList(foreign.Keys))
-		r.write(e)
 	}
 }
 

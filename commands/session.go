@@ -21,7 +21,8 @@ type session struct {
 	// node is this one; it has no name where this host need not be a node.
 	node cluster.Node
 	// owned are the LUNs of all packages, once somebody has asked for them.
-	owned *ownersOnce
+	owned  *ownersOnce
+	record *runRecord
 }
 
 // newSession is the session of a command about packages: the config must be there,
@@ -41,7 +42,7 @@ func newSession(c *call) (*session, error) {
 
 // sessionOn is a session whose parts were found otherwise.
 func sessionOn(c *call, conf *cluster.Config, host vg.Host, node cluster.Node) *session {
-	return &session{call: c, conf: conf, host: host, node: node, owned: &ownersOnce{}}
+	return &session{call: c, conf: conf, host: host, node: node, owned: &ownersOnce{}, record: &runRecord{recorder: c.shared.rec}}
 }
 
 // by is the session for another call, such as one whose streams are others.
@@ -217,3 +218,16 @@ func (s *session) disksOf(pkg *cluster.Package) ([]*vg.Disk, error) {
 	}
 	return findDisks(s.host, devices)
 }
+
+// notBegunError says which packages were not looked at.
+type notBegunError struct{ packages []*cluster.Package }
+
+func (e *notBegunError) Error() string {
+	names := make([]string, len(e.packages))
+	for i, p := range e.packages {
+		names[i] = p.Name
+	}
+	return "not begun after the signal: package " + strings.Join(names, ", ")
+}
+
+func (e *notBegunError) message() message { return message{what: e.Error(), status: exitFailed} }

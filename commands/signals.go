@@ -123,7 +123,7 @@ func (c *call) sayInterrupted(what string) (stop func()) {
 		if sig := signalOf(c.ctx); sig != nil {
 			c.shared.mu.Lock()
 			defer c.shared.mu.Unlock()
-			fmt.Fprintf(c.Err, "%s: %s: %s; once more, and that is cut short, too\n", c.prog(), signalName(sig.sig), what)
+			fmt.Fprintf(c.Err, "%s%s: %s; once more, and that is cut short, too\n", c.label(), signalName(sig.sig), what)
 		}
 	})
 	return func() {

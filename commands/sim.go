@@ -2,11 +2,9 @@ package commands
 
 import (
 	"errors"
-	"io"
 	"strconv"
 	"strings"
 
-	"github.com/olekukonko/tablewriter"
 	"github.com/urfave/cli/v2"
 
 	"lunguard/scsi"
@@ -379,23 +377,4 @@ func simRead(c *call, ops []string) error {
 		c.printf("%s: block %d: %q\n", ops[0], lba, strings.TrimRight(string(data), "\x00"))
 		return nil
 	})
-}
-
-// newTable is the one place that knows how tables look: columns and nothing
-// round them, headers as they are given.
-func newTable(w io.Writer, header ...string) *tablewriter.Table {
-	t := tablewriter.NewWriter(w)
-	t.SetHeader(header)
-	t.SetAutoFormatHeaders(false)
-	t.SetAutoWrapText(false)
-	t.SetHeaderAlignment(tablewriter.ALIGN_LEFT)
-	t.SetAlignment(tablewriter.ALIGN_LEFT)
-	t.SetBorder(false)
-	t.SetHeaderLine(false)
-	t.SetCenterSeparator("")
-	t.SetColumnSeparator("")
-	t.SetRowSeparator("")
-	t.SetTablePadding("  ")
-	t.SetNoWhiteSpace(true)
-	return t
 }

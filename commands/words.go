@@ -1,13 +1,17 @@
 package commands
 
 import (
-	"context"
 	"errors"
-	"fmt"
 	"strings"
+)
 
-	"lunguard/cluster"
-	"lunguard/commands/picture"
+// Exit statuses, by the contract of package scripts.
+const (
+	exitOK = 0
+	// exitFailed: do not retry on another node.
+	exitFailed = 1
+	// exitNode: this node cannot, another one may try.
+	exitNode = 2
 )
 
 // message is an error in words: what it is about, what happened there, what can
@@ -41,53 +45,6 @@ func (m message) about(subject string) string {
 // joinedLines is a text of several lines in one.
 func joinedLines(text string) string { return strings.ReplaceAll(text, "\n", "; ") }
 
-// report prints an error, or each one of several that are joined, and returns
-// the exit status that they mean. A hint is given once, and so is what two parts of
-// a run have met with.
-func (c *call) report(err error) int {
-	status := exitOK
-	printed := map[string]bool{}
-	for _, leaf := range leaves(err) {
-		sig := signalOf(c.ctx)
-		if sig != nil && errors.Is(leaf, context.Canceled) {
-			// Nothing else is wrong.
-			leaf = sig
-		}
-		m := words(leaf)
-		status = worse(status, m.status)
-		if leaf == error(sig) && sig != nil {
-			// Once is enough.
-			if c.hinted[m.text()] {
-				continue
-			}
-			c.hinted[m.text()] = true
-		}
-		// Joined errors have a line each; one error is one line.
-		line := picture.Printable(joinedLines(m.text()))
-		if printed[line] {
-			continue
-		}
-		printed[line] = true
-		c.said = append(c.said, picture.Problem{Text: line, Hint: m.hint})
-		if !m.whole {
-			line = fmt.Sprintf("%s: error: %s", c.prog(), line)
-		}
-		fmt.Fprintln(c.Err, line)
-		if m.hint != "" && !c.hinted[m.hint] {
-			c.hinted[m.hint] = true
-			fmt.Fprintf(c.Err, "%s: hint: %s\n", c.prog(), m.hint)
-		}
-	}
-	return status
-}
-
-// warnErr reports an error that does not change the exit status.
-func (c *call) warnErr(err error) {
-	for _, leaf := range leaves(err) {
-		c.warn("%s", words(leaf).text())
-	}
-}
-
 // leaves takes joined errors apart.
 func leaves(err error) []error {
 	if err == nil {
@@ -117,46 +74,4 @@ func words(err error) message {
 		}
 	}
 	return message{what: err.Error(), status: exitFailed}
-}
-
-// configWords says what is wrong with the config or with what was asked of it.
-func configWords(err error) (message, bool) {
-	var (
-		conf   *cluster.ConfigError
-		node   *cluster.UnknownNodeError
-		pkg    *cluster.UnknownPackageError
-		member *cluster.NotMemberError
-	)
-	switch {
-	case errors.As(err, &conf):
-		return message{what: conf.Error(), status: exitFailed}, true
-	case errors.As(err, &node):
-		return message{what: node.Error(), hint: "name this node with -n NODE or SG_NODE; " + nodeNames(node.Config), status: exitFailed}, true
-	case errors.As(err, &pkg):
-		return message{what: pkg.Error(), hint: packageNames(pkg.Config), status: exitFailed}, true
-	case errors.As(err, &member):
-		return message{what: member.Error(), hint: "it runs on " + strings.Join(member.Package.Nodes, ", "), status: exitFailed}, true
-	}
-	return message{}, false
-}
-
-// nodeNames says which nodes a config has.
-func nodeNames(c *cluster.Config) string {
-	names := make([]string, len(c.Nodes))
-	for i, n := range c.Nodes {
-		names[i] = n.Name
-	}
-	return c.Path + " has " + strings.Join(names, ", ")
-}
-
-// packageNames says which packages a config has.
-func packageNames(c *cluster.Config) string {
-	if len(c.Packages) == 0 {
-		return c.Path + " has no package"
-	}
-	names := make([]string, len(c.Packages))
-	for i, p := range c.Packages {
-		names[i] = p.Name
-	}
-	return c.Path + " has " + strings.Join(names, ", ")
 }

@@ -63,9 +63,9 @@ func findingMessage(conf *cluster.Config, rep protocol.Report, f protocol.Findin
 	case protocol.SeveralOwners:
 		return message{what: "several nodes on a failover package: " + list, hint: "run pr_start on the one that runs it"}
 	case inTwoPackages:
-		var e *twoPackagesError
+		var e interface{ finding() message }
 		if errors.As(f.Err, &e) {
-			return message{what: e.message().what, hint: "take it out of one of them: a halt of one opens the other's LUN"}
+			return e.finding()
 		}
 	case protocol.WrongKey:
 		return message{what: "nexus " + f.Path + " has different keys on different LUNs: " + list, hint: "compare the configs of all nodes"}
@@ -74,6 +74,11 @@ func findingMessage(conf *cluster.Config, rep protocol.Report, f protocol.Findin
 	}
 	return message{what: string(f.Kind)}
 }
+
+// inTwoPackages is the kind of finding that says that a LUN is in two packages. It
+// is about the config, so package protocol does not know it: its error has a method
+// finding.
+const inTwoPackages protocol.FindingKind = "two-packages"
 
 // registrations counts those of a node, marked or not.
 func registrations(rep protocol.Report, key scsi.Key) int {

@@ -1,0 +1,50 @@
+package commands
+
+import (
+	"context"
+	"fmt"
+
+	"golang.org/x/sync/errgroup"
+
+	"lunguard/protocol"
+	"lunguard/scsi"
+)
+
+// copyKeys copies within the LUNs of the run. What other nodes did to them before it
+// began is pending on each path as a unit attention, once; on a path that is used for
+// the first time when something is to be changed, that would look like a change
+// beside this one, and end it. So it is fetched first, and all is read after that.
+func (r *packageRun) copyKeys(ctx context.Context) ([]protocol.Copied, error) {
+	limit := r.Parallel
+	if limit == 0 {
+		limit = protocol.DefaultParallel
+	}
+	makeRoom(min(len(r.LUNs), limit))
+	var g errgroup.Group
+	g.SetLimit(limit)
+	for _, l := range r.LUNs {
+		g.Go(func() error {
+			for _, p := range l.Paths {
+				if u, ok := p.(*scsi.Unit); ok {
+					// What is wrong with the path shows when it is used.
+					_ = scsi.TestUnitReady{}.Execute(ctx, u.Transport())
+				}
+			}
+			return nil
+		})
+	}
+	_ = g.Wait() // no function has an error
+	return r.Copy(ctx)
+}
+
+// printCopiedKeys tells what was copied, in the vendor's words.
+func printCopiedKeys(c *call, copied []protocol.Copied) {
+	for _, l := range copied {
+		for _, k := range l.Keys {
+			fmt.Fprintf(c.Out, "Successfully copied registration key %s to %s\n", k, l.LUN)
+		}
+		if l.Holder != 0 {
+			fmt.Fprintf(c.Out, "Successfully copied reservation key %s to %s\n", l.Holder, l.LUN)
+		}
+	}
+}

@@ -1,0 +1,66 @@
+package commands
+
+import (
+	"errors"
+	"fmt"
+	"os/exec"
+	"slices"
+	"strings"
+
+	"lunguard/man"
+)
+
+const (
+	// manWord is the word behind lunguard that shows manual pages.
+	manWord = "man"
+	// manOption shows the page of the applet that it is given to.
+	manOption = "--man"
+)
+
+// ownPage shows the page of the applet.
+func (c *call) ownPage() error {
+	page, err := man.Find("", c.applet.name)
+	if errors.Is(err, man.ErrNoPage) {
+		// The words behind lunguard have none of their own.
+		page, err = man.Find("", self)
+	}
+	if err != nil {
+		return err
+	}
+	return c.showPage(page)
+}
+
+// showPage prints a page, on a terminal through a pager if there is one.
+func (c *call) showPage(p man.Page) error {
+	if _, ok := isTerminal(c.Out); ok {
+		if argv := pager(c.getenv, exec.LookPath); argv != nil {
+			cmd := exec.Command(argv[0], argv[1:]...)
+			cmd.Stdin, cmd.Stdout, cmd.Stderr = strings.NewReader(p.Text), c.Out, c.Err
+			if cmd.Start() == nil {
+				// How a pager ends says nothing: q in the middle may be a failure.
+				_ = cmd.Wait()
+				return nil
+			}
+		}
+	}
+	_, err := fmt.Fprint(c.Out, p.Text)
+	return err
+}
+
+// pager is the command line of the pager, nil if there is none. No shell reads
+// it, so that nothing in it but a program and its arguments has a meaning.
+func pager(getenv func(string) string, find func(string) (string, error)) []string {
+	if term := getenv("TERM"); term == "" || term == "dumb" {
+		return nil
+	}
+	for _, line := range []string{getenv("MANPAGER"), getenv("PAGER"), "less", "more"} {
+		argv := strings.Fields(line)
+		if len(argv) == 0 {
+			continue
+		}
+		if path, err := find(argv[0]); err == nil {
+			return slices.Concat([]string{path}, argv[1:])
+		}
+	}
+	return nil
+}

@@ -1,0 +1,50 @@
+package commands
+
+import (
+	"errors"
+	"strings"
+
+	"lunguard/cluster"
+)
+
+// configWords says what is wrong with the config or with what was asked of it.
+func configWords(err error) (message, bool) {
+	var (
+		conf   *cluster.ConfigError
+		node   *cluster.UnknownNodeError
+		pkg    *cluster.UnknownPackageError
+		member *cluster.NotMemberError
+	)
+	switch {
+	case errors.As(err, &conf):
+		return message{what: conf.Error(), status: exitFailed}, true
+	case errors.As(err, &node):
+		return message{what: node.Error(), hint: "name this node with -n NODE or SG_NODE; " + nodeNames(node.Config), status: exitFailed}, true
+	case errors.As(err, &pkg):
+		return message{what: pkg.Error(), hint: packageNames(pkg.Config), status: exitFailed}, true
+	case errors.As(err, &member):
+		return message{what: member.Error(), hint: "it runs on " + strings.Join(member.Package.Nodes, ", "), status: exitFailed}, true
+	}
+	return message{}, false
+}
+
+// nodeNames says which nodes a config has.
+func nodeNames(c *cluster.Config) string {
+	names := make([]string, len(c.Nodes))
+	for i, n := range c.Nodes {
+		names[i] = n.Name
+	}
+	return c.Path + " has " + strings.Join(names, ", ")
+}
+
+// packageNames says which packages a config has.
+func packageNames(c *cluster.Config) string {
+	if len(c.Packages) == 0 {
+		return c.Path + " has no package"
+	}
+	names := make([]string, len(c.Packages))
+	for i, p := range c.Packages {
+		names[i] = p.Name
+	}
+	return c.Path + " has " + strings.Join(names, ", ")
+}
