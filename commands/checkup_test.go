@@ -3,17 +3,20 @@ package commands
 import (
 	"bytes"
 	"context"
+	"errors"
 	"path/filepath"
 	"syscall"
 	"testing"
 
 	gocmp "github.com/google/go-cmp/cmp"
+	"github.com/urfave/cli/v2"
 
 	"lunguard/cluster"
 	"lunguard/commands/picture"
 	"lunguard/pr"
 	"lunguard/protocol"
 	"lunguard/scsi"
+	"lunguard/scsi/simlun"
 	"lunguard/vg"
 	"lunguard/vg/simhost"
 )
@@ -35,27 +38,36 @@ func (h stuckHost) Open(path string) (vg.Path, error) {
 // answer: not 1 of 1, but 1 of 2.
 func TestUnopenedPath(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "A")
-	if err := makeArray(dir, 1, 2); err != nil {
-		t.Fatal(err)
-	}
-	if err := registerByHand(filepath.Join(dir, "jack3"), "/dev/sda", 1, 5); err != nil {
+	if _, err := simhost.CreateArray(dir, simhost.Spec{Nodes: []string{"jack3"}, LUNs: 1, Paths: 2, LUN: simlun.Config{Blocks: 16}}); err != nil {
 		t.Fatal(err)
 	}
 	sim, err := simhost.Open(filepath.Join(dir, "jack3"))
 	if err != nil {
 		t.Fatal(err)
 	}
+	path, err := sim.Open("/dev/sda")
+	if err != nil {
+		t.Fatal(err)
+	}
+	u := scsi.NewUnit("/dev/sda", &scsi.Retry{Transport: path, AfterStateChange: true})
+	if err := errors.Join(u.RegisterAndIgnore(t.Context(), 1, false), u.Reserve(t.Context(), 1, scsi.WriteExclusiveRegistrantsOnly), path.Close()); err != nil {
+		t.Fatal(err)
+	}
+	conf := &cluster.Config{Nodes: []cluster.Node{{Name: "jack3", Key: 1}}}
 	var said bytes.Buffer
-	c := &call{Streams: Streams{Err: &said}, ctx: context.Background(), applet: prCheck()}
-	o := newOpened(access{retry: scsi.Retry{Timeout: scsi.DefaultTimeout}})
+	c := &call{Streams: Streams{Err: &said}, ctx: t.Context(), applet: prCheck(), flags: &cli.Context{}, shared: &shared{}}
+	on := sessionOn(c, conf, stuckHost{sim, "/dev/sdb"}, conf.Nodes[0])
+	o, err := on.begin()
+	if err != nil {
+		t.Fatal(err)
+	}
 	defer o.Close()
-	reports, at := o.openEach(c.ctx, stuckHost{sim, "/dev/sdb"}, []string{"/dev/mapper/mpatha"}, c.warnErr)
+	reports, at := o.openEach(t.Context(), on.host, []string{"/dev/mapper/mpatha"}, c.warnErr)
 	if len(reports) != 1 || len(at) != 1 {
 		t.Fatalf("%v, %v", reports, at)
 	}
-	conf := &cluster.Config{Nodes: []cluster.Node{{Name: "jack3", Key: 1}}}
 	pkg := &cluster.Package{Name: "p", Type: cluster.Failover, Nodes: []string{"jack3"}}
-	run := newPackageRun(conf, pkg, conf.Nodes[0], o.luns)
+	run := on.run(pkg, o)
 	l := packageSection(conf, pkg, conf.Nodes[0], run.Check(context.Background())).LUNs[0]
 	if *l.Paths != 2 || *l.Working != 1 || *l.Nodes[0].Registered != 1 || *l.Nodes[0].Expected != 2 {
 		t.Errorf("%d of %d paths work, %d of %d are registered", *l.Working, *l.Paths, *l.Nodes[0].Registered, *l.Nodes[0].Expected)

@@ -11,7 +11,6 @@ import (
 	"time"
 
 	gocmp "github.com/google/go-cmp/cmp"
-	"github.com/urfave/cli/v2"
 )
 
 // completeWorld is a config with two packages and a host with devices that
@@ -171,25 +170,6 @@ func TestComplete(t *testing.T) {
 	}
 	for _, args := range [][]string{{}, {"--"}, {"pr_start"}} {
 		completed(t, getenv, args...)
-	}
-}
-
-// A flag brings what its value can be.
-func TestCompleteValues(t *testing.T) {
-	getenv := completeWorld(t)
-	flags := []cli.Flag{logFlag(), colorFlag(), offering(&cli.StringFlag{Name: "html"}, oneOf(shellFiles)), &cli.StringFlag{Name: "nosuch"}}
-	l := completion{c: &call{getenv: getenv}, applet: &applet{name: "any", flags: flags}}
-	want := map[string][]string{
-		"log": {"stderr", "syslog", "none"}, "color": {"auto", "always", "never"}, "html": {shellFiles}, "nosuch": nil,
-	}
-	for _, o := range options(flags) {
-		var got []string
-		for _, s := range l.offers(o.values, "") {
-			got = append(got, s.word)
-		}
-		if diff := gocmp.Diff(want[o.names[0]], got); diff != "" {
-			t.Errorf("--%s (-want +got):\n%s", o.names[0], diff)
-		}
 	}
 }
 

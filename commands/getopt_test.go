@@ -140,34 +140,3 @@ func FuzzCanonical(f *testing.F) {
 		}
 	})
 }
-
-// Every applet's options have a long name first, which canonical relies on,
-// and stand in its help.
-func TestOptionsHaveHelp(t *testing.T) {
-	for _, a := range append(applets().applets, sim()) {
-		seen := map[string]bool{}
-		for _, o := range options(a.flags) {
-			if len(o.names[0]) < 2 {
-				t.Errorf("%s: option %q has no long name", a.name, o.names)
-			}
-			documented := false
-			for _, n := range o.names {
-				dashed := "--" + n
-				if len(n) == 1 {
-					dashed = "-" + n
-				}
-				documented = documented || strings.Contains(a.usage, dashed)
-				if seen[n] {
-					t.Errorf("%s: %q twice", a.name, n)
-				}
-				seen[n] = true
-			}
-			if !documented {
-				t.Errorf("%s: option %q is not in the help", a.name, o.names)
-			}
-		}
-		if !strings.Contains(a.usage, "exit status") {
-			t.Errorf("%s: no exit statuses in the help", a.name)
-		}
-	}
-}

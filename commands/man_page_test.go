@@ -7,6 +7,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"lunguard/commands/catalogue"
 )
 
 // manPage is a manual page, read from its source.
@@ -338,17 +340,17 @@ func (p *manPage) badDiagnostics(t *testing.T, a *applet) []string {
 			list = append(list, "item "+i.text+": too little said")
 		}
 	}
-	all := catalogue(t)
+	all := catalogued(t)
 	for _, m := range all {
-		if m.topic == a.name && !matched(items, m.text) {
-			list = append(list, "no item for: "+m.text)
+		if m.Topic == a.name && !matched(items, m.Text) {
+			list = append(list, "no item for: "+m.Text)
 		}
 	}
 	for _, i := range items {
 		if i.shared {
 			continue
 		}
-		if re := i.pattern(); !slices.ContainsFunc(all, func(m spoken) bool { return re.MatchString(m.text) }) {
+		if re := i.pattern(); !slices.ContainsFunc(all, func(m catalogue.Message) bool { return re.MatchString(m.Text) }) {
 			list = append(list, "item "+i.text+": no such message")
 		}
 	}

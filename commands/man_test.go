@@ -7,6 +7,8 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+
+	"lunguard/commands/catalogue"
 )
 
 func itoa(n int) string { return strconv.Itoa(n) }
@@ -65,24 +67,24 @@ func TestSharedDiagnostics(t *testing.T) {
 		}
 		groups[strings.TrimSuffix(filepath.Base(file), ".mdoc")] = itemsOf(strings.Split(string(text), "\n"))
 	}
-	all := catalogue(t)
+	all := catalogued(t)
 	for name, items := range groups {
 		for _, i := range items {
 			if !i.saysEnough() {
 				t.Errorf("%s: item %s: too little said", name, i.text)
 			}
 			re := i.pattern()
-			if !slices.ContainsFunc(all, func(m spoken) bool { return m.topic == name && re.MatchString(m.text) }) {
+			if !slices.ContainsFunc(all, func(m catalogue.Message) bool { return m.Topic == name && re.MatchString(m.Text) }) {
 				t.Errorf("%s: item %s: no such message in this group", name, i.text)
 			}
 		}
 	}
 	for _, m := range all {
-		if m.topic == "" || applets().find(m.topic) != nil {
+		if m.Topic == "" || applets().find(m.Topic) != nil {
 			continue
 		}
-		if !matched(groups[m.topic], m.text) {
-			t.Errorf("shared/%s.mdoc: no item for: %s\n\thint: %s", m.topic, m.text, m.hint)
+		if !matched(groups[m.Topic], m.Text) {
+			t.Errorf("shared/%s.mdoc: no item for: %s\n\thint: %s", m.Topic, m.Text, m.Hint)
 		}
 	}
 }

@@ -12,6 +12,8 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+
+	"lunguard/commands/catalogue"
 )
 
 // literal is a piece of a message in the source.
@@ -158,8 +160,8 @@ func (l literal) pattern() *regexp.Regexp {
 // that none is forgotten there: neither in the list nor in the manual pages.
 func TestMessagesComplete(t *testing.T) {
 	var said strings.Builder
-	for _, m := range catalogue(t) {
-		said.WriteString(m.text + "\n" + m.hint + "\n")
+	for _, m := range catalogued(t) {
+		said.WriteString(m.Text + "\n" + m.Hint + "\n")
 	}
 	lines := strings.Split(said.String(), "\n")
 	faults := faultTexts(t)
@@ -224,9 +226,9 @@ func onlyVerbose(line string) bool {
 
 // spokenSgPersist is what sg_persist says without -v, from its source: its
 // words are the original's and have no errors of their own.
-func spokenSgPersist(t *testing.T) []spoken {
+func spokenSgPersist(t *testing.T) []catalogue.Message {
 	t.Helper()
-	var list []spoken
+	var list []catalogue.Message
 	for _, name := range []string{"run", "check", "command", "prin", "prout", "capabilities", "values", "transportid"} {
 		set := token.NewFileSet()
 		tree, err := parser.ParseFile(set, filepath.Join("sgpersist", name+".go"), nil, 0)
@@ -254,7 +256,7 @@ func spokenSgPersist(t *testing.T) []spoken {
 				line = regexp.MustCompile(`^%s( failed)?:`).ReplaceAllString(strings.TrimSuffix(line, "\n"), "sg_persist$1:")
 				line = verb().ReplaceAllString(line, "7")
 				if strings.Contains(line, " ") && hasWords(line) && !onlyVerbose(line) {
-					list = append(list, spoken{topic: "sg_persist", kind: "error", text: line, status: exitFailed})
+					list = append(list, catalogue.Message{Topic: "sg_persist", Kind: "error", Text: line, Status: exitFailed})
 				}
 			}
 		}

@@ -11,6 +11,7 @@ import (
 	"syscall"
 	"testing"
 
+	"lunguard/commands/catalogue"
 	"lunguard/scsi"
 )
 
@@ -66,7 +67,7 @@ func sampleRuns() []sampleRun {
 }
 
 // spokenRuns is what sampleRuns print on the error stream.
-func spokenRuns(t *testing.T) []spoken {
+func spokenRuns(t *testing.T) []catalogue.Message {
 	t.Helper()
 	dir := t.TempDir()
 	array := filepath.Join(dir, "A")
@@ -100,7 +101,7 @@ func spokenRuns(t *testing.T) []spoken {
 		t.Fatal(err)
 	}
 	runs := append(sampleRuns(), sampleRun{"pr_cleanup", "pr_cleanup --dry-run lun /dev/sda", nil}, sampleRun{"pr_cleanup", "pr_cleanup lun /dev/sda", nil})
-	var list []spoken
+	var list []catalogue.Message
 	for _, r := range runs {
 		env := append([]string{configVariable + "=cluster.conf", simVariable + "=A/jack3", "SG_NODE=jack4"}, r.env...)
 		getenv := func(name string) string {
@@ -125,21 +126,21 @@ func spokenRuns(t *testing.T) []spoken {
 
 // spokenLines takes what a command printed on the error stream apart. Lines
 // without its name belong to the message before them.
-func spokenLines(topic string, status int, text string) []spoken {
-	var list []spoken
+func spokenLines(topic string, status int, text string) []catalogue.Message {
+	var list []catalogue.Message
 	for line := range strings.Lines(text) {
 		_, rest, _ := strings.Cut(strings.TrimSuffix(line, "\n"), ": ")
 		kind, rest, _ := strings.Cut(rest, ": ")
 		switch kind {
 		case "error", "warning":
-			s := spoken{topic: topic, kind: kind, text: rest}
+			s := catalogue.Message{Topic: topic, Kind: kind, Text: rest}
 			if kind == "error" {
-				s.status = status
+				s.Status = status
 			}
 			list = append(list, s)
 		case "hint":
 			if len(list) > 0 {
-				list[len(list)-1].hint = rest
+				list[len(list)-1].Hint = rest
 			}
 		}
 	}

@@ -3,11 +3,13 @@ package commands
 import (
 	"context"
 	"errors"
+	"io"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
 
 	gocmp "github.com/google/go-cmp/cmp"
+	"github.com/urfave/cli/v2"
 
 	"lunguard/cluster"
 	"lunguard/vg"
@@ -61,7 +63,7 @@ func TestTwoPackages(t *testing.T) {
 		{Name: "a", Volumes: []string{"/dev/sda", "/dev/sdb", "/dev/sdd", "/dev/sde"}},
 		{Name: "b", Groups: []string{"vg1", "absent"}},
 	}}
-	c, _ := testCall(t)
+	c := newCall(t)
 	s := sessionOn(c, conf, host, cluster.Node{})
 	got := map[string]string{}
 	for _, name := range []string{"/dev/sda", "/dev/sdb", "/dev/sdd", "/dev/sde"} {
@@ -91,7 +93,7 @@ func TestOwnersHang(t *testing.T) {
 		}
 		defer close(host.hang)
 		conf := &cluster.Config{Packages: []cluster.Package{{Name: "a", Volumes: []string{"/dev/sda"}}, {Name: "b", Groups: []string{"vg1"}}}}
-		c, _ := testCall(t)
+		c := newCall(t)
 		s := sessionOn(c, conf, host, cluster.Node{})
 		if err := s.soleOwner(&conf.Packages[0], []*vg.Disk{host.disks["/dev/sda"]}); err != nil {
 			t.Error(err)
@@ -103,4 +105,9 @@ func TestOwnersHang(t *testing.T) {
 			t.Errorf("error %v, a LUN of two packages expected", err)
 		}
 	})
+}
+
+// newCall is a call whose messages go nowhere.
+func newCall(t *testing.T) *call {
+	return &call{Streams: Streams{Out: io.Discard, Err: io.Discard}, ctx: t.Context(), applet: &applet{name: "pr_start"}, flags: &cli.Context{}, hinted: map[string]bool{}, shared: &shared{}}
 }

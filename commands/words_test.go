@@ -1,20 +1,15 @@
 package commands
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
-	"io/fs"
-	"os"
 	"strings"
 	"syscall"
 	"testing"
 
-	"github.com/urfave/cli/v2"
-
 	"lunguard/cluster"
-	"lunguard/cluster/ownfile"
+	"lunguard/commands/catalogue"
 	"lunguard/protocol"
 	"lunguard/scsi"
 	"lunguard/scsi/simlun"
@@ -32,30 +27,6 @@ type said struct {
 	hint bool
 }
 
-// answered is what a transport says for an error with the LUN and the path.
-type answered struct {
-	reply scsi.Reply
-	err   error
-}
-
-func (a answered) Do(context.Context, *scsi.Request) (scsi.Reply, error) { return a.reply, a.err }
-
-// failed makes the error of a protocol out of an answer: sdX is the LUN, sdXY
-// the path.
-func failed(lun, path string, a answered) error {
-	_, err := scsi.NewUnit(path, a).Capabilities(context.Background())
-	return &protocol.LUNError{LUN: lun, Err: err}
-}
-
-func checked(key scsi.SenseKey, asc scsi.ASC) answered {
-	sense := []byte{0x70, 0, byte(key), 0, 0, 0, 0, 10, 0, 0, 0, 0, byte(asc >> 8), byte(asc), 0, 0, 0, 0}
-	return answered{reply: scsi.Reply{Status: scsi.CheckCondition, Sense: sense}}
-}
-
-func errno(e syscall.Errno) answered {
-	return answered{err: &os.PathError{Op: "SG_IO", Path: "/dev/sdb", Err: e}}
-}
-
 // everyError has each kind of error that a command may end with.
 func everyError() map[string]said {
 	conf := &cluster.Config{Path: "cluster.conf", Nodes: []cluster.Node{{Name: "jack3", Key: 1}, {Name: "jack4", Key: 2}}}
@@ -65,9 +36,7 @@ func everyError() map[string]said {
 	device := func(err error) error { return &vg.DeviceError{Device: "/dev/sda", Err: err} }
 	onA, onPath := []string{"/dev/sda"}, []string{"/dev/sda", "/dev/sdb"}
 	return map[string]said{
-		"usage":                   {usagef("a package is missing"), exitFailed, nil, true},
 		"fault in the config":     {&cluster.ConfigError{File: "cluster.conf", Line: 3, Word: "0", Expected: "a key was expected"}, exitFailed, []string{`cluster.conf:3: "0"`}, false},
-		"config not there":        {&configFileError{&fs.PathError{Op: "open", Path: "cluster.conf", Err: syscall.ENOENT}}, exitFailed, []string{"cluster.conf"}, true},
 		"unknown node":            {&cluster.UnknownNodeError{Name: "jack9", Config: conf}, exitFailed, []string{"jack9", "cluster.conf"}, true},
 		"unknown package":         {&cluster.UnknownPackageError{Name: "pkg9", Config: conf}, exitFailed, []string{"pkg9"}, true},
 		"not on this node":        {&cluster.NotMemberError{Node: "jack3", Package: pkg}, exitFailed, []string{"pkg1", "jack3"}, true},
@@ -87,11 +56,6 @@ func everyError() map[string]said {
 		"volume missing":          {group(&vg.MissingError{Volumes: []vg.MissingVolume{{UUID: "U", Hint: "/dev/sdc"}}}), exitNode, []string{"vg1", "/dev/sdc"}, true},
 		"volume returned":         {group(&vg.MissingError{Volumes: []vg.MissingVolume{{UUID: "U", Returned: "/dev/sdc"}}}), exitNode, []string{"vg1", "/dev/sdc"}, true},
 		"devices unread":          {group(&vg.UnreadError{Err: vg.ErrNoGroup, Devices: []*vg.DeviceError{{Device: "/dev/sdc", Err: syscall.EIO}}}), exitNode, []string{"vg1", "/dev/sdc"}, true},
-		"config not trusted":      {&configFileError{&fs.PathError{Op: "trust", Path: "/etc/x", Err: ownfile.ErrNotTrusted}}, exitFailed, []string{"/etc/x"}, true},
-		"config being written":    {&configFileError{&fs.PathError{Op: "lock", Path: "/etc/x", Err: ownfile.ErrBeingWritten}}, exitFailed, []string{"/etc/x"}, true},
-		"config changed":          {&configFileError{&fs.PathError{Op: "write", Path: "/etc/x", Err: ownfile.ErrChanged}}, exitFailed, []string{"/etc/x"}, true},
-		"config a link":           {&configFileError{&fs.PathError{Op: "open", Path: "/etc/x", Err: ownfile.ErrSymlink}}, exitFailed, []string{"/etc/x"}, true},
-		"config not readable":     {&configFileError{&fs.PathError{Op: "open", Path: "/etc/x", Err: syscall.EACCES}}, exitFailed, []string{"/etc/x"}, true},
 		"metadata at odds":        {group(vg.ErrContradiction), exitNode, []string{"vg1"}, true},
 		"not a SCSI disk":         {device(vg.ErrNotSCSIDisk), exitFailed, onA, true},
 		"not simulated":           {device(simlun.ErrNotSimulated), exitFailed, onA, true},
@@ -103,8 +67,8 @@ func everyError() map[string]said {
 		"not a simulated host":    {fmt.Errorf("/tmp: %w", simhost.ErrNotHost), exitFailed, []string{"/tmp"}, true},
 		"not a simulated array":   {fmt.Errorf("/tmp: %w", simhost.ErrNotArray), exitFailed, []string{"/tmp"}, true},
 		"no path":                 {lun(protocol.ErrNoPath), exitNode, onA, true},
-		"no path, with a reason":  {lun(fmt.Errorf("%w: %w", protocol.ErrNoPath, errors.Unwrap(failed("", "/dev/sdb", answered{reply: scsi.Reply{Host: scsi.HostNoConnect}})))), exitNode, onPath, true},
-		"path lost, strict":       {lun(fmt.Errorf("%w: %w", protocol.ErrPathLost, errors.Unwrap(failed("", "/dev/sdb", answered{reply: scsi.Reply{Host: scsi.HostNoConnect}})))), exitNode, onPath, true},
+		"no path, with a reason":  {lun(fmt.Errorf("%w: %w", protocol.ErrNoPath, catalogue.OnPath("/dev/sdb", catalogue.Unreached()))), exitNode, onPath, true},
+		"path lost, strict":       {lun(fmt.Errorf("%w: %w", protocol.ErrPathLost, catalogue.OnPath("/dev/sdb", catalogue.Unreached()))), exitNode, onPath, true},
 		"paths gone":              {device(fmt.Errorf("%w in dm-0", vg.ErrNoPath)), exitNode, append(onA, "dm-0"), true},
 		"disk removed":            {device(vg.ErrGone), exitNode, onA, true},
 		"disks not joined":        {device(&vg.UnjoinedError{WWID: "naa.6", Disks: []string{"sda", "sdb"}}), exitNode, append(onA, "sdb", "naa.6"), true},
@@ -120,94 +84,50 @@ func everyError() map[string]said {
 		"other keys":              {lun(protocol.ErrOtherKeys), exitFailed, onA, true},
 		"no worldwide name":       {lun(protocol.ErrNoWWID), exitFailed, onA, true},
 		"no type of ours":         {lun(protocol.ErrNoReservationType), exitFailed, onA, true},
-		"SG_IO not permitted":     {failed("/dev/sda", "/dev/sda", errno(syscall.EPERM)), exitFailed, onA, true},
-		"SG_IO no access":         {failed("/dev/sda", "/dev/sdb", errno(syscall.EACCES)), exitFailed, onPath, true},
-		"SG_IO unknown":           {failed("/dev/sda", "/dev/sda", errno(syscall.ENOTTY)), exitFailed, onA, true},
-		"SG_IO gone":              {failed("/dev/sda", "/dev/sdb", errno(syscall.ENODEV)), exitNode, onPath, true},
-		"no reservations":         {failed("/dev/sda", "/dev/sdb", checked(scsi.IllegalRequest, scsi.InvalidOpcode)), exitFailed, onPath, true},
-		"field not known":         {failed("/dev/sda", "/dev/sdb", checked(scsi.IllegalRequest, scsi.InvalidFieldInCDB)), exitNode, onPath, true},
-		"hardware error":          {failed("/dev/sda", "/dev/sdb", checked(4, 0x4400)), exitNode, onPath, true},
-		"unit attentions":         {failed("/dev/sda", "/dev/sdb", checked(scsi.UnitAttention, scsi.PowerOnOrReset)), exitNode, onPath, true},
-		"conflict":                {failed("/dev/sda", "/dev/sdb", answered{reply: scsi.Reply{Status: scsi.ReservationConflict}}), exitNode, onPath, true},
-		"busy":                    {failed("/dev/sda", "/dev/sdb", answered{reply: scsi.Reply{Status: scsi.Busy}}), exitNode, onPath, true},
-		"path lost":               {failed("/dev/sda", "/dev/sdb", answered{reply: scsi.Reply{Host: scsi.HostNoConnect}}), exitNode, onPath, true},
-		"timeout":                 {failed("/dev/sda", "/dev/sdb", answered{reply: scsi.Reply{Host: scsi.HostTimeOut}}), exitNode, onPath, true},
-		"deadline":                {failed("/dev/sda", "/dev/sdb", answered{err: context.DeadlineExceeded}), exitNode, onPath, true},
-		"nonsense":                {failed("/dev/sda", "/dev/sdb", answered{reply: scsi.Reply{Resid: 8}}), exitNode, onPath, true},
+		"SG_IO not permitted":     {catalogue.OnLUN("/dev/sda", "/dev/sda", catalogue.Errno(syscall.EPERM)), exitFailed, onA, true},
+		"SG_IO no access":         {catalogue.OnLUN("/dev/sda", "/dev/sdb", catalogue.Errno(syscall.EACCES)), exitFailed, onPath, true},
+		"SG_IO unknown":           {catalogue.OnLUN("/dev/sda", "/dev/sda", catalogue.Errno(syscall.ENOTTY)), exitFailed, onA, true},
+		"SG_IO gone":              {catalogue.OnLUN("/dev/sda", "/dev/sdb", catalogue.Errno(syscall.ENODEV)), exitNode, onPath, true},
+		"no reservations":         {catalogue.OnLUN("/dev/sda", "/dev/sdb", catalogue.Sense(scsi.IllegalRequest, scsi.InvalidOpcode)), exitFailed, onPath, true},
+		"field not known":         {catalogue.OnLUN("/dev/sda", "/dev/sdb", catalogue.Sense(scsi.IllegalRequest, scsi.InvalidFieldInCDB)), exitNode, onPath, true},
+		"hardware error":          {catalogue.OnLUN("/dev/sda", "/dev/sdb", catalogue.Sense(4, 0x4400)), exitNode, onPath, true},
+		"unit attentions":         {catalogue.OnLUN("/dev/sda", "/dev/sdb", catalogue.Sense(scsi.UnitAttention, scsi.PowerOnOrReset)), exitNode, onPath, true},
+		"conflict":                {catalogue.OnLUN("/dev/sda", "/dev/sdb", catalogue.Answer{Reply: scsi.Reply{Status: scsi.ReservationConflict}}), exitNode, onPath, true},
+		"busy":                    {catalogue.OnLUN("/dev/sda", "/dev/sdb", catalogue.Answer{Reply: scsi.Reply{Status: scsi.Busy}}), exitNode, onPath, true},
+		"path lost":               {catalogue.OnLUN("/dev/sda", "/dev/sdb", catalogue.Unreached()), exitNode, onPath, true},
+		"timeout":                 {catalogue.OnLUN("/dev/sda", "/dev/sdb", catalogue.Answer{Reply: scsi.Reply{Host: scsi.HostTimeOut}}), exitNode, onPath, true},
+		"deadline":                {catalogue.OnLUN("/dev/sda", "/dev/sdb", catalogue.Answer{Err: context.DeadlineExceeded}), exitNode, onPath, true},
+		"nonsense":                {catalogue.OnLUN("/dev/sda", "/dev/sdb", catalogue.Answer{Reply: scsi.Reply{Resid: 8}}), exitNode, onPath, true},
 	}
 }
 
-// testCall is a call of pr_start whose messages land in a buffer.
-func testCall(t *testing.T) (*call, *bytes.Buffer) {
-	t.Helper()
-	var out bytes.Buffer
-	return &call{Streams: Streams{Out: &out, Err: &out}, ctx: context.Background(), applet: prStart(), flags: &cli.Context{}, hinted: map[string]bool{}, shared: &shared{}}, &out
-}
-
-// Every message is one line that names what it is about, once, with a hint
-// where there is a next step. Run with -v it lists them.
-func TestMessages(t *testing.T) {
+// Every message is one line that names what it is about, once, with a hint where
+// there is a next step. Run with -v it lists them.
+func TestWords(t *testing.T) {
 	for name, e := range everyError() {
 		t.Run(name, func(t *testing.T) {
-			c, out := testCall(t)
-			status := c.report(e.err)
-			t.Logf("status %d\n%s", status, out)
-			if status != e.status {
-				t.Errorf("exit status %d, %d expected", status, e.status)
+			m := words(e.err)
+			line := joinedLines(m.text())
+			t.Logf("status %d\n%s\n%s", m.status, line, m.hint)
+			if m.status != e.status {
+				t.Errorf("exit status %d, %d expected", m.status, e.status)
 			}
-			lines := strings.Split(strings.TrimSuffix(out.String(), "\n"), "\n")
-			if want := map[bool]int{true: 2, false: 1}[e.hint]; len(lines) != want {
-				t.Fatalf("%d lines, %d expected", len(lines), want)
-			}
-			if !strings.HasPrefix(lines[0], "pr_start: error: ") && !strings.HasPrefix(lines[0], "ERROR: Physical Volume ") {
-				t.Errorf("the first line should begin with the name of the command")
-			}
-			if e.hint && !strings.HasPrefix(lines[1], "pr_start: hint: ") {
-				t.Errorf("the second line should be a hint")
+			if (m.hint != "") != e.hint {
+				t.Errorf("hint %q, one expected: %v", m.hint, e.hint)
 			}
 			for _, n := range e.names {
-				if strings.Count(lines[0], n) != 1 {
-					t.Errorf("%s should stand there once", n)
+				if strings.Count(line, n) != 1 {
+					t.Errorf("%s should stand in %q once", n, line)
 				}
 			}
 		})
 	}
 }
 
-// Several errors are several messages, their hint is said once, and what must
-// not be retried elsewhere decides the exit status.
-func TestMessagesTogether(t *testing.T) {
-	c, out := testCall(t)
-	gone := &vg.DeviceError{Device: "/dev/sda", Err: syscall.ENOENT}
-	gone2 := &vg.DeviceError{Device: "/dev/sdb", Err: syscall.ENOENT}
-	if status := c.report(errors.Join(gone, errors.Join(gone2))); status != exitNode {
-		t.Errorf("exit status %d", status)
-	}
-	want := "pr_start: error: /dev/sda: no such device\npr_start: hint: is the LUN attached to this host?\npr_start: error: /dev/sdb: no such device\n"
-	if out.String() != want {
-		t.Errorf("got %q, want %q", out, want)
-	}
-	foreign := &protocol.ForeignKeyError{LUN: "/dev/sdc", Keys: []scsi.Key{1}}
-	if status := c.report(errors.Join(gone, foreign, gone2)); status != exitFailed {
-		t.Errorf("exit status %d", status)
-	}
-	if status := c.report(nil); status != exitOK {
-		t.Errorf("exit status %d without an error", status)
-	}
-}
-
-func TestWorse(t *testing.T) {
-	for _, c := range [][3]int{{0, 0, 0}, {0, 1, 1}, {0, 2, 2}, {1, 2, 1}, {2, 1, 1}, {2, 2, 2}, {1, 0, 1}, {2, 0, 2}} {
-		if got := worse(c[0], c[1]); got != c[2] {
-			t.Errorf("worse(%d, %d) = %d, want %d", c[0], c[1], got, c[2])
-		}
-	}
-}
-
 // Every warning and every step names the LUN, and the path where there is one.
 func TestEventWords(t *testing.T) {
 	conf := &cluster.Config{Nodes: []cluster.Node{{Name: "jack3", Key: 1}, {Name: "jack4", Key: 2}}}
-	reason := errors.Unwrap(failed("", "/dev/sdb", answered{reply: scsi.Reply{Host: scsi.HostNoConnect}}))
+	reason := catalogue.OnPath("/dev/sdb", catalogue.Unreached())
 	for _, a := range []protocol.Action{
 		protocol.Registered, protocol.Readmitted, protocol.Unregistered, protocol.Reserved, protocol.Preempted, protocol.Cleared,
 		protocol.PathFailed, protocol.NotPersistent, protocol.PathsMissing, protocol.PerHost, protocol.Kept, protocol.TakingOpen,
@@ -229,17 +149,5 @@ func TestEventWords(t *testing.T) {
 		if got := keyWithNode(conf, key); got != want {
 			t.Errorf("key %v: %s, want %s", key, got, want)
 		}
-	}
-}
-
-// What the undoing of a run meets with, too, is said once.
-func TestSaidOnce(t *testing.T) {
-	c, out := testCall(t)
-	e := &protocol.LUNError{LUN: "/dev/sda", Err: protocol.ErrNoPath}
-	if status := c.report(errors.Join(e, &protocol.LUNError{LUN: "/dev/sda", Err: protocol.ErrNoPath}, usagef("x"))); status != exitFailed {
-		t.Errorf("exit status %d", status)
-	}
-	if n := strings.Count(out.String(), "no usable path"); n != 1 {
-		t.Errorf("%d times:\n%s", n, out)
 	}
 }

@@ -1,0 +1,110 @@
+package commands
+
+import (
+	"errors"
+	"fmt"
+	"syscall"
+	"time"
+
+	"lunguard/cluster"
+	"lunguard/commands/catalogue"
+	"lunguard/commands/watchdog"
+	"lunguard/scsi"
+	"lunguard/vg"
+)
+
+// deadmanErrors are errors, by topic.
+func deadmanErrors() map[string][]error {
+	device := func(err error) error { return watchdogWords(&watchdog.DeviceError{Device: "/dev/watchdog", Err: err}) }
+	return map[string][]error{
+		"pr_watchdog": {
+			&notUpError{Package: "pkg1", LUN: "/dev/sda", Key: "0x1"}, &notUpError{Package: "pkg1", LUN: "/dev/sda", Key: "0x1", registered: true},
+			&unknownLUNError{"/dev/sda", &vg.DeviceError{Device: "/dev/sda", Err: watchdog.ErrNoAnswer}},
+			device(watchdog.ErrStillArmed), device(watchdog.ErrInUse), device(watchdog.ErrArmed),
+			device(fmt.Errorf("%w: %w", watchdog.ErrNotWatchdog, syscall.ENOTTY)),
+			device(fmt.Errorf("%w of 10s, it has 60s", watchdog.ErrTimeout)),
+			device(fmt.Errorf("%w of 10s, it has 2s, and 5s is the least", watchdog.ErrTimeout)),
+			device(fmt.Errorf("%w of 10s: it does not tell its own: %w", watchdog.ErrTimeout, syscall.EIO)),
+			device(watchdog.ErrNotWatchdog), device(watchdog.ErrAlarmOnly), device(syscall.EACCES), device(syscall.ENOENT),
+		},
+	}
+}
+
+// deadmanMessages is what this room says.
+func deadmanMessages() []catalogue.Message {
+	var list []catalogue.Message
+	for topic, errs := range deadmanErrors() {
+		for _, err := range errs {
+			m := words(err)
+			list = append(list, catalogue.Message{Topic: topic, Kind: "error", Text: joinedLines(m.text()), Hint: m.hint, Status: m.status})
+		}
+	}
+	list = append(list, spokenWatch()...)
+	return catalogue.Sort(list)
+}
+
+// spokenWatch is what pr_watchdog says of what happens.
+func spokenWatch() []catalogue.Message {
+	conf := &cluster.Config{Nodes: []cluster.Node{{Name: "jack3", Key: 1}, {Name: "jack4", Key: 2}}}
+	d := &deadman{call: &call{applet: &applet{name: "pr_watchdog"}}, node: conf.Nodes[0], luns: []*watchdog.LUN{{Name: "/dev/sda", Package: "pkg1"}}}
+	d.conf.Store(conf)
+	var list []catalogue.Message
+	say := func(kind, text string) { list = append(list, catalogue.New("pr_watchdog", kind, text)) }
+	for _, k := range []watchdog.Kind{
+		watchdog.Gone, watchdog.Back, watchdog.Unknown, watchdog.Known, watchdog.Expired, watchdog.Holders,
+		watchdog.PathFailed, watchdog.PathBack, watchdog.Late, watchdog.NotFed, watchdog.Fed, watchdog.Unreserved, watchdog.Reserved,
+	} {
+		e := watchdog.Event{Kind: k, LUN: "/dev/sda", Path: "/dev/sdb", Reading: watchdog.Reading{Keys: []scsi.Key{2}}, For: time.Second, Left: time.Second, Err: syscall.EIO}
+		say("event", d.eventWords(e))
+		switch k {
+		case watchdog.Unknown:
+			e.WasGone = true
+			say("event", d.eventWords(e))
+			d.expire = true
+			say("event", d.eventWords(e))
+			d.expire, e.Err = false, nil
+			say("event", d.eventWords(e))
+		case watchdog.Gone:
+			e.Registered = true
+			say("event", d.eventWords(e))
+			e.Reservation = &scsi.Reservation{Key: 2}
+			say("event", d.eventWords(e))
+		case watchdog.Expired:
+			e.Err = nil
+			say("event", d.eventWords(e))
+			e.Registered = true
+			say("event", d.eventWords(e))
+		case watchdog.Holders:
+			e.Keys = nil
+			say("event", d.eventWords(e))
+		}
+	}
+	kernel := &kernelDevice{&watchdog.Kernel{Path: "/dev/watchdog", Identity: "softdog", NoWayOut: true, NoMagic: true}}
+	what, warnings := kernel.words()
+	simulated, _ := (&fileDevice{watchdog.File{Name: "/dev/watchdog"}}).words()
+	d.device, d.timing = kernel, watchdog.Timing{Interval: time.Second, Grace: 5 * time.Second, Timeout: 10 * time.Second}
+	for _, w := range warnings {
+		say("warning", w)
+	}
+	for _, w := range []string{what, simulated} {
+		say("event", fmt.Sprintf("%s: %s; a fence restarts this node within %v (interval %v, grace %v, watchdog %v)", w, d.watching(), 16*time.Second, time.Second, 5*time.Second, 10*time.Second))
+	}
+	say("event", "/dev/watchdog: disarmed, ended in order")
+	say("event", "reloaded: "+d.watching())
+	late := &vg.DeviceError{Device: "/dev/sdb", Err: fmt.Errorf("%w, asked 1s ago", watchdog.ErrNoAnswer)}
+	say("event", d.eventWords(watchdog.Event{Kind: watchdog.Unknown, LUN: "/dev/sda", Err: late}))
+	for _, other := range []string{"naa.2", "one without a name"} {
+		say("event", d.eventWords(watchdog.Event{Kind: watchdog.Unknown, LUN: "/dev/sda", Err: &vg.DeviceError{Device: "/dev/sda", Err: fmt.Errorf("%w: %s instead of naa.1", watchdog.ErrOtherLUN, other)}}))
+	}
+	say("event", d.eventWords(watchdog.Event{Kind: watchdog.NotFed, Err: &watchdog.DeviceError{Device: "/dev/watchdog", Err: errors.New("0 of 1 bytes were taken")}}))
+	for _, text := range []string{
+		watchdog.Deadman,
+		"memory is not locked: operation not permitted; on a machine in trouble the feeding may come too late",
+		"no real-time priority: operation not permitted; on a machine in trouble the feeding may come too late",
+		"reload failed: goes on with what it has watched, " + d.watching(),
+		"cluster.conf: the key of jack3 is 0x3 now, 0x1 is watched: a new key needs a new start",
+	} {
+		say("warning", text)
+	}
+	return list
+}

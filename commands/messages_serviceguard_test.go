@@ -1,0 +1,104 @@
+package commands
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"syscall"
+	"time"
+
+	"lunguard/cluster"
+	"lunguard/cluster/ownfile"
+	"lunguard/commands/catalogue"
+	"lunguard/commands/runpkg"
+)
+
+// serviceguardErrors are errors, by topic.
+func serviceguardErrors() map[string][]error {
+	conf := &cluster.Config{Path: "cluster.conf", Name: "bla"}
+	pkg := &cluster.Package{Name: "pkg1"}
+	at := cluster.Position{File: "pkg1.conf", Line: 7}
+	setting := cluster.Setting{Name: "external_script", Value: "/etc/x.sh", At: at}
+	job := func(err error) error { return &jobError{"pkg1", "/var/log/lunguard/pkg1.log", err} }
+	path := func(op string, err error) error { return &os.PathError{Op: op, Path: "/run/lunguard", Err: err} }
+	step := func(err error) error {
+		return job(&runpkg.StepError{Action: runpkg.Start, Step: "volume group vg1", Err: err})
+	}
+	stop := func(step, command string, code int) error {
+		return job(&runpkg.StepError{Action: runpkg.Stop, Step: step, Err: &runpkg.ExitError{Command: command, Code: code}})
+	}
+	parameter := func(name, value, reason string) error {
+		return job(&runpkg.ParameterError{Name: name, Value: value, Reason: reason})
+	}
+	return map[string][]error{
+		"cmapplyconf": {&unconfirmedError{"/etc/lunguard/cluster.conf"}},
+		"files": {
+			&inputFileError{&os.PathError{Op: "open", Path: "pkg1.conf", Err: syscall.ENOENT}}, &inputFileError{&os.PathError{Op: "open", Path: "pkg1.conf", Err: syscall.EACCES}},
+			&unknownModeError{pkg}, parameter("fs_umount_opt", "-l", "a lazy umount does not tell when the file system is no longer written to"),
+			&unsupportedError{at, "ip_subnet", unsupported(cluster.Setting{Name: "ip_subnet"})},
+			&unsupportedError{at, "service_fail_fast_enabled", unsupported(cluster.Setting{Name: "service_fail_fast_enabled", Value: "yes"})},
+			&unsupportedError{at, "kill_processes_accessing_raw_devices", unsupported(cluster.Setting{Name: "kill_processes_accessing_raw_devices", Value: "yes"})},
+			&unsupportedError{at, "dependency_name", unsupported(cluster.Setting{Name: "dependency_name"})},
+			&scriptError{setting, "its full name is not known, a variable is not set"},
+			&scriptError{setting, "it is no program"}, &scriptError{setting, "no such file or directory"}, &scriptError{setting, "validate took too long"},
+			&scriptError{setting, "validate: exit status 2"},
+			&unsupportedError{at, "cluster_interconnect_subnet", unsupported(cluster.Setting{Name: "cluster_interconnect_subnet"})},
+			&unsupportedError{at, "generic_resource_name", unsupported(cluster.Setting{Name: "generic_resource_name"})},
+			&unsupportedError{at, "monitored_subnet", unsupported(cluster.Setting{Name: "monitored_subnet"})},
+			&unsupportedError{at, "weight_name", unsupported(cluster.Setting{Name: "weight_name"})},
+		},
+		"cmgetpkgenv": {&unknownModeError{pkg}},
+		"cmviewcl":    {&otherClusterError{"blub", conf}},
+		"cmrunpkg": {
+			&halfUpError{"pkg1", "jack3", runpkg.Starting}, &halfUpError{"pkg1", "jack3", runpkg.Halting}, &halfUpError{"pkg1", "jack3", runpkg.Failed}, &cutOffError{"pkg1", "jack3", []string{"jack4"}}, &cutOffError{"pkg1", "jack3", nil},
+		},
+		"job": {
+			stop("file system /mnt", "umount /mnt", 32), stop("volume group vg1", "vgchange -a n vg1", 5),
+			&elsewhereError{pkg: "pkg1", node: "jack3", others: []string{"jack4"}},
+			&elsewhereError{pkg: "pkg1", node: "jack3", others: []string{"jack4"}, halt: true},
+			&otherNodeError{"jack4", "jack3"},
+			&stateError{path("trust", ownfile.ErrNotTrusted)}, &stateError{path("trust", ownfile.ErrNotFolder)}, &stateError{path("open", ownfile.ErrNotFile)}, &stateError{path("open", ownfile.ErrSymlink)}, &stateError{path("trust", ownfile.ErrSymlink)}, &stateError{path("mkdir", syscall.EACCES)},
+			job(&stateError{&runpkg.BusyError{Package: "pkg1"}}),
+			job(&runpkg.KeptError{Reason: "volume group vg1 is still active: lv1", Skipped: []string{"external_pre_script /etc/x.sh"}}),
+			job(&runpkg.UnfinishedError{Steps: []string{"volume group vg1"}, Cause: &runpkg.TimeoutError{Parameter: "halt_script_timeout", Limit: time.Minute}}),
+			job(&runpkg.ParameterError{Name: "vgchange_cmd", Value: "", Reason: "a command was expected"}),
+			step(&runpkg.ExitError{Command: "vgchange", Code: 5}), step(&runpkg.ExitError{Command: "vgchange", Signal: syscall.SIGSEGV}),
+			step(&runpkg.KilledError{Command: "vgchange", Cause: &runpkg.TimeoutError{Parameter: "run_script_timeout", Limit: time.Minute}}),
+			step(&runpkg.StuckError{What: "vgchange", PIDs: []int{7}}), step(&runpkg.ServiceError{Service: "s1", Reason: "process 7 of an earlier start still runs"}),
+			step(&runpkg.ServiceError{Service: "s1", Reason: "it could not be started: fork failed"}),
+			step(&runpkg.MountedError{Directory: "/mnt"}), step(&runpkg.ActiveError{Group: "vg1", Volumes: []string{"lv1"}}),
+			step(&runpkg.InUseError{Device: "/dev/vg1/lv1"}), step(&runpkg.InUseError{Device: "/dev/vg1/lv1", Err: syscall.EIO}),
+			step(&runpkg.KilledError{Command: "vgchange", Cause: &signalError{syscall.SIGTERM}}),
+			step(errors.New("vgchange: no such program")), step(fmt.Errorf("process 7: %w", errors.New("malformed stat file of a process"))),
+			step(errors.New(`"../x" cannot be the name of a file`)),
+			parameter("script_log_file", "log", "its full name was expected"), parameter("vgchange_cmd", "vgchange 'x", "a closing quote was expected"),
+			parameter("script_log_file", "/mnt/log", "it lies on a file system of the package, which could not be unmounted"),
+			parameter("service_name", "s1", "the package has another service of that name"),
+			parameter("vg", "vg1", "it does not go with run_script and halt_script"),
+			parameter("halt_script", "", "it is missing, run_script and halt_script go together"),
+			parameter("fs_umount_opt", "-l", "a lazy umount does not tell when the file system is no longer written to"),
+			step(&runpkg.UnsetError{File: "$SGCONF/x.sh", Variable: "SGCONF"}),
+		},
+	}
+}
+
+// serviceguardMessages is what this room says.
+func serviceguardMessages() []catalogue.Message {
+	var list []catalogue.Message
+	for topic, errs := range serviceguardErrors() {
+		for _, err := range errs {
+			m := words(err)
+			list = append(list, catalogue.Message{Topic: topic, Kind: "error", Text: joinedLines(m.text()), Hint: m.hint, Status: m.status})
+		}
+	}
+	list = append(list,
+		catalogue.New("cmrunpkg", "warning", "package pkg1 runs without service s1, which has ended"),
+		catalogue.New("log", "log", "Failed: vgchange: exit status 5"),
+		catalogue.New("log", "log", "The reservations are kept: volume group vg1 is still active: lv1"),
+		catalogue.New("log", "log", "vgchange: exit status 5, trying again"),
+		catalogue.New("log", "log", "Service s1 has ended (exit status 1), it is started again"),
+		catalogue.New("log", "log", "Service s1 has ended (exit status 1) and is not started again; package pkg1 stays up without it"),
+		catalogue.New("log", "log", "Service s1: fork/exec /x: no such file or directory"),
+	)
+	return catalogue.Sort(list)
+}

@@ -1,0 +1,98 @@
+package commands
+
+import (
+	"fmt"
+	"io/fs"
+	"os"
+	"syscall"
+
+	"lunguard/cluster"
+	"lunguard/cluster/ownfile"
+	"lunguard/commands/catalogue"
+	"lunguard/pr"
+	"lunguard/protocol"
+	"lunguard/scsi"
+	"lunguard/vg"
+)
+
+// sessionErrors are errors, by topic.
+func sessionErrors() map[string][]error {
+	pkg := &cluster.Package{Name: "pkg1"}
+	path := func(op string, err error) error { return &os.PathError{Op: op, Path: "/run/lunguard", Err: err} }
+	inUse := func(u vg.Usage) error { return &inUseError{"/dev/sda", "0xbcb00002 (jack4)", u} }
+	return map[string][]error{
+		"config": {
+			&configFileError{path("read", syscall.EISDIR)},
+			&configFileError{&fs.PathError{Op: "open", Path: "cluster.conf", Err: syscall.ENOENT}},
+			&configFileError{&fs.PathError{Op: "trust", Path: "/etc/x", Err: ownfile.ErrNotTrusted}},
+			&configFileError{&fs.PathError{Op: "lock", Path: "/etc/x", Err: ownfile.ErrBeingWritten}},
+			&configFileError{&fs.PathError{Op: "write", Path: "/etc/x", Err: ownfile.ErrChanged}},
+			&configFileError{&fs.PathError{Op: "open", Path: "/etc/x", Err: ownfile.ErrSymlink}},
+			&configFileError{&fs.PathError{Op: "open", Path: "/etc/x", Err: syscall.EACCES}},
+		},
+		"owner": {
+			&twoPackagesError{lun: "/dev/sda", wwid: "naa.6", pkg: "pkg1", others: []ownedDisk{{"pkg2", &vg.Disk{Device: "/dev/sda"}}}},
+			&twoPackagesError{lun: "/dev/sda1", pkg: "pkg1", others: []ownedDisk{{"pkg2", &vg.Disk{Device: "/dev/sda2"}}}},
+		},
+		"use": {
+			inUse(vg.Usage{Uses: []vg.Use{{Kind: vg.Mounted, Device: "/dev/mapper/vg1-lv1", At: "/mnt"}, {Kind: vg.Mounted, Device: "/dev/sda2"}, {Kind: vg.Swap, Device: "/dev/sda3"}, {Kind: vg.Array, Device: "/dev/md0"}, {}, {}}}),
+			inUse(vg.Usage{Uses: []vg.Use{{Kind: vg.Opened, Device: "/dev/mapper/vg1-lv2"}, {Kind: vg.Claimed, Device: "/dev/sda1"}}}),
+			inUse(vg.Usage{Err: &vg.DeviceError{Device: "/dev/sda", Err: fmt.Errorf("mountinfo: %w", syscall.EIO)}}),
+			inUse(vg.Usage{Err: &vg.DeviceError{Device: "/dev/sda", Err: fmt.Errorf("sda: holders: %w", syscall.EIO)}}),
+			inUse(vg.Usage{Err: &vg.DeviceError{Device: "/dev/sda", Err: fmt.Errorf("swaps: %w", syscall.EIO)}}),
+		},
+		"ended":    endedErrors(),
+		"pr_fence": {&notBegunError{[]*cluster.Package{pkg}}},
+		"job":      {&notBegunError{[]*cluster.Package{pkg}}},
+	}
+}
+
+// sessionMessages is what this room says.
+func sessionMessages() []catalogue.Message {
+	var list []catalogue.Message
+	for topic, errs := range sessionErrors() {
+		for _, err := range errs {
+			m := words(err)
+			list = append(list, catalogue.Message{Topic: topic, Kind: "error", Text: joinedLines(m.text()), Hint: m.hint, Status: m.status})
+		}
+	}
+	for _, device := range []string{"/dev/sda", "/dev/sda2"} {
+		two := &twoPackagesError{lun: "/dev/sda", wwid: "naa.6", pkg: "pkg1", others: []ownedDisk{{"pkg2", &vg.Disk{Device: device}}}}
+		rep := protocol.Report{LUN: "/dev/sda"}
+		list = append(list, catalogue.New("finding", "finding", "/dev/sda: "+findingWords(nil, rep, protocol.Finding{Kind: inTwoPackages, Err: two})))
+	}
+	return catalogue.Sort(list)
+}
+
+// endedErrors are what a command says when a signal has ended it.
+func endedErrors() []error {
+	node := cluster.Node{Name: "jack3", Key: 1}
+	run := newPackageRun(&cluster.Config{Nodes: []cluster.Node{node, {Name: "jack4", Key: 2}}}, &cluster.Package{Name: "pkg1"}, node, nil)
+	state := func(held scsi.Key, how scsi.Type, keys ...scsi.Key) protocol.Status {
+		s := protocol.Status{LUN: "/dev/sda", State: &scsi.State{}}
+		for _, k := range keys {
+			s.State.Registrations = append(s.State.Registrations, pr.Registration{Key: k})
+		}
+		if held != 0 || how.AllRegistrants() {
+			s.State.Reservation = &pr.Reservation{Key: held, Type: how}
+		}
+		return s
+	}
+	shared := scsi.WriteExclusiveRegistrantsOnly
+	unread := protocol.Status{LUN: "/dev/sda", Err: catalogue.OnLUN("/dev/sda", "/dev/sdb", catalogue.Unreached())}
+	var list []error
+	for _, d := range []deed{deedStart, deedHalt, deedFence, deedCleanup, deedCopy, deedRepair} {
+		t := task{deed: d, victim: cluster.Node{Name: "jack4", Key: 2}}
+		list = append(list, &leftError{"all LUNs", t.nothing(), t.next(run)})
+		for _, s := range []protocol.Status{
+			unread, state(0, 0), state(0, 0, 1), state(0, 0, 1, 2), state(0, 0, 2), state(1, shared, 1), state(1, shared, 1, 2), state(2, shared, 1, 2), state(2, shared, 2), state(protocol.Taking(1), shared, 1, protocol.Taking(1), 2), state(0, scsi.WriteExclusiveAllRegistrants, 2),
+		} {
+			for _, changes := range [][]string{nil, {"REGISTER 0x1"}} {
+				if text := t.left(run, s, changes); text != "" {
+					list = append(list, &leftError{s.LUN, text, t.next(run)})
+				}
+			}
+		}
+	}
+	return list
+}

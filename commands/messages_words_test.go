@@ -1,0 +1,202 @@
+package commands
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"slices"
+	"syscall"
+
+	"lunguard/cluster"
+	"lunguard/commands/catalogue"
+	"lunguard/pr"
+	"lunguard/protocol"
+	"lunguard/scsi"
+	"lunguard/vg"
+)
+
+// wordsErrors are errors of the packages below that TestWords does not have, by topic.
+func wordsErrors() map[string][]error {
+	lun := func(err error) error { return &protocol.LUNError{LUN: "/dev/sda", Err: err} }
+	path := func(op string, err error) error { return &os.PathError{Op: op, Path: "/run/lunguard", Err: err} }
+	return map[string][]error{
+		"copy": {
+			&protocol.DisagreeError{Model: "/dev/sda", LUN: "/dev/sdb", Missing: []scsi.Key{1}, Extra: []scsi.Key{2}},
+			&protocol.IncompleteError{LUN: "/dev/sdb", Nodes: []string{"jack4"}}, protocol.ErrNothingToCopy,
+			lun(fmt.Errorf("%w: it has no reservation", protocol.ErrNotCopied)),
+			lun(fmt.Errorf("%w: 0x1 is not registered for iqn.x,i,0x1", protocol.ErrNotCopied)),
+		},
+		"unregistered": {lun(protocol.ErrNotRegistered)},
+		"removed":      {lun(protocol.ErrRemoved)},
+		"protocol":     {lun(protocol.ErrOtherType), lun(protocol.ErrUnsettled)},
+		"config": {
+			&cluster.ConfigError{File: "cluster.conf", Expected: "at least one NODE_NAME line was expected"},
+		},
+		"group": {
+			&vg.GroupError{Group: "vg1", Err: fmt.Errorf("%w that can be read: %w", vg.ErrNoLVM, syscall.EIO)},
+			&vg.GroupError{Group: "vg1", Err: fmt.Errorf("%w: /dev/sda and /dev/sdb differ about change 7 of U", vg.ErrContradiction)},
+			&vg.GroupError{Group: "vg1", Err: fmt.Errorf("%w: vg1 and vg2 (/dev/sdb) both have the physical volume U", vg.ErrContradiction)},
+			&vg.GroupError{Group: "vg1", Err: &vg.UnreadError{Err: vg.ErrMissingVolume, Devices: []*vg.DeviceError{
+				{Device: "/dev/dm-3", Err: errors.New("suspended")}, {Device: "/dev/dm-4", Err: errors.New("no path to it works")},
+			}}},
+		},
+		"lun": {
+			catalogue.OnLUN("/dev/sda", "/dev/sdb", catalogue.Sense(scsi.UnitAttention, 0x2a03)),
+			catalogue.OnLUN("/dev/sda", "/dev/sdb", catalogue.Answer{Reply: scsi.Reply{Status: scsi.CheckCondition}}),
+			catalogue.OnLUN("/dev/sda", "/dev/sdb", catalogue.Sense(scsi.NotReady, scsi.CommunicationFailure)),
+			lun(&scsi.OpError{Device: "/dev/sdb", Op: "PERSISTENT RESERVE IN, READ KEYS", Class: fmt.Errorf("not sent, %w: %w", context.Canceled, scsi.ErrTimeout)}),
+			lun(fmt.Errorf("%w: %w", protocol.ErrNoPath, &scsi.OpError{Device: "/dev/sdb", Op: "PERSISTENT RESERVE OUT, REGISTER", Class: fmt.Errorf("not sent, an earlier command of this host is %w: %w", scsi.ErrStillUnderWay, scsi.ErrTimeout)})),
+			lun(fmt.Errorf("%w: %w", protocol.ErrNoPath, &scsi.OpError{Device: "/dev/sdb", Op: "PERSISTENT RESERVE OUT, REGISTER", Class: fmt.Errorf("not sent, an earlier command may be under way: %w: %w", path("trust", scsi.ErrPendingDir), scsi.ErrTransport)})),
+			lun(&scsi.OpError{Device: "/dev/sdb", Op: "PERSISTENT RESERVE OUT, CLEAR", Class: fmt.Errorf("%w: %w: %w", scsi.ErrTimeout, scsi.ErrStillUnderWay, context.DeadlineExceeded)}),
+		},
+		"device": {
+			&vg.DeviceError{Device: "/dev/sda", Err: fmt.Errorf("%w: dm-0 lies on nothing", vg.ErrStacked)},
+			&vg.DeviceError{Device: "/dev/sda", Err: fmt.Errorf("%w: dm-0 lies on sdc, which is gone", vg.ErrStacked)},
+			&vg.DeviceError{Device: "/dev/sda", Err: fmt.Errorf("%w: dm-0 has paths to naa.1 and naa.2", vg.ErrStacked)},
+			&vg.DeviceError{Device: "/dev/sda", Err: fmt.Errorf("%w: SCSI device of type 5", vg.ErrNotSCSIDisk)},
+			&vg.DeviceError{Device: "/dev/sda", Err: fmt.Errorf("dm-0 lies on sdc: %w", syscall.EIO)},
+			&vg.DeviceError{Device: "/dev/sda", Err: errors.New("the device file is another device's")},
+			&vg.DeviceError{Device: "/dev/sda", Err: errors.New("a device file has either lun and nexus, or paths, or part")},
+			&vg.DeviceError{Device: "/dev/sda", Err: errors.New(`line "lun" of a device file`)},
+			&vg.DeviceError{Device: "/dev/sda", Err: errors.New("too many devices lie on one another")},
+			&vg.DeviceError{Device: "/dev/dm-0", Err: fmt.Errorf("%w: dm-0 lies on sdc, which is gone", vg.ErrNoPath)},
+		},
+	}
+}
+
+// wordsMessages is what this room says.
+func wordsMessages() []catalogue.Message {
+	var list []catalogue.Message
+	for topic, errs := range wordsErrors() {
+		for _, err := range errs {
+			m := words(err)
+			list = append(list, catalogue.Message{Topic: topic, Kind: "error", Text: joinedLines(m.text()), Hint: m.hint, Status: m.status})
+		}
+	}
+	for _, e := range everyError() {
+		m := words(e.err)
+		list = append(list, catalogue.Message{Topic: topicOf(e.err), Kind: "error", Text: joinedLines(m.text()), Hint: m.hint, Status: m.status})
+	}
+	list = append(list, spokenEvents()...)
+	list = append(list, spokenFindings()...)
+	return catalogue.Sort(list)
+}
+
+// topicOf tells where an error that several commands have is explained.
+func topicOf(err error) string {
+	var (
+		lun    *protocol.LUNError
+		group  *vg.GroupError
+		device *vg.DeviceError
+		op     *scsi.OpError
+	)
+	is := func(targets ...error) bool {
+		return slices.ContainsFunc(targets, func(target error) bool { return errors.Is(err, target) })
+	}
+	switch e := err.(type) {
+	case *cluster.ConfigError, *cluster.UnknownNodeError:
+		return "config"
+	case *cluster.UnknownPackageError:
+		return "package"
+	case *cluster.NotMemberError:
+		return "member"
+	case *protocol.ForeignKeyError:
+		return "foreign"
+	case *protocol.StrayPortError:
+		return "pr_fence"
+	case *protocol.SharedLUNError:
+		return "once"
+	case *protocol.LostError:
+		return "lost"
+	case *protocol.DisagreeError, *protocol.IncompleteError:
+		return "copy"
+	case *protocol.LUNError:
+		lun = e
+	}
+	switch {
+	case is(protocol.ErrOtherKeys):
+		return "pr_cleanup"
+	case is(protocol.ErrPathLost):
+		return "strict"
+	case is(protocol.ErrNotCopied, protocol.ErrNothingToCopy):
+		return "copy"
+	case is(protocol.ErrNoWWID, protocol.ErrNoReservationType):
+		return "once"
+	case is(protocol.ErrRemoved):
+		return "removed"
+	case is(protocol.ErrUnsure):
+		return "lost"
+	case is(protocol.ErrUnresolved, protocol.ErrPending, protocol.ErrTooSlow):
+		return "protocol"
+	case is(protocol.ErrNotRegistered):
+		return "unregistered"
+	case lun != nil && !errors.As(err, &op) && !is(protocol.ErrNoPath):
+		return "protocol"
+	case lun != nil:
+		return "lun"
+	case errors.As(err, &group):
+		return "group"
+	case errors.As(err, &device):
+		return "device"
+	}
+	return "sim"
+}
+
+// spokenEvents are the warnings of protocols.
+func spokenEvents() []catalogue.Message {
+	conf := &cluster.Config{Nodes: []cluster.Node{{Name: "jack3", Key: 1}, {Name: "jack4", Key: 2}}}
+	reason := catalogue.OnPath("/dev/sdb", catalogue.Unreached())
+	var list []catalogue.Message
+	for _, a := range []protocol.Action{
+		protocol.Registered, protocol.Readmitted, protocol.Unregistered, protocol.Reserved, protocol.Preempted, protocol.Cleared, protocol.Introduced,
+		protocol.Marked, protocol.MarkedTaking, protocol.Unmarked, protocol.Reset, protocol.Moved, protocol.PathFailed, protocol.NotPersistent, protocol.PathsMissing, protocol.PerHost, protocol.Kept, protocol.TakingOpen,
+		protocol.NothingLeft, protocol.Unmoved, protocol.PastLeft,
+	} {
+		e := protocol.Event{Action: a, LUN: "/dev/sda", Path: "/dev/sda", Key: 1, Victim: 2, Heir: 2, Heirs: []scsi.Key{2}, Err: reason}
+		switch {
+		case a == protocol.NothingLeft || e.Change():
+			list = append(list, catalogue.Message{Kind: "step", Text: eventWords(conf, e) + outcomeWords(e)})
+			e.Anew = true
+			list = append(list, catalogue.Message{Kind: "step", Text: eventWords(conf, e) + outcomeWords(e)})
+			e.Anew, e.From = false, "/dev/sdc"
+			list = append(list, catalogue.Message{Kind: "step", Text: eventWords(conf, e) + outcomeWords(e)})
+			e.From = ""
+			e.Heir, e.Victim, e.Err = 0, 0, nil
+			list = append(list, catalogue.Message{Kind: "step", Text: eventWords(conf, e) + outcomeWords(e)})
+		case a == protocol.PathFailed || a == protocol.NotPersistent:
+			e.Path = "/dev/sdb"
+			fallthrough
+		default:
+			list = append(list, catalogue.Message{Topic: map[protocol.Action]string{protocol.Unmoved: "unmoved"}[a], Kind: "warning", Text: eventWords(conf, e)})
+		}
+	}
+	for i, s := range list {
+		if s.Kind == "warning" && s.Topic == "" {
+			list[i].Topic = "warning"
+		}
+	}
+	for _, k := range []scsi.Key{protocol.Leaving(2), protocol.Taking(2), 2 | protocol.Marks} {
+		list = append(list, catalogue.Message{Kind: "step", Text: keyWithNode(conf, k)})
+	}
+	return list
+}
+
+// spokenFindings are what a check can find.
+func spokenFindings() []catalogue.Message {
+	conf := &cluster.Config{Nodes: []cluster.Node{{Name: "jack3", Key: 1}, {Name: "jack4", Key: 2}}}
+	var list []catalogue.Message
+	rep := protocol.Report{LUN: "/dev/sda", Paths: 2, State: &scsi.State{Reservation: &pr.Reservation{Key: 1, Type: scsi.ExclusiveAccess}}}
+	for _, k := range []protocol.FindingKind{protocol.PathsUnregistered, protocol.StaleNexus} {
+		// Where nothing tells which registration is which path's.
+		list = append(list, catalogue.New("finding", "finding", "/dev/sda: "+findingWords(conf, rep, protocol.Finding{Kind: k, Keys: []scsi.Key{1}})))
+	}
+	for _, k := range []protocol.FindingKind{
+		protocol.Unreadable, protocol.DeadPath, protocol.ForeignKeys, protocol.Unreserved, protocol.WrongType, protocol.LeavingKeys, protocol.TakingKeys,
+		protocol.PathsUnregistered, protocol.StaleNexus, protocol.KeysMissing, protocol.SeveralOwners, protocol.DifferentSets, protocol.WrongKey, protocol.NotKept,
+	} {
+		f := protocol.Finding{Kind: k, Path: "/dev/sdb", Other: "/dev/sdc", Keys: []scsi.Key{1, 2}, Err: catalogue.OnLUN("/dev/sda", "/dev/sdb", catalogue.Unreached())}
+		list = append(list, catalogue.New("finding", "finding", "/dev/sda: "+findingWords(conf, rep, f)))
+	}
+	return list
+}

@@ -1,0 +1,81 @@
+package commands
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"lunguard/commands/watchdog"
+)
+
+// Lines that nobody takes are counted and never waited for.
+func TestLineQueue(t *testing.T) {
+	reader, writer := io.Pipe()
+	q := newLineQueue()
+	const lines = queuedLines + 100
+	for i := range lines {
+		q.say(writer, "line %d\nof two", i)
+	}
+	// One is in the hands of the printer, or about to be.
+	buf := make([]byte, 64)
+	n, err := reader.Read(buf)
+	if err != nil || string(buf[:n]) != "line 0; of two\n" {
+		t.Errorf("%q, %v", buf[:n], err)
+	}
+	var rest strings.Builder
+	read := make(chan struct{})
+	go func() {
+		defer close(read)
+		_, _ = io.Copy(&rest, reader)
+	}()
+	for limit := time.Now().Add(10 * time.Second); len(q.lines) > 0 && time.Now().Before(limit); {
+		time.Sleep(time.Millisecond)
+	}
+	q.say(writer, "last")
+	q.close()
+	q.say(writer, "too late")
+	q.close()
+	writer.Close()
+	<-read
+	if text := rest.String(); !strings.HasSuffix(text, " lines were lost)\nlast\n") {
+		t.Errorf("ends with %q", text[max(0, len(text)-100):])
+	}
+	start := time.Now()
+	q = newLineQueue()
+	_, stuck := io.Pipe()
+	q.say(stuck, "nobody reads this")
+	if q.close(); time.Since(start) > 5*time.Second {
+		t.Error("the end waits for somebody to read")
+	}
+}
+
+// Every failure of the device has words, and what can be done.
+func TestWatchdogWords(t *testing.T) {
+	for _, c := range []struct {
+		err    error
+		status int
+		hint   string
+	}{
+		{watchdog.ErrNotWatchdog, exitNode, "load the driver"},
+		{syscall.ENOENT, exitNode, "load the driver"},
+		{watchdog.ErrInUse, exitNode, "another pr_watchdog"},
+		{watchdog.ErrArmed, exitNode, "the kernel restarts this node"},
+		{watchdog.ErrAlarmOnly, exitNode, "-w"},
+		{fmt.Errorf("%w of 10s, it has 60s", watchdog.ErrTimeout), exitNode, "--watchdog-timeout"},
+		{errors.Join(watchdog.ErrTimeout, watchdog.ErrStillArmed), exitNode, "the kernel restarts this node unless"},
+		{syscall.EACCES, exitFailed, "root"},
+		{syscall.EIO, exitNode, ""},
+	} {
+		m := words(watchdogWords(&watchdog.DeviceError{Device: "/dev/watchdog", Err: c.err}))
+		if m.status != c.status || !strings.Contains(m.hint, c.hint) || (c.hint == "") != (m.hint == "") || !strings.HasPrefix(m.text(), "/dev/watchdog: ") {
+			t.Errorf("%v: %+v", c.err, m)
+		}
+	}
+	if err := watchdogWords(nil); err != nil {
+		t.Error(err)
+	}
+}
