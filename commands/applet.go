@@ -13,6 +13,7 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"lunguard/commands/picture"
+	"lunguard/commands/words"
 )
 
 // Streams are the standard streams of a command.
@@ -151,7 +152,7 @@ func (a *applet) invoke(ctx context.Context, s Streams, getenv func(string) stri
 // ended is the exit status. Work that is done is done, whatever signal came
 // meanwhile; if it is not, the signal has ended it.
 func (c *call) ended() int {
-	if sig := signalOf(c.ctx); sig != nil && c.status != exitOK && !c.applet.ownSignals {
+	if sig := signalOf(c.ctx); sig != nil && c.status != words.ExitOK && !c.applet.ownSignals {
 		return sig.status()
 	}
 	return c.status

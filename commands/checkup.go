@@ -5,6 +5,7 @@ import (
 
 	"lunguard/cluster"
 	"lunguard/commands/picture"
+	"lunguard/commands/words"
 	"lunguard/protocol"
 	"lunguard/scsi"
 )
@@ -26,9 +27,9 @@ func unopened(name, typ string, err error) picture.Section {
 // problems says errors in words.
 func problems(err error) []picture.Problem {
 	var list []picture.Problem
-	for _, leaf := range leaves(err) {
-		m := words(leaf)
-		list = append(list, picture.Problem{Text: m.text(), Hint: m.hint})
+	for _, leaf := range words.Leaves(err) {
+		m := words.Of(leaf)
+		list = append(list, picture.Problem{Text: m.Text(), Hint: m.Hint})
 	}
 	return list
 }
@@ -79,8 +80,8 @@ func drawLUN(conf *cluster.Config, pkg *cluster.Package, own cluster.Node, nodes
 	}
 	l.Foreign = keyTexts(conf.Foreign(present))
 	if held != nil {
-		w := wordsOf(conf, protocol.Status{LUN: rep.LUN, State: rep.State})
-		l.Holder, l.HolderNode, l.Type = w.holder, w.node, held.Type.String()
+		w := words.OfKeys(conf, protocol.Status{LUN: rep.LUN, State: rep.State})
+		l.Holder, l.HolderNode, l.Type = w.Holder, w.Node, held.Type.String()
 	}
 	if pkg != nil {
 		l.Protected = protection(rep)
@@ -135,8 +136,8 @@ type nexus struct {
 }
 
 func drawFinding(conf *cluster.Config, rep protocol.Report, f protocol.Finding) picture.Finding {
-	m := findingMessage(conf, rep, f)
-	out := picture.Finding{Kind: string(f.Kind), Path: f.Path, Text: findingWords(conf, rep, f), What: m.what, Hint: m.hint, Grave: grave(f.Kind)}
+	m := words.FindingMessage(conf, rep, f)
+	out := picture.Finding{Kind: string(f.Kind), Path: f.Path, Text: words.Finding(conf, rep, f), What: m.What, Hint: m.Hint, Grave: grave(f.Kind)}
 	for _, k := range f.Keys {
 		out.Keys = append(out.Keys, k.String())
 	}
@@ -147,7 +148,7 @@ func drawFinding(conf *cluster.Config, rep protocol.Report, f protocol.Finding) 
 func grave(kind protocol.FindingKind) bool {
 	switch kind {
 	case protocol.Unreadable, protocol.ForeignKeys, protocol.Unreserved, protocol.WrongType, protocol.TakingKeys,
-		protocol.SeveralOwners, protocol.DifferentSets, protocol.StaleNexus, inTwoPackages:
+		protocol.SeveralOwners, protocol.DifferentSets, protocol.StaleNexus, words.InTwoPackages:
 		return true
 	}
 	return false

@@ -13,6 +13,7 @@ import (
 
 	"lunguard/cluster"
 	"lunguard/commands/picture"
+	"lunguard/commands/words"
 	"lunguard/pr"
 	"lunguard/protocol"
 	"lunguard/scsi"
@@ -95,7 +96,7 @@ func TestProtection(t *testing.T) {
 		"": &yes, protocol.DeadPath: &yes, protocol.LeavingKeys: &yes, protocol.PathsUnregistered: &yes,
 		protocol.KeysMissing: &yes, protocol.WrongKey: &yes, protocol.NotKept: &yes,
 		protocol.ForeignKeys: &no, protocol.Unreserved: &no, protocol.WrongType: &no,
-		protocol.TakingKeys: &no, protocol.DifferentSets: &no, protocol.SeveralOwners: &no, protocol.StaleNexus: &no, inTwoPackages: &no, protocol.Unreadable: nil,
+		protocol.TakingKeys: &no, protocol.DifferentSets: &no, protocol.SeveralOwners: &no, protocol.StaleNexus: &no, words.InTwoPackages: &no, protocol.Unreadable: nil,
 	} {
 		rep := protocol.Report{LUN: "a", State: held}
 		if kind != "" {

@@ -13,6 +13,7 @@ import (
 
 	"lunguard/cluster"
 	"lunguard/cluster/ownfile"
+	"lunguard/commands/words"
 	"lunguard/protocol"
 )
 
@@ -133,7 +134,7 @@ func runApplyConf(c *call) error {
 			c.fail(err)
 		}
 	}
-	if c.status != exitOK {
+	if c.status != words.ExitOK {
 		return nil
 	}
 	if a.merge.Changed() {
@@ -164,8 +165,8 @@ type unconfirmedError struct{ path string }
 
 func (e *unconfirmedError) Error() string { return "not confirmed, " + e.path + " is as it was" }
 
-func (e *unconfirmedError) message() message {
-	return message{what: e.Error(), hint: "-f does not ask", status: exitFailed}
+func (e *unconfirmedError) Message() words.Message {
+	return words.Message{What: e.Error(), Hint: "-f does not ask", Status: words.ExitFailed}
 }
 
 // confirmed asks for a yes. An empty line is one, the end of input is none.
@@ -249,7 +250,7 @@ func checkConfig(c *call) (*application, error) {
 	if c.verbose() {
 		c.printf("cluster_pr_mode=%s\n", a.mode)
 	}
-	a.sound = c.status == exitOK
+	a.sound = c.status == words.ExitOK
 	return a, nil
 }
 
@@ -265,8 +266,8 @@ func inputFile(name string, err error) error {
 	return &inputFileError{&os.PathError{Op: "read", Path: name, Err: err}}
 }
 
-func (e *inputFileError) message() message {
-	return message{subject: e.Path, what: e.Err.Error(), hint: "it was named by -C, -P or -p, or in the file of -p", status: exitFailed}
+func (e *inputFileError) Message() words.Message {
+	return words.Message{Subject: e.Path, What: e.Err.Error(), Hint: "it was named by -C, -P or -p, or in the file of -p", Status: words.ExitFailed}
 }
 
 // packageFiles are those of -P, and those that the file of -p lists.
@@ -304,7 +305,7 @@ func (a *application) checkLUNs(pkg *cluster.Package) (mode cluster.PRMode, err 
 		luns = &n
 		mode = a.merge.Config.PRModeOf(run.Supports(a.ctx))
 		if a.verbose() {
-			a.printf("Package %s: %s, pkg_pr_mode=%s\n", pkg.Name, plural(len(run.LUNs), "LUN"), mode)
+			a.printf("Package %s: %s, pkg_pr_mode=%s\n", pkg.Name, words.Plural(len(run.LUNs), "LUN"), mode)
 		}
 		if mode == cluster.PRDisabled {
 			if len(run.LUNs) > 0 {

@@ -13,6 +13,7 @@ import (
 
 	"lunguard/cluster"
 	"lunguard/commands/runpkg"
+	"lunguard/commands/words"
 )
 
 func cmCheckConf() *applet {
@@ -86,8 +87,8 @@ func (e *unsupportedError) Error() string {
 	return fmt.Sprintf("%s:%d: %s is not carried out by cmrunpkg", e.at.File, e.at.Line, e.name)
 }
 
-func (e *unsupportedError) message() message {
-	return message{what: e.Error(), hint: e.instead, status: exitFailed}
+func (e *unsupportedError) Message() words.Message {
+	return words.Message{What: e.Error(), Hint: e.instead, Status: words.ExitFailed}
 }
 
 // checkPackage finds what a package asks for in vain, and, on a node that may
@@ -156,10 +157,10 @@ func (e *scriptError) Error() string {
 	return fmt.Sprintf("%s:%d: %s %s: %s", e.setting.At.File, e.setting.At.Line, e.setting.Name, e.setting.Value, e.reason)
 }
 
-func (e *scriptError) message() message {
-	m := message{what: e.Error(), hint: "it must be a file on every node of the package that root can run", status: exitFailed}
+func (e *scriptError) Message() words.Message {
+	m := words.Message{What: e.Error(), Hint: "it must be a file on every node of the package that root can run", Status: words.ExitFailed}
 	if strings.HasPrefix(e.reason, "validate") {
-		m.hint = "the script is not ready to run the package; what it has printed stands above"
+		m.Hint = "the script is not ready to run the package; what it has printed stands above"
 	}
 	return m
 }

@@ -9,6 +9,7 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"lunguard/cluster"
+	"lunguard/commands/words"
 )
 
 func cmGetPkgEnv() *applet {
@@ -72,7 +73,7 @@ func runPkgEnv(c *call) error {
 		})
 		if err != nil {
 			c.report(err)
-			c.status = exitNode
+			c.status = words.ExitNode
 		}
 	}
 	env := packageEnv(node, pkg, mode)
@@ -119,8 +120,8 @@ func (e *unknownModeError) Error() string {
 	return "package " + e.pkg.Name + ": a LUN does not tell whether it can be reserved"
 }
 
-func (e *unknownModeError) message() message {
-	return message{what: e.Error(), hint: "pr_check " + e.pkg.Name + " tells which, and why", status: exitNode}
+func (e *unknownModeError) Message() words.Message {
+	return words.Message{What: e.Error(), Hint: "pr_check " + e.pkg.Name + " tells which, and why", Status: words.ExitNode}
 }
 
 // shellVariable is a variable of a shell.

@@ -10,6 +10,7 @@ import (
 
 	"lunguard/cluster"
 	"lunguard/commands/runpkg"
+	"lunguard/commands/words"
 )
 
 const jobOptions = `
@@ -96,11 +97,11 @@ func eachJob(c *call, work func(*job, context.Context) error, end func()) error 
 		}
 		j.fail(work(j, ctx))
 	}
-	if sig := signalOf(ctx); sig != nil && c.status != exitOK {
+	if sig := signalOf(ctx); sig != nil && c.status != words.ExitOK {
 		c.status = sig.status()
 		return nil
 	}
-	if c.status == exitOK && !c.flags.Bool("dry-run") {
+	if c.status == words.ExitOK && !c.flags.Bool("dry-run") {
 		end()
 	}
 	return nil
@@ -253,11 +254,11 @@ func (e *elsewhereError) Error() string {
 	return fmt.Sprintf("package %s is running on node %s", e.pkg, strings.Join(e.others, ", "))
 }
 
-func (e *elsewhereError) message() message {
-	m := message{what: e.Error(), status: exitFailed}
-	m.hint = "halt it there with cmhaltpkg, or, if that node is dead, take the package with --takeover"
+func (e *elsewhereError) Message() words.Message {
+	m := words.Message{What: e.Error(), Status: words.ExitFailed}
+	m.Hint = "halt it there with cmhaltpkg, or, if that node is dead, take the package with --takeover"
 	if e.halt {
-		m.hint = "run cmhaltpkg there; if that node is dead, pr_fence takes its registrations off"
+		m.Hint = "run cmhaltpkg there; if that node is dead, pr_fence takes its registrations off"
 	}
 	return m
 }
@@ -279,8 +280,8 @@ func (e *halfUpError) Error() string {
 	return fmt.Sprintf("something of package %s may be left on node %s, %s", e.pkg, e.node, how)
 }
 
-func (e *halfUpError) message() message {
-	return message{what: e.Error(), hint: "see its log, then halt it with cmhaltpkg", status: exitFailed}
+func (e *halfUpError) Message() words.Message {
+	return words.Message{What: e.Error(), Hint: "see its log, then halt it with cmhaltpkg", Status: words.ExitFailed}
 }
 
 // cutOffError says that a package which was started here has lost its LUNs.
@@ -297,6 +298,6 @@ func (e *cutOffError) Error() string {
 	return text
 }
 
-func (e *cutOffError) message() message {
-	return message{what: e.Error(), hint: "pr_check shows what is wrong; what is left of it here goes with cmhaltpkg", status: exitFailed}
+func (e *cutOffError) Message() words.Message {
+	return words.Message{What: e.Error(), Hint: "pr_check shows what is wrong; what is left of it here goes with cmhaltpkg", Status: words.ExitFailed}
 }

@@ -16,6 +16,7 @@ import (
 	"lunguard/cluster"
 	"lunguard/cluster/ownfile"
 	"lunguard/commands/runpkg"
+	"lunguard/commands/words"
 	"lunguard/protocol"
 	"lunguard/vg"
 )
@@ -298,9 +299,9 @@ func (j *job) onLUNs(ctx context.Context, d deed, do func(context.Context, *pack
 // logTo makes the run tell each change and each warning in a log.
 func logTo(c *call, run *packageRun, o *opened, say func(format string, args ...any)) {
 	o.say = func(e protocol.Event) {
-		text := eventWords(run.Config, e)
+		text := words.Event(run.Config, e)
 		if e.Change() {
-			text += outcomeWords(e)
+			text += words.Outcome(e)
 		} else if e.Action != protocol.NothingLeft && !c.verbose() {
 			c.warn("%s", text)
 		}
@@ -310,7 +311,7 @@ func logTo(c *call, run *packageRun, o *opened, say func(format string, args ...
 
 // fail reports what went wrong with the package.
 func (j *job) fail(err error) {
-	for _, leaf := range leaves(err) {
+	for _, leaf := range words.Leaves(err) {
 		step, ok := leaf.(*runpkg.StepError)
 		if ok && step.Reservations {
 			j.s.fail(step.Err)
@@ -333,24 +334,24 @@ func (e *jobError) Error() string { return "package " + e.pkg + ": " + e.err.Err
 // Unwrap gives the reason.
 func (e *jobError) Unwrap() error { return e.err }
 
-func (e *jobError) message() message {
-	m := message{what: e.Error(), status: exitFailed}
-	var own interface{ message() message }
+func (e *jobError) Message() words.Message {
+	m := words.Message{What: e.Error(), Status: words.ExitFailed}
+	var own interface{ Message() words.Message }
 	switch err := e.err.(type) {
 	case *runpkg.StepError:
-		m.hint = "see " + e.log
+		m.Hint = "see " + e.log
 		if err.Elsewhere() {
-			m.status = exitNode
+			m.Status = words.ExitNode
 		}
 	case *runpkg.KeptError, *runpkg.UnfinishedError:
-		m.hint = "see what holds the package up, then run cmhaltpkg again"
+		m.Hint = "see what holds the package up, then run cmhaltpkg again"
 	case *runpkg.ParameterError:
-		m.hint = "correct the parameter in the config; cmcheckconf finds this before a start"
+		m.Hint = "correct the parameter in the config; cmcheckconf finds this before a start"
 	default:
 		if errors.As(e.err, &own) {
-			return own.message()
+			return own.Message()
 		}
-		return words(e.err)
+		return words.Of(e.err)
 	}
 	return m
 }
@@ -363,18 +364,18 @@ func (e *stateError) Error() string { return e.err.Error() }
 // Unwrap gives the reason.
 func (e *stateError) Unwrap() error { return e.err }
 
-func (e *stateError) message() message {
-	m := message{what: e.Error(), status: exitFailed}
+func (e *stateError) Message() words.Message {
+	m := words.Message{What: e.Error(), Status: words.ExitFailed}
 	for _, reason := range []error{ownfile.ErrNotTrusted, ownfile.ErrSymlink, ownfile.ErrNotFile, ownfile.ErrNotFolder} {
 		if errors.Is(e, reason) {
-			m.hint = "nobody but the user who runs it may be able to change it; " + runVariable + " or script_log_file names another"
+			m.Hint = "nobody but the user who runs it may be able to change it; " + runVariable + " or script_log_file names another"
 		}
 	}
 	if errors.Is(e, os.ErrPermission) {
-		m.hint = "run it as root"
+		m.Hint = "run it as root"
 	}
 	if busy := (*runpkg.BusyError)(nil); errors.As(e, &busy) {
-		m.hint = "wait until it has ended; its log says how far it is"
+		m.Hint = "wait until it has ended; its log says how far it is"
 	}
 	return m
 }
@@ -386,8 +387,8 @@ func (e *otherNodeError) Error() string {
 	return fmt.Sprintf("run it on %s, this is node %s", e.asked, e.here)
 }
 
-func (e *otherNodeError) message() message {
-	return message{what: e.Error(), hint: "a package is started and halted by the node that runs it", status: exitFailed}
+func (e *otherNodeError) Message() words.Message {
+	return words.Message{What: e.Error(), Hint: "a package is started and halted by the node that runs it", Status: words.ExitFailed}
 }
 
 // untilSignal ends a context at the first signal that asks for the end. Those

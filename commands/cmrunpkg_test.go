@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"lunguard/commands/runpkg"
+	"lunguard/commands/words"
 )
 
 // packageRig is a rig whose package has scripts that are watched.
@@ -113,7 +114,7 @@ func TestRunSignal(t *testing.T) {
 		if got := exitOf(t, cmd.Wait()); got != want {
 			t.Errorf("%v: exit status %d", sig, got)
 		}
-		r.wantOwner(none)
+		r.wantOwner(words.None)
 		if p := r.phase("jack3"); p != runpkg.Down {
 			t.Errorf("%v: %s", sig, p)
 		}
@@ -126,7 +127,7 @@ func TestRunSignal(t *testing.T) {
 // A signal ends a halt, too; what is left of the package stays protected.
 func TestHaltSignal(t *testing.T) {
 	r := newPackageRig(t, "external_script BIN/app\n")
-	if status, text := r.wait(r.command("jack3", "cmrunpkg", "pkg1")); status != exitOK {
+	if status, text := r.wait(r.command("jack3", "cmrunpkg", "pkg1")); status != words.ExitOK {
 		t.Fatal(text)
 	}
 	r.will("app stop=" + hang)
@@ -154,7 +155,7 @@ func TestRunKilled(t *testing.T) {
 	r.until(cmd)
 	for _, other := range []string{"cmrunpkg", "cmhaltpkg"} {
 		status, text := r.wait(r.command("jack3", other, "pkg1"))
-		if status != exitFailed || text != other+": error: another command is starting or halting package pkg1\n"+other+": hint: wait until it has ended; its log says how far it is\n" {
+		if status != words.ExitFailed || text != other+": error: another command is starting or halting package pkg1\n"+other+": hint: wait until it has ended; its log says how far it is\n" {
 			t.Errorf("%s: exit status %d\n%s", other, status, text)
 		}
 	}
@@ -163,16 +164,16 @@ func TestRunKilled(t *testing.T) {
 	}
 	_ = cmd.Wait() // killed
 	status, text := r.wait(r.command("jack3", "cmrunpkg", "pkg1"))
-	if status != exitFailed || !strings.Contains(text, "its start did not come to an end") {
+	if status != words.ExitFailed || !strings.Contains(text, "its start did not come to an end") {
 		t.Errorf("exit status %d\n%s", status, text)
 	}
 	r.wantOwner(keyJack3)
 	r.will("")
-	if status, text := r.wait(r.command("jack3", "cmhaltpkg", "pkg1")); status != exitOK {
+	if status, text := r.wait(r.command("jack3", "cmhaltpkg", "pkg1")); status != words.ExitOK {
 		t.Errorf("exit status %d\n%s", status, text)
 	}
-	r.wantOwner(none)
-	if status, text := r.wait(r.command("jack3", "cmrunpkg", "pkg1")); status != exitOK {
+	r.wantOwner(words.None)
+	if status, text := r.wait(r.command("jack3", "cmrunpkg", "pkg1")); status != words.ExitOK {
 		t.Errorf("exit status %d\n%s", status, text)
 	}
 	if _, err := os.Stat(r.path("here.late")); err == nil {
@@ -193,11 +194,11 @@ func TestRunUnread(t *testing.T) {
 		read.Close()
 		err = cmd.Run()
 		write.Close()
-		if got := exitOf(t, err); got != exitOK {
+		if got := exitOf(t, err); got != words.ExitOK {
 			t.Errorf("%s: exit status %d", name, got)
 		}
 	}
-	r.wantOwner(none)
+	r.wantOwner(words.None)
 }
 
 // The sample scripts are scripts.
@@ -217,24 +218,24 @@ func TestSampleSyntax(t *testing.T) {
 func TestSampleScript(t *testing.T) {
 	r := newPackageRig(t, "external_script BIN/app.sh\npev_app_dir BIN/dir\nservice_name s1\nservice_cmd \"exec sleep 60\"\nservice_halt_timeout 30\n")
 	status, text := r.wait(r.command("jack3", "cmrunpkg", "pkg1"))
-	if status != exitNode || !strings.Contains(text, "app.sh start: exit status 2") {
+	if status != words.ExitNode || !strings.Contains(text, "app.sh start: exit status 2") {
 		t.Errorf("exit status %d\n%s", status, text)
 	}
-	r.wantOwner(none)
+	r.wantOwner(words.None)
 	if err := os.Mkdir(r.path("dir"), 0o755); err != nil {
 		t.Fatal(err)
 	}
 	for _, host := range []string{"jack3", "jack4"} {
-		if status, text := r.wait(r.command(host, "cmrunpkg", "pkg1")); status != exitOK {
+		if status, text := r.wait(r.command(host, "cmrunpkg", "pkg1")); status != words.ExitOK {
 			t.Fatalf("exit status %d\n%s", status, text)
 		}
 		if _, err := os.Stat(r.path("dir/running")); err != nil {
 			t.Error(err)
 		}
-		if status, text := r.wait(r.command(host, "cmhaltpkg", "pkg1")); status != exitOK {
+		if status, text := r.wait(r.command(host, "cmhaltpkg", "pkg1")); status != words.ExitOK {
 			t.Fatalf("exit status %d\n%s", status, text)
 		}
-		r.wantOwner(none)
+		r.wantOwner(words.None)
 	}
 	log, err := os.ReadFile(filepath.Join(r.dir, "jack4", "run", "log", "pkg1.log"))
 	if err != nil || !strings.Contains(string(log), "\napp.sh: stopping, because of user_halt\n") {
@@ -282,7 +283,7 @@ func TestRunRace(t *testing.T) {
 		if p := r.phase(host); p != runpkg.Up {
 			t.Errorf("%s: %s", host, p)
 		}
-		if status, text := r.wait(r.command(host, "cmhaltpkg", "pkg1")); status != exitOK {
+		if status, text := r.wait(r.command(host, "cmhaltpkg", "pkg1")); status != words.ExitOK {
 			t.Errorf("exit status %d\n%s", status, text)
 		}
 	}

@@ -9,6 +9,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"lunguard/cluster"
+	"lunguard/commands/words"
 	"lunguard/protocol"
 	"lunguard/vg"
 )
@@ -218,10 +219,10 @@ func (e *otherClusterError) Error() string {
 	return "cluster " + e.name + " is not configured in " + e.conf.Path
 }
 
-func (e *otherClusterError) message() message {
-	m := message{what: e.Error(), status: exitFailed}
+func (e *otherClusterError) Message() words.Message {
+	m := words.Message{What: e.Error(), Status: words.ExitFailed}
 	if e.conf.Name != "" {
-		m.hint = "that is the config of cluster " + e.conf.Name
+		m.Hint = "that is the config of cluster " + e.conf.Name
 	}
 	return m
 }
@@ -280,7 +281,7 @@ func readPackages(s *session, packages []*cluster.Package, p *portrait) error {
 		for _, l := range v.LUNs {
 			if l.Err != nil {
 				s.report(l.Err)
-				s.status = exitNode
+				s.status = words.ExitNode
 			}
 		}
 		p.views[v.Package.Name] = v

@@ -3,6 +3,8 @@ package commands
 import (
 	"fmt"
 	"strings"
+
+	"lunguard/commands/words"
 )
 
 // completeWord is the word behind lunguard that the completions of shells use.
@@ -24,7 +26,7 @@ func complete(b *program) *applet {
 		main: func(c *call, args []string) int {
 			if len(args) > 0 && (args[0] == "--help" || args[0] == "-h") {
 				fmt.Fprintln(c.Out, strings.TrimSpace(completeUsage))
-				return exitOK
+				return words.ExitOK
 			}
 			if len(args) > 0 && args[0] == "--" {
 				args = args[1:]
@@ -32,7 +34,7 @@ func complete(b *program) *applet {
 			if len(args) > 0 {
 				b.complete(c, baseName(args[0]), args[1:])
 			}
-			return exitOK
+			return words.ExitOK
 		},
 	}
 }

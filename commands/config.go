@@ -7,6 +7,7 @@ import (
 
 	"lunguard/cluster"
 	"lunguard/cluster/ownfile"
+	"lunguard/commands/words"
 )
 
 // Where the config is looked for.
@@ -40,18 +41,18 @@ func (e *configFileError) Error() string { return "no cluster config: " + e.err.
 
 func (e *configFileError) Unwrap() error { return e.err }
 
-// message says why the config could not be read or written.
-func (e *configFileError) message() message {
-	m := message{what: e.Error(), hint: "name it with -C FILE or " + configVariable, status: exitFailed}
+// Message says why the config could not be read or written.
+func (e *configFileError) Message() words.Message {
+	m := words.Message{What: e.Error(), Hint: "name it with -C FILE or " + configVariable, Status: words.ExitFailed}
 	switch {
 	case errors.Is(e, ownfile.ErrNotTrusted):
-		m.hint = "what root does stands in it: make root its owner, and take the right to write from group and others, of its folders, too"
+		m.Hint = "what root does stands in it: make root its owner, and take the right to write from group and others, of its folders, too"
 	case errors.Is(e, ownfile.ErrBeingWritten), errors.Is(e, ownfile.ErrChanged):
-		m.hint = "another cmapplyconf was run at the same time; look at what it did, then run it again"
+		m.Hint = "another cmapplyconf was run at the same time; look at what it did, then run it again"
 	case errors.Is(e, ownfile.ErrSymlink), errors.Is(e, ownfile.ErrNotFile), errors.Is(e, ownfile.ErrNotFolder):
-		m.hint = "put a plain file in its place"
+		m.Hint = "put a plain file in its place"
 	case errors.Is(e, fs.ErrPermission):
-		m.hint = "run it as root"
+		m.Hint = "run it as root"
 	}
 	return m
 }

@@ -9,6 +9,7 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"lunguard/commands/picture"
+	"lunguard/commands/words"
 )
 
 // schema is the version of the output for programs, see docs/json.md. It
@@ -58,7 +59,7 @@ func (c *call) answer(w io.Writer, begun time.Time) {
 		doc = &envelope{}
 	}
 	plans := c.shared.plans
-	if plans == nil && c.applet.planJSON && c.status == exitOK {
+	if plans == nil && c.applet.planJSON && c.status == words.ExitOK {
 		// Nothing would be done.
 		plans = []any{}
 	}

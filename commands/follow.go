@@ -6,6 +6,7 @@ import (
 	"fmt"
 
 	"lunguard/cluster"
+	"lunguard/commands/words"
 	"lunguard/protocol"
 	"lunguard/scsi"
 )
@@ -35,7 +36,7 @@ func (s *session) follow(run *packageRun, o *opened) {
 		s.shared.mu.Lock()
 		defer s.shared.mu.Unlock()
 		if e.Change() && !isRegistered(e) {
-			o.changes[e.LUN] = append(o.changes[e.LUN], changeWords(run.Config, e)+outcomeWords(e))
+			o.changes[e.LUN] = append(o.changes[e.LUN], words.Change(run.Config, e)+words.Outcome(e))
 		}
 		if !isRegistered(e) {
 			s.record.event(run, e)
@@ -55,11 +56,11 @@ func (s *session) sayEvent(conf *cluster.Config, e protocol.Event) {
 	switch {
 	case e.Action == protocol.NothingLeft:
 		if s.verbose() {
-			fmt.Fprintln(s.Out, eventWords(conf, e))
+			fmt.Fprintln(s.Out, words.Event(conf, e))
 		}
 	case !e.Change():
-		s.warn("%s", eventWords(conf, e))
+		s.warn("%s", words.Event(conf, e))
 	case s.verbose():
-		fmt.Fprintln(s.Out, eventWords(conf, e)+outcomeWords(e))
+		fmt.Fprintln(s.Out, words.Event(conf, e)+words.Outcome(e))
 	}
 }

@@ -6,6 +6,8 @@ import (
 	"strings"
 
 	"github.com/urfave/cli/v2"
+
+	"lunguard/commands/words"
 )
 
 // option is what getopt has to know of a flag.
@@ -54,8 +56,8 @@ type usageError struct{ what string }
 
 func (e *usageError) Error() string { return e.what }
 
-func (e *usageError) message() message {
-	return message{what: e.what, hint: "--help shows the usage", status: exitFailed}
+func (e *usageError) Message() words.Message {
+	return words.Message{What: e.what, Hint: "--help shows the usage", Status: words.ExitFailed}
 }
 
 func usagef(format string, args ...any) error { return &usageError{fmt.Sprintf(format, args...)} }

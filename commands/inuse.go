@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"lunguard/cluster"
+	"lunguard/commands/words"
 	"lunguard/protocol"
 	"lunguard/scsi"
 	"lunguard/vg"
@@ -43,7 +44,7 @@ func (s *session) mayTake(ctx context.Context, run *packageRun) error {
 			continue
 		}
 		if holder := otherHolder(run, now.State); holder != 0 {
-			errs = append(errs, &inUseError{lun: now.LUN, holder: keyWithNode(run.Config, holder), usage: used[i]})
+			errs = append(errs, &inUseError{lun: now.LUN, holder: words.KeyOf(run.Config, holder), usage: used[i]})
 		}
 	}
 	return errors.Join(errs...)
@@ -78,12 +79,12 @@ type inUseError struct {
 func (e *inUseError) Error() string {
 	text := e.lun + ": reserved by " + e.holder
 	if len(e.usage.Uses) == 0 {
-		return text + ", and whether it is in use on this node is not known: " + reason(e.lun, e.usage.Err)
+		return text + ", and whether it is in use on this node is not known: " + words.Reason(e.lun, e.usage.Err)
 	}
 	const most = 4
 	var list []string
 	for _, u := range e.usage.Uses[:min(most, len(e.usage.Uses))] {
-		list = append(list, useText(u))
+		list = append(list, words.Use(u))
 	}
 	if more := len(e.usage.Uses) - most; more > 0 {
 		list = append(list, fmt.Sprintf("and %d more", more))
@@ -94,11 +95,11 @@ func (e *inUseError) Error() string {
 // Unwrap is why it is not known.
 func (e *inUseError) Unwrap() error { return e.usage.Err }
 
-func (e *inUseError) message() message {
+func (e *inUseError) Message() words.Message {
 	if len(e.usage.Uses) == 0 {
-		return message{what: e.Error(), status: exitNode,
-			hint: "nothing was changed: what is in use here while another node has it must not be taken back; see why this node cannot tell, or restart it"}
+		return words.Message{What: e.Error(), Status: words.ExitNode,
+			Hint: "nothing was changed: what is in use here while another node has it must not be taken back; see why this node cannot tell, or restart it"}
 	}
-	return message{what: e.Error(), status: exitFailed,
-		hint: "nothing was changed: this node has lost the package; end, unmount and deactivate what is left of it here, or restart this node, then start it"}
+	return words.Message{What: e.Error(), Status: words.ExitFailed,
+		Hint: "nothing was changed: this node has lost the package; end, unmount and deactivate what is left of it here, or restart this node, then start it"}
 }

@@ -13,6 +13,7 @@ import (
 	"testing"
 	"time"
 
+	"lunguard/commands/words"
 	"lunguard/scsi/simlun"
 )
 
@@ -76,7 +77,7 @@ func (r *rig) here(host string, argv ...string) (status int, text string) {
 
 func (r *rig) mustHere(host string, argv ...string) {
 	r.t.Helper()
-	if status, text := r.here(host, argv...); status != exitOK {
+	if status, text := r.here(host, argv...); status != words.ExitOK {
 		r.t.Fatalf("%v on %s: exit status %d\n%s", argv, host, status, text)
 	}
 }
@@ -130,7 +131,7 @@ func TestKilled(t *testing.T) {
 		"start":       {"", "jack3", "pr_start", keyJack3, 2},
 		"take-over":   {"jack4", "jack3", "pr_start", keyJack3, 2},
 		"start again": {"jack3", "jack3", "pr_start", keyJack3, 1},
-		"halt":        {"jack3", "jack3", "pr_halt", none, 1},
+		"halt":        {"jack3", "jack3", "pr_halt", words.None, 1},
 	}
 	for name, c := range cases {
 		for lun := range 2 {
@@ -151,7 +152,7 @@ func TestKilled(t *testing.T) {
 						r.faults(lun, "")
 						if c.owner != "" && c.applet == "pr_start" {
 							for i := range r.luns {
-								if strings.HasSuffix(r.state(i), none) {
+								if strings.HasSuffix(r.state(i), words.None) {
 									t.Errorf("LUN %d is open: %s", i, r.state(i))
 								}
 							}
@@ -178,7 +179,7 @@ func TestTakeOverFromKilled(t *testing.T) {
 				r := newRig(t, 2, 2)
 				r.faults(1, plan)
 				cmd, _ := r.process("jack3", "pr_start", "pkg1")
-				if status := exitOf(t, cmd.Run()); status == exitOK {
+				if status := exitOf(t, cmd.Run()); status == words.ExitOK {
 					t.Fatal("the process should have been killed")
 				}
 				r.faults(1, "")
@@ -213,17 +214,17 @@ func TestCleanupKilled(t *testing.T) {
 				}
 				r.faults(0, plan)
 				cmd, _ := r.process("jack3", "pr_cleanup", "lun", "/dev/sda")
-				if status := exitOf(t, cmd.Run()); status == exitOK {
+				if status := exitOf(t, cmd.Run()); status == words.ExitOK {
 					t.Fatal("the process should have been killed")
 				}
 				r.faults(0, "")
 				switch got := r.state(0); got {
-				case "0xdead 0xdead", "0xdead,0xc0000000bcb00001 0xdead", none + " " + none:
+				case "0xdead 0xdead", "0xdead,0xc0000000bcb00001 0xdead", words.None + " " + words.None:
 				default:
 					t.Errorf("%s", got)
 				}
 				r.mustHere("jack3", "pr_cleanup", "lun", "/dev/sda")
-				r.wantOwner(none)
+				r.wantOwner(words.None)
 			})
 		}
 	}
@@ -269,11 +270,11 @@ func TestTwoStarts(t *testing.T) {
 					text       string
 				}{{statusA, keyJack3, "jack4 (" + keyJack4 + ")", textA.String()}, {statusB, keyJack4, "jack3 (" + keyJack3 + ")", textB.String()}} {
 					switch {
-					case n.key == key && n.status != exitOK:
+					case n.key == key && n.status != words.ExitOK:
 						t.Errorf("%s has the LUNs, but exit status %d\n%s", key, n.status, n.text)
-					case n.key != key && n.status == exitFailed && !strings.Contains(n.text, "node "+n.other+" has taken the package's LUNs"):
+					case n.key != key && n.status == words.ExitFailed && !strings.Contains(n.text, "node "+n.other+" has taken the package's LUNs"):
 						t.Errorf("the loser does not say to whom:\n%s", n.text)
-					case n.status == exitNode:
+					case n.status == words.ExitNode:
 						t.Errorf("exit status 2\n%s", n.text)
 					}
 				}
@@ -328,7 +329,7 @@ func TestStoppedStart(t *testing.T) {
 		if !caught {
 			continue
 		}
-		if status != exitFailed || !strings.Contains(text.String(), "/dev/sda: node jack4 ("+keyJack4+") has taken the package's LUNs") {
+		if status != words.ExitFailed || !strings.Contains(text.String(), "/dev/sda: node jack4 ("+keyJack4+") has taken the package's LUNs") {
 			t.Errorf("exit status %d\n%s", status, text)
 		}
 		r.wantOwner(keyJack4)

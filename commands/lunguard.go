@@ -8,6 +8,8 @@ import (
 	"strings"
 
 	"github.com/urfave/cli/v2"
+
+	"lunguard/commands/words"
 )
 
 // lunguard is the applet of the binary itself.
@@ -68,7 +70,7 @@ func runLunguard(c *call, b *program) error {
 	default:
 		fmt.Fprintln(c.Err, "usage: lunguard APPLET [ARGUMENTS]; the applets are:")
 		b.list(c.Err)
-		c.status = exitFailed
+		c.status = words.ExitFailed
 	}
 	return nil
 }
@@ -96,10 +98,10 @@ func newListDocument(b *program) *listDocument {
 // notOursError says that a name in the folder for links is taken.
 type notOursError struct{ path string }
 
-func (e *notOursError) Error() string { return e.message().text() }
+func (e *notOursError) Error() string { return e.Message().Text() }
 
-func (e *notOursError) message() message {
-	return message{subject: e.path, what: "left alone, it is there and is no link to " + self, hint: "move it away, or name the links that you want with --only", status: exitFailed}
+func (e *notOursError) Message() words.Message {
+	return words.Message{Subject: e.path, What: "left alone, it is there and is no link to " + self, Hint: "move it away, or name the links that you want with --only", Status: words.ExitFailed}
 }
 
 // linkNames are the applets that get links: all, or those of a list with commas.

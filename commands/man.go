@@ -6,6 +6,7 @@ import (
 
 	"github.com/urfave/cli/v2"
 
+	"lunguard/commands/words"
 	"lunguard/man"
 )
 
@@ -81,6 +82,6 @@ type noPageError struct{ name string }
 
 func (e *noPageError) Error() string { return "no manual page " + e.name }
 
-func (e *noPageError) message() message {
-	return message{what: e.Error(), hint: "lunguard man lists the pages", status: exitFailed}
+func (e *noPageError) Message() words.Message {
+	return words.Message{What: e.Error(), Hint: "lunguard man lists the pages", Status: words.ExitFailed}
 }

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"testing"
 
+	"lunguard/commands/words"
 	"lunguard/man"
 )
 
@@ -50,7 +51,7 @@ func TestPagerOnTerminal(t *testing.T) {
 	for name, out := range map[string]io.Writer{"terminal": screen, "pipe": &strings.Builder{}} {
 		_ = os.Remove(seen)
 		s := Streams{In: strings.NewReader(""), Out: out, Err: io.Discard}
-		if status := Run(context.Background(), s, getenv, []string{self, manWord, "pr_start"}); status != exitOK {
+		if status := Run(context.Background(), s, getenv, []string{self, manWord, "pr_start"}); status != words.ExitOK {
 			t.Errorf("%s: exit status %d", name, status)
 		}
 		got, err := os.ReadFile(seen)

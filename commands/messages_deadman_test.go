@@ -9,6 +9,7 @@ import (
 	"lunguard/cluster"
 	"lunguard/commands/catalogue"
 	"lunguard/commands/watchdog"
+	"lunguard/commands/words"
 	"lunguard/scsi"
 	"lunguard/vg"
 )
@@ -35,8 +36,8 @@ func deadmanMessages() []catalogue.Message {
 	var list []catalogue.Message
 	for topic, errs := range deadmanErrors() {
 		for _, err := range errs {
-			m := words(err)
-			list = append(list, catalogue.Message{Topic: topic, Kind: "error", Text: joinedLines(m.text()), Hint: m.hint, Status: m.status})
+			m := words.Of(err)
+			list = append(list, catalogue.Message{Topic: topic, Kind: "error", Text: words.JoinedLines(m.Text()), Hint: m.Hint, Status: m.Status})
 		}
 	}
 	list = append(list, spokenWatch()...)

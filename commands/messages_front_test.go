@@ -4,6 +4,7 @@ import (
 	"syscall"
 
 	"lunguard/commands/catalogue"
+	"lunguard/commands/words"
 )
 
 // frontErrors are errors, by topic.
@@ -20,8 +21,8 @@ func frontMessages() []catalogue.Message {
 	var list []catalogue.Message
 	for topic, errs := range frontErrors() {
 		for _, err := range errs {
-			m := words(err)
-			list = append(list, catalogue.Message{Topic: topic, Kind: "error", Text: joinedLines(m.text()), Hint: m.hint, Status: m.status})
+			m := words.Of(err)
+			list = append(list, catalogue.Message{Topic: topic, Kind: "error", Text: words.JoinedLines(m.Text()), Hint: m.Hint, Status: m.Status})
 		}
 	}
 	list = append(list,

@@ -14,6 +14,7 @@ import (
 	"testing"
 
 	"lunguard/commands/catalogue"
+	"lunguard/commands/words"
 )
 
 // literal is a piece of a message in the source.
@@ -21,13 +22,13 @@ type literal struct{ at, text string }
 
 // wordSources are the folders whose messages reach people.
 func wordSources() []string {
-	return []string{".", "runpkg", "watchdog", "../cluster", "../cluster/ownfile", "../vg", "../scsi"}
+	return []string{".", "words", "runpkg", "watchdog", "../cluster", "../cluster/ownfile", "../vg", "../scsi"}
 }
 
 // madeOfWords are functions whose string literals are all words for people,
 // besides those of files named words, and of methods named Error and message.
 func madeOfWords() []string {
-	return []string{"unsupported", "left", "nothing", "next", "stateWords"}
+	return []string{"unsupported", "left", "nothing", "next", "onLUN"}
 }
 
 // wordless are literals in such places that are no words of a message, with
@@ -62,7 +63,8 @@ func sourceLiterals(t *testing.T, dir string) []literal {
 		if err != nil {
 			t.Fatal(err)
 		}
-		f := literalFinder{set: set, words: regexp.MustCompile(`(^|_)words(_\w+)?\.go$`).MatchString(filepath.Base(file)) && dir == "."}
+		name := filepath.Base(file)
+		f := literalFinder{set: set, words: regexp.MustCompile(`(^|_)words(_\w+)?\.go$`).MatchString(name) && dir == "." || dir == "words" && name != "state.go"}
 		ast.Walk(&f, tree)
 		list = append(list, f.found...)
 	}
@@ -82,7 +84,7 @@ func (f *literalFinder) Visit(n ast.Node) ast.Visitor {
 	switch n := n.(type) {
 	case *ast.FuncDecl:
 		name := n.Name.Name
-		if n.Recv != nil && (name == "Error" || name == "message" || name == "finding") || f.words || slices.Contains(madeOfWords(), name) {
+		if n.Recv != nil && (name == "Error" || name == "Message" || name == "Finding") || f.words || slices.Contains(madeOfWords(), strings.ToLower(name[:1])+name[1:]) {
 			f.take(n)
 		}
 	case *ast.CallExpr:
@@ -92,25 +94,36 @@ func (f *literalFinder) Visit(n ast.Node) ast.Visitor {
 			}
 		}
 	case *ast.CompositeLit:
-		if id, ok := n.Type.(*ast.Ident); ok && slices.Contains([]string{"message", "usageError", "ParameterError", "ServiceError", "KeptError", "ConfigError", "scriptError", "leftError"}, id.Name) {
+		if slices.Contains([]string{"message", "usageError", "parameterError", "serviceError", "keptError", "configError", "scriptError", "leftError"}, bareName(n.Type)) {
 			f.take(n)
 		}
 	}
 	return f
 }
 
+// bareName is the name of a function or type, in whatever package it is, as that
+// package itself may call it.
+func bareName(e ast.Expr) string {
+	switch e := e.(type) {
+	case *ast.SelectorExpr:
+		return bareName(e.Sel)
+	case *ast.Ident:
+		return strings.ToLower(e.Name[:1]) + e.Name[1:]
+	}
+	return ""
+}
+
 // speaks reports whether the arguments of a function become a message.
 func speaks(fun ast.Expr) bool {
-	switch fun := fun.(type) {
-	case *ast.Ident:
-		return fun.Name == "usagef"
-	case *ast.SelectorExpr:
-		if id, ok := fun.X.(*ast.Ident); ok && (id.Name == "errors" && fun.Sel.Name == "New" || id.Name == "fmt" && fun.Sel.Name == "Errorf") {
+	if sel, ok := fun.(*ast.SelectorExpr); ok {
+		if id, ok := sel.X.(*ast.Ident); ok && (id.Name == "errors" && sel.Sel.Name == "New" || id.Name == "fmt" && sel.Sel.Name == "Errorf") {
 			return true
 		}
-		return fun.Sel.Name == "warn" || fun.Sel.Name == "say" || fun.Sel.Name == "Warn" || fun.Sel.Name == "Fail" || fun.Sel.Name == "failAt" || fun.Sel.Name == "fail"
+		if slices.Contains([]string{"warn", "Warn", "say", "fail", "Fail", "failAt"}, sel.Sel.Name) {
+			return true
+		}
 	}
-	return false
+	return bareName(fun) == "usagef"
 }
 
 // take takes all string literals below a node that have words in them.
@@ -256,7 +269,7 @@ func spokenSgPersist(t *testing.T) []catalogue.Message {
 				line = regexp.MustCompile(`^%s( failed)?:`).ReplaceAllString(strings.TrimSuffix(line, "\n"), "sg_persist$1:")
 				line = verb().ReplaceAllString(line, "7")
 				if strings.Contains(line, " ") && hasWords(line) && !onlyVerbose(line) {
-					list = append(list, catalogue.Message{Topic: "sg_persist", Kind: "error", Text: line, Status: exitFailed})
+					list = append(list, catalogue.Message{Topic: "sg_persist", Kind: "error", Text: line, Status: words.ExitFailed})
 				}
 			}
 		}

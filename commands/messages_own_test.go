@@ -2,6 +2,7 @@ package commands
 
 import (
 	"lunguard/commands/catalogue"
+	"lunguard/commands/words"
 )
 
 // ownErrors are errors, by topic.
@@ -17,8 +18,8 @@ func ownMessages() []catalogue.Message {
 	var list []catalogue.Message
 	for topic, errs := range ownErrors() {
 		for _, err := range errs {
-			m := words(err)
-			list = append(list, catalogue.Message{Topic: topic, Kind: "error", Text: joinedLines(m.text()), Hint: m.hint, Status: m.status})
+			m := words.Of(err)
+			list = append(list, catalogue.Message{Topic: topic, Kind: "error", Text: words.JoinedLines(m.Text()), Hint: m.Hint, Status: m.Status})
 		}
 	}
 	return catalogue.Sort(list)

@@ -5,6 +5,7 @@ import (
 	"syscall"
 
 	"lunguard/commands/catalogue"
+	"lunguard/commands/words"
 )
 
 // reservationsErrors are errors, by topic.
@@ -21,8 +22,8 @@ func reservationsMessages() []catalogue.Message {
 	var list []catalogue.Message
 	for topic, errs := range reservationsErrors() {
 		for _, err := range errs {
-			m := words(err)
-			list = append(list, catalogue.Message{Topic: topic, Kind: "error", Text: joinedLines(m.text()), Hint: m.hint, Status: m.status})
+			m := words.Of(err)
+			list = append(list, catalogue.Message{Topic: topic, Kind: "error", Text: words.JoinedLines(m.Text()), Hint: m.Hint, Status: m.Status})
 		}
 	}
 	return catalogue.Sort(list)

@@ -11,6 +11,7 @@ import (
 	"lunguard/cluster/ownfile"
 	"lunguard/commands/catalogue"
 	"lunguard/commands/runpkg"
+	"lunguard/commands/words"
 )
 
 // serviceguardErrors are errors, by topic.
@@ -87,8 +88,8 @@ func serviceguardMessages() []catalogue.Message {
 	var list []catalogue.Message
 	for topic, errs := range serviceguardErrors() {
 		for _, err := range errs {
-			m := words(err)
-			list = append(list, catalogue.Message{Topic: topic, Kind: "error", Text: joinedLines(m.text()), Hint: m.hint, Status: m.status})
+			m := words.Of(err)
+			list = append(list, catalogue.Message{Topic: topic, Kind: "error", Text: words.JoinedLines(m.Text()), Hint: m.Hint, Status: m.Status})
 		}
 	}
 	list = append(list,

@@ -9,6 +9,7 @@ import (
 	"lunguard/cluster"
 	"lunguard/cluster/ownfile"
 	"lunguard/commands/catalogue"
+	"lunguard/commands/words"
 	"lunguard/pr"
 	"lunguard/protocol"
 	"lunguard/scsi"
@@ -52,14 +53,14 @@ func sessionMessages() []catalogue.Message {
 	var list []catalogue.Message
 	for topic, errs := range sessionErrors() {
 		for _, err := range errs {
-			m := words(err)
-			list = append(list, catalogue.Message{Topic: topic, Kind: "error", Text: joinedLines(m.text()), Hint: m.hint, Status: m.status})
+			m := words.Of(err)
+			list = append(list, catalogue.Message{Topic: topic, Kind: "error", Text: words.JoinedLines(m.Text()), Hint: m.Hint, Status: m.Status})
 		}
 	}
 	for _, device := range []string{"/dev/sda", "/dev/sda2"} {
 		two := &twoPackagesError{lun: "/dev/sda", wwid: "naa.6", pkg: "pkg1", others: []ownedDisk{{"pkg2", &vg.Disk{Device: device}}}}
 		rep := protocol.Report{LUN: "/dev/sda"}
-		list = append(list, catalogue.New("finding", "finding", "/dev/sda: "+findingWords(nil, rep, protocol.Finding{Kind: inTwoPackages, Err: two})))
+		list = append(list, catalogue.New("finding", "finding", "/dev/sda: "+words.Finding(nil, rep, protocol.Finding{Kind: words.InTwoPackages, Err: two})))
 	}
 	return catalogue.Sort(list)
 }

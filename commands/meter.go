@@ -10,6 +10,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"lunguard/commands/words"
 	"lunguard/protocol"
 	"lunguard/scsi"
 )
@@ -121,9 +122,9 @@ func (m *meter) text() string {
 			slowest = name
 		}
 	}
-	text := fmt.Sprintf("%s: %d of %s", m.prog, done, plural(m.total, "LUN"))
+	text := fmt.Sprintf("%s: %d of %s", m.prog, done, words.Plural(m.total, "LUN"))
 	if m.total == 0 {
-		text = fmt.Sprintf("%s: %s opened", m.prog, plural(done, "LUN"))
+		text = fmt.Sprintf("%s: %s opened", m.prog, words.Plural(done, "LUN"))
 	}
 	switch {
 	case m.retry == 1:

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"lunguard/cluster"
+	"lunguard/commands/words"
 	"lunguard/protocol"
 	"lunguard/vg"
 )
@@ -168,9 +169,9 @@ type twoPackagesError struct {
 }
 
 // Error names the LUN, its worldwide name, and all packages.
-func (e *twoPackagesError) Error() string { return e.message().text() }
+func (e *twoPackagesError) Error() string { return e.Message().Text() }
 
-func (e *twoPackagesError) message() message {
+func (e *twoPackagesError) Message() words.Message {
 	wwid := e.wwid
 	if wwid == "" {
 		wwid = "no worldwide name"
@@ -183,10 +184,10 @@ func (e *twoPackagesError) message() message {
 		}
 		list = append(list, as+"in package "+o.pkg)
 	}
-	return message{subject: e.lun, what: fmt.Sprintf("the LUN (%s) is in %s", wwid, strings.Join(list, " and ")), hint: "nothing was changed: a halt of one package would open the other's LUN; take it out of one of them, or make one package of both", status: exitFailed}
+	return words.Message{Subject: e.lun, What: fmt.Sprintf("the LUN (%s) is in %s", wwid, strings.Join(list, " and ")), Hint: "nothing was changed: a halt of one package would open the other's LUN; take it out of one of them, or make one package of both", Status: words.ExitFailed}
 }
 
-// finding is the message where the LUN is named already.
-func (e *twoPackagesError) finding() message {
-	return message{what: e.message().what, hint: "take it out of one of them: a halt of one opens the other's LUN"}
+// Finding is the message where the LUN is named already.
+func (e *twoPackagesError) Finding() words.Message {
+	return words.Message{What: e.Message().What, Hint: "take it out of one of them: a halt of one opens the other's LUN"}
 }

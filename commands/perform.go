@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"lunguard/cluster"
+	"lunguard/commands/words"
 	"lunguard/protocol"
 	"lunguard/scsi"
 )
@@ -69,7 +70,7 @@ const accountTime = 2 * time.Second
 // what else went wrong, then the state as it is now.
 func (s *session) account(run *packageRun, o *opened, t task, sig *signalError, err error) error {
 	errs := []error{sig}
-	for _, leaf := range leaves(err) {
+	for _, leaf := range words.Leaves(err) {
 		if !byInterruption(leaf) {
 			errs = append(errs, leaf)
 		}
@@ -100,7 +101,7 @@ func byInterruption(err error) bool {
 // is as it should be. changes are those that this run has sent there.
 func (t task) left(run *packageRun, s protocol.Status, changes []string) string {
 	if s.Err != nil {
-		text := "unknown, it cannot be read: " + reason(s.LUN, s.Err)
+		text := "unknown, it cannot be read: " + words.Reason(s.LUN, s.Err)
 		if len(changes) > 0 {
 			text += "; sent were " + strings.Join(changes, ", ")
 		}
@@ -125,10 +126,10 @@ func (t task) left(run *packageRun, s protocol.Status, changes []string) string 
 		}
 	default:
 		if len(changes) == 0 {
-			return "as it was: " + stateWords(run.Config, run.Node, s.State)
+			return "as it was: " + words.OnLUN(run.Config, run.Node, s.State)
 		}
 	}
-	return stateWords(run.Config, run.Node, s.State)
+	return words.OnLUN(run.Config, run.Node, s.State)
 }
 
 // nothing says that no LUN is left half-way.
@@ -162,8 +163,8 @@ func (t task) next(run *packageRun) string {
 // leftError says how a LUN was left when a run was ended.
 type leftError struct{ lun, what, hint string }
 
-func (e *leftError) Error() string { return e.message().text() }
+func (e *leftError) Error() string { return e.Message().Text() }
 
-func (e *leftError) message() message {
-	return message{subject: e.lun, what: e.what, hint: e.hint, status: exitFailed}
+func (e *leftError) Message() words.Message {
+	return words.Message{Subject: e.lun, What: e.what, Hint: e.hint, Status: words.ExitFailed}
 }

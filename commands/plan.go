@@ -4,6 +4,7 @@ import (
 	"context"
 
 	"lunguard/cluster"
+	"lunguard/commands/words"
 	"lunguard/protocol"
 	"lunguard/scsi"
 )
@@ -64,7 +65,7 @@ func (s *session) rehearse(run *packageRun, o *opened, t task, do func(context.C
 		case e.Change():
 			events = append(events, e)
 		case e.Action != protocol.NothingLeft:
-			s.warn("%s", eventWords(run.Config, e))
+			s.warn("%s", words.Event(run.Config, e))
 		}
 	}
 	err := do(s.ctx)
@@ -98,7 +99,7 @@ func planLUN(run *packageRun, t task, l *protocol.LUN, s *shadow, events []proto
 		if e.LUN != l.Name {
 			continue
 		}
-		cmd := plannedCommand{Action: e.Action, Path: e.Path, Key: e.Key.String(), Text: changeWords(run.Config, e)}
+		cmd := plannedCommand{Action: e.Action, Path: e.Path, Key: e.Key.String(), Text: words.Change(run.Config, e)}
 		if e.Victim != 0 {
 			cmd.Victim = e.Victim.String()
 		}
@@ -124,8 +125,8 @@ func planState(conf *cluster.Config, s *scsi.State) plannedState {
 		p.Keys = append(p.Keys, k.String())
 	}
 	if held := s.Reservation; held != nil {
-		w := wordsOf(conf, protocol.Status{State: s})
-		p.Holder, p.Node, p.Type = w.holder, w.node, held.Type.String()
+		w := words.OfKeys(conf, protocol.Status{State: s})
+		p.Holder, p.Node, p.Type = w.Holder, w.Node, held.Type.String()
 	}
 	return p
 }
@@ -162,7 +163,7 @@ func showPlan(c *call, conf *cluster.Config, p *plan) {
 	for _, l := range p.LUNs {
 		showPlanned(c, conf, &l)
 	}
-	c.printf("%s, %s would be sent.\n", plural(len(p.LUNs), "LUN"), plural(p.Commands, "command"))
+	c.printf("%s, %s would be sent.\n", words.Plural(len(p.LUNs), "LUN"), words.Plural(p.Commands, "command"))
 }
 
 func showPlanned(c *call, conf *cluster.Config, l *plannedLUN) {
@@ -170,7 +171,7 @@ func showPlanned(c *call, conf *cluster.Config, l *plannedLUN) {
 	if l.WWID != "" {
 		name += " (" + l.WWID + ")"
 	}
-	c.printf("%s, %s: %s\n", name, plural(len(l.Paths), "path"), holdersWords(conf, l.before))
+	c.printf("%s, %s: %s\n", name, words.Plural(len(l.Paths), "path"), words.Holders(conf, l.before))
 	if len(l.Commands) == 0 {
 		c.printf("  nothing to do: %s\n", l.Why)
 		return
@@ -187,5 +188,5 @@ func showPlanned(c *call, conf *cluster.Config, l *plannedLUN) {
 		}
 		c.printf("%3d. %s\n", i+1, cmd.Text)
 	}
-	c.printf("  After that: %s.\n", writersWords(conf, l.after))
+	c.printf("  After that: %s.\n", words.Writers(conf, l.after))
 }

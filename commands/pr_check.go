@@ -11,6 +11,7 @@ import (
 
 	"lunguard/cluster"
 	"lunguard/commands/picture"
+	"lunguard/commands/words"
 	"lunguard/protocol"
 )
 
@@ -138,9 +139,9 @@ func newChecker(c *call) (*checker, error) {
 
 // statusOf is the exit status that an error means.
 func statusOf(err error) int {
-	status := exitOK
-	for _, leaf := range leaves(err) {
-		status = worse(status, words(leaf).status)
+	status := words.ExitOK
+	for _, leaf := range words.Leaves(err) {
+		status = worse(status, words.Of(leaf).Status)
 	}
 	return status
 }
@@ -197,7 +198,7 @@ func checkSection(s *session, pkg *cluster.Package) (picture.Section, error) {
 	}
 	for i, rep := range run.Check(s.ctx) {
 		if shared[i] != nil && !rep.Unknown() {
-			rep.Findings = append(rep.Findings, protocol.Finding{Kind: inTwoPackages, Err: shared[i]})
+			rep.Findings = append(rep.Findings, protocol.Finding{Kind: words.InTwoPackages, Err: shared[i]})
 		}
 		reports[at[i]] = rep
 	}
@@ -224,15 +225,15 @@ func judge(c *call, reports []protocol.Report, at []int) {
 	for i, rep := range reports {
 		switch {
 		case !slices.Contains(at, i):
-			if status := c.report(rep.Findings[0].Err); status == exitNode {
-				c.status = exitNode
+			if status := c.report(rep.Findings[0].Err); status == words.ExitNode {
+				c.status = words.ExitNode
 			} else {
 				c.status = worse(c.status, status)
 			}
 		case rep.Unknown():
-			c.status = exitNode
-		case len(rep.Findings) > 0 && c.status != exitNode:
-			c.status = exitFailed
+			c.status = words.ExitNode
+		case len(rep.Findings) > 0 && c.status != words.ExitNode:
+			c.status = words.ExitFailed
 		}
 	}
 }

@@ -10,6 +10,7 @@ import (
 
 	"lunguard/cluster/ownfile"
 	"lunguard/commands/picture"
+	"lunguard/commands/words"
 	"lunguard/protocol"
 )
 
@@ -91,9 +92,9 @@ func (e *publishError) Error() string { return "not written: " + e.err.Error() }
 
 func (e *publishError) Unwrap() error { return e.err }
 
-func (e *publishError) message() message {
-	return message{what: e.Error(), status: exitFailed,
-		hint: "what stands there may be of the past; a plain file of this user was expected, in a folder that is there"}
+func (e *publishError) Message() words.Message {
+	return words.Message{What: e.Error(), Status: words.ExitFailed,
+		Hint: "what stands there may be of the past; a plain file of this user was expected, in a folder that is there"}
 }
 
 // file writes to a file, as a whole, or to the standard output.
@@ -180,7 +181,7 @@ func printChecked(w io.Writer, p *picture.Picture) {
 	for i := range p.Sections {
 		s := &p.Sections[i]
 		for _, l := range linesOf(s) {
-			paths, holder, keys, state := unknown, none, none, "ok"
+			paths, holder, keys, state := words.Unknown, words.None, words.None, "ok"
 			if l.Paths != nil {
 				paths = strconv.Itoa(*l.Working) + "/" + strconv.Itoa(*l.Paths)
 			}
@@ -191,7 +192,7 @@ func printChecked(w io.Writer, p *picture.Picture) {
 				keys = strings.Join(l.Keys, ",")
 			}
 			if !l.Known {
-				holder, keys = unknown, unknown
+				holder, keys = words.Unknown, words.Unknown
 			}
 			if len(l.Findings) > 0 {
 				state = picture.Printable(l.Findings[0].Text)

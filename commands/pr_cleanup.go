@@ -13,6 +13,7 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"lunguard/cluster"
+	"lunguard/commands/words"
 	"lunguard/pr"
 	"lunguard/protocol"
 	"lunguard/scsi"
@@ -223,7 +224,7 @@ func printCleanup(c *call, conf *cluster.Config, res protocol.CleanupResult) {
 		}
 		return
 	case c.verbose() && !dry:
-		c.printf("%s: cleared %s\n", res.LUN, keyList(res.Before))
+		c.printf("%s: cleared %s\n", res.LUN, words.Keys(res.Before))
 	}
 	var nodes []string
 	for _, k := range res.Before {

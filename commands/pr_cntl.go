@@ -12,6 +12,7 @@ import (
 
 	"lunguard/cluster"
 	"lunguard/commands/runpkg"
+	"lunguard/commands/words"
 	"lunguard/protocol"
 	"lunguard/scsi"
 )
@@ -152,7 +153,7 @@ func validateLUNs(c *call, run *packageRun) error {
 			case protocol.ForeignKeys:
 				errs = append(errs, &protocol.ForeignKeyError{LUN: rep.LUN, Keys: f.Keys})
 			default:
-				c.warn("%s: %s", rep.LUN, findingWords(run.Config, rep, f))
+				c.warn("%s: %s", rep.LUN, words.Finding(run.Config, rep, f))
 			}
 		}
 	}

@@ -7,6 +7,7 @@ import (
 
 	"lunguard/cluster"
 	"lunguard/commands/watchdog"
+	"lunguard/commands/words"
 	"lunguard/vg"
 )
 
@@ -168,8 +169,8 @@ func (e *notUpError) Error() string {
 	return fmt.Sprintf("package %s is not up on this node: %s does not have its key %s", e.Package, e.LUN, e.Key)
 }
 
-func (e *notUpError) message() message {
-	return message{what: e.Error(), hint: "pr_start " + e.Package + " comes first; what is not registered cannot be watched", status: exitNode}
+func (e *notUpError) Message() words.Message {
+	return words.Message{What: e.Error(), Hint: "pr_start " + e.Package + " comes first; what is not registered cannot be watched", Status: words.ExitNode}
 }
 
 // unknownLUNError says that nobody can tell whether a LUN can be watched.
@@ -178,10 +179,10 @@ type unknownLUNError struct {
 	err error
 }
 
-func (e *unknownLUNError) Error() string { return e.message().text() }
+func (e *unknownLUNError) Error() string { return e.Message().Text() }
 
 func (e *unknownLUNError) Unwrap() error { return e.err }
 
-func (e *unknownLUNError) message() message {
-	return message{subject: e.lun, what: "unknown: " + reason(e.lun, e.err), hint: "with --on-unknown expire it would restart this node; look at the path: cable, switch, session, kernel log", status: exitNode}
+func (e *unknownLUNError) Message() words.Message {
+	return words.Message{Subject: e.lun, What: "unknown: " + words.Reason(e.lun, e.err), Hint: "with --on-unknown expire it would restart this node; look at the path: cable, switch, session, kernel log", Status: words.ExitNode}
 }

@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"lunguard/commands/watchdog"
+	"lunguard/commands/words"
 )
 
 // watchProcess is pr_watchdog as a process on the simulated host jack3.
@@ -159,7 +160,7 @@ func (p *watchProcess) wantDead() {
 func (p *watchProcess) wantEnd() {
 	p.t.Helper()
 	p.signal(syscall.SIGTERM)
-	if status := exitOf(p.t, <-p.done); status != exitOK || !strings.HasSuffix(p.device(), "closed in order\n") {
+	if status := exitOf(p.t, <-p.done); status != words.ExitOK || !strings.HasSuffix(p.device(), "closed in order\n") {
 		p.t.Errorf("exit status %d; the device:\n%s\nprinted:\n%s", status, p.device(), &p.out)
 	}
 }

@@ -13,6 +13,7 @@ import (
 
 	"lunguard/commands/syslog"
 	"lunguard/commands/watchdog"
+	"lunguard/commands/words"
 	"lunguard/scsi"
 )
 
@@ -142,7 +143,7 @@ func (d *deadman) record(what deed, ev *watchdog.Event, err error) {
 	}
 	e.add(fieldDevice, ev.LUN)
 	if len(ev.Keys) > 0 {
-		e.add(fieldHolders, keyList(ev.Keys))
+		e.add(fieldHolders, words.Keys(ev.Keys))
 	}
 	if err != nil {
 		e.add(fieldErr, inOneLine(err))
@@ -170,7 +171,7 @@ func (d *deadman) eventWords(e watchdog.Event) string {
 	case watchdog.Back:
 		return fmt.Sprintf("%s: the key %s is back, after %v", e.LUN, key, tenths(e.For))
 	case watchdog.Unknown:
-		text := fmt.Sprintf("%s: unknown: %s; ", e.LUN, reason(e.LUN, e.Err))
+		text := fmt.Sprintf("%s: unknown: %s; ", e.LUN, words.Reason(e.LUN, e.Err))
 		switch {
 		case !e.WasGone:
 			return text + "goes on feeding, a fence would not be noticed"
@@ -195,7 +196,7 @@ func (d *deadman) eventWords(e watchdog.Event) string {
 	case watchdog.Holders:
 		return fmt.Sprintf("%s: %s", e.LUN, d.holders(e.Keys))
 	case watchdog.PathFailed:
-		return fmt.Sprintf("%s: path %s: %s", e.LUN, e.Path, reason(e.Path, e.Err))
+		return fmt.Sprintf("%s: path %s: %s", e.LUN, e.Path, words.Reason(e.Path, e.Err))
 	case watchdog.PathBack:
 		return fmt.Sprintf("%s: path %s: answers again", e.LUN, e.Path)
 	case watchdog.Late:
@@ -213,7 +214,7 @@ func (d *deadman) holder(r *scsi.Reservation) string {
 	if r == nil {
 		return "it is not reserved"
 	}
-	return "it is reserved by " + keyWithNode(d.conf.Load(), r.Key)
+	return "it is reserved by " + words.KeyOf(d.conf.Load(), r.Key)
 }
 
 // holders says who is on a LUN.
@@ -223,7 +224,7 @@ func (d *deadman) holders(keys []scsi.Key) string {
 	}
 	var list []string
 	for _, k := range keys {
-		if w := keyWithNode(d.conf.Load(), k); !slices.Contains(list, w) {
+		if w := words.KeyOf(d.conf.Load(), k); !slices.Contains(list, w) {
 			list = append(list, w)
 		}
 	}
@@ -235,11 +236,11 @@ func tenths(t time.Duration) time.Duration { return t.Round(100 * time.Milliseco
 
 // sayErr reports an error without waiting for those who read it.
 func (d *deadman) sayErr(err error) {
-	for _, leaf := range leaves(err) {
-		m := words(leaf)
-		d.lines.say(d.Err, "%s: error: %s", d.prog(), m.text())
-		if m.hint != "" {
-			d.lines.say(d.Err, "%s: hint: %s", d.prog(), m.hint)
+	for _, leaf := range words.Leaves(err) {
+		m := words.Of(leaf)
+		d.lines.say(d.Err, "%s: error: %s", d.prog(), m.Text())
+		if m.Hint != "" {
+			d.lines.say(d.Err, "%s: hint: %s", d.prog(), m.Hint)
 		}
 	}
 }
@@ -252,7 +253,7 @@ func (d *deadman) watching() string {
 			packages = append(packages, l.Package)
 		}
 	}
-	return fmt.Sprintf("watching %s of %s as %s (%s)", plural(len(d.luns), "LUN"), strings.Join(packages, ", "), d.node.Name, d.node.Key)
+	return fmt.Sprintf("watching %s of %s as %s (%s)", words.Plural(len(d.luns), "LUN"), strings.Join(packages, ", "), d.node.Name, d.node.Key)
 }
 
 // sayBegin says what is promised from now on.
@@ -305,23 +306,23 @@ func watchdogWords(err error) error {
 // Unwrap gives the device's error.
 func (e *watchdogError) Unwrap() error { return e.DeviceError }
 
-func (e *watchdogError) message() message {
-	m := message{subject: e.Device, what: e.Err.Error(), status: exitNode}
+func (e *watchdogError) Message() words.Message {
+	m := words.Message{Subject: e.Device, What: e.Err.Error(), Status: words.ExitNode}
 	switch {
 	case errors.Is(e, watchdog.ErrStillArmed):
-		m.hint = "the kernel restarts this node unless somebody feeds it"
+		m.Hint = "the kernel restarts this node unless somebody feeds it"
 	case errors.Is(e, watchdog.ErrInUse):
-		m.hint = "another pr_watchdog, systemd (RuntimeWatchdogSec=) or watchdogd has it, and only one can"
+		m.Hint = "another pr_watchdog, systemd (RuntimeWatchdogSec=) or watchdogd has it, and only one can"
 	case errors.Is(e, watchdog.ErrArmed):
-		m.hint = "whoever had it has died, or was killed after a fence; the kernel restarts this node, and this program does not prevent it"
+		m.Hint = "whoever had it has died, or was killed after a fence; the kernel restarts this node, and this program does not prevent it"
 	case errors.Is(e, watchdog.ErrNotWatchdog), errors.Is(e, fs.ErrNotExist):
-		m.hint = "load the driver of the watchdog, softdog if there is no other, or name its device with -w"
+		m.Hint = "load the driver of the watchdog, softdog if there is no other, or name its device with -w"
 	case errors.Is(e, watchdog.ErrTimeout):
-		m.hint = "--watchdog-timeout sets it; modinfo of the driver tells what it can do"
+		m.Hint = "--watchdog-timeout sets it; modinfo of the driver tells what it can do"
 	case errors.Is(e, watchdog.ErrAlarmOnly):
-		m.hint = "name another device with -w"
+		m.Hint = "name another device with -w"
 	case errors.Is(e, fs.ErrPermission):
-		m.hint, m.status = "run it as root", exitFailed
+		m.Hint, m.Status = "run it as root", words.ExitFailed
 	}
 	return m
 }

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"lunguard/commands/watchdog"
+	"lunguard/commands/words"
 )
 
 // Lines that nobody takes are counted and never waited for.
@@ -60,18 +61,18 @@ func TestWatchdogWords(t *testing.T) {
 		status int
 		hint   string
 	}{
-		{watchdog.ErrNotWatchdog, exitNode, "load the driver"},
-		{syscall.ENOENT, exitNode, "load the driver"},
-		{watchdog.ErrInUse, exitNode, "another pr_watchdog"},
-		{watchdog.ErrArmed, exitNode, "the kernel restarts this node"},
-		{watchdog.ErrAlarmOnly, exitNode, "-w"},
-		{fmt.Errorf("%w of 10s, it has 60s", watchdog.ErrTimeout), exitNode, "--watchdog-timeout"},
-		{errors.Join(watchdog.ErrTimeout, watchdog.ErrStillArmed), exitNode, "the kernel restarts this node unless"},
-		{syscall.EACCES, exitFailed, "root"},
-		{syscall.EIO, exitNode, ""},
+		{watchdog.ErrNotWatchdog, words.ExitNode, "load the driver"},
+		{syscall.ENOENT, words.ExitNode, "load the driver"},
+		{watchdog.ErrInUse, words.ExitNode, "another pr_watchdog"},
+		{watchdog.ErrArmed, words.ExitNode, "the kernel restarts this node"},
+		{watchdog.ErrAlarmOnly, words.ExitNode, "-w"},
+		{fmt.Errorf("%w of 10s, it has 60s", watchdog.ErrTimeout), words.ExitNode, "--watchdog-timeout"},
+		{errors.Join(watchdog.ErrTimeout, watchdog.ErrStillArmed), words.ExitNode, "the kernel restarts this node unless"},
+		{syscall.EACCES, words.ExitFailed, "root"},
+		{syscall.EIO, words.ExitNode, ""},
 	} {
-		m := words(watchdogWords(&watchdog.DeviceError{Device: "/dev/watchdog", Err: c.err}))
-		if m.status != c.status || !strings.Contains(m.hint, c.hint) || (c.hint == "") != (m.hint == "") || !strings.HasPrefix(m.text(), "/dev/watchdog: ") {
+		m := words.Of(watchdogWords(&watchdog.DeviceError{Device: "/dev/watchdog", Err: c.err}))
+		if m.Status != c.status || !strings.Contains(m.Hint, c.hint) || (c.hint == "") != (m.Hint == "") || !strings.HasPrefix(m.Text(), "/dev/watchdog: ") {
 			t.Errorf("%v: %+v", c.err, m)
 		}
 	}

@@ -9,6 +9,8 @@ import (
 	"runtime/debug"
 	"slices"
 	"strings"
+
+	"lunguard/commands/words"
 )
 
 // self is the name of the binary, which is an applet, too.
@@ -83,7 +85,7 @@ func (b *program) run(ctx context.Context, s Streams, getenv func(string) string
 	if a == nil {
 		fmt.Fprintf(s.Err, "%s: error: %s is no applet; there are:\n", self, name)
 		b.list(s.Err)
-		return exitFailed
+		return words.ExitFailed
 	}
 	return a.invoke(ctx, s, getenv, args)
 }

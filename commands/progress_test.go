@@ -12,6 +12,8 @@ import (
 	"testing"
 
 	"golang.org/x/sys/unix"
+
+	"lunguard/commands/words"
 )
 
 // terminal opens a pseudo-terminal.
@@ -84,7 +86,7 @@ func TestProgressOnTerminal(t *testing.T) {
 			}
 			r.faults(1, c.plan)
 			status, text := r.onTerminal(c.argv...)
-			if status != exitOK {
+			if status != words.ExitOK {
 				t.Errorf("exit status %d", status)
 			}
 			drawn := regexp.MustCompile(`\r[^\r\n]*\x1b\[K`)
@@ -117,7 +119,7 @@ func TestNoProgressOnPipe(t *testing.T) {
 	r := newRig(t, 1, 1)
 	r.faults(0, "prout.reserve@1:delay=1300ms")
 	cmd, text := r.process("jack3", "pr_start", "pkg1")
-	if status := exitOf(t, cmd.Run()); status != exitOK || text.Len() > 0 {
+	if status := exitOf(t, cmd.Run()); status != words.ExitOK || text.Len() > 0 {
 		t.Errorf("exit status %d: %q", status, text)
 	}
 	file := filepath.Join(t.TempDir(), "file")

@@ -11,6 +11,7 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"lunguard/commands/syslog"
+	"lunguard/commands/words"
 	"lunguard/protocol"
 	"lunguard/scsi"
 )
@@ -149,7 +150,7 @@ func (r *recorder) close() {
 		return
 	}
 	if lost := r.log.Close(logPatience); lost > 0 {
-		r.call.warn("the system log did not take %s", plural(lost, "line"))
+		r.call.warn("the system log did not take %s", words.Plural(lost, "line"))
 	}
 }
 
@@ -186,7 +187,7 @@ func (e *entry) result(err error) {
 
 // inOneLine is an error whose joined parts stand in one line.
 func inOneLine(err error) string {
-	list := leaves(err)
+	list := words.Leaves(err)
 	texts := make([]string, len(list))
 	for i, leaf := range list {
 		texts[i] = leaf.Error()

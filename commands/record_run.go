@@ -5,6 +5,7 @@ import (
 	"strconv"
 
 	"lunguard/commands/syslog"
+	"lunguard/commands/words"
 	"lunguard/protocol"
 )
 
@@ -53,7 +54,7 @@ func (r *runRecord) event(run *packageRun, ev protocol.Event) {
 	e.key(fieldVictim, ev.Victim)
 	e.key(fieldHeir, ev.Heir)
 	if len(ev.Heirs) > 0 {
-		e.add(fieldHeirs, keyList(ev.Heirs))
+		e.add(fieldHeirs, words.Keys(ev.Heirs))
 	}
 	if ev.Change() || ev.Action == protocol.NothingLeft {
 		e.add(fieldPRGen, strconv.FormatUint(uint64(ev.Generation), 10))
@@ -73,7 +74,7 @@ func (r *runRecord) event(run *packageRun, ev protocol.Event) {
 
 // foreign writes which keys kept a command from working.
 func (r *runRecord) foreign(run *packageRun, err error) {
-	for _, leaf := range leaves(err) {
+	for _, leaf := range words.Leaves(err) {
 		var foreign *protocol.ForeignKeyError
 		if r.recorder == nil || !errors.As(leaf, &foreign) {
 			continue
@@ -82,7 +83,7 @@ func (r *runRecord) foreign(run *packageRun, err error) {
 		e.severity = syslog.Err
 		whose(e, run)
 		r.where(e, run, foreign.LUN, foreign.LUN)
-		e.add(fieldForeign, keyList(foreign.Keys))
+		e.add(fieldForeign, words.Keys(foreign.Keys))
 		r.write(e)
 	}
 }

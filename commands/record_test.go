@@ -23,6 +23,7 @@ import (
 
 	"lunguard/cluster"
 	"lunguard/commands/watchdog"
+	"lunguard/commands/words"
 	"lunguard/protocol"
 	"lunguard/scsi"
 )
@@ -92,7 +93,7 @@ func TestSystemLog(t *testing.T) {
 		{"jack3", []string{"pr_start", "--log", "syslog", "--dry-run", "pkg1"}, nil},
 	} {
 		status, text, lines := r.logged(context.Background(), c.host, c.argv...)
-		if status != exitOK {
+		if status != words.ExitOK {
 			t.Errorf("%v: exit status %d\n%s", c.argv, status, text)
 		}
 		if diff := gocmp.Diff(c.want, lines); diff != "" {
@@ -104,11 +105,11 @@ func TestSystemLog(t *testing.T) {
 func TestLogFlag(t *testing.T) {
 	r := newRig(t, 1, 1)
 	status, text := r.here("jack3", "pr_start", "--log", "stderr", "pkg1")
-	if status != exitOK || strings.Count(text, "pr_start: action=") != 3 || strings.Count(text, "\n") != 3 {
+	if status != words.ExitOK || strings.Count(text, "pr_start: action=") != 3 || strings.Count(text, "\n") != 3 {
 		t.Errorf("exit status %d\n%s", status, text)
 	}
 	status, text = r.here("jack3", "pr_start", "--log", "paper", "pkg1")
-	if status != exitFailed || !strings.Contains(text, "--log paper: stderr, syslog or none was expected") {
+	if status != words.ExitFailed || !strings.Contains(text, "--log paper: stderr, syslog or none was expected") {
 		t.Errorf("exit status %d\n%s", status, text)
 	}
 }
@@ -121,7 +122,7 @@ func TestNoSystemLog(t *testing.T) {
 		var out bytes.Buffer
 		streams := Streams{Out: &out, Err: &out, Syslog: filepath.Join(t.TempDir(), "none")}
 		status := Run(context.Background(), streams, func(name string) string { return env[name] }, []string{"pr_start", "--log", "syslog", verbose, "pkg1"})
-		if n := strings.Count(out.String(), "nothing goes to the system log"); status != exitOK || n != want {
+		if n := strings.Count(out.String(), "nothing goes to the system log"); status != words.ExitOK || n != want {
 			t.Errorf("%s: exit status %d\n%s", verbose, status, &out)
 		}
 	}
@@ -159,7 +160,7 @@ func TestHungSystemLog(t *testing.T) {
 	if took := time.Since(begin); took > logPatience+10*time.Second {
 		t.Errorf("it took %v", took)
 	}
-	if want := fmt.Sprintf("the system log did not take %d lines", 2*luns+1); status != exitOK || !strings.Contains(out.String(), want) {
+	if want := fmt.Sprintf("the system log did not take %d lines", 2*luns+1); status != words.ExitOK || !strings.Contains(out.String(), want) {
 		t.Errorf("exit status %d\n%s", status, &out)
 	}
 	r.wantOwner(keyJack3)
@@ -288,35 +289,35 @@ func TestLogOfALife(t *testing.T) {
 	}
 	r := newRig(t, 2, 1)
 	r.config(multiConfig)
-	run(r, exitOK, "jack3", "pr_start", "pkg1")
-	run(r, exitOK, "jack4", "pr_start", "pkg1")
-	run(r, exitOK, "jack3", "pr_cleanup", "lun", "/dev/sdb")
-	run(r, exitOK, "jack4", "vg_pr_key", "-s", "iscsi_vg3")
-	run(r, exitOK, "jack3", "pr_halt", "pkg1")
-	run(r, exitOK, "jack3", "pr_start", "pkg1")
-	run(r, exitOK, "jack4", "pr_fence", "jack3", "pkg1")
-	run(r, exitOK, "jack4", "pr_check", "--repair", "pkg1")
-	run(r, exitOK, "jack3", "pr_halt", "pkg1")
+	run(r, words.ExitOK, "jack3", "pr_start", "pkg1")
+	run(r, words.ExitOK, "jack4", "pr_start", "pkg1")
+	run(r, words.ExitOK, "jack3", "pr_cleanup", "lun", "/dev/sdb")
+	run(r, words.ExitOK, "jack4", "vg_pr_key", "-s", "iscsi_vg3")
+	run(r, words.ExitOK, "jack3", "pr_halt", "pkg1")
+	run(r, words.ExitOK, "jack3", "pr_start", "pkg1")
+	run(r, words.ExitOK, "jack4", "pr_fence", "jack3", "pkg1")
+	run(r, words.ExitOK, "jack4", "pr_check", "--repair", "pkg1")
+	run(r, words.ExitOK, "jack3", "pr_halt", "pkg1")
 	if err := registerByHand(filepath.Join(r.dir, "jack3"), "/dev/sda", 0xdead, 0); err != nil {
 		t.Fatal(err)
 	}
-	run(r, exitFailed, "jack4", "pr_start", "pkg1")
+	run(r, words.ExitFailed, "jack4", "pr_start", "pkg1")
 	two := newRig(t, 1, 2)
 	two.faults(0, "prout%iqn.2026-01.sim:jack3,i,0x800000000002@every:host=1")
-	run(two, exitOK, "jack3", "pr_start", "pkg1")
+	run(two, words.ExitOK, "jack3", "pr_start", "pkg1")
 	two.faults(0, "")
-	run(two, exitOK, "jack3", "pr_check", "--repair", "pkg1")
+	run(two, words.ExitOK, "jack3", "pr_check", "--repair", "pkg1")
 	if err := registerByHand(filepath.Join(two.dir, "jack3"), "/dev/sdb", 0, 0); err != nil {
 		t.Fatal(err)
 	}
-	run(two, exitOK, "jack3", "pr_check", "--repair", "--device", "sdb")
+	run(two, words.ExitOK, "jack3", "pr_check", "--repair", "--device", "sdb")
 	if _, _, lines := two.logged(context.Background(), "jack3", "pr_check", "--log", "syslog", "--repair", "--device", "sdb"); len(lines) > 0 {
 		t.Errorf("nothing was missing, and this is logged: %q", lines)
 	}
-	run(two, exitOK, "jack3", "pr_halt", "pkg1")
+	run(two, words.ExitOK, "jack3", "pr_halt", "pkg1")
 	two.configure(strings.ReplaceAll(scriptConfig, "pkg1\nvg             iscsi_vg3", "pkg2\npv /dev/mapper/mpatha"))
-	run(two, exitOK, "jack3", "cmrunpkg", "pkg2")
-	run(two, exitOK, "jack3", "cmhaltpkg", "pkg2")
+	run(two, words.ExitOK, "jack3", "cmrunpkg", "pkg2")
+	run(two, words.ExitOK, "jack3", "cmhaltpkg", "pkg2")
 	for action, want := range map[string]string{
 		"register": "pkg node dev wwid key prgen result", "reserve": "pkg node dev wwid key prgen result",
 		"unregister": "pkg node dev wwid key prgen result", "mark-leaving": "pkg node dev wwid key prgen result",

@@ -6,43 +6,44 @@ import (
 	"fmt"
 
 	"lunguard/commands/picture"
+	"lunguard/commands/words"
 )
 
 // report prints an error, or each one of several that are joined, and returns
 // the exit status that they mean. A hint is given once, and so is what two parts of
 // a run have met with.
 func (c *call) report(err error) int {
-	status := exitOK
+	status := words.ExitOK
 	printed := map[string]bool{}
-	for _, leaf := range leaves(err) {
+	for _, leaf := range words.Leaves(err) {
 		sig := signalOf(c.ctx)
 		if sig != nil && errors.Is(leaf, context.Canceled) {
 			// Nothing else is wrong.
 			leaf = sig
 		}
-		m := words(leaf)
-		status = worse(status, m.status)
+		m := words.Of(leaf)
+		status = worse(status, m.Status)
 		if leaf == error(sig) && sig != nil {
 			// Once is enough.
-			if c.hinted[m.text()] {
+			if c.hinted[m.Text()] {
 				continue
 			}
-			c.hinted[m.text()] = true
+			c.hinted[m.Text()] = true
 		}
 		// Joined errors have a line each; one error is one line.
-		line := picture.Printable(joinedLines(m.text()))
+		line := picture.Printable(words.JoinedLines(m.Text()))
 		if printed[line] {
 			continue
 		}
 		printed[line] = true
-		c.said = append(c.said, picture.Problem{Text: line, Hint: m.hint})
-		if !m.whole {
+		c.said = append(c.said, picture.Problem{Text: line, Hint: m.Hint})
+		if !m.Whole {
 			line = c.label() + "error: " + line
 		}
 		fmt.Fprintln(c.Err, line)
-		if m.hint != "" && !c.hinted[m.hint] {
-			c.hinted[m.hint] = true
-			fmt.Fprintf(c.Err, "%shint: %s\n", c.label(), m.hint)
+		if m.Hint != "" && !c.hinted[m.Hint] {
+			c.hinted[m.Hint] = true
+			fmt.Fprintf(c.Err, "%shint: %s\n", c.label(), m.Hint)
 		}
 	}
 	return status
@@ -50,8 +51,8 @@ func (c *call) report(err error) int {
 
 // warnErr reports an error that does not change the exit status.
 func (c *call) warnErr(err error) {
-	for _, leaf := range leaves(err) {
-		c.warn("%s", words(leaf).text())
+	for _, leaf := range words.Leaves(err) {
+		c.warn("%s", words.Of(leaf).Text())
 	}
 }
 
@@ -63,8 +64,8 @@ func (c *call) fail(err error) {
 // worse gives the exit status for two outcomes: what must not be retried
 // elsewhere outweighs what may be.
 func worse(a, b int) int {
-	if a == exitFailed || b == exitFailed {
-		return exitFailed
+	if a == words.ExitFailed || b == words.ExitFailed {
+		return words.ExitFailed
 	}
 	return max(a, b)
 }

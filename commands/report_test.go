@@ -10,6 +10,7 @@ import (
 
 	"github.com/urfave/cli/v2"
 
+	"lunguard/commands/words"
 	"lunguard/protocol"
 	"lunguard/scsi"
 	"lunguard/vg"
@@ -34,7 +35,7 @@ func TestReport(t *testing.T) {
 		{errors.Join(errors.New("a\nb"), errors.New("c\x1b[m")), "pr_start: error: a; b\npr_start: error: c\\x1b[m\n"},
 	} {
 		one, out := testCall(t)
-		if status := one.report(c.err); status != exitFailed || out.String() != c.want {
+		if status := one.report(c.err); status != words.ExitFailed || out.String() != c.want {
 			t.Errorf("status %d, %q, want %q", status, out, c.want)
 		}
 	}
@@ -46,7 +47,7 @@ func TestMessagesTogether(t *testing.T) {
 	c, out := testCall(t)
 	gone := &vg.DeviceError{Device: "/dev/sda", Err: syscall.ENOENT}
 	gone2 := &vg.DeviceError{Device: "/dev/sdb", Err: syscall.ENOENT}
-	if status := c.report(errors.Join(gone, errors.Join(gone2))); status != exitNode {
+	if status := c.report(errors.Join(gone, errors.Join(gone2))); status != words.ExitNode {
 		t.Errorf("exit status %d", status)
 	}
 	want := "pr_start: error: /dev/sda: no such device\npr_start: hint: is the LUN attached to this host?\npr_start: error: /dev/sdb: no such device\n"
@@ -54,10 +55,10 @@ func TestMessagesTogether(t *testing.T) {
 		t.Errorf("got %q, want %q", out, want)
 	}
 	foreign := &protocol.ForeignKeyError{LUN: "/dev/sdc", Keys: []scsi.Key{1}}
-	if status := c.report(errors.Join(gone, foreign, gone2)); status != exitFailed {
+	if status := c.report(errors.Join(gone, foreign, gone2)); status != words.ExitFailed {
 		t.Errorf("exit status %d", status)
 	}
-	if status := c.report(nil); status != exitOK {
+	if status := c.report(nil); status != words.ExitOK {
 		t.Errorf("exit status %d without an error", status)
 	}
 }
@@ -74,7 +75,7 @@ func TestWorse(t *testing.T) {
 func TestSaidOnce(t *testing.T) {
 	c, out := testCall(t)
 	e := &protocol.LUNError{LUN: "/dev/sda", Err: protocol.ErrNoPath}
-	if status := c.report(errors.Join(e, &protocol.LUNError{LUN: "/dev/sda", Err: protocol.ErrNoPath}, usagef("x"))); status != exitFailed {
+	if status := c.report(errors.Join(e, &protocol.LUNError{LUN: "/dev/sda", Err: protocol.ErrNoPath}, usagef("x"))); status != words.ExitFailed {
 		t.Errorf("exit status %d", status)
 	}
 	if n := strings.Count(out.String(), "no usable path"); n != 1 {

@@ -21,6 +21,7 @@ import (
 	"github.com/rogpeppe/go-internal/testscript"
 	"golang.org/x/sys/unix"
 
+	"lunguard/commands/words"
 	"lunguard/pr"
 	"lunguard/scsi"
 	"lunguard/scsi/simlun"
@@ -254,7 +255,7 @@ func lunState(file string) (keys, holder string, err error) {
 	if err != nil {
 		return "", "", err
 	}
-	keys, holder = none, none
+	keys, holder = words.None, words.None
 	regs := slices.SortedFunc(slices.Values(d.Registrations), func(a, b simlun.RegistrationStatus) int { return cmp.Compare(a.Key, b.Key) })
 	for i, r := range regs {
 		if i == 0 {

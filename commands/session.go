@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"lunguard/cluster"
+	"lunguard/commands/words"
 	"lunguard/vg"
 	"lunguard/vg/simhost"
 )
@@ -192,7 +193,7 @@ func (s *session) onPackage(pkg *cluster.Package, do func(*packageRun, *opened) 
 
 // sayCost tells what the work on a package took.
 func (s *session) sayCost(pkg *cluster.Package, o *opened) {
-	fmt.Fprintf(s.Out, "%s: %s, %s\n", pkg.Name, plural(len(o.luns), "LUN"), plural(int(o.sent.Load()), "SCSI command"))
+	fmt.Fprintf(s.Out, "%s: %s, %s\n", pkg.Name, words.Plural(len(o.luns), "LUN"), words.Plural(int(o.sent.Load()), "SCSI command"))
 }
 
 // devicesOf are the volumes of a package: those of its groups and those outside
@@ -230,4 +231,6 @@ func (e *notBegunError) Error() string {
 	return "not begun after the signal: package " + strings.Join(names, ", ")
 }
 
-func (e *notBegunError) message() message { return message{what: e.Error(), status: exitFailed} }
+func (e *notBegunError) Message() words.Message {
+	return words.Message{What: e.Error(), Status: words.ExitFailed}
+}

@@ -8,6 +8,8 @@ import (
 	"os/signal"
 	"syscall"
 	"time"
+
+	"lunguard/commands/words"
 )
 
 // signalError says that a signal has come.
@@ -18,7 +20,9 @@ func (e *signalError) Error() string { return "ended by " + signalName(e.sig) }
 // status is the exit status that a shell would see.
 func (e *signalError) status() int { return 128 + int(e.sig) }
 
-func (e *signalError) message() message { return message{what: e.Error(), status: exitFailed} }
+func (e *signalError) Message() words.Message {
+	return words.Message{What: e.Error(), Status: words.ExitFailed}
+}
 
 func signalName(sig syscall.Signal) string {
 	switch sig {

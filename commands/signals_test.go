@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"lunguard/commands/words"
 	"lunguard/scsi/simlun"
 )
 
@@ -111,7 +112,7 @@ func (r *rig) wantSaid(before []string, text, key string) {
 			continue
 		case holder == key:
 			want = deviceOf(i) + ": registered and reserved by this node"
-		case holder == none:
+		case holder == words.None:
 			want = deviceOf(i) + ": registered by this node, not reserved"
 		default:
 			want = deviceOf(i) + ": registered by this node, reserved by "
@@ -137,7 +138,7 @@ func TestInterrupted(t *testing.T) {
 	}{
 		"start":       {host: "jack3", argv: []string{"pr_start", "pkg1"}, key: keyJack3, other: keyJack3 + " " + keyJack3},
 		"take-over":   {up: []string{"jack4"}, host: "jack3", argv: []string{"pr_start", "pkg1"}, key: keyJack3, other: keyJack3 + " " + keyJack3, reserved: true},
-		"halt":        {up: []string{"jack3"}, host: "jack3", argv: []string{"pr_halt", "pkg1"}, key: keyJack3, other: none + " " + none},
+		"halt":        {up: []string{"jack3"}, host: "jack3", argv: []string{"pr_halt", "pkg1"}, key: keyJack3, other: words.None + " " + words.None},
 		"join":        {multi: true, up: []string{"jack4"}, host: "jack3", argv: []string{"pr_start", "pkg1"}, key: keyJack3, other: keyJack3 + "," + keyJack4 + " " + keyJack4, reserved: true},
 		"shared halt": {multi: true, up: []string{"jack3", "jack4"}, host: "jack3", argv: []string{"pr_halt", "pkg1"}, key: keyJack3, other: keyJack4 + " " + keyJack4, reserved: true},
 		"fence":       {multi: true, up: []string{"jack4", "jack3"}, host: "jack3", argv: []string{"pr_fence", "jack4", "pkg1"}, key: keyJack4, other: keyJack3 + " " + keyJack3, reserved: true},
@@ -174,12 +175,12 @@ func TestInterrupted(t *testing.T) {
 					done := true
 					for i := range luns {
 						done = done && r.state(i) == c.other
-						if c.reserved && strings.HasSuffix(r.state(i), " "+none) {
+						if c.reserved && strings.HasSuffix(r.state(i), " "+words.None) {
 							t.Errorf("command %d: LUN %d is open: %s", n, i, r.state(i))
 						}
 					}
 					switch status {
-					case exitOK:
+					case words.ExitOK:
 						if !done {
 							t.Errorf("command %d: said to be done, and is not\n%s", n, text)
 						}
@@ -251,11 +252,11 @@ func TestCopyInterrupted(t *testing.T) {
 			continue
 		}
 		switch {
-		case status == exitOK && r.state(1) != want:
+		case status == words.ExitOK && r.state(1) != want:
 			t.Errorf("command %d: said to be done, and is %s\n%s", n, r.state(1), text)
 		case status == 128+int(syscall.SIGTERM) && !strings.Contains(text.String(), "error: "+deviceOf(1)+": "):
 			t.Errorf("command %d: it is not said what is left\n%s", n, text)
-		case status != exitOK && status != 128+int(syscall.SIGTERM):
+		case status != words.ExitOK && status != 128+int(syscall.SIGTERM):
 			t.Errorf("command %d: exit status %d\n%s", n, status, text)
 		}
 		r.mustHere("jack3", "vg_pr_key", "-s", "iscsi_vg3")
@@ -362,11 +363,11 @@ func TestStatusAfterSignal(t *testing.T) {
 		own    bool
 		want   int
 	}{
-		"done":                       {exitOK, false, exitOK},
-		"failed":                     {exitFailed, false, 143},
-		"failed on this node":        {exitNode, false, 143},
-		"with signals of its own":    {exitNode, true, exitNode},
-		"ended in order by a signal": {exitOK, true, exitOK},
+		"done":                       {words.ExitOK, false, words.ExitOK},
+		"failed":                     {words.ExitFailed, false, 143},
+		"failed on this node":        {words.ExitNode, false, 143},
+		"with signals of its own":    {words.ExitNode, true, words.ExitNode},
+		"ended in order by a signal": {words.ExitOK, true, words.ExitOK},
 	} {
 		call := &call{ctx: ctx, applet: &applet{ownSignals: c.own}, status: c.status}
 		if got := call.ended(); got != c.want {
@@ -383,7 +384,7 @@ func TestSignalAtTheExit(t *testing.T) {
 	t.Setenv(runVariable, t.TempDir())
 	for _, argv := range []string{"pr_start pkg1", "pr_check --repair pkg1", "pr_halt pkg1", "cmrunpkg pkg1", "cmhaltpkg pkg1"} {
 		cmd, text := r.process("jack3", append([]string{"outlived"}, strings.Fields(argv)...)...)
-		if status := exitOf(t, cmd.Run()); status != exitOK {
+		if status := exitOf(t, cmd.Run()); status != words.ExitOK {
 			t.Errorf("%s: exit status %d\n%s", argv, status, text)
 		}
 	}
@@ -391,7 +392,7 @@ func TestSignalAtTheExit(t *testing.T) {
 	if err := p.cmd.Process.Signal(syscall.SIGINT); err != nil {
 		t.Fatal(err)
 	}
-	if status := exitOf(t, <-p.done); status != exitOK || !strings.Contains(p.out.String(), "disarmed, ended in order") {
+	if status := exitOf(t, <-p.done); status != words.ExitOK || !strings.Contains(p.out.String(), "disarmed, ended in order") {
 		t.Errorf("pr_watchdog: exit status %d\n%s", status, &p.out)
 	}
 }
@@ -437,7 +438,7 @@ func TestPersistInterrupted(t *testing.T) {
 	for n, c := range map[int]struct {
 		status int
 		keys   string
-	}{1: {143, none}, 2: {exitOK, "0xabc"}} {
+	}{1: {143, words.None}, 2: {words.ExitOK, "0xabc"}} {
 		for try := 0; ; try++ {
 			r := newRig(t, 1, 1)
 			cmd, text := r.process("jack3", "sg_persist", "-o", "-G", "-S", "abc", "/dev/sda")
@@ -445,7 +446,7 @@ func TestPersistInterrupted(t *testing.T) {
 			if !caught && try < 20 {
 				continue
 			}
-			if got := r.state(0); status != c.status || got != c.keys+" "+none {
+			if got := r.state(0); status != c.status || got != c.keys+" "+words.None {
 				t.Errorf("at command %d: exit status %d, %s\n%s", n, status, got, text)
 			}
 			break

@@ -7,6 +7,7 @@ import (
 
 	"github.com/urfave/cli/v2"
 
+	"lunguard/commands/words"
 	"lunguard/scsi"
 	"lunguard/scsi/simlun"
 	"lunguard/vg"
@@ -96,7 +97,7 @@ func runSim(c *call) error {
 			continue
 		}
 		if ops = ops[1:]; len(ops) < t.operands || len(ops) > t.operands && !t.more {
-			return usagef("sim %s: %s expected, not %d", t.word, plural(t.operands, "operand"), len(ops))
+			return usagef("sim %s: %s expected, not %d", t.word, words.Plural(t.operands, "operand"), len(ops))
 		}
 		return t.run(c, ops)
 	}
@@ -203,13 +204,13 @@ func simShow(c *call, ops []string) error {
 		if err != nil {
 			return err
 		}
-		held := none
+		held := words.None
 		if d.Type != 0 {
 			held = d.Type.String()
 		}
 		row := []string{file, d.Config.WWID, strconv.Itoa(int(d.Generation)), held}
 		if len(d.Registrations) == 0 {
-			t.Append(append(row, none, "", ""))
+			t.Append(append(row, words.None, "", ""))
 			return nil
 		}
 		for _, r := range d.Registrations {

@@ -6,6 +6,7 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"lunguard/cluster"
+	"lunguard/commands/words"
 	"lunguard/protocol"
 )
 
@@ -95,7 +96,7 @@ func runVgPrKey(c *call) error {
 // the status is that of this node: another one may be able to.
 func unread(c *call, err error) {
 	c.report(err)
-	c.status = worse(c.status, exitNode)
+	c.status = worse(c.status, words.ExitNode)
 }
 
 // showGroup prints the keys of every volume of one group. What cannot be read
@@ -139,16 +140,16 @@ func showGroup(s *session, name string) error {
 		if now.Err != nil {
 			unread(s.call, now.Err)
 		}
-		printStatus(s.call, wordsOf(s.conf, now))
+		printStatus(s.call, words.OfKeys(s.conf, now))
 	}
 	return nil
 }
 
-func printStatus(c *call, w keyWords) {
+func printStatus(c *call, w words.KeyWords) {
 	if !c.verbose() {
-		fmt.Fprintln(c.Out, w.device, w.keys, w.holder, w.node)
+		fmt.Fprintln(c.Out, w.Device, w.Keys, w.Holder, w.Node)
 		return
 	}
 	c.printf(" -Physical Volume: %s\n REGISTERED KEYS : %s\n RESERVED KEYS : %s\n RESERVED FROM NODE : %s\n",
-		w.device, w.keys, w.holder, w.node)
+		w.Device, w.Keys, w.Holder, w.Node)
 }

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"lunguard/cluster"
+	"lunguard/commands/words"
 	"lunguard/protocol"
 )
 
@@ -59,7 +60,9 @@ func (e *notCopiedError) Error() string {
 	return "not begun after the signal: volume group " + strings.Join(e.groups, ", ")
 }
 
-func (e *notCopiedError) message() message { return message{what: e.Error(), status: exitFailed} }
+func (e *notCopiedError) Message() words.Message {
+	return words.Message{What: e.Error(), Status: words.ExitFailed}
+}
 
 // printCopied tells what was copied, in the vendor's words.
 func printCopied(c *call, group string, copied []protocol.Copied, err error) {

@@ -12,6 +12,7 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"lunguard/commands/picture"
+	"lunguard/commands/words"
 )
 
 // watchFlag is an option that may stand without its value.
@@ -117,7 +118,7 @@ func (w *watcher) interrupted() int {
 // afresh is a call of its own for one look, which remembers nothing.
 func (w *watcher) afresh() *call {
 	one := *w.call
-	one.status, one.said, one.hinted = exitOK, nil, map[string]bool{}
+	one.status, one.said, one.hinted = words.ExitOK, nil, map[string]bool{}
 	return &one
 }
 

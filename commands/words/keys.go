@@ -1,4 +1,4 @@
-package commands
+package words
 
 import (
 	"fmt"
@@ -11,22 +11,22 @@ import (
 	"lunguard/scsi"
 )
 
-// keyWords are the words for the keys of one volume.
-type keyWords struct{ device, keys, holder, node string }
+// KeyWords are the words for the keys of one volume.
+type KeyWords struct{ Device, Keys, Holder, Node string }
 
 // Words that stand where there is no key, and where it cannot be told.
 const (
-	none    = "NONE"
-	unknown = "UNKNOWN"
+	None    = "NONE"
+	Unknown = "UNKNOWN"
 )
 
-func wordsOf(conf *cluster.Config, s protocol.Status) keyWords {
+func OfKeys(conf *cluster.Config, s protocol.Status) KeyWords {
 	if s.Err != nil || s.State == nil {
-		return keyWords{picture.Printable(s.LUN), unknown, unknown, unknown}
+		return KeyWords{picture.Printable(s.LUN), Unknown, Unknown, Unknown}
 	}
-	w := keyWords{picture.Printable(s.LUN), none, none, none}
+	w := KeyWords{picture.Printable(s.LUN), None, None, None}
 	if keys := s.State.Keys(); len(keys) > 0 {
-		w.keys = keyList(keys)
+		w.Keys = Keys(keys)
 	}
 	held := s.State.Reservation
 	if held == nil {
@@ -36,11 +36,11 @@ func wordsOf(conf *cluster.Config, s protocol.Status) keyWords {
 	if held.Type.AllRegistrants() {
 		holders = s.State.Keys()
 	}
-	w.holder, w.node = keyList(holders), nodeList(conf, holders)
+	w.Holder, w.Node = Keys(holders), Nodes(conf, holders)
 	return w
 }
 
-func keyList(keys []scsi.Key) string {
+func Keys(keys []scsi.Key) string {
 	words := make([]string, len(keys))
 	for i, k := range keys {
 		words[i] = k.String()
@@ -48,11 +48,11 @@ func keyList(keys []scsi.Key) string {
 	return strings.Join(words, ",")
 }
 
-// nodeList names the nodes that the keys belong to.
-func nodeList(conf *cluster.Config, keys []scsi.Key) string {
+// Nodes names the nodes that the keys belong to.
+func Nodes(conf *cluster.Config, keys []scsi.Key) string {
 	var names []string
 	for _, k := range keys {
-		name := unknown
+		name := Unknown
 		if n, ok := conf.NodeOf(k); ok {
 			name = n.Name
 		}
@@ -63,8 +63,8 @@ func nodeList(conf *cluster.Config, keys []scsi.Key) string {
 	return strings.Join(names, ",")
 }
 
-// keyWithNode names a key and whose it is.
-func keyWithNode(conf *cluster.Config, k scsi.Key) string {
+// KeyOf names a key and whose it is.
+func KeyOf(conf *cluster.Config, k scsi.Key) string {
 	n, ok := conf.NodeOf(k)
 	if !ok {
 		return k.String()
@@ -85,8 +85,8 @@ func markWords(k scsi.Key) string {
 	return ""
 }
 
-// plural is a number with its noun.
-func plural(n int, noun string) string {
+// Plural is a number with its noun.
+func Plural(n int, noun string) string {
 	if n == 1 {
 		return "1 " + noun
 	}

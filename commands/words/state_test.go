@@ -1,4 +1,4 @@
-package commands
+package words
 
 import (
 	"testing"
@@ -48,17 +48,17 @@ func TestStateWords(t *testing.T) {
 		{stateOf(0, scsi.WriteExclusiveAllRegistrants, 1, 2), "held by all registrants: jack3 (0x1), jack4 (0x2), Write Exclusive - All Registrants", "jack3 (0x1), jack4 (0x2) can write", "reserved by all registrants; also registered: 0x2 (jack4)"},
 	} {
 		conf := wordsConfig()
-		if got := holdersWords(conf, c.state); got != c.before {
+		if got := Holders(conf, c.state); got != c.before {
 			t.Errorf("before: %s, want %s", got, c.before)
 		}
-		if got := writersWords(conf, c.state); got != c.after {
+		if got := Writers(conf, c.state); got != c.after {
 			t.Errorf("after: %s, want %s", got, c.after)
 		}
-		if got := stateWords(conf, conf.Nodes[0].Member(), c.state); got != c.ended {
+		if got := OnLUN(conf, conf.Nodes[0].Member(), c.state); got != c.ended {
 			t.Errorf("ended: %s, want %s", got, c.ended)
 		}
 	}
-	if got := writersWords(wordsConfig(), nil); got != "unknown" {
+	if got := Writers(wordsConfig(), nil); got != "unknown" {
 		t.Errorf("a state that is not known: %s", got)
 	}
 }

@@ -1,4 +1,4 @@
-package commands
+package words
 
 import (
 	"context"
@@ -7,6 +7,7 @@ import (
 	"os"
 	"slices"
 	"syscall"
+	"testing"
 
 	"lunguard/cluster"
 	"lunguard/commands/catalogue"
@@ -16,8 +17,8 @@ import (
 	"lunguard/vg"
 )
 
-// wordsErrors are errors of the packages below that TestWords does not have, by topic.
-func wordsErrors() map[string][]error {
+// errorsByTopic are errors of the packages below that TestWords does not have, by topic.
+func errorsByTopic() map[string][]error {
 	lun := func(err error) error { return &protocol.LUNError{LUN: "/dev/sda", Err: err} }
 	path := func(op string, err error) error { return &os.PathError{Op: op, Path: "/run/lunguard", Err: err} }
 	return map[string][]error{
@@ -65,18 +66,18 @@ func wordsErrors() map[string][]error {
 	}
 }
 
-// wordsMessages is what this room says.
-func wordsMessages() []catalogue.Message {
+// messages is what this room says.
+func messages() []catalogue.Message {
 	var list []catalogue.Message
-	for topic, errs := range wordsErrors() {
+	for topic, errs := range errorsByTopic() {
 		for _, err := range errs {
-			m := words(err)
-			list = append(list, catalogue.Message{Topic: topic, Kind: "error", Text: joinedLines(m.text()), Hint: m.hint, Status: m.status})
+			m := Of(err)
+			list = append(list, catalogue.Message{Topic: topic, Kind: "error", Text: JoinedLines(m.Text()), Hint: m.Hint, Status: m.Status})
 		}
 	}
 	for _, e := range everyError() {
-		m := words(e.err)
-		list = append(list, catalogue.Message{Topic: topicOf(e.err), Kind: "error", Text: joinedLines(m.text()), Hint: m.hint, Status: m.status})
+		m := Of(e.err)
+		list = append(list, catalogue.Message{Topic: topicOf(e.err), Kind: "error", Text: JoinedLines(m.Text()), Hint: m.Hint, Status: m.Status})
 	}
 	list = append(list, spokenEvents()...)
 	list = append(list, spokenFindings()...)
@@ -156,19 +157,19 @@ func spokenEvents() []catalogue.Message {
 		e := protocol.Event{Action: a, LUN: "/dev/sda", Path: "/dev/sda", Key: 1, Victim: 2, Heir: 2, Heirs: []scsi.Key{2}, Err: reason}
 		switch {
 		case a == protocol.NothingLeft || e.Change():
-			list = append(list, catalogue.Message{Kind: "step", Text: eventWords(conf, e) + outcomeWords(e)})
+			list = append(list, catalogue.Message{Kind: "step", Text: Event(conf, e) + Outcome(e)})
 			e.Anew = true
-			list = append(list, catalogue.Message{Kind: "step", Text: eventWords(conf, e) + outcomeWords(e)})
+			list = append(list, catalogue.Message{Kind: "step", Text: Event(conf, e) + Outcome(e)})
 			e.Anew, e.From = false, "/dev/sdc"
-			list = append(list, catalogue.Message{Kind: "step", Text: eventWords(conf, e) + outcomeWords(e)})
+			list = append(list, catalogue.Message{Kind: "step", Text: Event(conf, e) + Outcome(e)})
 			e.From = ""
 			e.Heir, e.Victim, e.Err = 0, 0, nil
-			list = append(list, catalogue.Message{Kind: "step", Text: eventWords(conf, e) + outcomeWords(e)})
+			list = append(list, catalogue.Message{Kind: "step", Text: Event(conf, e) + Outcome(e)})
 		case a == protocol.PathFailed || a == protocol.NotPersistent:
 			e.Path = "/dev/sdb"
 			fallthrough
 		default:
-			list = append(list, catalogue.Message{Topic: map[protocol.Action]string{protocol.Unmoved: "unmoved"}[a], Kind: "warning", Text: eventWords(conf, e)})
+			list = append(list, catalogue.Message{Topic: map[protocol.Action]string{protocol.Unmoved: "unmoved"}[a], Kind: "warning", Text: Event(conf, e)})
 		}
 	}
 	for i, s := range list {
@@ -177,7 +178,7 @@ func spokenEvents() []catalogue.Message {
 		}
 	}
 	for _, k := range []scsi.Key{protocol.Leaving(2), protocol.Taking(2), 2 | protocol.Marks} {
-		list = append(list, catalogue.Message{Kind: "step", Text: keyWithNode(conf, k)})
+		list = append(list, catalogue.Message{Kind: "step", Text: KeyOf(conf, k)})
 	}
 	return list
 }
@@ -189,14 +190,19 @@ func spokenFindings() []catalogue.Message {
 	rep := protocol.Report{LUN: "/dev/sda", Paths: 2, State: &scsi.State{Reservation: &pr.Reservation{Key: 1, Type: scsi.ExclusiveAccess}}}
 	for _, k := range []protocol.FindingKind{protocol.PathsUnregistered, protocol.StaleNexus} {
 		// Where nothing tells which registration is which path's.
-		list = append(list, catalogue.New("finding", "finding", "/dev/sda: "+findingWords(conf, rep, protocol.Finding{Kind: k, Keys: []scsi.Key{1}})))
+		list = append(list, catalogue.New("finding", "finding", "/dev/sda: "+Finding(conf, rep, protocol.Finding{Kind: k, Keys: []scsi.Key{1}})))
 	}
 	for _, k := range []protocol.FindingKind{
 		protocol.Unreadable, protocol.DeadPath, protocol.ForeignKeys, protocol.Unreserved, protocol.WrongType, protocol.LeavingKeys, protocol.TakingKeys,
 		protocol.PathsUnregistered, protocol.StaleNexus, protocol.KeysMissing, protocol.SeveralOwners, protocol.DifferentSets, protocol.WrongKey, protocol.NotKept,
 	} {
 		f := protocol.Finding{Kind: k, Path: "/dev/sdb", Other: "/dev/sdc", Keys: []scsi.Key{1, 2}, Err: catalogue.OnLUN("/dev/sda", "/dev/sdb", catalogue.Unreached())}
-		list = append(list, catalogue.New("finding", "finding", "/dev/sda: "+findingWords(conf, rep, f)))
+		list = append(list, catalogue.New("finding", "finding", "/dev/sda: "+Finding(conf, rep, f)))
 	}
 	return list
 }
+
+func TestMain(m *testing.M) { catalogue.Main(m) }
+
+// What this room says is what its list has, line by line.
+func TestMessages(t *testing.T) { catalogue.Compare(t, messages()) }

@@ -1,4 +1,4 @@
-package commands
+package words
 
 import (
 	"errors"
@@ -8,7 +8,7 @@ import (
 )
 
 // configWords says what is wrong with the config or with what was asked of it.
-func configWords(err error) (message, bool) {
+func configWords(err error) (Message, bool) {
 	var (
 		conf   *cluster.ConfigError
 		node   *cluster.UnknownNodeError
@@ -17,15 +17,15 @@ func configWords(err error) (message, bool) {
 	)
 	switch {
 	case errors.As(err, &conf):
-		return message{what: conf.Error(), status: exitFailed}, true
+		return Message{What: conf.Error(), Status: ExitFailed}, true
 	case errors.As(err, &node):
-		return message{what: node.Error(), hint: "name this node with -n NODE or SG_NODE; " + nodeNames(node.Config), status: exitFailed}, true
+		return Message{What: node.Error(), Hint: "name this node with -n NODE or SG_NODE; " + nodeNames(node.Config), Status: ExitFailed}, true
 	case errors.As(err, &pkg):
-		return message{what: pkg.Error(), hint: packageNames(pkg.Config), status: exitFailed}, true
+		return Message{What: pkg.Error(), Hint: packageNames(pkg.Config), Status: ExitFailed}, true
 	case errors.As(err, &member):
-		return message{what: member.Error(), hint: "it runs on " + strings.Join(member.Package.Nodes, ", "), status: exitFailed}, true
+		return Message{What: member.Error(), Hint: "it runs on " + strings.Join(member.Package.Nodes, ", "), Status: ExitFailed}, true
 	}
-	return message{}, false
+	return Message{}, false
 }
 
 // nodeNames says which nodes a config has.

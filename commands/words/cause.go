@@ -1,4 +1,4 @@
-package commands
+package words
 
 import (
 	"io/fs"
@@ -67,8 +67,8 @@ func partsOf(err error, parts []error) (_ []error, between string, ok bool) {
 	return nil, "", false
 }
 
-// reason says why nothing is known of a device that is named beside it.
-func reason(device string, err error) string {
+// Reason says why nothing is known of a device that is named beside it.
+func Reason(device string, err error) string {
 	switch e := err.(type) {
 	case nil:
 		return "no answer"
@@ -88,7 +88,7 @@ func reason(device string, err error) string {
 		}
 	case interface{ Unwrap() []error }:
 		if parts, between, ok := partsOf(err, e.Unwrap()); ok && len(parts) > 0 {
-			texts := []string{reason(device, parts[0])}
+			texts := []string{Reason(device, parts[0])}
 			for _, p := range parts[1:] {
 				texts = append(texts, p.Error())
 			}

@@ -1,4 +1,4 @@
-package commands
+package words
 
 import (
 	"errors"
@@ -8,28 +8,28 @@ import (
 	"lunguard/scsi"
 )
 
-// eventWords says a change or a warning of a protocol.
-func eventWords(conf *cluster.Config, e protocol.Event) string {
+// Event says a change or a warning of a protocol.
+func Event(conf *cluster.Config, e protocol.Event) string {
 	where := e.LUN
 	if e.Path != "" && e.Path != e.LUN {
 		where += ": path " + e.Path
 	}
 	if e.Change() {
-		return where + ": " + changeWords(conf, e)
+		return where + ": " + Change(conf, e)
 	}
-	key := keyWithNode(conf, e.Key)
+	key := KeyOf(conf, e.Key)
 	switch e.Action {
 	case protocol.NothingLeft:
 		if e.Heir == 0 {
 			return where + ": nothing of this node is left"
 		}
-		return where + ": nothing of this node is left; reserved by " + keyWithNode(conf, e.Heir)
+		return where + ": nothing of this node is left; reserved by " + KeyOf(conf, e.Heir)
 	case protocol.Unmoved:
-		return where + ": the device cannot hand the reservation over and is unreserved now; run pr_check --repair on " + nodeList(conf, e.Heirs)
+		return where + ": the device cannot hand the reservation over and is unreserved now; run pr_check --repair on " + Nodes(conf, e.Heirs)
 	case protocol.PathFailed:
-		return where + ": the path fails and is left out: " + reason(e.Path, e.Err)
+		return where + ": the path fails and is left out: " + Reason(e.Path, e.Err)
 	case protocol.NotPersistent:
-		text := where + ": the device does not keep registrations through power loss: " + reason(e.Path, e.Err)
+		text := where + ": the device does not keep registrations through power loss: " + Reason(e.Path, e.Err)
 		if scsi.ASCOf(e.Err) == scsi.CommunicationFailure {
 			text += "; " + nowhereToStore
 		}
@@ -43,7 +43,7 @@ func eventWords(conf *cluster.Config, e protocol.Event) string {
 	case protocol.TakingOpen:
 		who := "nobody"
 		if e.Heir != 0 {
-			who = keyWithNode(conf, e.Heir)
+			who = KeyOf(conf, e.Heir)
 		}
 		return where + ": stays registered with " + key + ", reserved by " + who + ": a command that takes it may still be on its way; run pr_start or pr_halt again"
 	case protocol.Kept:
@@ -52,9 +52,9 @@ func eventWords(conf *cluster.Config, e protocol.Event) string {
 	return where + ": " + string(e.Action)
 }
 
-// changeWords says a command that changes something.
-func changeWords(conf *cluster.Config, e protocol.Event) string {
-	key := keyWithNode(conf, e.Key)
+// Change says a command that changes something.
+func Change(conf *cluster.Config, e protocol.Event) string {
+	key := KeyOf(conf, e.Key)
 	switch e.Action {
 	case protocol.Registered, protocol.Readmitted:
 		switch {
@@ -72,7 +72,7 @@ func changeWords(conf *cluster.Config, e protocol.Event) string {
 		if e.Victim == 0 {
 			return "PREEMPT AND ABORT all registrants by " + key
 		}
-		return "PREEMPT AND ABORT " + keyWithNode(conf, e.Victim) + " by " + key
+		return "PREEMPT AND ABORT " + KeyOf(conf, e.Victim) + " by " + key
 	case protocol.Cleared:
 		return "CLEAR by " + key
 	case protocol.Introduced:
@@ -86,13 +86,13 @@ func changeWords(conf *cluster.Config, e protocol.Event) string {
 	case protocol.Reset:
 		return "LOGICAL UNIT RESET"
 	case protocol.Moved:
-		return "REGISTER AND MOVE from " + key + " to " + keyWithNode(conf, e.Heir)
+		return "REGISTER AND MOVE from " + key + " to " + KeyOf(conf, e.Heir)
 	}
 	return string(e.Action)
 }
 
-// outcomeWords says how a change went.
-func outcomeWords(e protocol.Event) string {
+// Outcome says how a change went.
+func Outcome(e protocol.Event) string {
 	if e.Err == nil {
 		return ": done"
 	}

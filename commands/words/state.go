@@ -1,4 +1,4 @@
-package commands
+package words
 
 import (
 	"fmt"
@@ -10,15 +10,15 @@ import (
 	"lunguard/scsi"
 )
 
-// stateWords says who is on a LUN, as this node sees it.
-func stateWords(conf *cluster.Config, node protocol.Member, s *scsi.State) string {
+// OnLUN says who is on a LUN, as this node sees it.
+func OnLUN(conf *cluster.Config, node protocol.Member, s *scsi.State) string {
 	keys := s.Keys()
 	held := s.Reservation
 	own := s.Has(node.Key) && node.Key != 0
 	others := make([]string, 0, len(keys))
 	for _, k := range keys {
 		if k != node.Key && (held == nil || k != held.Key) {
-			others = append(others, keyWithNode(conf, k))
+			others = append(others, KeyOf(conf, k))
 		}
 	}
 	var text string
@@ -34,9 +34,9 @@ func stateWords(conf *cluster.Config, node protocol.Member, s *scsi.State) strin
 	case own && held.Key == node.Key:
 		text = "registered and reserved by this node"
 	case own:
-		text = "registered by this node, reserved by " + keyWithNode(conf, held.Key)
+		text = "registered by this node, reserved by " + KeyOf(conf, held.Key)
 	default:
-		text = "reserved by " + keyWithNode(conf, held.Key)
+		text = "reserved by " + KeyOf(conf, held.Key)
 	}
 	if len(others) > 0 {
 		text += fmt.Sprintf("; also registered: %s", strings.Join(others, ", "))
@@ -44,8 +44,8 @@ func stateWords(conf *cluster.Config, node protocol.Member, s *scsi.State) strin
 	return text
 }
 
-// holdersWords says who is on a LUN.
-func holdersWords(conf *cluster.Config, s *scsi.State) string {
+// Holders says who is on a LUN.
+func Holders(conf *cluster.Config, s *scsi.State) string {
 	keys, held := s.Keys(), s.Reservation
 	switch {
 	case len(keys) == 0 && held == nil:
@@ -65,8 +65,8 @@ func holdersWords(conf *cluster.Config, s *scsi.State) string {
 	return text
 }
 
-// writersWords says who can write.
-func writersWords(conf *cluster.Config, s *scsi.State) string {
+// Writers says who can write.
+func Writers(conf *cluster.Config, s *scsi.State) string {
 	switch {
 	case s == nil:
 		return "unknown"

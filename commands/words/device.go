@@ -1,0 +1,108 @@
+package words
+
+import (
+	"errors"
+	"io/fs"
+	"slices"
+	"syscall"
+
+	"lunguard/scsi/simlun"
+	"lunguard/vg"
+	"lunguard/vg/simhost"
+)
+
+// deviceWords says what kept a device or a volume group from being found or opened.
+func deviceWords(err error) (Message, bool) {
+	var (
+		group  *vg.GroupError
+		device *vg.DeviceError
+	)
+	switch {
+	case errors.As(err, &group):
+		return groupWords(group), true
+	case errors.As(err, &device):
+		return diskWords(device), true
+	case errors.Is(err, simhost.ErrNotHost), errors.Is(err, simhost.ErrNotArray):
+		return Message{What: err.Error(), Hint: "lunguard sim create DIR makes an array with hosts", Status: ExitFailed}, true
+	}
+	return Message{}, false
+}
+
+// groupWords says what is wrong with a volume group.
+func groupWords(e *vg.GroupError) Message {
+	var (
+		duplicate *vg.DuplicateError
+		missing   *vg.MissingError
+		unread    *vg.UnreadError
+	)
+	m := Message{What: e.Error(), Status: ExitNode}
+	switch {
+	case errors.As(e, &unread):
+		m.Hint = "it may be on one of the devices that cannot be read; run it as root, or look at their paths and the kernel log"
+	case errors.Is(e, vg.ErrNoMatch):
+		m.Hint = "is it mistyped, or are the LUNs not attached? ls -l /dev/mapper shows the maps"
+	case errors.Is(e, vg.ErrNoGroup):
+		m.Hint = "pvs shows which groups this host sees; are all its LUNs attached?"
+	case errors.Is(e, vg.ErrNoLVM):
+		m.Hint = "the package can list its LUNs with pv lines in the config instead"
+	case errors.As(e, &missing) && slices.ContainsFunc(missing.Volumes, func(v vg.MissingVolume) bool { return v.Returned != "" }):
+		m.Hint = "lvm2 has gone on without a volume that has come back: vgextend --restoremissing takes it in again"
+	case errors.Is(e, vg.ErrMissingVolume):
+		m.Hint = "attach the missing LUN: a group is protected whole or not at all"
+	case errors.Is(e, vg.ErrSameName):
+		m.Hint = "rename one of them with vgrename UUID NAME"
+	case errors.As(e, &duplicate) && duplicate.Paths:
+		m.Hint = "let multipathd join them, see multipath -ll: a LUN with several paths is reserved on all of them"
+	case errors.As(e, &duplicate):
+		m.Hint = "detach the clone or snapshot, or give it a name of its own with vgimportclone"
+	case errors.Is(e, vg.ErrDuplicateVolume):
+		m.Hint = "paths of one LUN need multipath above them; a clone or snapshot must not be attached beside its origin"
+	case errors.Is(e, vg.ErrContradiction):
+		m.Hint = "the group was changed on two hosts, or a LUN is an old copy; see vgck"
+	}
+	return m
+}
+
+// diskWords says what is wrong with a device.
+func diskWords(e *vg.DeviceError) Message {
+	m := Message{Subject: e.Device, What: e.Err.Error(), Status: ExitNode}
+	switch {
+	case errors.Is(e, vg.ErrNotSCSIDisk), errors.Is(e, simlun.ErrNotSimulated):
+		m.Hint, m.Status = "a SCSI disk, or what lies on one LUN, was expected", ExitFailed
+	case errors.Is(e, vg.ErrNoPath), errors.Is(e, vg.ErrGone):
+		m.Hint = "look at the paths: multipath -ll, and the kernel log"
+	case errors.Is(e, vg.ErrUnjoined):
+		m.Hint = "a LUN with several paths needs multipath above it: multipath -ll shows the maps, and the package names one of them"
+	case errors.Is(e, vg.ErrStacked):
+		m.Hint, m.Status = "name each LUN that it lies on with a pv line", ExitFailed
+	case errors.Is(e, syscall.ENXIO), errors.Is(e, syscall.ENODEV):
+		m.What, m.Hint = "the device is offline or gone", lookAtPath
+	case errors.Is(e, fs.ErrNotExist):
+		m.What = "no such device"
+		m.Hint = "is the LUN attached to this host?"
+	case errors.Is(e, fs.ErrPermission):
+		m.Hint, m.Status = "run it as root", ExitFailed
+	default:
+		if errno := syscall.Errno(0); errors.As(e, &errno) {
+			m.Hint = lookAtPath
+		}
+	}
+	return m
+}
+
+// Use says how something is used.
+func Use(u vg.Use) string {
+	switch {
+	case u.Kind == vg.Mounted && u.At != "":
+		return u.Device + " is mounted on " + u.At
+	case u.Kind == vg.Mounted:
+		return u.Device + " is part of a mounted file system"
+	case u.Kind == vg.Swap:
+		return u.Device + " is swap space"
+	case u.Kind == vg.Array:
+		return u.Device + " is an array that runs"
+	case u.Kind == vg.Opened:
+		return u.Device + " is open"
+	}
+	return u.Device + " is in exclusive use"
+}

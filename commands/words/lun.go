@@ -1,0 +1,162 @@
+package words
+
+import (
+	"errors"
+	"fmt"
+	"syscall"
+
+	"lunguard/protocol"
+	"lunguard/scsi"
+)
+
+// runWords says what kept a protocol from its end.
+func runWords(err error) (Message, bool) {
+	var (
+		shared  *protocol.SharedLUNError
+		foreign *protocol.ForeignKeyError
+		lost    *protocol.LostError
+		stray   *protocol.StrayPortError
+		lun     *protocol.LUNError
+	)
+	switch {
+	case errors.As(err, &shared):
+		return Message{What: shared.Error(), Hint: "a LUN with several paths needs multipath above it, and a package names it once", Status: ExitFailed}, true
+	case errors.As(err, &foreign):
+		return Message{
+			What:  fmt.Sprintf("ERROR: Physical Volume %s used in the VG has registration which is not from any of the cluster nodes.", foreign.LUN),
+			Whole: true, Status: ExitFailed,
+			Hint: "the key is " + Keys(foreign.Keys) + "; see who uses the LUN, then clear it with pr_cleanup",
+		}, true
+	case errors.As(err, &lost):
+		return lostWords(lost), true
+	case errors.As(err, &stray):
+		return Message{
+			Subject: stray.LUN,
+			What:    fmt.Sprintf("port %s of node %s is registered with the key of node %s, left by a copy that was killed", stray.Port, stray.Victim, stray.Node),
+			Hint:    "nothing was changed; run the fence on " + stray.Node + ", which alone can take its key off; if it is down, shut " + stray.Victim + " down, and clear the LUN with pr_cleanup when nothing runs on it", Status: ExitNode,
+		}, true
+	case errors.As(err, &lun):
+		return lunWords(lun), true
+	}
+	return Message{}, false
+}
+
+// lostWords says who has taken the LUNs.
+func lostWords(e *protocol.LostError) Message {
+	if e.Winner == 0 {
+		return Message{
+			Subject: e.LUN, What: "cleared by another node while this one took the package's LUNs",
+			Hint:   "nothing of this node is left on them; a pr_halt or pr_cleanup was run beside it, so start again",
+			Status: ExitFailed,
+		}
+	}
+	who := "the node with the key " + e.Winner.String()
+	if e.Node != "" {
+		who = "node " + e.Node + " (" + e.Winner.String() + ")"
+	}
+	return Message{
+		Subject: e.LUN, What: who + " has taken the package's LUNs",
+		Hint:   "nothing of this node is left on them; find out why two nodes started the package",
+		Status: ExitFailed,
+	}
+}
+
+// lookAtPath is what can be done about a path that fails.
+const lookAtPath = "look at the path: cable, switch, session, kernel log"
+
+// nowhereToStore is what can be done about a target that cannot keep registrations.
+const nowhereToStore = "the device may be unable to store registrations; on a Linux target (LIO), make the folder /var/target/pr on it"
+
+// waitForPath is what can be done about a command that the kernel does not return.
+const waitForPath = "the path hangs: see the kernel log and multipath -ll; when it has come back or is gone, run this again, and pr_check"
+
+// lunWords says what went wrong on one LUN.
+func lunWords(e *protocol.LUNError) Message {
+	m := Message{Subject: e.LUN, What: causeWords(e, ""), Status: ExitNode}
+	switch {
+	case errors.Is(e, protocol.ErrOtherKeys):
+		m.What, m.Status = "left alone, the key is not registered there", ExitFailed
+		m.Hint = "without -k everything is cleared, whoever registered it"
+	case errors.Is(e, protocol.ErrUnresolved):
+		m.Hint = "do not start anything on it: writes of the node that was removed may still land; shut that node down or cut it off from the array, then run this again, with a longer --timeout if the array is slow"
+	case errors.Is(e, protocol.ErrPending):
+		m.Hint = waitForPath
+	case errors.Is(e, protocol.ErrUnsure):
+		m.Hint = "the answer to its first REGISTER was lost, and nothing of it is registered; see who has the LUNs with pr_check, then run this again"
+	case errors.Is(e, protocol.ErrTooSlow):
+		m.Hint = "see the array: an answer must come within ten seconds for it to be acted on"
+	case errors.Is(e, protocol.ErrPathLost):
+		m.Hint = "mend the path, or leave --strict out: then one working path to each LUN is enough"
+	case errors.Is(e, protocol.ErrNoReservationType):
+		m.Hint, m.Status = "let the array have them, or take the LUN out of the package", ExitFailed
+	case errors.Is(e, protocol.ErrUnsettled) && scsi.ASCOf(e) != scsi.CommunicationFailure:
+		m.Hint = "other nodes change it all the time, or the device does not do what it says; see vg_pr_key -g and try again"
+	case errors.Is(e, protocol.ErrNotRegistered):
+		m.Hint = "the package is not up on this node, or this node was fenced; act from a node that has it up"
+	case errors.Is(e, protocol.ErrRemoved):
+		m.What, m.Status = "another node has removed this node meanwhile", ExitFailed
+		m.Hint = "this node was fenced; end what is left of the package here, and find out why before starting it again"
+	case errors.Is(e, protocol.ErrOtherType):
+		m.Hint = "see vg_pr_key -g and pr_check; halt the package on the nodes that have it, then start it again"
+	case errors.Is(e, protocol.ErrNotCopied):
+		m.Hint = "run pr_start on the nodes that are missing; pr_check names them"
+	case errors.Is(e, protocol.ErrStaleNexus):
+		m.Hint = "it was registered before a new login or by a replaced adapter; clear it with pr_cleanup when nothing runs on the LUN"
+	case errors.Is(e, protocol.ErrKeysLeft):
+		m.What = "keys are there again after they were cleared"
+		m.Hint = "another node registered meanwhile; see vg_pr_key -g and try again"
+	case errors.Is(e, protocol.ErrNoWWID):
+		m.Hint, m.Status = "its nodes could not agree on which LUN to take first; give each LUN a package of its own", ExitFailed
+	default:
+		deviceFailure(e, &m)
+	}
+	return m
+}
+
+// deviceFailure says what a device or the way to it did wrong.
+func deviceFailure(e *protocol.LUNError, m *Message) {
+	var op *scsi.OpError
+	if !errors.As(e, &op) {
+		if errors.Is(e, protocol.ErrNoPath) {
+			m.Hint = lookAtPath
+		}
+		return
+	}
+	m.What = causeWords(e, op.Device)
+	where := ""
+	if op.Device != "" && op.Device != e.LUN {
+		where = "path " + op.Device + ": "
+	}
+	switch {
+	case errors.Is(e, syscall.EPERM), errors.Is(e, syscall.EACCES):
+		m.What, m.Hint, m.Status = where+"not permitted", "run it as root", ExitFailed
+	case scsi.ASCOf(op) == scsi.CommunicationFailure:
+		m.Hint = nowhereToStore
+	case errors.Is(op, scsi.ErrReservationConflict):
+		m.What = where + "reservation conflict on " + op.Op
+		m.Hint = "a classic SCSI-2 RESERVE is in force, or the device refuses; find who holds it, release or reset the LUN"
+	case scsi.ASCOf(op) == scsi.InvalidOpcode, errors.Is(op, syscall.ENOTTY):
+		m.What = where + "the device knows no persistent reservations"
+		m.Hint, m.Status = "a virtual disk, or an array with the feature turned off; take the LUN out of the package", ExitFailed
+	case errors.Is(op, scsi.ErrPendingDir):
+		m.Hint = "whether a command that was given up is under way stands in it: make root its owner, and take the right to write from group and others"
+	case errors.Is(op, scsi.ErrStillUnderWay):
+		m.Hint = waitForPath
+	case errors.Is(op, scsi.ErrTimeout):
+		m.Hint = "--timeout sets how long to wait; " + lookAtPath
+	case errors.Is(op, scsi.ErrTransport):
+		m.Hint = lookAtPath
+	case errors.Is(op, scsi.ErrBusy):
+		m.Hint = "the array may be in the middle of a controller failover; --timeout sets how long to wait"
+	case errors.Is(op, scsi.ErrMalformed):
+		m.Hint = "the device breaks the standard; its state is unknown, so nothing was concluded from it"
+	case errors.Is(op, scsi.ErrUnsupported):
+		m.Hint = "the device is too old or lacks the function"
+	case errors.Is(op, scsi.ErrStateChanged):
+		m.Hint = "other nodes change its registrations all the time; see who with vg_pr_key -g, and try again"
+	case errors.Is(op, scsi.ErrUnitAttention):
+		m.Hint = "the device announces resets all the time; see the kernel log"
+	case errors.Is(op, scsi.ErrDevice):
+		m.Hint = "see the kernel log and that of the array"
+	}
+}
