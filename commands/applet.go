@@ -106,9 +106,28 @@ func (c *call) warn(format string, args ...any) {
 	fmt.Fprintf(c.Err, "%swarning: %s\n", c.label(), picture.Printable(fmt.Sprintf(format, args...)))
 }
 
+// newCall is a call of an applet without options and operands.
+func newCall(ctx context.Context, a *applet, s Streams, getenv func(string) string) *call {
+	none := cli.NewContext(nil, flag.NewFlagSet(a.name, flag.ContinueOnError), nil)
+	return &call{Streams: s, ctx: ctx, applet: a, flags: none, getenv: getenv, hinted: map[string]bool{}, shared: &shared{}}
+}
+
+// recorder writes the log of the call; nil writes nothing.
+func (c *call) recorder() *recorder { return c.shared.rec }
+
+// keepPlan takes a plan of a dry run for the document that programs get.
+func (c *call) keepPlan(p any) { c.shared.plans = append(c.shared.plans, p) }
+
+// alone says something of what goes on at the same time.
+func (c *call) alone(say func()) {
+	c.shared.mu.Lock()
+	defer c.shared.mu.Unlock()
+	say()
+}
+
 // invoke parses the arguments and runs the applet.
 func (a *applet) invoke(ctx context.Context, s Streams, getenv func(string) string, args []string) int {
-	c := &call{Streams: s, ctx: ctx, applet: a, getenv: getenv, hinted: map[string]bool{}, shared: &shared{}}
+	c := newCall(ctx, a, s, getenv)
 	if a.main != nil {
 		if len(args) == 1 && args[0] == manOption {
 			// Alone and in full, it means nothing to any command that has options

@@ -9,7 +9,6 @@ import (
 	"testing"
 
 	gocmp "github.com/google/go-cmp/cmp"
-	"github.com/urfave/cli/v2"
 
 	"lunguard/cluster"
 	"lunguard/commands/picture"
@@ -56,7 +55,7 @@ func TestUnopenedPath(t *testing.T) {
 	}
 	conf := &cluster.Config{Nodes: []cluster.Node{{Name: "jack3", Key: 1}}}
 	var said bytes.Buffer
-	c := &call{Streams: Streams{Err: &said}, ctx: t.Context(), applet: prCheck(), flags: &cli.Context{}, shared: &shared{}}
+	c := newCall(t.Context(), prCheck(), Streams{Err: &said}, func(string) string { return "" })
 	on := sessionOn(c, conf, stuckHost{sim, "/dev/sdb"}, conf.Nodes[0])
 	o, err := on.begin()
 	if err != nil {

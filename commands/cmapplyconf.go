@@ -121,7 +121,7 @@ func runApplyConf(c *call) error {
 		e.add(fieldFile, path)
 		e.add(fieldNode, a.node.Name)
 		e.took(begin)
-		if c.shared.rec.end(e, err, nil); err != nil {
+		if c.recorder().end(e, err, nil); err != nil {
 			return &configFileError{err}
 		}
 	}

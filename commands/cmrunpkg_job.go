@@ -159,7 +159,7 @@ func (j *job) carryOut(ctx context.Context, d deed, work func(context.Context) e
 	e.add(fieldPackage, j.pkg.Name)
 	e.add(fieldNode, j.s.node.Name)
 	e.took(begin)
-	j.s.shared.rec.end(e, err, signalOf(ctx))
+	j.s.recorder().end(e, err, signalOf(ctx))
 	return err
 }
 
@@ -167,7 +167,7 @@ func (j *job) carryOut(ctx context.Context, d deed, work func(context.Context) e
 func (j *job) idle(d deed, format string) {
 	text := fmt.Sprintf(format, j.pkg.Name, j.s.node.Name)
 	if j.s.flags.Bool("json") {
-		j.s.shared.plans = append(j.s.shared.plans, &plan{Action: d, Package: j.pkg.Name, Node: j.s.node.Name, Why: text})
+		j.s.keepPlan(&plan{Action: d, Package: j.pkg.Name, Node: j.s.node.Name, Why: text})
 		return
 	}
 	j.s.printf("%s\n", text)
@@ -200,7 +200,7 @@ func (j *job) rehearse(ctx context.Context, a runpkg.Action) error {
 		for _, s := range steps {
 			p.Steps = append(p.Steps, s.Text)
 		}
-		j.s.shared.plans = append(j.s.shared.plans, p)
+		j.s.keepPlan(p)
 	}
 	for i, s := range steps {
 		if !asJSON {

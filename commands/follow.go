@@ -33,16 +33,19 @@ func (s *session) follow(run *packageRun, o *opened) {
 	o.meter.watch(run)
 	o.say = func(e protocol.Event) { s.sayEvent(run.Config, e) }
 	run.Log = func(e protocol.Event) {
-		s.shared.mu.Lock()
-		defer s.shared.mu.Unlock()
-		if e.Change() && !isRegistered(e) {
-			o.changes[e.LUN] = append(o.changes[e.LUN], words.Change(run.Config, e)+words.Outcome(e))
-		}
-		if !isRegistered(e) {
-			s.record.event(run, e)
-		}
-		o.say(e)
+		s.alone(func() { s.tell(run, o, e) })
 	}
+}
+
+// tell tells an event to all who are told.
+func (s *session) tell(run *packageRun, o *opened, e protocol.Event) {
+	if e.Change() && !isRegistered(e) {
+		o.changes[e.LUN] = append(o.changes[e.LUN], words.Change(run.Config, e)+words.Outcome(e))
+	}
+	if !isRegistered(e) {
+		s.record.event(run, e)
+	}
+	o.say(e)
 }
 
 // isRegistered reports whether the event is a repair that was told that the path

@@ -1,6 +1,7 @@
 package commands
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"syscall"
@@ -47,7 +48,7 @@ func deadmanMessages() []catalogue.Message {
 // spokenWatch is what pr_watchdog says of what happens.
 func spokenWatch() []catalogue.Message {
 	conf := &cluster.Config{Nodes: []cluster.Node{{Name: "jack3", Key: 1}, {Name: "jack4", Key: 2}}}
-	d := &deadman{call: &call{applet: &applet{name: "pr_watchdog"}}, node: conf.Nodes[0], luns: []*watchdog.LUN{{Name: "/dev/sda", Package: "pkg1"}}}
+	d := &deadman{call: newCall(context.Background(), &applet{name: "pr_watchdog"}, Streams{}, func(string) string { return "" }), node: conf.Nodes[0], luns: []*watchdog.LUN{{Name: "/dev/sda", Package: "pkg1"}}}
 	d.conf.Store(conf)
 	var list []catalogue.Message
 	say := func(kind, text string) { list = append(list, catalogue.New("pr_watchdog", kind, text)) }

@@ -9,7 +9,6 @@ import (
 	"testing/synctest"
 
 	gocmp "github.com/google/go-cmp/cmp"
-	"github.com/urfave/cli/v2"
 
 	"lunguard/cluster"
 	"lunguard/vg"
@@ -63,7 +62,7 @@ func TestTwoPackages(t *testing.T) {
 		{Name: "a", Volumes: []string{"/dev/sda", "/dev/sdb", "/dev/sdd", "/dev/sde"}},
 		{Name: "b", Groups: []string{"vg1", "absent"}},
 	}}
-	c := newCall(t)
+	c := quietCall(t)
 	s := sessionOn(c, conf, host, cluster.Node{})
 	got := map[string]string{}
 	for _, name := range []string{"/dev/sda", "/dev/sdb", "/dev/sdd", "/dev/sde"} {
@@ -93,7 +92,7 @@ func TestOwnersHang(t *testing.T) {
 		}
 		defer close(host.hang)
 		conf := &cluster.Config{Packages: []cluster.Package{{Name: "a", Volumes: []string{"/dev/sda"}}, {Name: "b", Groups: []string{"vg1"}}}}
-		c := newCall(t)
+		c := quietCall(t)
 		s := sessionOn(c, conf, host, cluster.Node{})
 		if err := s.soleOwner(&conf.Packages[0], []*vg.Disk{host.disks["/dev/sda"]}); err != nil {
 			t.Error(err)
@@ -107,7 +106,7 @@ func TestOwnersHang(t *testing.T) {
 	})
 }
 
-// newCall is a call whose messages go nowhere.
-func newCall(t *testing.T) *call {
-	return &call{Streams: Streams{Out: io.Discard, Err: io.Discard}, ctx: t.Context(), applet: &applet{name: "pr_start"}, flags: &cli.Context{}, hinted: map[string]bool{}, shared: &shared{}}
+// quietCall is a call whose messages go nowhere.
+func quietCall(t *testing.T) *call {
+	return newCall(t.Context(), &applet{name: "pr_start"}, Streams{Out: io.Discard, Err: io.Discard}, func(string) string { return "" })
 }

@@ -154,7 +154,7 @@ func (t task) idle(run *packageRun) string {
 // showPlan prints a plan, or keeps it for the document that programs get.
 func showPlan(c *call, conf *cluster.Config, p *plan) {
 	if c.flags.Bool("json") {
-		c.shared.plans = append(c.shared.plans, p)
+		c.keepPlan(p)
 		return
 	}
 	if len(p.LUNs) == 0 {

@@ -155,7 +155,7 @@ func readList(stdin io.Reader, file string) ([]string, error) {
 	if file != "-" {
 		f, err := os.Open(file)
 		if err != nil {
-			return nil, &usageError{err.Error()}
+			return nil, usagef("%v", err)
 		}
 		defer f.Close()
 		r = f
@@ -175,7 +175,7 @@ func readList(stdin io.Reader, file string) ([]string, error) {
 	if err := lines.Err(); err != nil {
 		var named *fs.PathError
 		if errors.As(err, &named) {
-			return nil, &usageError{err.Error()}
+			return nil, usagef("%v", err)
 		}
 		return nil, usagef("%s: %v", file, err)
 	}

@@ -124,7 +124,7 @@ func runWatchdog(c *call) error {
 	d.notifier = watchdog.NewNotifier(d.getenv, watchdog.Boottime)
 	d.lines = newLineQueue()
 	defer d.lines.close()
-	if rec := c.shared.rec; rec != nil {
+	if rec := c.recorder(); rec != nil {
 		// Nobody who reads, or does not read, may hold the watch up.
 		rec.print = func(format string, args ...any) { d.lines.say(d.Err, format, args...) }
 	}

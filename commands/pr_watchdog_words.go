@@ -138,7 +138,7 @@ func (d *deadman) record(what deed, ev *watchdog.Event, err error) {
 		e.add(fieldDevice, d.flags.String("device"))
 		e.add(fieldLUNs, strconv.Itoa(len(d.luns)))
 		e.result(err)
-		d.shared.rec.write(e)
+		d.recorder().write(e)
 		return
 	}
 	e.add(fieldDevice, ev.LUN)
@@ -154,7 +154,7 @@ func (d *deadman) record(what deed, ev *watchdog.Event, err error) {
 	case sawGone, sawUnknown, sawNotFed:
 		e.severity = syslog.Warning
 	}
-	d.shared.rec.write(e)
+	d.recorder().write(e)
 }
 
 // eventWords says an event.

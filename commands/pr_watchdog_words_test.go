@@ -1,6 +1,7 @@
 package commands
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"io"
@@ -9,8 +10,10 @@ import (
 	"testing"
 	"time"
 
+	"lunguard/cluster"
 	"lunguard/commands/watchdog"
 	"lunguard/commands/words"
+	"lunguard/scsi"
 )
 
 // Lines that nobody takes are counted and never waited for.
@@ -78,5 +81,34 @@ func TestWatchdogWords(t *testing.T) {
 	}
 	if err := watchdogWords(nil); err != nil {
 		t.Error(err)
+	}
+}
+
+// The watch logs what people are told of it, and severities as they matter.
+func TestWatchLogged(t *testing.T) {
+	var out bytes.Buffer
+	c := newCall(t.Context(), prWatchdog(), Streams{Out: &out, Err: &out}, func(string) string { return "" })
+	if err := c.parse(prWatchdog().flags, []string{"--log=stderr", "--"}, func(*call) error { return nil }); err != nil {
+		t.Fatal(err)
+	}
+	d := &deadman{call: c, node: cluster.Node{Name: "jack3", Key: 1}}
+	for kind, want := range map[watchdog.Kind]string{
+		watchdog.Gone: "key-gone", watchdog.Back: "key-back", watchdog.Unknown: "lun-unknown", watchdog.Known: "lun-known",
+		watchdog.Expired: "deadman", watchdog.NotFed: "feed-failed", watchdog.Fed: "feed-works",
+		watchdog.Holders: "", watchdog.PathFailed: "", watchdog.PathBack: "", watchdog.Late: "",
+	} {
+		what, ok := d.logged(kind)
+		if string(what) != want || ok != (want != "") {
+			t.Errorf("%s is %s", kind, what)
+			continue
+		}
+		if !ok {
+			continue
+		}
+		out.Reset()
+		d.record(what, &watchdog.Event{Kind: kind, LUN: "/dev/sda", Reading: watchdog.Reading{Keys: []scsi.Key{2}}}, nil)
+		if got := out.String(); got != "pr_watchdog: action="+want+" node=jack3 key=0x1 dev=/dev/sda holders=0x2\n" {
+			t.Errorf("got %s", got)
+		}
 	}
 }

@@ -21,11 +21,7 @@ import (
 	gocmp "github.com/google/go-cmp/cmp"
 	"golang.org/x/sys/unix"
 
-	"lunguard/cluster"
-	"lunguard/commands/watchdog"
 	"lunguard/commands/words"
-	"lunguard/protocol"
-	"lunguard/scsi"
 )
 
 // logged runs an applet on a host of the rig with a system log of its own and
@@ -157,25 +153,13 @@ func TestHungSystemLog(t *testing.T) {
 	begin := time.Now()
 	status := Run(context.Background(), Streams{Out: &out, Err: &out, Syslog: socket}, func(name string) string { return env[name] },
 		[]string{"pr_start", "--log", "syslog", "pkg1"})
-	if took := time.Since(begin); took > logPatience+10*time.Second {
+	if took := time.Since(begin); took > 11*time.Second {
 		t.Errorf("it took %v", took)
 	}
 	if want := fmt.Sprintf("the system log did not take %d lines", 2*luns+1); status != words.ExitOK || !strings.Contains(out.String(), want) {
 		t.Errorf("exit status %d\n%s", status, &out)
 	}
 	r.wantOwner(keyJack3)
-}
-
-// A name in a file cannot make a line look like another one.
-func TestForgedLogLine(t *testing.T) {
-	var e entry
-	e.add(fieldAction, string(deedStart))
-	e.add(fieldPackage, "p\n<29>Nov 1 00:00:00 pr_fence[1]: action=fence result=ok")
-	e.result(fmt.Errorf("a\nb %w", &protocol.LUNError{LUN: `/dev/"x y"`, Err: protocol.ErrNoPath}))
-	want := `action=start pkg="p\n<29>Nov 1 00:00:00 pr_fence[1]: action=fence result=ok" result=error err="a\nb /dev/\"x y\": no usable path"`
-	if got := e.String(); got != want {
-		t.Errorf("got  %s\nwant %s", got, want)
-	}
 }
 
 // constants are the values of the constants of a type.
@@ -339,33 +323,6 @@ func TestLogOfALife(t *testing.T) {
 			if f[name] == "" {
 				t.Errorf("%s has no %s: %v", action, name, f)
 			}
-		}
-	}
-}
-
-// The watch logs what people are told of it, and severities as they matter.
-func TestWatchLogged(t *testing.T) {
-	var out bytes.Buffer
-	c := &call{Streams: Streams{Out: &out, Err: &out}, applet: prWatchdog(), shared: &shared{}}
-	c.shared.rec = &recorder{call: c, stderr: true}
-	d := &deadman{call: c, node: cluster.Node{Name: "jack3", Key: 1}}
-	for kind, want := range map[watchdog.Kind]string{
-		watchdog.Gone: "key-gone", watchdog.Back: "key-back", watchdog.Unknown: "lun-unknown", watchdog.Known: "lun-known",
-		watchdog.Expired: "deadman", watchdog.NotFed: "feed-failed", watchdog.Fed: "feed-works",
-		watchdog.Holders: "", watchdog.PathFailed: "", watchdog.PathBack: "", watchdog.Late: "",
-	} {
-		what, ok := d.logged(kind)
-		if string(what) != want || ok != (want != "") {
-			t.Errorf("%s is %s", kind, what)
-			continue
-		}
-		if !ok {
-			continue
-		}
-		out.Reset()
-		d.record(what, &watchdog.Event{Kind: kind, LUN: "/dev/sda", Reading: watchdog.Reading{Keys: []scsi.Key{2}}}, nil)
-		if got := out.String(); got != "pr_watchdog: action="+want+" node=jack3 key=0x1 dev=/dev/sda holders=0x2\n" {
-			t.Errorf("got %s", got)
 		}
 	}
 }

@@ -2,13 +2,10 @@ package commands
 
 import (
 	"bytes"
-	"context"
 	"errors"
 	"strings"
 	"syscall"
 	"testing"
-
-	"github.com/urfave/cli/v2"
 
 	"lunguard/commands/words"
 	"lunguard/protocol"
@@ -20,7 +17,7 @@ import (
 func testCall(t *testing.T) (*call, *bytes.Buffer) {
 	t.Helper()
 	var out bytes.Buffer
-	return &call{Streams: Streams{Out: &out, Err: &out}, ctx: context.Background(), applet: &applet{name: "pr_start"}, flags: &cli.Context{}, hinted: map[string]bool{}, shared: &shared{}}, &out
+	return newCall(t.Context(), &applet{name: "pr_start"}, Streams{Out: &out, Err: &out}, func(string) string { return "" }), &out
 }
 
 // An error is a line that says which command it is of, and so is its hint.

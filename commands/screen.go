@@ -54,3 +54,19 @@ func (c *call) screen() (screen, error) {
 	}
 	return s, nil
 }
+
+// isTerminal reports whether w is a terminal, and how wide.
+func isTerminal(w any) (width int, ok bool) {
+	f, ok := w.(*os.File)
+	if !ok {
+		return 0, false
+	}
+	if _, err := unix.IoctlGetTermios(int(f.Fd()), unix.TCGETS); err != nil {
+		return 0, false
+	}
+	size, err := unix.IoctlGetWinsize(int(f.Fd()), unix.TIOCGWINSZ)
+	if err != nil || size.Col == 0 {
+		return 80, true
+	}
+	return int(size.Col), true
+}

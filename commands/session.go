@@ -43,7 +43,7 @@ func newSession(c *call) (*session, error) {
 
 // sessionOn is a session whose parts were found otherwise.
 func sessionOn(c *call, conf *cluster.Config, host vg.Host, node cluster.Node) *session {
-	return &session{call: c, conf: conf, host: host, node: node, owned: &ownersOnce{}, record: &runRecord{recorder: c.shared.rec}}
+	return &session{call: c, conf: conf, host: host, node: node, owned: &ownersOnce{}, record: &runRecord{recorder: c.recorder()}}
 }
 
 // by is the session for another call, such as one whose streams are others.

@@ -125,9 +125,9 @@ func (c *call) sayInterrupted(what string) (stop func()) {
 	never := context.AfterFunc(c.ctx, func() {
 		defer close(said)
 		if sig := signalOf(c.ctx); sig != nil {
-			c.shared.mu.Lock()
-			defer c.shared.mu.Unlock()
-			fmt.Fprintf(c.Err, "%s%s: %s; once more, and that is cut short, too\n", c.label(), signalName(sig.sig), what)
+			c.alone(func() {
+				fmt.Fprintf(c.Err, "%s%s: %s; once more, and that is cut short, too\n", c.label(), signalName(sig.sig), what)
+			})
 		}
 	})
 	return func() {

@@ -16,6 +16,15 @@ import (
 	"golang.org/x/sys/unix"
 )
 
+// What xterm is sent, and every terminal like it.
+const (
+	xtermEnter      = "\x1b[?1049h\x1b[?25l"
+	xtermLeave      = "\x1b[?25h\x1b[?1049l"
+	xtermHome       = "\x1b[H"
+	xtermClearLine  = "\x1b[K"
+	xtermClearBelow = "\x1b[J"
+)
+
 // pty is a terminal of a test: the program's end and ours.
 type pty struct {
 	program, ours *os.File
@@ -163,14 +172,14 @@ func TestWatchOnTerminal(t *testing.T) {
 		if err := cmd.Start(); err != nil {
 			t.Fatal(err)
 		}
-		frame := p.until(t, clearBelow)
-		if !strings.HasPrefix(frame, enterScreen+homeCursor) || !strings.Contains(frame, "/dev/mapper/mpathb") || !strings.Contains(frame, "every 2s") || !strings.Contains(frame, "\x1b[32mok") {
+		frame := p.until(t, xtermClearBelow)
+		if !strings.HasPrefix(frame, xtermEnter+xtermHome) || !strings.Contains(frame, "/dev/mapper/mpathb") || !strings.Contains(frame, "every 2s") || !strings.Contains(frame, "\x1b[32mok") {
 			t.Errorf("%q", frame)
 		}
 		if err := cmd.Process.Signal(sig); err != nil {
 			t.Fatal(err)
 		}
-		p.until(t, leaveScreen)
+		p.until(t, xtermLeave)
 		err := cmd.Wait()
 		var exit *exec.ExitError
 		if !errors.As(err, &exit) || exit.ExitCode() != want {
@@ -191,8 +200,8 @@ func TestWatchSmallTerminal(t *testing.T) {
 		done <- Run(ctx, Streams{Out: p.program, Err: io.Discard}, w.env(map[string]string{"TERM": "xterm", "NO_COLOR": "1"}), []string{"pr_check", "--watch=0.1", "pkg1", "pkg2"})
 	}()
 	for range 2 {
-		frame := p.until(t, clearBelow)
-		lines := strings.Split(strings.ReplaceAll(frame, clearLine, ""), "\r\n")
+		frame := p.until(t, xtermClearBelow)
+		lines := strings.Split(strings.ReplaceAll(frame, xtermClearLine, ""), "\r\n")
 		if len(lines) > 9 {
 			t.Errorf("%d lines on a terminal of 9: %q", len(lines), lines)
 		}
@@ -200,7 +209,7 @@ func TestWatchSmallTerminal(t *testing.T) {
 			t.Errorf("%q", frame)
 		}
 	}
-	if frame := p.until(t, clearBelow); strings.Contains(frame, "/dev/mapper/mpathb") {
+	if frame := p.until(t, xtermClearBelow); strings.Contains(frame, "/dev/mapper/mpathb") {
 		t.Errorf("a LUN without findings takes the place of others: %q", frame)
 	}
 	cancel()
