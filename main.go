@@ -14,5 +14,5 @@ func main() {
 	// The process's first thread is nobody's who sends commands: one that the kernel
 	// does not give back would keep the exit status in the process with it.
 	runtime.LockOSThread()
-	os.Exit(commands.Main(commands.Streams{In: os.Stdin, Out: os.Stdout, Err: os.Stderr}, os.Args))
+	os.Exit(commands.Main(os.Stdin, os.Stdout, os.Stderr, os.Args))
 }

@@ -11,6 +11,7 @@ import (
 	gocmp "github.com/google/go-cmp/cmp"
 
 	"lunguard/cluster"
+	"lunguard/commands/front"
 	"lunguard/commands/picture"
 	"lunguard/commands/words"
 	"lunguard/pr"
@@ -55,14 +56,14 @@ func TestUnopenedPath(t *testing.T) {
 	}
 	conf := &cluster.Config{Nodes: []cluster.Node{{Name: "jack3", Key: 1}}}
 	var said bytes.Buffer
-	c := newCall(t.Context(), prCheck(), Streams{Err: &said}, func(string) string { return "" })
+	c := front.NewCall(t.Context(), prCheck(), front.Streams{Err: &said}, func(string) string { return "" })
 	on := sessionOn(c, conf, stuckHost{sim, "/dev/sdb"}, conf.Nodes[0])
 	o, err := on.begin()
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer o.Close()
-	reports, at := o.openEach(t.Context(), on.host, []string{"/dev/mapper/mpatha"}, c.warnErr)
+	reports, at := o.openEach(t.Context(), on.host, []string{"/dev/mapper/mpatha"}, c.WarnErr)
 	if len(reports) != 1 || len(at) != 1 {
 		t.Fatalf("%v, %v", reports, at)
 	}

@@ -13,19 +13,20 @@ import (
 
 	"lunguard/cluster"
 	"lunguard/cluster/ownfile"
+	"lunguard/commands/front"
 	"lunguard/commands/words"
 	"lunguard/protocol"
 )
 
 func applyFlags(more ...cli.Flag) []cli.Flag {
 	return append([]cli.Flag{
-		verboseFlag(),
-		offering(&cli.StringFlag{Name: "cluster", Aliases: []string{"C"}}, oneOf(shellFiles)),
-		offering(repeatedFlag("package", "P"), oneOf(shellFiles)),
-		offering(&cli.StringFlag{Name: "reference", Aliases: []string{"p"}}, oneOf(shellFiles)),
+		front.VerboseFlag(),
+		front.Offering(&cli.StringFlag{Name: "cluster", Aliases: []string{"C"}}, front.OneOf(front.ShellFiles)),
+		front.Offering(front.Repeated("package", "P"), front.OneOf(front.ShellFiles)),
+		front.Offering(&cli.StringFlag{Name: "reference", Aliases: []string{"p"}}, front.OneOf(front.ShellFiles)),
 		// The vendor's way with volume group locks, of which there are none.
 		&cli.BoolFlag{Name: "skip-groups", Aliases: []string{"k"}}, &cli.BoolFlag{Name: "skip-volumes", Aliases: []string{"K"}},
-		offering(&cli.StringFlag{Name: "conf"}, oneOf(shellFiles)), nodeFlag(), timeoutFlag(), simFlag(), noLVMFlag(), scanFlag(),
+		front.Offering(&cli.StringFlag{Name: "conf"}, front.OneOf(front.ShellFiles)), nodeFlag(), timeoutFlag(), front.SimFlag(), noLVMFlag(), scanFlag(),
 	}, more...)
 }
 
@@ -47,11 +48,11 @@ const applyOptions = `
   --scan GLOB    the same, on these device files only; may be given again
   --sim DIR      work on a simulated host (else $LUNGUARD_SIM)`
 
-func cmApplyConf() *applet {
-	return &applet{
-		name:    "cmapplyconf",
-		summary: "merge cluster and package files into the config",
-		usage: `
+func cmApplyConf() *front.Applet {
+	return &front.Applet{
+		Name:    "cmapplyconf",
+		Summary: "merge cluster and package files into the config",
+		Usage: `
 usage: cmapplyconf [-f] [-v] [-C FILE] [-P FILE]... [-p FILE] [-n NODE]
 
 Checks as cmcheckconf does, writes the config, and, for each package that is up
@@ -63,8 +64,8 @@ is kept as FILE.bak. Keys and ids of nodes do not change.
 
 exit status: 0 applied; 1 faults, foreign keys, not confirmed; 2 a device
 cannot be read, or keys could not be copied; 128 + N ended by signal N`,
-		flags: applyFlags(&cli.BoolFlag{Name: "force", Aliases: []string{"f"}}, logFlag()),
-		run:   runApplyConf,
+		Flags: applyFlags(&cli.BoolFlag{Name: "force", Aliases: []string{"f"}}, front.LogFlag()),
+		Run:   runApplyConf,
 	}
 }
 
@@ -105,46 +106,46 @@ func (a *application) close() {
 	}
 }
 
-func runApplyConf(c *call) error {
+func runApplyConf(c *front.Call) error {
 	a, err := checkConfig(c)
 	if err != nil || !a.sound {
 		return err
 	}
 	path := a.merge.Config.Path
 	if a.merge.Changed() {
-		if !c.flags.Bool("force") && !confirmed(c, a.merge) {
+		if !c.Flags.Bool("force") && !confirmed(c, a.merge) {
 			return &unconfirmedError{path}
 		}
 		begin := time.Now()
 		err := ownfile.Replace(path, a.merge.Text, a.merge.Old)
-		e := newEntry(deedApply)
-		e.add(fieldFile, path)
-		e.add(fieldNode, a.node.Name)
-		e.took(begin)
-		if c.recorder().end(e, err, nil); err != nil {
+		e := front.NewEntry(front.DeedApply)
+		e.Field(front.FieldFile, path)
+		e.Field(front.FieldNode, a.node.Name)
+		e.Took(begin)
+		if c.Recorder().End(e, err, nil); err != nil {
 			return &configFileError{err}
 		}
 	}
 	for i, pkg := range a.up {
-		if c.ctx.Err() != nil {
-			c.fail(&notBegunError{a.up[i:]})
+		if c.Ctx.Err() != nil {
+			c.Fail(&notBegunError{a.up[i:]})
 			break
 		}
 		if err := a.copyToNew(pkg); err != nil {
-			c.fail(err)
+			c.Fail(err)
 		}
 	}
-	if c.status != words.ExitOK {
+	if c.Status != words.ExitOK {
 		return nil
 	}
 	if a.merge.Changed() {
-		c.printf("Completed the cluster update.\n")
+		c.Printf("Completed the cluster update.\n")
 		if others := otherNodes(a.merge.Config, a.node); len(others) > 0 {
-			c.printf("Copy %s to %s.\n", path, strings.Join(others, ", "))
+			c.Printf("Copy %s to %s.\n", path, strings.Join(others, ", "))
 		}
 		return nil
 	}
-	c.printf("The configuration has not changed.\n")
+	c.Printf("The configuration has not changed.\n")
 	return nil
 }
 
@@ -170,12 +171,12 @@ func (e *unconfirmedError) Message() words.Message {
 }
 
 // confirmed asks for a yes. An empty line is one, the end of input is none.
-func confirmed(c *call, m *cluster.Merge) bool {
+func confirmed(c *front.Call, m *cluster.Merge) bool {
 	what := "Modify"
 	if m.Before == nil {
 		what = "Create"
 	}
-	c.printf("%s the configuration %s ([y]/n)? ", what, m.Config.Path)
+	c.Printf("%s the configuration %s ([y]/n)? ", what, m.Config.Path)
 	in := bufio.NewReader(c.In)
 	for {
 		answer, err := in.ReadString('\n')
@@ -190,28 +191,28 @@ func confirmed(c *call, m *cluster.Merge) bool {
 			}
 		}
 		if err != nil {
-			c.printf("\n")
+			c.Printf("\n")
 			return false
 		}
-		c.printf("([y]/n)? ")
+		c.Printf("([y]/n)? ")
 	}
 }
 
 // checkConfig merges the files and looks at everything that can be looked at
 // on this node. Faults are reported; an error is one that ends the check.
-func checkConfig(c *call) (*application, error) {
-	if ops := c.operands(); len(ops) > 0 {
-		return nil, usagef("%s: name files with -C or -P", ops[0])
+func checkConfig(c *front.Call) (*application, error) {
+	if ops := c.Operands(); len(ops) > 0 {
+		return nil, front.Usagef("%s: name files with -C or -P", ops[0])
 	}
 	packages, err := packageFiles(c)
 	if err != nil {
 		return nil, err
 	}
-	path := c.flags.String("conf")
+	path := c.Flags.String("conf")
 	if path == "" {
 		path, _ = configPath(c)
 	}
-	m, err := cluster.MergeFiles(path, c.flags.String("cluster"), packages)
+	m, err := cluster.MergeFiles(path, c.Flags.String("cluster"), packages)
 	var unread *os.PathError
 	switch {
 	case errors.As(err, &unread) && unread.Path == path:
@@ -235,22 +236,22 @@ func checkConfig(c *call) (*application, error) {
 	for i := range m.Config.Packages {
 		pkg := &m.Config.Packages[i]
 		for _, err := range a.checkPackage(pkg) {
-			c.fail(err)
+			c.Fail(err)
 		}
 		if !pkg.RunsOn(a.node.Name) {
 			continue
 		}
 		mode, err := a.checkLUNs(pkg)
 		if err != nil {
-			c.fail(err)
+			c.Fail(err)
 		}
 		modes = append(modes, mode)
 	}
 	a.mode = cluster.ClusterPRMode(m.Config, modes)
-	if c.verbose() {
-		c.printf("cluster_pr_mode=%s\n", a.mode)
+	if c.Verbose() {
+		c.Printf("cluster_pr_mode=%s\n", a.mode)
 	}
-	a.sound = c.status == words.ExitOK
+	a.sound = c.Status == words.ExitOK
 	return a, nil
 }
 
@@ -271,9 +272,9 @@ func (e *inputFileError) Message() words.Message {
 }
 
 // packageFiles are those of -P, and those that the file of -p lists.
-func packageFiles(c *call) ([]string, error) {
-	files := c.several("package")
-	list := c.flags.String("reference")
+func packageFiles(c *front.Call) ([]string, error) {
+	files := c.Several("package")
+	list := c.Flags.String("reference")
 	if list == "" {
 		return files, nil
 	}
@@ -303,18 +304,18 @@ func (a *application) checkLUNs(pkg *cluster.Package) (mode cluster.PRMode, err 
 	err = a.withPackage(pkg, func(run *packageRun, _ *opened) error {
 		n := len(run.LUNs)
 		luns = &n
-		mode = a.merge.Config.PRModeOf(run.Supports(a.ctx))
-		if a.verbose() {
-			a.printf("Package %s: %s, pkg_pr_mode=%s\n", pkg.Name, words.Plural(len(run.LUNs), "LUN"), mode)
+		mode = a.merge.Config.PRModeOf(run.Supports(a.Ctx))
+		if a.Verbose() {
+			a.Printf("Package %s: %s, pkg_pr_mode=%s\n", pkg.Name, words.Plural(len(run.LUNs), "LUN"), mode)
 		}
 		if mode == cluster.PRDisabled {
 			if len(run.LUNs) > 0 {
-				a.warn("package %s makes no reservations: %s", pkg.Name, whyDisabled(a.merge.Config))
+				a.Warn("package %s makes no reservations: %s", pkg.Name, whyDisabled(a.merge.Config))
 			}
 			return nil
 		}
 		up, errs := false, []error(nil)
-		for _, s := range run.Show(a.ctx) {
+		for _, s := range run.Show(a.Ctx) {
 			if s.Err != nil {
 				errs = append(errs, s.Err)
 				continue
@@ -353,12 +354,12 @@ func (a *application) copyToNew(pkg *cluster.Package) error {
 			}
 		}
 		var copied []protocol.Copied
-		err := a.perform(run, o, task{deed: deedCopy}, func(ctx context.Context) (err error) {
+		err := a.perform(run, o, task{deed: front.DeedCopy}, func(ctx context.Context) (err error) {
 			copied, err = run.copyKeys(ctx)
 			return err
 		})
 		if len(copied) > 0 || err != nil {
-			printCopiedKeys(a.call, copied)
+			printCopiedKeys(a.Call, copied)
 		}
 		return err
 	})

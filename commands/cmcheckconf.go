@@ -12,15 +12,16 @@ import (
 	"time"
 
 	"lunguard/cluster"
+	"lunguard/commands/front"
 	"lunguard/commands/runpkg"
 	"lunguard/commands/words"
 )
 
-func cmCheckConf() *applet {
-	return &applet{
-		name:    "cmcheckconf",
-		summary: "check cluster and package files",
-		usage: `
+func cmCheckConf() *front.Applet {
+	return &front.Applet{
+		Name:    "cmcheckconf",
+		Summary: "check cluster and package files",
+		Usage: `
 usage: cmcheckconf [-v] [--json] [-C FILE] [-P FILE]... [-p FILE] [-n NODE]
 
 Checks the files together with the config that they would go into, and this
@@ -30,19 +31,19 @@ node's LUNs. Changes nothing.
 
 exit status: 0 no fault; 1 faults, foreign keys; 2 a device cannot be read;
 128 + N ended by signal N`,
-		flags: applyFlags(jsonFlag()),
-		run: func(c *call) error {
+		Flags: applyFlags(front.JSONFlag()),
+		Run: func(c *front.Call) error {
 			a, err := checkConfig(c)
 			if err != nil {
 				return err
 			}
-			c.document = newConfDocument(a)
-			if !a.sound || c.flags.Bool(jsonOption) {
+			c.Document = newConfDocument(a)
+			if !a.sound || c.Flags.Bool(front.JSONOption) {
 				return nil
 			}
-			c.printf("Verification completed with no errors found.\n")
+			c.Printf("Verification completed with no errors found.\n")
 			if a.merge.Changed() {
-				c.printf("Use the cmapplyconf command to apply the configuration.\n")
+				c.Printf("Use the cmapplyconf command to apply the configuration.\n")
 			}
 			return nil
 		},
@@ -51,7 +52,7 @@ exit status: 0 no fault; 1 faults, foreign keys; 2 a device cannot be read;
 
 // confDocument is what cmcheckconf --json prints.
 type confDocument struct {
-	envelope
+	front.Envelope
 	Config string `json:"config"`
 	Node   string `json:"local_node"`
 	// Sound says that there is no fault, Changed that cmapplyconf would write
@@ -109,7 +110,7 @@ func (a *application) checkPackage(pkg *cluster.Package) []error {
 		}
 		switch s.Name {
 		case "run_script", "halt_script":
-			_, err := findScript(a.getenv, s)
+			_, err := findScript(a.Getenv, s)
 			errs = append(errs, err)
 		case "external_pre_script", "external_script":
 			errs = append(errs, a.validate(pkg, s))
@@ -194,11 +195,11 @@ const validateTimeout = time.Minute
 
 // validate asks an external script whether it is ready.
 func (a *application) validate(pkg *cluster.Package, s cluster.Setting) error {
-	path, err := findScript(a.getenv, s)
+	path, err := findScript(a.Getenv, s)
 	if err != nil {
 		return err
 	}
-	ctx, stop := context.WithTimeout(a.ctx, validateTimeout)
+	ctx, stop := context.WithTimeout(a.Ctx, validateTimeout)
 	defer stop()
 	cmd := exec.CommandContext(ctx, path, "validate")
 	draft, err := a.draft()

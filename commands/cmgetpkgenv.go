@@ -9,14 +9,15 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"lunguard/cluster"
+	"lunguard/commands/front"
 	"lunguard/commands/words"
 )
 
-func cmGetPkgEnv() *applet {
-	return &applet{
-		name:    "cmgetpkgenv",
-		summary: "print a package's parameters for a shell",
-		usage: `
+func cmGetPkgEnv() *front.Applet {
+	return &front.Applet{
+		Name:    "cmgetpkgenv",
+		Summary: "print a package's parameters for a shell",
+		Usage: `
 usage: cmgetpkgenv [--json] [-C FILE] [-n NODE] [--timeout SECONDS] [--sim DIR] [PACKAGE]
 
 Prints PKG_PR_MODE="pr_enabled", whether the package's LUNs can be reserved, and
@@ -39,13 +40,13 @@ Without PACKAGE it is SG_PACKAGE.
 
 exit status: 0 printed; 1 error in the command line or config; 2 printed, but
 whether the LUNs can be reserved is unknown (pr_unknown); 128 + N ended by signal N`,
-		flags:    []cli.Flag{configFlag(), nodeFlag(), timeoutFlag(), simFlag(), noLVMFlag(), scanFlag(), jsonFlag()},
-		operands: completeOnePackage,
-		run:      runPkgEnv,
+		Flags:    []cli.Flag{configFlag(), nodeFlag(), timeoutFlag(), front.SimFlag(), noLVMFlag(), scanFlag(), front.JSONFlag()},
+		Operands: completeOnePackage,
+		Run:      runPkgEnv,
 	}
 }
 
-func runPkgEnv(c *call) error {
+func runPkgEnv(c *front.Call) error {
 	name, err := packageName(c)
 	if err != nil {
 		return err
@@ -66,19 +67,19 @@ func runPkgEnv(c *call) error {
 	if !conf.PRDisabled && len(pkg.Groups)+len(pkg.Volumes) > 0 {
 		mode = cluster.PRUnknown
 		err := s.lookAt(pkg, func(run *packageRun, _ *opened) error {
-			if mode = conf.PRModeOf(run.Supports(c.ctx)); mode == cluster.PRUnknown {
+			if mode = conf.PRModeOf(run.Supports(c.Ctx)); mode == cluster.PRUnknown {
 				return &unknownModeError{pkg}
 			}
 			return nil
 		})
 		if err != nil {
-			c.report(err)
-			c.status = words.ExitNode
+			c.Report(err)
+			c.Status = words.ExitNode
 		}
 	}
 	env := packageEnv(node, pkg, mode)
-	if c.flags.Bool(jsonOption) {
-		c.document = newEnvDocument(pkg, node, mode, env)
+	if c.Flags.Bool(front.JSONOption) {
+		c.Document = newEnvDocument(pkg, node, mode, env)
 		return nil
 	}
 	w := bufio.NewWriter(c.Out)
@@ -90,7 +91,7 @@ func runPkgEnv(c *call) error {
 
 // envDocument is what cmgetpkgenv --json prints.
 type envDocument struct {
-	envelope
+	front.Envelope
 	Package string `json:"package"`
 	Node    string `json:"local_node"`
 	// Known is false for pr_unknown.

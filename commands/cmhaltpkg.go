@@ -4,14 +4,15 @@ import (
 	"context"
 
 	"lunguard/cluster"
+	"lunguard/commands/front"
 	"lunguard/commands/runpkg"
 )
 
-func cmHaltPkg() *applet {
-	return &applet{
-		name:    "cmhaltpkg",
-		summary: "halt packages on this node",
-		usage: `
+func cmHaltPkg() *front.Applet {
+	return &front.Applet{
+		Name:    "cmhaltpkg",
+		Summary: "halt packages on this node",
+		Usage: `
 usage: cmhaltpkg [-v] [-n NODE] [-C FILE] [--dry-run [--json]] [--timeout SECONDS]
                  PACKAGE...
 
@@ -23,8 +24,8 @@ gives the reservations up only if nothing of the package can write any more.
 
 exit status: 0 nothing of them is left here; 1 a step failed; 2 a LUN could not
 be read or given up; 128 + N ended by signal N`,
-		flags: jobFlags(), operands: completePackages, planJSON: true,
-		run: func(c *call) error {
+		Flags: jobFlags(), Operands: completePackages, PlanJSON: true,
+		Run: func(c *front.Call) error {
 			halted := false
 			return eachJob(c, func(j *job, ctx context.Context) error {
 				did, err := j.halt(ctx)
@@ -32,9 +33,9 @@ be read or given up; 128 + N ended by signal N`,
 				return err
 			}, func() {
 				if halted {
-					c.printf("One or more packages or package instances have been halted.\n")
+					c.Printf("One or more packages or package instances have been halted.\n")
 				}
-				c.printf("cmhaltpkg: Completed successfully on all packages specified\n")
+				c.Printf("cmhaltpkg: Completed successfully on all packages specified\n")
 			})
 		},
 	}
@@ -42,7 +43,7 @@ be read or given up; 128 + N ended by signal N`,
 
 // halt halts one package; halted tells whether there was anything to halt.
 func (j *job) halt(ctx context.Context) (halted bool, err error) {
-	rehearsal := j.s.flags.Bool("dry-run")
+	rehearsal := j.s.Flags.Bool("dry-run")
 	state := j.peek()
 	if !rehearsal {
 		if err := j.open(); err != nil {
@@ -56,7 +57,7 @@ func (j *job) halt(ctx context.Context) (halted bool, err error) {
 	case err != nil:
 		return false, err
 	case down:
-		j.idle(deedHaltPkg, "Package %s is not running on node %s")
+		j.idle(front.DeedHaltPkg, "Package %s is not running on node %s")
 		return false, nil
 	}
 	if err := j.soleOwner(); err != nil {
@@ -65,11 +66,11 @@ func (j *job) halt(ctx context.Context) (halted bool, err error) {
 	if rehearsal {
 		return false, j.rehearse(ctx, runpkg.Stop)
 	}
-	j.s.printf("Halting package %s on node %s\n", j.pkg.Name, j.s.node.Name)
-	if err := j.carryOut(ctx, deedHaltPkg, j.runner.Halt); err != nil {
+	j.s.Printf("Halting package %s on node %s\n", j.pkg.Name, j.s.node.Name)
+	if err := j.carryOut(ctx, front.DeedHaltPkg, j.runner.Halt); err != nil {
 		return false, err
 	}
-	j.s.printf("Successfully halted package %s on node %s\n", j.pkg.Name, j.s.node.Name)
+	j.s.Printf("Successfully halted package %s on node %s\n", j.pkg.Name, j.s.node.Name)
 	return true, nil
 }
 
@@ -112,9 +113,9 @@ func (j *job) isDown(ctx context.Context, state phaser) (bool, error) {
 // the start are given up, too, where that can be done: left, they would keep
 // every node out that makes none.
 func (j *job) release(ctx context.Context) error {
-	err := j.onLUNs(ctx, deedHalt, func(ctx context.Context, run *packageRun) error { return run.Halt(ctx) })
+	err := j.onLUNs(ctx, front.DeedHalt, func(ctx context.Context, run *packageRun) error { return run.Halt(ctx) })
 	if err != nil && j.s.conf.PRDisabled {
-		j.s.warnErr(err)
+		j.s.WarnErr(err)
 		return nil
 	}
 	return err

@@ -9,6 +9,7 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"lunguard/cluster"
+	"lunguard/commands/front"
 	"lunguard/commands/runpkg"
 	"lunguard/commands/words"
 )
@@ -27,11 +28,11 @@ const jobOptions = `
   --sim DIR      work on the LUNs of a simulated host (else $LUNGUARD_SIM)
   --log WHERE    log changes to syslog (the default), stderr or none`
 
-func cmRunPkg() *applet {
-	return &applet{
-		name:    "cmrunpkg",
-		summary: "start packages on this node",
-		usage: `
+func cmRunPkg() *front.Applet {
+	return &front.Applet{
+		Name:    "cmrunpkg",
+		Summary: "start packages on this node",
+		Usage: `
 usage: cmrunpkg [-v] [-n NODE] [-C FILE] [--takeover] [--dry-run [--json]]
                 [--timeout SECONDS] PACKAGE...
 
@@ -47,25 +48,25 @@ run_script of a legacy package. A step that fails undoes those before it.
 
 exit status: 0 all run here; 1 failed, do not retry elsewhere; 2 failed, and
 another node may try; 128 + N ended by signal N`,
-		flags: append(jobFlags(), strictFlag(), &cli.BoolFlag{Name: "takeover"}, &cli.StringFlag{Name: "supervise", Hidden: true}), operands: completePackages, planJSON: true,
-		run: func(c *call) error {
-			if record := c.flags.String("supervise"); record != "" {
+		Flags: append(jobFlags(), strictFlag(), &cli.BoolFlag{Name: "takeover"}, &cli.StringFlag{Name: "supervise", Hidden: true}), Operands: completePackages, PlanJSON: true,
+		Run: func(c *front.Call) error {
+			if record := c.Flags.String("supervise"); record != "" {
 				return runpkg.Supervise(record)
 			}
-			return eachJob(c, (*job).start, func() { c.printf("cmrunpkg: All specified packages are running\n") })
+			return eachJob(c, (*job).start, func() { c.Printf("cmrunpkg: All specified packages are running\n") })
 		},
 	}
 }
 
 func jobFlags() []cli.Flag {
-	node := offering(repeatedFlag("node", "n"), completeNodes)
-	return []cli.Flag{verboseFlag(), configFlag(), node, dryRunFlag(), jsonFlag(), timeoutFlag(), simFlag(), noLVMFlag(), scanFlag(), serialFlag(), logFlag()}
+	node := front.Offering(front.Repeated("node", "n"), completeNodes)
+	return []cli.Flag{front.VerboseFlag(), configFlag(), node, dryRunFlag(), front.JSONFlag(), timeoutFlag(), front.SimFlag(), noLVMFlag(), scanFlag(), serialFlag(), front.LogFlag()}
 }
 
 // eachJob works on the packages of the command line, one after the other. One
 // that fails does not keep the others from theirs. If none fails, the end says
 // so.
-func eachJob(c *call, work func(*job, context.Context) error, end func()) error {
+func eachJob(c *front.Call, work func(*job, context.Context) error, end func()) error {
 	conf, err := readConfig(c)
 	if err != nil {
 		return err
@@ -83,25 +84,25 @@ func eachJob(c *call, work func(*job, context.Context) error, end func()) error 
 		return err
 	}
 	s := sessionOn(c, conf, host, node)
-	ctx, stop := untilSignal(c.ctx)
+	ctx, stop := untilSignal(c.Ctx)
 	defer stop()
 	for i, pkg := range packages {
 		if ctx.Err() != nil {
-			c.fail(&notBegunError{packages[i:]})
+			c.Fail(&notBegunError{packages[i:]})
 			break
 		}
 		j, err := newJob(s, pkg)
 		if err != nil {
-			c.fail(&jobError{pkg: pkg.Name, err: err})
+			c.Fail(&jobError{pkg: pkg.Name, err: err})
 			continue
 		}
 		j.fail(work(j, ctx))
 	}
-	if sig := signalOf(ctx); sig != nil && c.status != words.ExitOK {
-		c.status = sig.status()
+	if sig := front.SignalOf(ctx); sig != nil && c.Status != words.ExitOK {
+		c.Status = sig.Status()
 		return nil
 	}
-	if c.status == words.ExitOK && !c.flags.Bool("dry-run") {
+	if c.Status == words.ExitOK && !c.Flags.Bool("dry-run") {
 		end()
 	}
 	return nil
@@ -109,12 +110,12 @@ func eachJob(c *call, work func(*job, context.Context) error, end func()) error 
 
 // namedPackages lists the packages of the command line, once each. If one does not
 // exist, nothing is done with any.
-func namedPackages(c *call, conf *cluster.Config) ([]*cluster.Package, error) {
-	if len(c.operands()) == 0 {
-		return nil, usagef("a package is missing")
+func namedPackages(c *front.Call, conf *cluster.Config) ([]*cluster.Package, error) {
+	if len(c.Operands()) == 0 {
+		return nil, front.Usagef("a package is missing")
 	}
 	var list []*cluster.Package
-	for _, name := range c.operands() {
+	for _, name := range c.Operands() {
 		pkg, err := conf.Package(name)
 		if err != nil {
 			return nil, err
@@ -131,7 +132,7 @@ func (j *job) start(ctx context.Context) error {
 	if !j.pkg.RunsOn(j.s.node.Name) {
 		return &cluster.NotMemberError{Node: j.s.node.Name, Package: j.pkg}
 	}
-	if j.s.flags.Bool("dry-run") {
+	if j.s.Flags.Bool("dry-run") {
 		return j.rehearseStart(ctx)
 	}
 	if err := j.open(); err != nil {
@@ -143,17 +144,17 @@ func (j *job) start(ctx context.Context) error {
 		return err
 	}
 	if up {
-		j.s.printf("Package %s is already running on node %s\n", j.pkg.Name, j.s.node.Name)
+		j.s.Printf("Package %s is already running on node %s\n", j.pkg.Name, j.s.node.Name)
 		for _, how := range j.runner.Ended() {
-			j.s.warn("package %s runs without service %s", j.pkg.Name, how)
+			j.s.Warn("package %s runs without service %s", j.pkg.Name, how)
 		}
 		return nil
 	}
-	j.s.printf("Running package %s on node %s\n", j.pkg.Name, j.s.node.Name)
-	if err := j.carryOut(ctx, deedRun, j.runner.Start); err != nil {
+	j.s.Printf("Running package %s on node %s\n", j.pkg.Name, j.s.node.Name)
+	if err := j.carryOut(ctx, front.DeedRun, j.runner.Start); err != nil {
 		return err
 	}
-	j.s.printf("Successfully started package %s on node %s\n", j.pkg.Name, j.s.node.Name)
+	j.s.Printf("Successfully started package %s on node %s\n", j.pkg.Name, j.s.node.Name)
 	return nil
 }
 
@@ -164,7 +165,7 @@ func (j *job) rehearseStart(ctx context.Context) error {
 	case err != nil:
 		return err
 	case up:
-		j.idle(deedRun, "Package %s is already running on node %s")
+		j.idle(front.DeedRun, "Package %s is already running on node %s")
 		return nil
 	}
 	return j.rehearse(ctx, runpkg.Start)
@@ -207,7 +208,7 @@ func (j *job) mayStart(ctx context.Context, state phaser) (up bool, err error) {
 // free refuses a failover package that another node has. To take it away is a
 // decision that only people can make: the other node may be well.
 func (j *job) free(who standing) error {
-	if j.pkg.Type == cluster.Failover && len(who.others) > 0 && !j.s.flags.Bool("takeover") {
+	if j.pkg.Type == cluster.Failover && len(who.others) > 0 && !j.s.Flags.Bool("takeover") {
 		return &elsewhereError{pkg: j.pkg.Name, node: j.s.node.Name, others: who.others}
 	}
 	return nil
@@ -230,7 +231,7 @@ func (j *job) keptWords(who standing) string {
 // reserve makes the reservations. Who has the LUNs is looked at once more: the
 // scripts that come before may have taken long.
 func (j *job) reserve(ctx context.Context) error {
-	return j.onLUNs(ctx, deedStart, func(ctx context.Context, run *packageRun) error {
+	return j.onLUNs(ctx, front.DeedStart, func(ctx context.Context, run *packageRun) error {
 		who, err := standingOf(run, run.Show(ctx))
 		if err == nil {
 			err = j.free(who)

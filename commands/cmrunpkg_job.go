@@ -15,6 +15,7 @@ import (
 
 	"lunguard/cluster"
 	"lunguard/cluster/ownfile"
+	"lunguard/commands/front"
 	"lunguard/commands/runpkg"
 	"lunguard/commands/words"
 	"lunguard/protocol"
@@ -41,11 +42,11 @@ type job struct {
 
 // newJob prepares for a package. Nothing is opened yet.
 func newJob(s *session, pkg *cluster.Package) (*job, error) {
-	run, logs, simulated, err := runFolders(s.call)
+	run, logs, simulated, err := runFolders(s.Call)
 	if err != nil {
 		return nil, err
 	}
-	env, err := scriptEnv(s.call, run)
+	env, err := scriptEnv(s.Call, run)
 	if err != nil {
 		return nil, err
 	}
@@ -71,10 +72,10 @@ func newJob(s *session, pkg *cluster.Package) (*job, error) {
 
 // runFolders are the folder of what is remembered, and that of logs. A
 // simulated host has its own.
-func runFolders(c *call) (run, logs string, simulated bool, err error) {
-	sim := c.simulated()
+func runFolders(c *front.Call) (run, logs string, simulated bool, err error) {
+	sim := c.Simulated()
 	run, logs, simulated = defaultRun, defaultRunLog, sim != ""
-	switch dir := c.getenv(runVariable); {
+	switch dir := c.Getenv(runVariable); {
 	case dir != "":
 		run = dir
 	case simulated:
@@ -88,13 +89,13 @@ func runFolders(c *call) (run, logs string, simulated bool, err error) {
 
 // scriptEnv is what scripts get of our environment. Commands of this binary
 // that they run find the same config and host, from any folder.
-func scriptEnv(c *call, run string) ([]string, error) {
+func scriptEnv(c *front.Call, run string) ([]string, error) {
 	conf, _ := configPath(c)
 	env := slices.DeleteFunc(os.Environ(), func(v string) bool {
 		name, _, _ := strings.Cut(v, "=")
-		return name == configVariable || name == simVariable || name == runVariable
+		return name == configVariable || name == front.SimVariable || name == runVariable
 	})
-	for name, path := range map[string]string{configVariable: conf, simVariable: c.simulated(), runVariable: run} {
+	for name, path := range map[string]string{configVariable: conf, front.SimVariable: c.Simulated(), runVariable: run} {
 		if path == "" || name == runVariable && path == defaultRun {
 			continue
 		}
@@ -109,15 +110,15 @@ func scriptEnv(c *call, run string) ([]string, error) {
 
 // nodeHere is this node, which -n has to name if it is given: a package is started
 // by the node that is to run it.
-func nodeHere(c *call, conf *cluster.Config, host vg.Host) (cluster.Node, error) {
-	name := c.getenv("SG_NODE")
+func nodeHere(c *front.Call, conf *cluster.Config, host vg.Host) (cluster.Node, error) {
+	name := c.Getenv("SG_NODE")
 	if name == "" {
 		var err error
 		if name, err = host.Hostname(); err != nil {
 			return cluster.Node{}, err
 		}
 	}
-	for _, asked := range c.several("node") {
+	for _, asked := range c.Several("node") {
 		if _, err := conf.Node(asked); err != nil {
 			return cluster.Node{}, err
 		}
@@ -147,30 +148,30 @@ func (j *job) close() {
 
 // carryOut starts or halts the package, and shows its log meanwhile, if that
 // was asked for.
-func (j *job) carryOut(ctx context.Context, d deed, work func(context.Context) error) error {
+func (j *job) carryOut(ctx context.Context, d front.Deed, work func(context.Context) error) error {
 	stop := func() {}
-	if j.s.verbose() {
+	if j.s.Verbose() {
 		stop = j.runner.Log.Follow(j.s.Out)
 	}
 	begin := time.Now()
 	err := work(ctx)
 	stop()
-	e := newEntry(d)
-	e.add(fieldPackage, j.pkg.Name)
-	e.add(fieldNode, j.s.node.Name)
-	e.took(begin)
-	j.s.recorder().end(e, err, signalOf(ctx))
+	e := front.NewEntry(d)
+	e.Field(front.FieldPackage, j.pkg.Name)
+	e.Field(front.FieldNode, j.s.node.Name)
+	e.Took(begin)
+	j.s.Recorder().End(e, err, front.SignalOf(ctx))
 	return err
 }
 
 // idle says why there is nothing to do, by a text about package and node.
-func (j *job) idle(d deed, format string) {
+func (j *job) idle(d front.Deed, format string) {
 	text := fmt.Sprintf(format, j.pkg.Name, j.s.node.Name)
-	if j.s.flags.Bool("json") {
-		j.s.keepPlan(&plan{Action: d, Package: j.pkg.Name, Node: j.s.node.Name, Why: text})
+	if j.s.Flags.Bool("json") {
+		j.s.KeepPlan(&plan{Action: d, Package: j.pkg.Name, Node: j.s.node.Name, Why: text})
 		return
 	}
-	j.s.printf("%s\n", text)
+	j.s.Printf("%s\n", text)
 }
 
 // peek is the state for who only wants to look.
@@ -190,21 +191,21 @@ func (j *job) rehearse(ctx context.Context, a runpkg.Action) error {
 	if a == runpkg.Stop {
 		do = j.release
 	}
-	asJSON := j.s.flags.Bool("json")
+	asJSON := j.s.Flags.Bool("json")
 	if asJSON {
-		d := deedRun
+		d := front.DeedRun
 		if a == runpkg.Stop {
-			d = deedHaltPkg
+			d = front.DeedHaltPkg
 		}
 		p := &plan{Action: d, Package: j.pkg.Name, Node: j.s.node.Name}
 		for _, s := range steps {
 			p.Steps = append(p.Steps, s.Text)
 		}
-		j.s.keepPlan(p)
+		j.s.KeepPlan(p)
 	}
 	for i, s := range steps {
 		if !asJSON {
-			j.s.printf("%d. %s\n", i+1, s.Text)
+			j.s.Printf("%d. %s\n", i+1, s.Text)
 		}
 		if !s.Reservations || j.s.conf.PRDisabled && a == runpkg.Start {
 			continue
@@ -260,12 +261,12 @@ func standingOf(run *packageRun, list []protocol.Status) (standing, error) {
 // off nobody has them.
 func (j *job) look(ctx context.Context, may func(*packageRun) error) (who standing, err error) {
 	if j.s.conf.PRDisabled {
-		j.s.warn("FORCED_PR_DISABLE is set in %s: nothing is protected", j.s.conf.Path)
+		j.s.Warn("FORCED_PR_DISABLE is set in %s: nothing is protected", j.s.conf.Path)
 		return standing{}, nil
 	}
 	// What is wrong with paths is said when they are used.
-	quiet := *j.s.call
-	quiet.ctx, quiet.Out, quiet.Err = ctx, io.Discard, io.Discard
+	quiet := *j.s.Call
+	quiet.Ctx, quiet.Out, quiet.Err = ctx, io.Discard, io.Discard
 	err = j.s.by(&quiet).withPackage(j.pkg, func(run *packageRun, _ *opened) (err error) {
 		if who, err = standingOf(run, run.Show(ctx)); err != nil {
 			return err
@@ -273,7 +274,7 @@ func (j *job) look(ctx context.Context, may func(*packageRun) error) (who standi
 		return may(run)
 	})
 	if err == nil && who.luns == 0 {
-		j.s.warn("package %s has no vg and no pv line in %s: nothing is protected", j.pkg.Name, j.s.conf.Path)
+		j.s.Warn("package %s has no vg and no pv line in %s: nothing is protected", j.pkg.Name, j.s.conf.Path)
 	}
 	return who, err
 }
@@ -281,9 +282,9 @@ func (j *job) look(ctx context.Context, may func(*packageRun) error) (who standi
 // onLUNs runs a protocol on the package. What it changes goes into the log of
 // the package, warnings to the terminal as well. It ends by itself, whatever
 // signals come.
-func (j *job) onLUNs(ctx context.Context, d deed, do func(context.Context, *packageRun) error) error {
-	c := *j.s.call
-	c.ctx = unhurried(ctx)
+func (j *job) onLUNs(ctx context.Context, d front.Deed, do func(context.Context, *packageRun) error) error {
+	c := *j.s.Call
+	c.Ctx = front.Unhurried(ctx)
 	s := j.s.by(&c)
 	return s.withPackage(j.pkg, func(run *packageRun, o *opened) error {
 		if o.rehearse {
@@ -297,13 +298,13 @@ func (j *job) onLUNs(ctx context.Context, d deed, do func(context.Context, *pack
 }
 
 // logTo makes the run tell each change and each warning in a log.
-func logTo(c *call, run *packageRun, o *opened, say func(format string, args ...any)) {
+func logTo(c *front.Call, run *packageRun, o *opened, say func(format string, args ...any)) {
 	o.say = func(e protocol.Event) {
 		text := words.Event(run.Config, e)
 		if e.Change() {
 			text += words.Outcome(e)
-		} else if e.Action != protocol.NothingLeft && !c.verbose() {
-			c.warn("%s", text)
+		} else if e.Action != protocol.NothingLeft && !c.Verbose() {
+			c.Warn("%s", text)
 		}
 		say("%s", text)
 	}
@@ -314,10 +315,10 @@ func (j *job) fail(err error) {
 	for _, leaf := range words.Leaves(err) {
 		step, ok := leaf.(*runpkg.StepError)
 		if ok && step.Reservations {
-			j.s.fail(step.Err)
+			j.s.Fail(step.Err)
 			continue
 		}
-		j.s.fail(&jobError{j.pkg.Name, j.runner.LogFile, leaf})
+		j.s.Fail(&jobError{j.pkg.Name, j.runner.LogFile, leaf})
 	}
 }
 
@@ -407,12 +408,12 @@ func untilSignal(parent context.Context) (context.Context, func()) {
 	go func() {
 		select {
 		case sig := <-signals:
-			cancel(&signalError{sig.(syscall.Signal)})
+			cancel(&front.SignalError{Signal: sig.(syscall.Signal)})
 		case <-parent.Done():
 			// It may be for the signal that comes to us at the same moment.
 			select {
 			case sig := <-signals:
-				cancel(&signalError{sig.(syscall.Signal)})
+				cancel(&front.SignalError{Signal: sig.(syscall.Signal)})
 			case <-time.After(100 * time.Millisecond):
 				cancel(context.Cause(parent))
 			}

@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"lunguard/commands/front"
 	"lunguard/commands/runpkg"
 	"lunguard/commands/words"
 )
@@ -118,7 +119,7 @@ func TestRunSignal(t *testing.T) {
 		if p := r.phase("jack3"); p != runpkg.Down {
 			t.Errorf("%v: %s", sig, p)
 		}
-		if got := text.String(); !strings.Contains(got, "killed: ended by "+signalName(sig)) || !strings.Contains(got, "not begun after the signal: package pkg2\n") {
+		if got := text.String(); !strings.Contains(got, "killed: ended by "+front.SignalName(sig)) || !strings.Contains(got, "not begun after the signal: package pkg2\n") {
 			t.Errorf("%v:\n%s", sig, got)
 		}
 	}

@@ -9,16 +9,17 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"lunguard/cluster"
+	"lunguard/commands/front"
 	"lunguard/commands/words"
 	"lunguard/protocol"
 	"lunguard/vg"
 )
 
-func cmViewCl() *applet {
-	return &applet{
-		name:    "cmviewcl",
-		summary: "show the cluster, its nodes and packages",
-		usage: `
+func cmViewCl() *front.Applet {
+	return &front.Applet{
+		Name:    "cmviewcl",
+		Summary: "show the cluster, its nodes and packages",
+		Usage: `
 usage: cmviewcl [-v] [-f line|table] [-l cluster|node|package] [-s config]
                 [-c CLUSTER] [-r RELEASE] [-n NODE... | -p PACKAGE...] [PACKAGE]
 
@@ -47,21 +48,21 @@ With -f line, what is named by one -p or one -n is left out of the prefix.
 exit status: 0 shown, whatever it is; 1 error in the command line or config;
 2 a LUN could not be read, its package is shown as unknown; 128 + N ended by
 signal N`,
-		flags: []cli.Flag{
-			verboseFlag(),
-			offering(&cli.StringFlag{Name: "format", Aliases: []string{"f"}}, oneOf(string(formatLine), string(formatTable))),
-			offering(&cli.StringFlag{Name: "level", Aliases: []string{"l"}}, oneOf(string(levelCluster), string(levelNode), string(levelPackage))),
-			offering(&cli.StringFlag{Name: "source", Aliases: []string{"s"}}, oneOf(sourceConfig)),
-			offering(&cli.StringFlag{Name: "cluster", Aliases: []string{"c"}}, completeCluster),
+		Flags: []cli.Flag{
+			front.VerboseFlag(),
+			front.Offering(&cli.StringFlag{Name: "format", Aliases: []string{"f"}}, front.OneOf(string(formatLine), string(formatTable))),
+			front.Offering(&cli.StringFlag{Name: "level", Aliases: []string{"l"}}, front.OneOf(string(levelCluster), string(levelNode), string(levelPackage))),
+			front.Offering(&cli.StringFlag{Name: "source", Aliases: []string{"s"}}, front.OneOf(sourceConfig)),
+			front.Offering(&cli.StringFlag{Name: "cluster", Aliases: []string{"c"}}, completeCluster),
 			&cli.StringFlag{Name: "release", Aliases: []string{"r"}},
-			offering(repeatedFlag("node", "n"), completeNodes),
-			offering(repeatedFlag("package", "p"), completePackages),
-			repeatedFlag("site", "S"),
-			jsonFlag(),
-			configFlag(), timeoutFlag(), simFlag(), noLVMFlag(), scanFlag(),
+			front.Offering(front.Repeated("node", "n"), completeNodes),
+			front.Offering(front.Repeated("package", "p"), completePackages),
+			front.Repeated("site", "S"),
+			front.JSONFlag(),
+			configFlag(), timeoutFlag(), front.SimFlag(), noLVMFlag(), scanFlag(),
 		},
-		operands: completeOnePackage,
-		run:      runView,
+		Operands: completeOnePackage,
+		Run:      runView,
 	}
 }
 
@@ -101,7 +102,7 @@ type viewRequest struct {
 	live, verbose bool
 }
 
-func runView(c *call) error {
+func runView(c *front.Call) error {
 	req, err := newViewRequest(c)
 	if err != nil {
 		return err
@@ -110,7 +111,7 @@ func runView(c *call) error {
 	if err != nil {
 		return err
 	}
-	if err := req.check(conf, c.flags.String("cluster")); err != nil {
+	if err := req.check(conf, c.Flags.String("cluster")); err != nil {
 		return err
 	}
 	p := &portrait{conf: conf, verbose: req.verbose, live: req.live, views: map[string]*cluster.PackageView{}}
@@ -131,39 +132,39 @@ func runView(c *call) error {
 }
 
 // newViewRequest reads the command line.
-func newViewRequest(c *call) (*viewRequest, error) {
+func newViewRequest(c *front.Call) (*viewRequest, error) {
 	r := &viewRequest{
-		format: viewFormat(c.flags.String("format")), level: viewLevel(c.flags.String("level")),
-		nodes: c.several("node"), packages: c.several("package"),
-		live: true, verbose: c.verbose(),
+		format: viewFormat(c.Flags.String("format")), level: viewLevel(c.Flags.String("level")),
+		nodes: c.Several("node"), packages: c.Several("package"),
+		live: true, verbose: c.Verbose(),
 	}
-	switch ops := c.operands(); {
+	switch ops := c.Operands(); {
 	case len(ops) > 1:
-		return nil, usagef("one package was expected, not %d; name several with -p", len(ops))
+		return nil, front.Usagef("one package was expected, not %d; name several with -p", len(ops))
 	case len(ops) == 1:
 		r.operand, r.packages = ops[0], append(r.packages, ops[0])
 	}
 	switch {
-	case c.flags.Bool(jsonOption) && r.format != "":
-		return nil, usagef("--json and -f exclude each other")
-	case c.flags.Bool(jsonOption):
+	case c.Flags.Bool(front.JSONOption) && r.format != "":
+		return nil, front.Usagef("--json and -f exclude each other")
+	case c.Flags.Bool(front.JSONOption):
 		r.format = formatJSON
 	case r.format == "":
 		r.format = formatTable
 	case r.format != formatLine && r.format != formatTable:
-		return nil, usagef("-f %s: line or table was expected", r.format)
+		return nil, front.Usagef("-f %s: line or table was expected", r.format)
 	}
-	switch s := c.flags.String("source"); s {
+	switch s := c.Flags.String("source"); s {
 	case "":
 	case sourceConfig:
 		r.live = false
 	default:
-		return nil, usagef("-s %s: config was expected", s)
+		return nil, front.Usagef("-s %s: config was expected", s)
 	}
 	if _, err := lunTimeout(c); err != nil {
 		return nil, err
 	}
-	return r, r.limit(len(c.several("site")) > 0)
+	return r, r.limit(len(c.Several("site")) > 0)
 }
 
 // limit judges what the request is limited to.
@@ -173,17 +174,17 @@ func (r *viewRequest) limit(sites bool) error {
 	case "group", "site":
 		r.level = levelNone
 	default:
-		return usagef("-l %s: cluster, node or package was expected", r.level)
+		return front.Usagef("-l %s: cluster, node or package was expected", r.level)
 	}
 	switch {
 	case len(r.nodes) > 0 && len(r.packages) > 0:
-		return usagef("-n and -p exclude each other")
+		return front.Usagef("-n and -p exclude each other")
 	case r.level == levelCluster && len(r.nodes) > 0:
-		return usagef("-l cluster and -n exclude each other")
+		return front.Usagef("-l cluster and -n exclude each other")
 	case r.level == levelCluster && len(r.packages) > 0:
-		return usagef("-l cluster and -p exclude each other")
+		return front.Usagef("-l cluster and -p exclude each other")
 	case r.level == levelNode && len(r.packages) > 0:
-		return usagef("-l node and -p exclude each other")
+		return front.Usagef("-l node and -p exclude each other")
 	case sites:
 		r.level = levelNone
 	}
@@ -240,8 +241,8 @@ func (r *viewRequest) toRead(conf *cluster.Config) []*cluster.Package {
 }
 
 // viewer is the node that looks. -n names others here.
-func viewer(c *call, conf *cluster.Config, host vg.Host) (cluster.Node, error) {
-	name := c.getenv("SG_NODE")
+func viewer(c *front.Call, conf *cluster.Config, host vg.Host) (cluster.Node, error) {
+	name := c.Getenv("SG_NODE")
 	if name == "" {
 		var err error
 		if name, err = host.Hostname(); err != nil {
@@ -267,7 +268,7 @@ func readPackages(s *session, packages []*cluster.Package, p *portrait) error {
 	for i, pkg := range packages {
 		g.Go(func() error {
 			// Each package says what it has to say by itself.
-			one := *s.call
+			one := *s.Call
 			one.Err = &said[i]
 			views[i] = viewPackage(s.by(&one), pkg, gate)
 			return nil
@@ -280,8 +281,8 @@ func readPackages(s *session, packages []*cluster.Package, p *portrait) error {
 		}
 		for _, l := range v.LUNs {
 			if l.Err != nil {
-				s.report(l.Err)
-				s.status = words.ExitNode
+				s.Report(l.Err)
+				s.Status = words.ExitNode
 			}
 		}
 		p.views[v.Package.Name] = v
@@ -297,7 +298,7 @@ func viewPackage(s *session, pkg *cluster.Package, gate protocol.Gate) *cluster.
 	}
 	var view *cluster.PackageView
 	err := s.lookAt(pkg, func(run *packageRun, _ *opened) error {
-		view = s.conf.ViewOf(pkg, run.View(s.ctx, gate))
+		view = s.conf.ViewOf(pkg, run.View(s.Ctx, gate))
 		return nil
 	})
 	if view == nil {

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"lunguard/cluster"
+	"lunguard/commands/front"
 )
 
 // portraits are the objects that a request shows.
@@ -19,14 +20,14 @@ type portraits struct {
 }
 
 // printView prints what was asked for.
-func printView(c *call, req *viewRequest, p *portrait) error {
+func printView(c *front.Call, req *viewRequest, p *portrait) error {
 	shown := p.pick(req)
 	w := bufio.NewWriter(c.Out)
 	switch req.format {
 	case formatLine:
 		shown.lines(w, req)
 	case formatJSON:
-		c.document = tree(shown.tree())
+		c.Document = front.Tree(shown.tree())
 	default:
 		t := viewTable{w: w, verbose: req.verbose}
 		t.print(shown)

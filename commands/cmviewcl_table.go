@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"lunguard/cluster"
+	"lunguard/commands/front"
 )
 
 // viewTable prints the sections for people: packages stand under the node that
@@ -210,7 +211,7 @@ func (t *viewTable) detail(indent, title string, rows [][]string) {
 
 func (t *viewTable) rows(indent string, rows [][]string) {
 	var b bytes.Buffer
-	table := newTable(&b, rows[0]...)
+	table := front.NewTable(&b, rows[0]...)
 	table.AppendBulk(rows[1:])
 	table.Render()
 	for line := range strings.Lines(b.String()) {

@@ -14,6 +14,7 @@ import (
 
 	gocmp "github.com/google/go-cmp/cmp"
 
+	"lunguard/commands/front"
 	"lunguard/commands/words"
 	"lunguard/scsi"
 	"lunguard/vg/simhost"
@@ -64,7 +65,7 @@ func environment(conf, host string) func(string) string {
 		switch name {
 		case configVariable:
 			return conf
-		case simVariable:
+		case front.SimVariable:
 			return host
 		}
 		return ""
@@ -75,7 +76,7 @@ func environment(conf, host string) func(string) string {
 func mustRun(t testing.TB, getenv func(string) string, argv ...string) string {
 	t.Helper()
 	var out, errOut bytes.Buffer
-	if status := Run(context.Background(), Streams{Out: &out, Err: &errOut}, getenv, argv); status != words.ExitOK || errOut.Len() > 0 {
+	if status := Run(context.Background(), front.Streams{Out: &out, Err: &errOut}, getenv, argv); status != words.ExitOK || errOut.Len() > 0 {
 		t.Fatalf("%v: status %d, %s", argv, status, errOut.String())
 	}
 	return out.String()

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"strings"
 
+	"lunguard/commands/front"
 	"lunguard/commands/words"
 )
 
@@ -20,10 +21,10 @@ leaves it to the shell. No device is opened; nothing is ever an error.
 exit status: 0`
 
 // complete is the applet behind lunguard complete.
-func complete(b *program) *applet {
-	return &applet{
-		name: completeWord, summary: "what a word can become, for shells", usage: completeUsage,
-		main: func(c *call, args []string) int {
+func complete(b *front.Program) *front.Applet {
+	return &front.Applet{
+		Name: completeWord, Summary: "what a word can become, for shells", Usage: completeUsage,
+		Main: func(c *front.Call, args []string) int {
 			if len(args) > 0 && (args[0] == "--help" || args[0] == "-h") {
 				fmt.Fprintln(c.Out, strings.TrimSpace(completeUsage))
 				return words.ExitOK
@@ -32,7 +33,7 @@ func complete(b *program) *applet {
 				args = args[1:]
 			}
 			if len(args) > 0 {
-				b.complete(c, baseName(args[0]), args[1:])
+				b.Complete(c, front.BaseName(args[0]), args[1:])
 			}
 			return words.ExitOK
 		},

@@ -11,6 +11,8 @@ import (
 	"time"
 
 	gocmp "github.com/google/go-cmp/cmp"
+
+	"lunguard/commands/front"
 )
 
 // completeWorld is a config with two packages and a host with devices that
@@ -38,7 +40,7 @@ func completeWorld(t *testing.T) func(name string) string {
 		}
 	}
 	return func(name string) string {
-		return map[string]string{configVariable: filepath.Join(dir, "cluster.conf"), simVariable: dir, "DIR": dir}[name]
+		return map[string]string{configVariable: filepath.Join(dir, "cluster.conf"), front.SimVariable: dir, "DIR": dir}[name]
 	}
 }
 
@@ -50,7 +52,7 @@ func completed(t *testing.T, getenv func(string) string, args ...string) []strin
 	var out, errs bytes.Buffer
 	done := make(chan int)
 	go func() {
-		done <- Run(ctx, Streams{In: strings.NewReader(""), Out: &out, Err: &errs}, getenv, append([]string{"lunguard", "complete"}, args...))
+		done <- Run(ctx, front.Streams{In: strings.NewReader(""), Out: &out, Err: &errs}, getenv, append([]string{"lunguard", "complete"}, args...))
 	}()
 	select {
 	case status := <-done:
@@ -165,7 +167,7 @@ func TestComplete(t *testing.T) {
 		}
 	}
 	// The list of applets is complete.
-	if got := completed(t, getenv, "lunguard", ""); len(got) != len(applets().applets)+1 {
+	if got := completed(t, getenv, "lunguard", ""); len(got) != len(applets().Applets)+1 {
 		t.Errorf("applets: %q", got)
 	}
 	for _, args := range [][]string{{}, {"--"}, {"pr_start"}} {
@@ -179,20 +181,20 @@ func TestLinks(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	got := map[string]string{self: "sbin"}
+	got := map[string]string{front.Self: "sbin"}
 	for line := range strings.Lines(string(text)) {
 		if name, where, ok := strings.Cut(strings.TrimSuffix(line, "\n"), "\t"); ok {
 			got[name] = where
 		}
 	}
 	want := map[string]string{}
-	for _, a := range applets().applets {
-		want[a.name] = "own"
+	for _, a := range applets().Applets {
+		want[a.Name] = "own"
 		// These names are nobody else's.
 		switch {
-		case a.name == "pr_cleanup":
-		case a.name == self, strings.HasPrefix(a.name, "pr_"):
-			want[a.name] = "sbin"
+		case a.Name == "pr_cleanup":
+		case a.Name == front.Self, strings.HasPrefix(a.Name, "pr_"):
+			want[a.Name] = "sbin"
 		}
 	}
 	if diff := gocmp.Diff(want, got); diff != "" {
@@ -202,6 +204,6 @@ func TestLinks(t *testing.T) {
 
 func BenchmarkComplete(b *testing.B) {
 	for range b.N {
-		Run(b.Context(), Streams{Out: &bytes.Buffer{}, Err: &bytes.Buffer{}}, func(string) string { return "" }, []string{"lunguard", "complete", "--", "vg_pr_key", "-g", ""})
+		Run(b.Context(), front.Streams{Out: &bytes.Buffer{}, Err: &bytes.Buffer{}}, func(string) string { return "" }, []string{"lunguard", "complete", "--", "vg_pr_key", "-g", ""})
 	}
 }

@@ -6,58 +6,60 @@ import (
 	"path"
 	"path/filepath"
 	"strings"
+
+	"lunguard/commands/front"
 )
 
 // completeOnePackage offers the packages to who takes one operand.
-func completeOnePackage(l *completion, word string) []suggestion {
-	if len(l.operands) > 0 {
+func completeOnePackage(l *front.Completion, word string) []front.Suggestion {
+	if len(l.Operands) > 0 {
 		return nil
 	}
 	return completePackages(l, word)
 }
 
 // completeNodes offers the nodes of the config.
-func completeNodes(l *completion, _ string) []suggestion {
-	var list []suggestion
+func completeNodes(l *front.Completion, _ string) []front.Suggestion {
+	var list []front.Suggestion
 	for _, n := range clusterConfig(l).Nodes {
-		list = append(list, suggestion{n.Name, n.Key.String()})
+		list = append(list, front.Suggestion{Word: n.Name, Meaning: n.Key.String()})
 	}
 	return list
 }
 
 // completeCluster offers the name of the cluster.
-func completeCluster(l *completion, _ string) []suggestion {
-	return wordList(clusterConfig(l).Name)
+func completeCluster(l *front.Completion, _ string) []front.Suggestion {
+	return front.WordList(clusterConfig(l).Name)
 }
 
 // completeKeys offers their keys.
-func completeKeys(l *completion, _ string) []suggestion {
-	var list []suggestion
+func completeKeys(l *front.Completion, _ string) []front.Suggestion {
+	var list []front.Suggestion
 	for _, n := range clusterConfig(l).Nodes {
-		list = append(list, suggestion{n.Key.String(), n.Name})
+		list = append(list, front.Suggestion{Word: n.Key.String(), Meaning: n.Name})
 	}
 	return list
 }
 
 // completePackages offers the packages of the config.
-func completePackages(l *completion, _ string) []suggestion {
-	var list []suggestion
+func completePackages(l *front.Completion, _ string) []front.Suggestion {
+	var list []front.Suggestion
 	for _, p := range clusterConfig(l).Packages {
-		list = append(list, suggestion{p.Name, string(p.Type)})
+		list = append(list, front.Suggestion{Word: p.Name, Meaning: string(p.Type)})
 	}
 	return list
 }
 
 // completeGroups offers the volume groups of the config, as NAME or /dev/NAME.
-func completeGroups(l *completion, word string) []suggestion {
-	var list []suggestion
+func completeGroups(l *front.Completion, word string) []front.Suggestion {
+	var list []front.Suggestion
 	for _, p := range clusterConfig(l).Packages {
 		for _, g := range p.Groups {
 			g = strings.TrimPrefix(g, "/dev/")
 			if strings.HasPrefix(word, "/") {
 				g = "/dev/" + g
 			}
-			list = append(list, suggestion{g, p.Name})
+			list = append(list, front.Suggestion{Word: g, Meaning: p.Name})
 		}
 	}
 	return list
@@ -65,14 +67,14 @@ func completeGroups(l *completion, word string) []suggestion {
 
 // completeDisks offers block devices without looking into any: SCSI disks and maps, or
 // what is in the folder that the word names.
-func completeDisks(l *completion, word string) []suggestion {
+func completeDisks(l *front.Completion, word string) []front.Suggestion {
 	return completeDevices("/dev/sd*[a-z]", "/dev/mapper/*")(l, word)
 }
 
 // completeDevices offers the devices of patterns; if the word names a folder, what
 // is in that.
-func completeDevices(patterns ...string) completer {
-	return func(l *completion, word string) []suggestion {
+func completeDevices(patterns ...string) front.Completer {
+	return func(l *front.Completion, word string) []front.Suggestion {
 		at := patterns
 		if strings.HasPrefix(word, "/") && word != "/dev/" {
 			dir, _ := path.Split(word)
@@ -81,14 +83,14 @@ func completeDevices(patterns ...string) completer {
 				at = append(at, "/dev/mapper/*")
 			}
 		}
-		root := simulatedBy(l.values["sim"], l.c.getenv)
-		var list []suggestion
+		root := front.SimulatedBy(l.Values["sim"], l.Call.Getenv)
+		var list []front.Suggestion
 		for _, p := range at {
 			// A pattern that is none matches nothing.
 			files, _ := filepath.Glob(root + p)
 			for _, f := range files {
 				if name, ok := deviceName(f, root); ok {
-					list = append(list, suggestion{word: name})
+					list = append(list, front.Suggestion{Word: name})
 				}
 			}
 		}

@@ -7,6 +7,7 @@ import (
 
 	"lunguard/cluster"
 	"lunguard/cluster/ownfile"
+	"lunguard/commands/front"
 	"lunguard/commands/words"
 )
 
@@ -18,18 +19,18 @@ const (
 
 // configPath tells where the config is looked for, and whether it was named
 // by somebody.
-func configPath(c *call) (path string, named bool) {
-	if path = c.flags.String("config"); path != "" {
+func configPath(c *front.Call) (path string, named bool) {
+	if path = c.Flags.String("config"); path != "" {
 		return path, true
 	}
-	if path = c.getenv(configVariable); path != "" {
+	if path = c.Getenv(configVariable); path != "" {
 		return path, true
 	}
 	return defaultConfig, false
 }
 
 // readConfig reads the config, which must be there.
-func readConfig(c *call) (*cluster.Config, error) {
+func readConfig(c *front.Call) (*cluster.Config, error) {
 	path, _ := configPath(c)
 	return loadConfig(path)
 }
@@ -67,7 +68,7 @@ func loadConfig(path string) (*cluster.Config, error) {
 }
 
 // optionalConfig reads the config; nil if there is none and nobody named one.
-func optionalConfig(c *call) (*cluster.Config, error) {
+func optionalConfig(c *front.Call) (*cluster.Config, error) {
 	path, named := configPath(c)
 	conf, err := loadConfig(path)
 	if err != nil && !named && errors.Is(err, fs.ErrNotExist) {
@@ -78,13 +79,13 @@ func optionalConfig(c *call) (*cluster.Config, error) {
 
 // clusterConfig is the config that the command line means; an empty one if it
 // cannot be read.
-func clusterConfig(l *completion) *cluster.Config {
-	path := l.values["config"]
+func clusterConfig(l *front.Completion) *cluster.Config {
+	path := l.Values["config"]
 	if path == "" {
-		path = l.values["conf"]
+		path = l.Values["conf"]
 	}
 	if path == "" {
-		path = l.c.getenv(configVariable)
+		path = l.Call.Getenv(configVariable)
 	}
 	if path == "" {
 		path = defaultConfig

@@ -6,6 +6,7 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
+	"lunguard/commands/front"
 	"lunguard/protocol"
 	"lunguard/scsi"
 )
@@ -38,7 +39,7 @@ func (r *packageRun) copyKeys(ctx context.Context) ([]protocol.Copied, error) {
 }
 
 // printCopiedKeys tells what was copied, in the vendor's words.
-func printCopiedKeys(c *call, copied []protocol.Copied) {
+func printCopiedKeys(c *front.Call, copied []protocol.Copied) {
 	for _, l := range copied {
 		for _, k := range l.Keys {
 			fmt.Fprintf(c.Out, "Successfully copied registration key %s to %s\n", k, l.LUN)

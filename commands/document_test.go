@@ -12,6 +12,7 @@ import (
 	"strings"
 	"testing"
 
+	"lunguard/commands/front"
 	"lunguard/commands/words"
 	"lunguard/scsi"
 	"lunguard/scsi/simlun"
@@ -89,7 +90,7 @@ func (w *jsonWorld) env(more map[string]string) func(string) string {
 // on runs a command on a host, which must succeed.
 func (w *jsonWorld) on(host string, argv ...string) {
 	w.t.Helper()
-	mustRun(w.t, w.env(map[string]string{simVariable: filepath.Join(w.dir, "A", host)}), argv...)
+	mustRun(w.t, w.env(map[string]string{front.SimVariable: filepath.Join(w.dir, "A", host)}), argv...)
 }
 
 func (w *jsonWorld) register(host, device string, key scsi.Key, typ scsi.Type) {
@@ -243,7 +244,7 @@ func TestJSONDocument(t *testing.T) {
 			if i := slices.Index(argv, "ARRAY"); i >= 0 {
 				argv[i] = filepath.Join(w.dir, "A")
 			}
-			status := Run(context.Background(), Streams{Out: &out, Err: &errOut}, w.env(tc.getenv), argv)
+			status := Run(context.Background(), front.Streams{Out: &out, Err: &errOut}, w.env(tc.getenv), argv)
 			if status != tc.want {
 				t.Fatalf("status %d, %d expected; %s", status, tc.want, errOut.String())
 			}

@@ -33,7 +33,7 @@ func (s *session) follow(run *packageRun, o *opened) {
 	o.meter.watch(run)
 	o.say = func(e protocol.Event) { s.sayEvent(run.Config, e) }
 	run.Log = func(e protocol.Event) {
-		s.alone(func() { s.tell(run, o, e) })
+		s.Alone(func() { s.tell(run, o, e) })
 	}
 }
 
@@ -58,12 +58,12 @@ func isRegistered(e protocol.Event) bool {
 func (s *session) sayEvent(conf *cluster.Config, e protocol.Event) {
 	switch {
 	case e.Action == protocol.NothingLeft:
-		if s.verbose() {
+		if s.Verbose() {
 			fmt.Fprintln(s.Out, words.Event(conf, e))
 		}
 	case !e.Change():
-		s.warn("%s", words.Event(conf, e))
-	case s.verbose():
+		s.Warn("%s", words.Event(conf, e))
+	case s.Verbose():
 		fmt.Fprintln(s.Out, words.Event(conf, e)+words.Outcome(e))
 	}
 }

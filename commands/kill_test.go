@@ -13,6 +13,7 @@ import (
 	"testing"
 	"time"
 
+	"lunguard/commands/front"
 	"lunguard/commands/words"
 	"lunguard/scsi/simlun"
 )
@@ -61,7 +62,7 @@ func (r *rig) faults(i int, plan string) {
 // buffer.
 func (r *rig) process(host string, argv ...string) (*exec.Cmd, *bytes.Buffer) {
 	cmd := exec.Command(argv[0], argv[1:]...)
-	cmd.Env = append(os.Environ(), simVariable+"="+filepath.Join(r.dir, host), configVariable+"="+r.conf)
+	cmd.Env = append(os.Environ(), front.SimVariable+"="+filepath.Join(r.dir, host), configVariable+"="+r.conf)
 	var text bytes.Buffer
 	cmd.Stderr = &text
 	return cmd, &text
@@ -69,9 +70,9 @@ func (r *rig) process(host string, argv ...string) (*exec.Cmd, *bytes.Buffer) {
 
 // here runs an applet in this process.
 func (r *rig) here(host string, argv ...string) (status int, text string) {
-	env := map[string]string{simVariable: filepath.Join(r.dir, host), configVariable: r.conf}
+	env := map[string]string{front.SimVariable: filepath.Join(r.dir, host), configVariable: r.conf}
 	var out bytes.Buffer
-	status = Run(context.Background(), Streams{Out: &out, Err: &out}, func(name string) string { return env[name] }, argv)
+	status = Run(context.Background(), front.Streams{Out: &out, Err: &out}, func(name string) string { return env[name] }, argv)
 	return status, out.String()
 }
 

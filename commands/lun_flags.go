@@ -6,17 +6,18 @@ import (
 
 	"github.com/urfave/cli/v2"
 
+	"lunguard/commands/front"
 	"lunguard/scsi"
 )
 
 // Flags that commands about LUNs have.
 
 func configFlag() cli.Flag {
-	return offering(&cli.StringFlag{Name: "config", Aliases: []string{"C"}}, oneOf(shellFiles))
+	return front.Offering(&cli.StringFlag{Name: "config", Aliases: []string{"C"}}, front.OneOf(front.ShellFiles))
 }
 
 func nodeFlag() cli.Flag {
-	return offering(&cli.StringFlag{Name: "node", Aliases: []string{"n"}}, completeNodes)
+	return front.Offering(&cli.StringFlag{Name: "node", Aliases: []string{"n"}}, completeNodes)
 }
 
 func dryRunFlag() cli.Flag { return &cli.BoolFlag{Name: "dry-run"} }
@@ -25,7 +26,9 @@ func timeoutFlag() cli.Flag { return &cli.StringFlag{Name: "timeout"} }
 
 func noLVMFlag() cli.Flag { return &cli.BoolFlag{Name: "no-lvm"} }
 
-func scanFlag() cli.Flag { return offering(repeatedFlag("scan"), oneOf(shellFiles)) }
+func scanFlag() cli.Flag {
+	return front.Offering(front.Repeated("scan"), front.OneOf(front.ShellFiles))
+}
 
 func serialFlag() cli.Flag { return &cli.BoolFlag{Name: "serial"} }
 
@@ -33,8 +36,8 @@ func strictFlag() cli.Flag { return &cli.BoolFlag{Name: "strict"} }
 
 // lunTimeout is how long one command to a device may take with its retries:
 // seconds, or a number with a unit.
-func lunTimeout(c *call) (time.Duration, error) {
-	text := c.flags.String("timeout")
+func lunTimeout(c *front.Call) (time.Duration, error) {
+	text := c.Flags.String("timeout")
 	if text == "" {
 		return scsi.DefaultTimeout, nil
 	}
@@ -44,14 +47,14 @@ func lunTimeout(c *call) (time.Duration, error) {
 	}
 	d, err := time.ParseDuration(text + unit)
 	if err != nil || d <= 0 {
-		return 0, usagef("--timeout %s: seconds were expected, such as 60, or a number with a unit, such as 500ms", text)
+		return 0, front.Usagef("--timeout %s: seconds were expected, such as 60, or a number with a unit, such as 500ms", text)
 	}
 	return d, nil
 }
 
 // packageFlags are those of a command on packages.
 func packageFlags() []cli.Flag {
-	return []cli.Flag{verboseFlag(), configFlag(), nodeFlag(), dryRunFlag(), jsonFlag(), timeoutFlag(), simFlag(), noLVMFlag(), scanFlag(), serialFlag(), logFlag()}
+	return []cli.Flag{front.VerboseFlag(), configFlag(), nodeFlag(), dryRunFlag(), front.JSONFlag(), timeoutFlag(), front.SimFlag(), noLVMFlag(), scanFlag(), serialFlag(), front.LogFlag()}
 }
 
 // packageOptions is what the help says of them.

@@ -9,15 +9,16 @@ import (
 
 	"github.com/urfave/cli/v2"
 
+	"lunguard/commands/front"
 	"lunguard/commands/words"
 )
 
 // lunguard is the applet of the binary itself.
-func lunguard(b *program) *applet {
-	return &applet{
-		name:    self,
-		summary: "list and install the commands, make simulated arrays",
-		usage: `
+func lunguard(b *front.Program) *front.Applet {
+	return &front.Applet{
+		Name:    front.Self,
+		Summary: "list and install the commands, make simulated arrays",
+		Usage: `
 usage: lunguard APPLET [ARGUMENTS]
        lunguard --list [--json]
        lunguard --install DIR [--only APPLET,...]
@@ -32,52 +33,52 @@ usage: lunguard APPLET [ARGUMENTS]
   --version      print the version
 
 exit status: 0 done; 1 failed; 2 a simulated LUN failed, or refused as reserved`,
-		flags: []cli.Flag{
-			&cli.BoolFlag{Name: "list"}, offering(&cli.StringFlag{Name: "install"}, oneOf(shellDirs)),
-			offering(&cli.StringFlag{Name: "only"}, func(*completion, string) []suggestion { return b.linked() }), &cli.BoolFlag{Name: "version"}, jsonFlag(),
+		Flags: []cli.Flag{
+			&cli.BoolFlag{Name: "list"}, front.Offering(&cli.StringFlag{Name: "install"}, front.OneOf(front.ShellDirs)),
+			front.Offering(&cli.StringFlag{Name: "only"}, func(*front.Completion, string) []front.Suggestion { return b.Linked() }), &cli.BoolFlag{Name: "version"}, front.JSONFlag(),
 		},
-		operands: func(l *completion, _ string) []suggestion {
-			if len(l.operands) > 0 {
+		Operands: func(l *front.Completion, _ string) []front.Suggestion {
+			if len(l.Operands) > 0 {
 				return nil
 			}
-			return append(b.linked(), suggestion{simWord, b.behind(simWord).summary}, suggestion{manWord, b.behind(manWord).summary})
+			return append(b.Linked(), front.Suggestion{Word: simWord, Meaning: b.Behind(simWord).Summary}, front.Suggestion{Word: front.ManWord, Meaning: b.Behind(front.ManWord).Summary})
 		},
-		run: func(c *call) error { return runLunguard(c, b) },
+		Run: func(c *front.Call) error { return runLunguard(c, b) },
 	}
 }
 
-func runLunguard(c *call, b *program) error {
-	if ops := c.operands(); len(ops) > 0 {
-		return usagef("%q was not expected", ops[0])
+func runLunguard(c *front.Call, b *front.Program) error {
+	if ops := c.Operands(); len(ops) > 0 {
+		return front.Usagef("%q was not expected", ops[0])
 	}
-	if c.flags.IsSet("only") && !c.flags.IsSet("install") {
-		return usagef("--only goes with --install")
+	if c.Flags.IsSet("only") && !c.Flags.IsSet("install") {
+		return front.Usagef("--only goes with --install")
 	}
-	if c.flags.Bool(jsonOption) {
-		if !c.flags.Bool("list") || c.flags.Bool("version") || c.flags.IsSet("install") {
-			return usagef("--json goes with --list")
+	if c.Flags.Bool(front.JSONOption) {
+		if !c.Flags.Bool("list") || c.Flags.Bool("version") || c.Flags.IsSet("install") {
+			return front.Usagef("--json goes with --list")
 		}
-		c.document = newListDocument(b)
+		c.Document = newListDocument(b)
 		return nil
 	}
 	switch {
-	case c.flags.Bool("version"):
-		c.printf("lunguard %s\n", version())
-	case c.flags.Bool("list"):
-		b.list(c.Out)
-	case c.flags.IsSet("install"):
-		return installLinks(b, c.flags.String("install"), c.flags.String("only"))
+	case c.Flags.Bool("version"):
+		c.Printf("lunguard %s\n", front.Version())
+	case c.Flags.Bool("list"):
+		b.List(c.Out)
+	case c.Flags.IsSet("install"):
+		return installLinks(b, c.Flags.String("install"), c.Flags.String("only"))
 	default:
 		fmt.Fprintln(c.Err, "usage: lunguard APPLET [ARGUMENTS]; the applets are:")
-		b.list(c.Err)
-		c.status = words.ExitFailed
+		b.List(c.Err)
+		c.Status = words.ExitFailed
 	}
 	return nil
 }
 
 // listDocument is what lunguard --list --json prints.
 type listDocument struct {
-	envelope
+	front.Envelope
 	Version string         `json:"version"`
 	Applets []listedApplet `json:"applets"`
 }
@@ -87,10 +88,10 @@ type listedApplet struct {
 	Summary string `json:"summary"`
 }
 
-func newListDocument(b *program) *listDocument {
-	d := &listDocument{Version: version()}
-	for _, a := range b.applets {
-		d.Applets = append(d.Applets, listedApplet{a.name, a.summary})
+func newListDocument(b *front.Program) *listDocument {
+	d := &listDocument{Version: front.Version()}
+	for _, a := range b.Applets {
+		d.Applets = append(d.Applets, listedApplet{a.Name, a.Summary})
 	}
 	return d
 }
@@ -101,24 +102,24 @@ type notOursError struct{ path string }
 func (e *notOursError) Error() string { return e.Message().Text() }
 
 func (e *notOursError) Message() words.Message {
-	return words.Message{Subject: e.path, What: "left alone, it is there and is no link to " + self, Hint: "move it away, or name the links that you want with --only", Status: words.ExitFailed}
+	return words.Message{Subject: e.path, What: "left alone, it is there and is no link to " + front.Self, Hint: "move it away, or name the links that you want with --only", Status: words.ExitFailed}
 }
 
 // linkNames are the applets that get links: all, or those of a list with commas.
-func linkNames(b *program, only string) ([]string, error) {
+func linkNames(b *front.Program, only string) ([]string, error) {
 	var names []string
 	if only != "" {
 		names = strings.Split(only, ",")
 	}
 	for _, name := range names {
-		if name == self || b.find(name) == nil {
-			return nil, usagef("--only: %q is no applet that a link could be made for", name)
+		if name == front.Self || b.Find(name) == nil {
+			return nil, front.Usagef("--only: %q is no applet that a link could be made for", name)
 		}
 	}
 	if only == "" {
-		for _, a := range b.applets {
-			if a.name != self {
-				names = append(names, a.name)
+		for _, a := range b.Applets {
+			if a.Name != front.Self {
+				names = append(names, a.Name)
 			}
 		}
 	}
@@ -128,9 +129,9 @@ func linkNames(b *program, only string) ([]string, error) {
 // installLinks makes a link to this binary for every applet, or some. A link
 // of its own that is there already is replaced; anything else of that name is
 // left alone, and an error.
-func installLinks(b *program, dir, only string) error {
+func installLinks(b *front.Program, dir, only string) error {
 	if dir == "" {
-		return usagef("--install: a folder is missing")
+		return front.Usagef("--install: a folder is missing")
 	}
 	names, err := linkNames(b, only)
 	if err != nil {
@@ -159,7 +160,7 @@ func isOurLink(link, exe string) bool {
 	if err != nil {
 		return false
 	}
-	if strings.HasPrefix(filepath.Base(target), self) {
+	if strings.HasPrefix(filepath.Base(target), front.Self) {
 		return true
 	}
 	there, err := os.Stat(link)

@@ -11,6 +11,7 @@ import (
 	"strings"
 	"testing"
 
+	"lunguard/commands/front"
 	"lunguard/scsi/simlun"
 )
 
@@ -84,8 +85,8 @@ func TestAdvice(t *testing.T) {
 	lines := regexp.MustCompile(`(?m)^\.Ql (\w+) ([^\n]*)$`).FindAllStringSubmatch(string(text), -1)
 	seen := 0
 	for _, m := range lines {
-		a := applets().find(m[1])
-		if a == nil || m[1] == self {
+		a := applets().Find(m[1])
+		if a == nil || m[1] == front.Self {
 			continue
 		}
 		seen++

@@ -6,6 +6,7 @@ import (
 	"io"
 	"sync/atomic"
 
+	"lunguard/commands/front"
 	"lunguard/protocol"
 	"lunguard/scsi"
 	"lunguard/vg"
@@ -25,11 +26,11 @@ type access struct {
 }
 
 // readAccess reads the flags about it.
-func readAccess(c *call) (access, error) {
+func readAccess(c *front.Call) (access, error) {
 	timeout, err := lunTimeout(c)
 	return access{
 		retry:    scsi.Retry{Timeout: timeout},
-		rehearse: c.flags.Bool("dry-run"), strict: c.flags.Bool("strict"), serial: c.flags.Bool("serial"),
+		rehearse: c.Flags.Bool("dry-run"), strict: c.Flags.Bool("strict"), serial: c.Flags.Bool("serial"),
 	}, err
 }
 

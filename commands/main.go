@@ -2,26 +2,27 @@
 // package that prints, and it makes all words for people.
 package commands
 
-import "context"
+import (
+	"io"
+
+	"lunguard/commands/front"
+)
 
 // applets is what the binary holds.
-func applets() *program {
-	b := &program{}
-	b.applets = []*applet{
+func applets() *front.Program {
+	b := &front.Program{}
+	b.Applets = []*front.Applet{
 		vgPrKey(), prCleanup(), prStart(), prHalt(), prFence(), prCheck(), prWatchdog(), sgPersist(),
 		cmCheckConf(), cmApplyConf(), cmViewCl(), cmGetPkgEnv(),
 		cmRunPkg(), cmHaltPkg(), prCntl(), lunguard(b),
 	}
-	b.words = []*applet{sim(), manual(b)}
-	b.unlisted = []*applet{complete(b)}
+	b.Words = []*front.Applet{sim(), manual(b)}
+	b.Unlisted = []*front.Applet{complete(b)}
 	return b
 }
 
 // Main runs the applet that argv[0] names, or, called as lunguard, the one
 // that the first argument names, and returns the exit status.
-func Main(s Streams, argv []string) int { return applets().main(s, argv) }
-
-// Run is Main with the surroundings given.
-func Run(ctx context.Context, s Streams, getenv func(string) string, argv []string) int {
-	return applets().run(ctx, s, getenv, argv)
+func Main(in io.Reader, out, errs io.Writer, argv []string) int {
+	return applets().Main(front.Streams{In: in, Out: out, Err: errs}, argv)
 }

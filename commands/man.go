@@ -6,6 +6,7 @@ import (
 
 	"github.com/urfave/cli/v2"
 
+	"lunguard/commands/front"
 	"lunguard/commands/words"
 	"lunguard/man"
 )
@@ -22,22 +23,24 @@ lists the pages.
 exit status: 0 done; 1 no such page`
 
 // manual is the applet behind lunguard man.
-func manual(b *program) *applet {
-	return &applet{
-		name: manWord, summary: "show a manual page", usage: manUsage,
-		flags:    []cli.Flag{},
-		operands: func(*completion, string) []suggestion { return append(b.linked(), suggestion{word: self}) },
-		run:      runManual,
+func manual(b *front.Program) *front.Applet {
+	return &front.Applet{
+		Name: front.ManWord, Summary: "show a manual page", Usage: manUsage,
+		Flags: []cli.Flag{},
+		Operands: func(*front.Completion, string) []front.Suggestion {
+			return append(b.Linked(), front.Suggestion{Word: front.Self})
+		},
+		Run: runManual,
 	}
 }
 
-func runManual(c *call) error {
-	switch ops := c.operands(); len(ops) {
+func runManual(c *front.Call) error {
+	switch ops := c.Operands(); len(ops) {
 	case 0:
 		return listPages(c)
 	case 1:
 		if page, err := man.Find("", ops[0]); err == nil {
-			return c.showPage(page)
+			return c.ShowPage(page)
 		}
 		// cluster.conf.5
 		at := strings.LastIndex(ops[0], ".")
@@ -45,24 +48,24 @@ func runManual(c *call) error {
 	case 2:
 		return showManual(c, ops[0], ops[1])
 	default:
-		return usagef("one page was expected, not %d", len(ops))
+		return front.Usagef("one page was expected, not %d", len(ops))
 	}
 }
 
 // showManual shows a page of a section, any if that is empty.
-func showManual(c *call, section, name string) error {
+func showManual(c *front.Call, section, name string) error {
 	page, err := man.Find(section, name)
 	if errors.Is(err, man.ErrNoPage) {
-		return &noPageError{strings.Join(c.operands(), " ")}
+		return &noPageError{strings.Join(c.Operands(), " ")}
 	}
 	if err != nil {
 		return err
 	}
-	return c.showPage(page)
+	return c.ShowPage(page)
 }
 
 // listPages prints the names of all pages with what they are about.
-func listPages(c *call) error {
+func listPages(c *front.Call) error {
 	pages, err := man.Pages()
 	if err != nil {
 		return err
@@ -72,7 +75,7 @@ func listPages(c *call) error {
 		_, after, _ := strings.Cut(p.Text, "\nNAME\n")
 		paragraph, _, _ := strings.Cut(after, "\n\n")
 		_, about, _ := strings.Cut(strings.Join(strings.Fields(paragraph), " "), " - ")
-		c.printf("%-18s %s\n", p.Name+"("+p.Section+")", about)
+		c.Printf("%-18s %s\n", p.Name+"("+p.Section+")", about)
 	}
 	return nil
 }

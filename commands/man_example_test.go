@@ -12,6 +12,8 @@ import (
 	"testing"
 
 	"github.com/rogpeppe/go-internal/testscript"
+
+	"lunguard/commands/front"
 )
 
 // TestManualExamples runs the EXAMPLES of the manual pages, each by a script of
@@ -31,7 +33,7 @@ func TestManualExamples(t *testing.T) {
 }
 
 func scriptOn(ts *testscript.TestScript, _ bool, args []string) {
-	ts.Setenv(simVariable, ts.MkAbs("A/"+args[0]))
+	ts.Setenv(front.SimVariable, ts.MkAbs("A/"+args[0]))
 }
 
 func scriptExample(ts *testscript.TestScript, _ bool, args []string) {
@@ -116,7 +118,7 @@ func exampleScript(steps []exampleStep, array string) string {
 	b.WriteString("exec 2>&1\n")
 	for _, s := range steps {
 		if s.host != "" {
-			fmt.Fprintf(&b, "%s='%s/%s'; export %s\n", simVariable, array, s.host, simVariable)
+			fmt.Fprintf(&b, "%s='%s/%s'; export %s\n", front.SimVariable, array, s.host, front.SimVariable)
 		}
 		fmt.Fprintf(&b, "%s\necho \"%s$?\"\n", s.command, stepMark)
 	}
@@ -204,10 +206,10 @@ func TestExampleJudge(t *testing.T) {
 // status, to stand in its manual page.
 func checkSaid(ts *testscript.TestScript, args []string, status int) {
 	name := args[0]
-	if name == self && len(args) > 1 && applets().find(args[1]) != nil {
+	if name == front.Self && len(args) > 1 && applets().Find(args[1]) != nil {
 		name = args[1]
 	}
-	if a := applets().find(name); a == nil || a.main != nil {
+	if a := applets().Find(name); a == nil || a.Main != nil {
 		// The words of sg_persist are compared with the original's elsewhere.
 		return
 	}

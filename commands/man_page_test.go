@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"lunguard/commands/catalogue"
+	"lunguard/commands/front"
 )
 
 // manPage is a manual page, read from its source.
@@ -199,7 +200,7 @@ func (p *manPage) examples() []manBlock {
 }
 
 // complaints are what is wrong with the form of the page of an applet.
-func (p *manPage) complaints(t *testing.T, a *applet) []string {
+func (p *manPage) complaints(t *testing.T, a *front.Applet) []string {
 	var list []string
 	list = append(list, p.badSections(a)...)
 	list = append(list, p.badOptions(a)...)
@@ -209,10 +210,10 @@ func (p *manPage) complaints(t *testing.T, a *applet) []string {
 	return list
 }
 
-func (p *manPage) badSections(a *applet) []string {
+func (p *manPage) badSections(a *front.Applet) []string {
 	var list []string
 	want := []string{"NAME", "SYNOPSIS", "DESCRIPTION", "EXIT STATUS", "EXAMPLES", "DIAGNOSTICS", "SEE ALSO"}
-	for _, f := range a.flags {
+	for _, f := range a.Flags {
 		if f.Names()[0] == "config" {
 			want = append(want, "ENVIRONMENT", "FILES")
 		}
@@ -227,9 +228,9 @@ func (p *manPage) badSections(a *applet) []string {
 
 // flagNames are all names of an applet's flags, those with underscores left
 // out.
-func flagNames(a *applet) []string {
+func flagNames(a *front.Applet) []string {
 	names := []string{"man", "help", "h"}
-	for _, f := range a.flags {
+	for _, f := range a.Flags {
 		for _, n := range f.Names() {
 			if !strings.Contains(n, "_") && !slices.Contains(names, n) {
 				names = append(names, n)
@@ -239,7 +240,7 @@ func flagNames(a *applet) []string {
 	return names
 }
 
-func (p *manPage) badOptions(a *applet) []string {
+func (p *manPage) badOptions(a *front.Applet) []string {
 	var list []string
 	said, there := p.options(), flagNames(a)
 	for _, n := range there {
@@ -252,18 +253,18 @@ func (p *manPage) badOptions(a *applet) []string {
 			list = append(list, "there is no option "+n)
 		}
 	}
-	if a.main != nil {
+	if a.Main != nil {
 		// Its help is in two parts, and a test of its own looks at them.
 		return list
 	}
-	for _, m := range regexp.MustCompile(`(?m)(?:[ [|]|^)--?([a-zA-Z][a-z-]*)`).FindAllStringSubmatch(a.usage, -1) {
+	for _, m := range regexp.MustCompile(`(?m)(?:[ [|]|^)--?([a-zA-Z][a-z-]*)`).FindAllStringSubmatch(a.Usage, -1) {
 		letters := !slices.ContainsFunc(strings.Split(m[1], ""), func(l string) bool { return !slices.Contains(there, l) })
 		if !slices.Contains(there, m[1]) && !letters {
 			list = append(list, "the usage has an option "+m[1]+" that does not exist")
 		}
 	}
-	for _, f := range a.flags {
-		if !slices.ContainsFunc(f.Names(), func(n string) bool { return usageHas(a.usage, n) }) && f.Names()[0] != "supervise" {
+	for _, f := range a.Flags {
+		if !slices.ContainsFunc(f.Names(), func(n string) bool { return usageHas(a.Usage, n) }) && f.Names()[0] != "supervise" {
 			list = append(list, "the usage does not have the option "+f.Names()[0])
 		}
 	}
@@ -276,17 +277,17 @@ func usageHas(usage, name string) bool {
 		len(name) == 1 && regexp.MustCompile(`\[-[a-zA-Z]*`+name+`[a-zA-Z]*\]`).MatchString(usage)
 }
 
-func (p *manPage) badStatuses(t *testing.T, a *applet) []string {
+func (p *manPage) badStatuses(t *testing.T, a *front.Applet) []string {
 	var want []string
-	if a.main != nil {
+	if a.Main != nil {
 		want = p.sgStatuses(t)
 	} else {
-		_, text, _ := strings.Cut(a.usage, "exit status: ")
+		_, text, _ := strings.Cut(a.Usage, "exit status: ")
 		for _, m := range regexp.MustCompile(`(?:^|;\s)(\d+(?: \+ N)?) `).FindAllStringSubmatch(text, -1) {
 			want = append(want, m[1])
 		}
 	}
-	if a.main != nil {
+	if a.Main != nil {
 		// Signals end it as they end the others.
 		want = append(want, "128 + N")
 	}
@@ -318,17 +319,17 @@ func (p *manPage) sgStatuses(t *testing.T) []string {
 	return list
 }
 
-func (p *manPage) badDiagnostics(t *testing.T, a *applet) []string {
+func (p *manPage) badDiagnostics(t *testing.T, a *front.Applet) []string {
 	var list []string
 	for flag, group := range map[string]string{
 		"config": "config", "sim": "sim", "timeout": "timeout", "scan": "scan", "log": "syslog", "color": "table", "strict": "strict",
 	} {
 		// The times of pr_watchdog are of another kind.
-		if slices.Contains(flagNames(a), flag) && !slices.Contains(p.groups(), group) && a.main == nil && (a.name != "pr_watchdog" || flag != "timeout") {
+		if slices.Contains(flagNames(a), flag) && !slices.Contains(p.groups(), group) && a.Main == nil && (a.Name != "pr_watchdog" || flag != "timeout") {
 			list = append(list, "the shared group "+group+" is missing")
 		}
 	}
-	if a.planJSON && !slices.Contains(p.groups(), "plan") {
+	if a.PlanJSON && !slices.Contains(p.groups(), "plan") {
 		list = append(list, "the shared group plan is missing")
 	}
 	if !slices.Contains(p.groups(), "usage") {
@@ -342,7 +343,7 @@ func (p *manPage) badDiagnostics(t *testing.T, a *applet) []string {
 	}
 	all := catalogued(t)
 	for _, m := range all {
-		if m.Topic == a.name && !matched(items, m.Text) {
+		if m.Topic == a.Name && !matched(items, m.Text) {
 			list = append(list, "no item for: "+m.Text)
 		}
 	}

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"testing"
 
+	"lunguard/commands/front"
 	"lunguard/commands/words"
 	"lunguard/man"
 )
@@ -18,13 +19,13 @@ func TestPages(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, a := range applets().applets {
-		if p, err := man.Find("", a.name); err != nil || !strings.Contains(p.Text, "\n     "+a.name+" - ") {
-			t.Errorf("%s: %v, no page with this name", a.name, err)
+	for _, a := range applets().Applets {
+		if p, err := man.Find("", a.Name); err != nil || !strings.Contains(p.Text, "\n     "+a.Name+" - ") {
+			t.Errorf("%s: %v, no page with this name", a.Name, err)
 		}
 	}
 	for _, p := range pages {
-		if (p.Section == "8" || p.Section == "1m") && applets().find(p.Name) == nil {
+		if (p.Section == "8" || p.Section == "1m") && applets().Find(p.Name) == nil {
 			t.Errorf("%s(%s): no such applet", p.Name, p.Section)
 		}
 	}
@@ -50,8 +51,8 @@ func TestPagerOnTerminal(t *testing.T) {
 	defer screen.Close()
 	for name, out := range map[string]io.Writer{"terminal": screen, "pipe": &strings.Builder{}} {
 		_ = os.Remove(seen)
-		s := Streams{In: strings.NewReader(""), Out: out, Err: io.Discard}
-		if status := Run(context.Background(), s, getenv, []string{self, manWord, "pr_start"}); status != words.ExitOK {
+		s := front.Streams{In: strings.NewReader(""), Out: out, Err: io.Discard}
+		if status := Run(context.Background(), s, getenv, []string{front.Self, front.ManWord, "pr_start"}); status != words.ExitOK {
 			t.Errorf("%s: exit status %d", name, status)
 		}
 		got, err := os.ReadFile(seen)

@@ -16,8 +16,8 @@ func itoa(n int) string { return strconv.Itoa(n) }
 // Page and code say the same of each command: its options, its exit statuses,
 // its messages; and each example of the page is run.
 func TestManualPages(t *testing.T) {
-	for _, a := range applets().applets {
-		p := readManPage(t, a.name)
+	for _, a := range applets().Applets {
+		p := readManPage(t, a.Name)
 		for _, c := range p.complaints(t, a) {
 			t.Errorf("%s: %s", p.file, c)
 		}
@@ -80,7 +80,7 @@ func TestSharedDiagnostics(t *testing.T) {
 		}
 	}
 	for _, m := range all {
-		if m.Topic == "" || applets().find(m.Topic) != nil {
+		if m.Topic == "" || applets().Find(m.Topic) != nil {
 			continue
 		}
 		if !matched(groups[m.Topic], m.Text) {

@@ -9,6 +9,7 @@ import (
 
 	"lunguard/cluster"
 	"lunguard/commands/catalogue"
+	"lunguard/commands/front"
 	"lunguard/commands/watchdog"
 	"lunguard/commands/words"
 	"lunguard/scsi"
@@ -48,7 +49,7 @@ func deadmanMessages() []catalogue.Message {
 // spokenWatch is what pr_watchdog says of what happens.
 func spokenWatch() []catalogue.Message {
 	conf := &cluster.Config{Nodes: []cluster.Node{{Name: "jack3", Key: 1}, {Name: "jack4", Key: 2}}}
-	d := &deadman{call: newCall(context.Background(), &applet{name: "pr_watchdog"}, Streams{}, func(string) string { return "" }), node: conf.Nodes[0], luns: []*watchdog.LUN{{Name: "/dev/sda", Package: "pkg1"}}}
+	d := &deadman{Call: front.NewCall(context.Background(), &front.Applet{Name: "pr_watchdog"}, front.Streams{}, func(string) string { return "" }), node: conf.Nodes[0], luns: []*watchdog.LUN{{Name: "/dev/sda", Package: "pkg1"}}}
 	d.conf.Store(conf)
 	var list []catalogue.Message
 	say := func(kind, text string) { list = append(list, catalogue.New("pr_watchdog", kind, text)) }

@@ -12,6 +12,7 @@ import (
 	"testing"
 
 	"lunguard/commands/catalogue"
+	"lunguard/commands/front"
 	"lunguard/scsi"
 )
 
@@ -25,7 +26,7 @@ type sampleRun struct {
 // sampleRuns are calls that go wrong, for the messages that are made where they
 // are printed. CONF is a config, EMPTY and OFF are others.
 func sampleRuns() []sampleRun {
-	off, empty, real := []string{configVariable + "=off.conf"}, []string{configVariable + "=empty.conf"}, []string{simVariable + "="}
+	off, empty, real := []string{configVariable + "=off.conf"}, []string{configVariable + "=empty.conf"}, []string{front.SimVariable + "="}
 	return []sampleRun{
 		{"usage", "pr_start -X", nil}, {"usage", "pr_start --frobnicate", nil}, {"usage", "pr_start --dry-run=yes", nil},
 		{"usage", "pr_start --node", nil}, {"usage", "pr_start -C", nil}, {"usage", "pr_check --d", nil},
@@ -52,8 +53,8 @@ func sampleRuns() []sampleRun {
 		{"lunguard", "lunguard sim create D --luns 0", nil}, {"lunguard", "lunguard sim write /dev/sda x text", nil},
 		{"lunguard", "lunguard sim faults A/array/lun0 nonsense", nil}, {"lunguard", "lunguard sim quirks A/array/lun0 nonsense", nil},
 		{"lunguard", "lunguard --install .", nil}, {"lunguard", "lunguard --install nosuch", nil}, {"lunguard", "lunguard sim create A", nil}, {"lunguard", "lunguard sim create D --nodes array", nil}, {"lunguard", "lunguard sim vgextend A a/b /dev/sda", nil}, {"lunguard", "lunguard sim vgextend A vg2 /dev/sda", nil}, {"lunguard", "lunguard sim vgextend A vg2 /dev/sda /dev/sda", nil},
-		{"lunguard", "lunguard man a b c", nil}, {"lunguard", "lunguard sim write --sim= /dev/sda 1 text", []string{simVariable + "="}},
-		{"lunguard", "lunguard sim write /dev/sdb 1 " + strings.Repeat("x", 513), nil}, {"lunguard", "lunguard sim write /dev/sda 1 text", []string{simVariable + "=A/jack4"}},
+		{"lunguard", "lunguard man a b c", nil}, {"lunguard", "lunguard sim write --sim= /dev/sda 1 text", []string{front.SimVariable + "="}},
+		{"lunguard", "lunguard sim write /dev/sdb 1 " + strings.Repeat("x", 513), nil}, {"lunguard", "lunguard sim write /dev/sda 1 text", []string{front.SimVariable + "=A/jack4"}},
 		{"files", "cmcheckconf -v --conf off.conf", nil},
 		{"lunguard", "lunguard --list --only pr_start", nil}, {"lunguard", "lunguard --version --json", nil}, {"lunguard", "lunguard sim reset --json /dev/sda", nil}, {"lunguard", "lunguard --install . --only frobnicate", nil},
 		{"scan", "pr_start --scan sda* pkg1", real}, {"scan", "cmviewcl --scan [", real},
@@ -103,7 +104,7 @@ func spokenRuns(t *testing.T) []catalogue.Message {
 	runs := append(sampleRuns(), sampleRun{"pr_cleanup", "pr_cleanup --dry-run lun /dev/sda", nil}, sampleRun{"pr_cleanup", "pr_cleanup lun /dev/sda", nil})
 	var list []catalogue.Message
 	for _, r := range runs {
-		env := append([]string{configVariable + "=cluster.conf", simVariable + "=A/jack3", "SG_NODE=jack4"}, r.env...)
+		env := append([]string{configVariable + "=cluster.conf", front.SimVariable + "=A/jack3", "SG_NODE=jack4"}, r.env...)
 		getenv := func(name string) string {
 			for _, v := range slices.Backward(env) {
 				if value, ok := strings.CutPrefix(v, name+"="); ok {
@@ -114,7 +115,7 @@ func spokenRuns(t *testing.T) []catalogue.Message {
 		}
 		var out, errs bytes.Buffer
 		argv := strings.Split(r.argv, " ")
-		status := Run(context.Background(), Streams{In: strings.NewReader(""), Out: &out, Err: &errs, Syslog: "nolog"}, getenv, argv)
+		status := Run(context.Background(), front.Streams{In: strings.NewReader(""), Out: &out, Err: &errs, Syslog: "nolog"}, getenv, argv)
 		said := spokenLines(r.topic, status, errs.String())
 		if len(said) == 0 {
 			t.Errorf("%s: nothing on the error stream", r.argv)

@@ -10,6 +10,7 @@ import (
 	"lunguard/cluster"
 	"lunguard/cluster/ownfile"
 	"lunguard/commands/catalogue"
+	"lunguard/commands/front"
 	"lunguard/commands/runpkg"
 	"lunguard/commands/words"
 )
@@ -69,7 +70,7 @@ func serviceguardErrors() map[string][]error {
 			step(&runpkg.ServiceError{Service: "s1", Reason: "it could not be started: fork failed"}),
 			step(&runpkg.MountedError{Directory: "/mnt"}), step(&runpkg.ActiveError{Group: "vg1", Volumes: []string{"lv1"}}),
 			step(&runpkg.InUseError{Device: "/dev/vg1/lv1"}), step(&runpkg.InUseError{Device: "/dev/vg1/lv1", Err: syscall.EIO}),
-			step(&runpkg.KilledError{Command: "vgchange", Cause: &signalError{syscall.SIGTERM}}),
+			step(&runpkg.KilledError{Command: "vgchange", Cause: &front.SignalError{Signal: syscall.SIGTERM}}),
 			step(errors.New("vgchange: no such program")), step(fmt.Errorf("process 7: %w", errors.New("malformed stat file of a process"))),
 			step(errors.New(`"../x" cannot be the name of a file`)),
 			parameter("script_log_file", "log", "its full name was expected"), parameter("vgchange_cmd", "vgchange 'x", "a closing quote was expected"),

@@ -9,6 +9,7 @@ import (
 	"lunguard/cluster"
 	"lunguard/cluster/ownfile"
 	"lunguard/commands/catalogue"
+	"lunguard/commands/front"
 	"lunguard/commands/words"
 	"lunguard/pr"
 	"lunguard/protocol"
@@ -82,7 +83,7 @@ func endedErrors() []error {
 	shared := scsi.WriteExclusiveRegistrantsOnly
 	unread := protocol.Status{LUN: "/dev/sda", Err: catalogue.OnLUN("/dev/sda", "/dev/sdb", catalogue.Unreached())}
 	var list []error
-	for _, d := range []deed{deedStart, deedHalt, deedFence, deedCleanup, deedCopy, deedRepair} {
+	for _, d := range []front.Deed{front.DeedStart, front.DeedHalt, front.DeedFence, front.DeedCleanup, front.DeedCopy, front.DeedRepair} {
 		t := task{deed: d, victim: cluster.Node{Name: "jack4", Key: 2}}
 		list = append(list, &leftError{"all LUNs", t.nothing(), t.next(run)})
 		for _, s := range []protocol.Status{

@@ -10,6 +10,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"lunguard/commands/front"
 	"lunguard/commands/words"
 	"lunguard/protocol"
 	"lunguard/scsi"
@@ -66,13 +67,13 @@ func newMeter(w io.Writer, prog string, width int, now func() time.Time, away fu
 
 // showProgress begins to watch, if there is a terminal and the steps are not said
 // one by one anyway. Until the end what the call prints goes by way of the meter.
-func showProgress(c *call) (m *meter, end func()) {
-	width, ok := isTerminal(c.Err)
-	if !ok || c.verbose() || c.flags.IsSet("watch") || c.getenv("TERM") == "dumb" {
+func showProgress(c *front.Call) (m *meter, end func()) {
+	width, ok := front.IsTerminal(c.Err)
+	if !ok || c.Verbose() || c.Flags.IsSet("watch") || c.Getenv("TERM") == "dumb" {
 		return nil, func() {}
 	}
 	out, terminal := c.Out, c.Err
-	m = newMeter(terminal, c.prog(), width, time.Now, func() bool { return inBackground(terminal) })
+	m = newMeter(terminal, c.Prog(), width, time.Now, func() bool { return inBackground(terminal) })
 	c.Out, c.Err = m.over(out), m.over(terminal)
 	return m, func() {
 		m.stop()

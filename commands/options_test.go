@@ -8,12 +8,12 @@ import (
 // Every applet's options have a long name first, which canonical relies on,
 // and stand in its help.
 func TestOptionsHaveHelp(t *testing.T) {
-	for _, a := range append(applets().applets, applets().behind("sim")) {
+	for _, a := range append(applets().Applets, applets().Behind("sim")) {
 		seen := map[string]bool{}
-		for _, f := range a.flags {
+		for _, f := range a.Flags {
 			names := f.Names()
 			if len(names[0]) < 2 {
-				t.Errorf("%s: option %q has no long name", a.name, names)
+				t.Errorf("%s: option %q has no long name", a.Name, names)
 			}
 			documented := false
 			for _, n := range names {
@@ -21,18 +21,18 @@ func TestOptionsHaveHelp(t *testing.T) {
 				if len(n) == 1 {
 					dashed = "-" + n
 				}
-				documented = documented || strings.Contains(a.usage, dashed)
+				documented = documented || strings.Contains(a.Usage, dashed)
 				if seen[n] {
-					t.Errorf("%s: %q twice", a.name, n)
+					t.Errorf("%s: %q twice", a.Name, n)
 				}
 				seen[n] = true
 			}
 			if !documented {
-				t.Errorf("%s: option %q is not in the help", a.name, names)
+				t.Errorf("%s: option %q is not in the help", a.Name, names)
 			}
 		}
-		if !strings.Contains(a.usage, "exit status") {
-			t.Errorf("%s: no exit statuses in the help", a.name)
+		if !strings.Contains(a.Usage, "exit status") {
+			t.Errorf("%s: no exit statuses in the help", a.Name)
 		}
 	}
 }

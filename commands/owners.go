@@ -46,7 +46,7 @@ type ownersOnce struct {
 func (s *session) owners() *owners {
 	s.owned.once.Do(func() {
 		w := &owners{conf: s.conf}
-		groups := groupsOf(s.ctx, s.conf, s.host)
+		groups := groupsOf(s.Ctx, s.conf, s.host)
 		for _, pkg := range s.conf.Packages {
 			volumes := slices.Clone(pkg.Volumes)
 			for _, g := range pkg.Groups {

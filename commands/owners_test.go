@@ -11,6 +11,7 @@ import (
 	gocmp "github.com/google/go-cmp/cmp"
 
 	"lunguard/cluster"
+	"lunguard/commands/front"
 	"lunguard/vg"
 )
 
@@ -107,6 +108,6 @@ func TestOwnersHang(t *testing.T) {
 }
 
 // quietCall is a call whose messages go nowhere.
-func quietCall(t *testing.T) *call {
-	return newCall(t.Context(), &applet{name: "pr_start"}, Streams{Out: io.Discard, Err: io.Discard}, func(string) string { return "" })
+func quietCall(t *testing.T) *front.Call {
+	return front.NewCall(t.Context(), &front.Applet{Name: "pr_start"}, front.Streams{Out: io.Discard, Err: io.Discard}, func(string) string { return "" })
 }

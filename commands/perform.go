@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"lunguard/cluster"
+	"lunguard/commands/front"
 	"lunguard/commands/words"
 	"lunguard/protocol"
 	"lunguard/scsi"
@@ -15,7 +16,7 @@ import (
 
 // task is what a protocol is run for.
 type task struct {
-	deed deed
+	deed front.Deed
 	// victim is whom a fence is against.
 	victim cluster.Node
 	// only is the key without which a LUN is not cleaned up.
@@ -30,25 +31,25 @@ func (s *session) perform(run *packageRun, o *opened, t task, do func(context.Co
 	if o.rehearse {
 		return s.rehearse(run, o, t, do)
 	}
-	run.Hurry = whileChanging(s.ctx)
-	seen := s.sayInterrupted(t.finishing())
+	run.Hurry = front.WhileChanging(s.Ctx)
+	seen := s.SayInterrupted(t.finishing())
 	begin := time.Now()
-	err := do(s.ctx)
+	err := do(s.Ctx)
 	seen()
-	sig := signalOf(s.ctx)
+	sig := front.SignalOf(s.Ctx)
 	s.record.foreign(run, err)
-	if err == nil && len(o.changes) == 0 && (t.deed == deedRepair || t.deed == deedReadmit) {
+	if err == nil && len(o.changes) == 0 && (t.deed == front.DeedRepair || t.deed == front.DeedReadmit) {
 		// A look that found nothing to mend: udev and cron have many.
 		return nil
 	}
-	e := newEntry(t.deed)
+	e := front.NewEntry(t.deed)
 	whose(e, run)
-	e.add(fieldGroup, t.group)
-	e.key(fieldVictim, t.victim.Key)
-	e.add(fieldLUNs, strconv.Itoa(len(run.LUNs)))
-	e.add(fieldSent, strconv.FormatInt(o.sent.Load(), 10))
-	e.took(begin)
-	s.record.end(e, err, sig)
+	e.Field(front.FieldGroup, t.group)
+	addKey(e, front.FieldVictim, t.victim.Key)
+	e.Field(front.FieldLUNs, strconv.Itoa(len(run.LUNs)))
+	e.Field(front.FieldSent, strconv.FormatInt(o.sent.Load(), 10))
+	e.Took(begin)
+	s.record.End(e, err, sig)
 	if err != nil && sig != nil {
 		return s.account(run, o, t, sig, err)
 	}
@@ -57,7 +58,7 @@ func (s *session) perform(run *packageRun, o *opened, t task, do func(context.Co
 
 // finishing says what goes on after the first signal.
 func (t task) finishing() string {
-	if t.deed == deedStart {
+	if t.deed == front.DeedStart {
 		return "what was begun is undone"
 	}
 	return "the LUNs at hand are brought to an end"
@@ -68,14 +69,14 @@ const accountTime = 2 * time.Second
 
 // account says what is left on each LUN after a signal has ended a run: first
 // what else went wrong, then the state as it is now.
-func (s *session) account(run *packageRun, o *opened, t task, sig *signalError, err error) error {
+func (s *session) account(run *packageRun, o *opened, t task, sig *front.SignalError, err error) error {
 	errs := []error{sig}
 	for _, leaf := range words.Leaves(err) {
 		if !byInterruption(leaf) {
 			errs = append(errs, leaf)
 		}
 	}
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(s.ctx), accountTime)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(s.Ctx), accountTime)
 	defer cancel()
 	look := &protocol.Run{LUNs: run.LUNs, Room: run.Room}
 	clean := 0
@@ -109,18 +110,18 @@ func (t task) left(run *packageRun, s protocol.Status, changes []string) string 
 	}
 	own := protocol.IsOn(s.State, run.Node.Key)
 	switch t.deed {
-	case deedStart, deedHalt:
+	case front.DeedStart, front.DeedHalt:
 		if !own && len(changes) == 0 {
 			return ""
 		}
-		if !own && t.deed == deedHalt {
+		if !own && t.deed == front.DeedHalt {
 			return ""
 		}
-	case deedFence:
+	case front.DeedFence:
 		if !protocol.IsOn(s.State, t.victim.Key) && !protocol.IsMarked(s.State, run.Node.Key, protocol.TakingMark) {
 			return ""
 		}
-	case deedCleanup:
+	case front.DeedCleanup:
 		if len(s.State.Registrations) == 0 && s.State.Reservation == nil || t.only != 0 && !s.State.Has(t.only) {
 			return ""
 		}
@@ -135,9 +136,9 @@ func (t task) left(run *packageRun, s protocol.Status, changes []string) string 
 // nothing says that no LUN is left half-way.
 func (t task) nothing() string {
 	switch t.deed {
-	case deedStart, deedHalt:
+	case front.DeedStart, front.DeedHalt:
 		return "nothing of this node is left"
-	case deedFence:
+	case front.DeedFence:
 		return t.victim.Name + " is registered on none"
 	}
 	return "nothing is left half-way"
@@ -146,15 +147,15 @@ func (t task) nothing() string {
 // next is what can be done about what is left.
 func (t task) next(run *packageRun) string {
 	switch t.deed {
-	case deedStart:
+	case front.DeedStart:
 		return "run pr_start " + run.Package.Name + " again, or pr_halt " + run.Package.Name + " to give up what this node has"
-	case deedHalt:
+	case front.DeedHalt:
 		return "run pr_halt " + run.Package.Name + " again"
-	case deedFence:
+	case front.DeedFence:
 		return "run pr_fence " + t.victim.Name + " " + run.Package.Name + " again: only then can it no longer write"
-	case deedCleanup:
+	case front.DeedCleanup:
 		return "run pr_cleanup again"
-	case deedCopy:
+	case front.DeedCopy:
 		return "run it again, it goes on from there"
 	}
 	return "run pr_check --repair again"

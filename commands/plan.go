@@ -4,6 +4,7 @@ import (
 	"context"
 
 	"lunguard/cluster"
+	"lunguard/commands/front"
 	"lunguard/commands/words"
 	"lunguard/protocol"
 	"lunguard/scsi"
@@ -11,11 +12,11 @@ import (
 
 // plan is what a command would do, as a rehearsal has shown it.
 type plan struct {
-	Action  deed   `json:"action"`
-	Package string `json:"package,omitempty"`
-	Group   string `json:"vg,omitempty"`
-	Node    string `json:"node,omitempty"`
-	Victim  string `json:"victim,omitempty"`
+	Action  front.Deed `json:"action"`
+	Package string     `json:"package,omitempty"`
+	Group   string     `json:"vg,omitempty"`
+	Node    string     `json:"node,omitempty"`
+	Victim  string     `json:"victim,omitempty"`
 	// Steps are those of a package that are no SCSI commands.
 	Steps []string     `json:"steps,omitempty"`
 	LUNs  []plannedLUN `json:"luns,omitempty"`
@@ -65,10 +66,10 @@ func (s *session) rehearse(run *packageRun, o *opened, t task, do func(context.C
 		case e.Change():
 			events = append(events, e)
 		case e.Action != protocol.NothingLeft:
-			s.warn("%s", words.Event(run.Config, e))
+			s.Warn("%s", words.Event(run.Config, e))
 		}
 	}
-	err := do(s.ctx)
+	err := do(s.Ctx)
 	p := &plan{Action: t.deed, Group: t.group, Node: run.Node.Name, Victim: t.victim.Name}
 	if run.Package != nil {
 		p.Package = run.Package.Name
@@ -80,7 +81,7 @@ func (s *session) rehearse(run *packageRun, o *opened, t task, do func(context.C
 		}
 	}
 	if err == nil || p.Commands > 0 {
-		showPlan(s.call, run.Config, p)
+		showPlan(s.Call, run.Config, p)
 	}
 	return err
 }
@@ -134,27 +135,27 @@ func planState(conf *cluster.Config, s *scsi.State) plannedState {
 // idle says why a LUN would be left alone.
 func (t task) idle(run *packageRun) string {
 	switch t.deed {
-	case deedHalt:
+	case front.DeedHalt:
 		return "nothing of this node is registered"
-	case deedFence:
+	case front.DeedFence:
 		return t.victim.Name + " is not registered"
-	case deedCleanup:
+	case front.DeedCleanup:
 		if t.only != 0 {
 			return "key " + t.only.String() + " is not registered"
 		}
 		return "no registrations"
-	case deedCopy:
+	case front.DeedCopy:
 		return "it has its keys already"
-	case deedRepair, deedReadmit:
+	case front.DeedRepair, front.DeedReadmit:
 		return "nothing is missing that " + run.Node.Name + " may register"
 	}
 	return "it is as it should be"
 }
 
 // showPlan prints a plan, or keeps it for the document that programs get.
-func showPlan(c *call, conf *cluster.Config, p *plan) {
-	if c.flags.Bool("json") {
-		c.keepPlan(p)
+func showPlan(c *front.Call, conf *cluster.Config, p *plan) {
+	if c.Flags.Bool("json") {
+		c.KeepPlan(p)
 		return
 	}
 	if len(p.LUNs) == 0 {
@@ -163,17 +164,17 @@ func showPlan(c *call, conf *cluster.Config, p *plan) {
 	for _, l := range p.LUNs {
 		showPlanned(c, conf, &l)
 	}
-	c.printf("%s, %s would be sent.\n", words.Plural(len(p.LUNs), "LUN"), words.Plural(p.Commands, "command"))
+	c.Printf("%s, %s would be sent.\n", words.Plural(len(p.LUNs), "LUN"), words.Plural(p.Commands, "command"))
 }
 
-func showPlanned(c *call, conf *cluster.Config, l *plannedLUN) {
+func showPlanned(c *front.Call, conf *cluster.Config, l *plannedLUN) {
 	name := l.LUN
 	if l.WWID != "" {
 		name += " (" + l.WWID + ")"
 	}
-	c.printf("%s, %s: %s\n", name, words.Plural(len(l.Paths), "path"), words.Holders(conf, l.before))
+	c.Printf("%s, %s: %s\n", name, words.Plural(len(l.Paths), "path"), words.Holders(conf, l.before))
 	if len(l.Commands) == 0 {
-		c.printf("  nothing to do: %s\n", l.Why)
+		c.Printf("  nothing to do: %s\n", l.Why)
 		return
 	}
 	several := len(l.Paths) > 1 || l.Paths[0] != l.LUN
@@ -183,10 +184,10 @@ func showPlanned(c *call, conf *cluster.Config, l *plannedLUN) {
 	}
 	for i, cmd := range l.Commands {
 		if several {
-			c.printf("%3d. %-*s   path %s\n", i+1, width, cmd.Text, cmd.Path)
+			c.Printf("%3d. %-*s   path %s\n", i+1, width, cmd.Text, cmd.Path)
 			continue
 		}
-		c.printf("%3d. %s\n", i+1, cmd.Text)
+		c.Printf("%3d. %s\n", i+1, cmd.Text)
 	}
-	c.printf("  After that: %s.\n", words.Writers(conf, l.after))
+	c.Printf("  After that: %s.\n", words.Writers(conf, l.after))
 }

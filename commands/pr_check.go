@@ -10,16 +10,17 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"lunguard/cluster"
+	"lunguard/commands/front"
 	"lunguard/commands/picture"
 	"lunguard/commands/words"
 	"lunguard/protocol"
 )
 
-func prCheck() *applet {
-	return &applet{
-		name:    "pr_check",
-		summary: "is every LUN, path and key as it should be?",
-		usage: `
+func prCheck() *front.Applet {
+	return &front.Applet{
+		Name:    "pr_check",
+		Summary: "is every LUN, path and key as it should be?",
+		Usage: `
 usage: pr_check [-v] [--table | --json] [--html FILE] [--prometheus FILE]
                 [--repair] [-C FILE] [-n NODE] [--timeout SECONDS] [PACKAGE...]
        pr_check --watch[=SECONDS] [-C FILE] [-n NODE] [--timeout SECONDS] [PACKAGE...]
@@ -51,11 +52,11 @@ other. Without PACKAGE, all packages of the config that this node may run.
 
 exit status: 0 all is well; 1 something is wrong; 2 the state of a LUN is unknown;
 128 + N ended by signal N`,
-		flags: append(packageFlags(), &cli.BoolFlag{Name: "table"}, newWatchFlag(), colorFlag(),
-			offering(&cli.StringFlag{Name: "html"}, oneOf(shellFiles)), offering(&cli.StringFlag{Name: "prometheus"}, oneOf(shellFiles)),
-			&cli.BoolFlag{Name: "repair"}, offering(&cli.StringFlag{Name: "device"}, completeDisks)),
-		operands: completePackages,
-		run:      runCheck,
+		Flags: append(packageFlags(), &cli.BoolFlag{Name: "table"}, front.NewWatchFlag(), front.ColorFlag(),
+			front.Offering(&cli.StringFlag{Name: "html"}, front.OneOf(front.ShellFiles)), front.Offering(&cli.StringFlag{Name: "prometheus"}, front.OneOf(front.ShellFiles)),
+			&cli.BoolFlag{Name: "repair"}, front.Offering(&cli.StringFlag{Name: "device"}, completeDisks)),
+		Operands: completePackages,
+		Run:      runCheck,
 	}
 }
 
@@ -65,15 +66,15 @@ type checker struct {
 	names []string
 }
 
-func runCheck(c *call) error {
+func runCheck(c *front.Call) error {
 	out, err := checkOutputs(c)
 	if err != nil {
 		return err
 	}
 	begun := time.Now()
 	k, err := newChecker(c)
-	stranger, named := (*cluster.UnknownNodeError)(nil), c.flags.String("node")+c.getenv("SG_NODE") != ""
-	if errors.As(err, &stranger) && c.flags.String("device") != "" && !named {
+	stranger, named := (*cluster.UnknownNodeError)(nil), c.Flags.String("node")+c.Getenv("SG_NODE") != ""
+	if errors.As(err, &stranger) && c.Flags.String("device") != "" && !named {
 		// udev asks on every host that has the config. One that is no node has no
 		// key on any path.
 		return nil
@@ -83,12 +84,12 @@ func runCheck(c *call) error {
 		// read the error stream.
 		return errors.Join(err, out.publish(&picture.Picture{Time: begun, Errors: problems(err), Status: statusOf(err)}))
 	}
-	if device := c.flags.String("device"); device != "" {
+	if device := c.Flags.String("device"); device != "" {
 		return readmit(k.session, device)
 	}
 	if out.every > 0 {
-		w := watcher{call: c, screen: out.screen, every: out.every, look: k.look}
-		return w.run()
+		w := front.Watcher{Call: c, Screen: out.screen, Every: out.every, Look: k.look}
+		return w.Run()
 	}
 	stdout := c.Out
 	if out.machine {
@@ -103,10 +104,10 @@ func runCheck(c *call) error {
 }
 
 // newChecker finds out what is to be checked.
-func newChecker(c *call) (*checker, error) {
-	device, names := c.flags.String("device"), c.operands()
-	if device != "" && (!c.flags.Bool("repair") || len(names) > 0) {
-		return nil, usagef("--device goes with --repair, and without packages")
+func newChecker(c *front.Call) (*checker, error) {
+	device, names := c.Flags.String("device"), c.Operands()
+	if device != "" && (!c.Flags.Bool("repair") || len(names) > 0) {
+		return nil, front.Usagef("--device goes with --repair, and without packages")
 	}
 	s, err := newSession(c)
 	if err != nil {
@@ -132,7 +133,7 @@ func newChecker(c *call) (*checker, error) {
 	}
 	if len(k.names) == 0 {
 		// Nothing looked at must not read as all well.
-		return nil, usagef("no package of the config runs on %s; name those to check", node.Name)
+		return nil, front.Usagef("no package of the config runs on %s; name those to check", node.Name)
 	}
 	return k, nil
 }
@@ -141,13 +142,13 @@ func newChecker(c *call) (*checker, error) {
 func statusOf(err error) int {
 	status := words.ExitOK
 	for _, leaf := range words.Leaves(err) {
-		status = worse(status, words.Of(leaf).Status)
+		status = front.Worse(status, words.Of(leaf).Status)
 	}
 	return status
 }
 
 // look checks the packages once. What is found raises the exit status.
-func (k *checker) look(c *call) (*picture.Picture, error) {
+func (k *checker) look(c *front.Call) (*picture.Picture, error) {
 	p := &picture.Picture{Time: time.Now(), Cluster: k.conf.Name, Node: k.node.Name}
 	s := k.by(c)
 	// The next look of --watch may come after a change of the groups.
@@ -160,11 +161,11 @@ func (k *checker) look(c *call) (*picture.Picture, error) {
 		section, err := checkSection(s, pkg)
 		if err != nil {
 			section = unopened(pkg.Name, string(pkg.Type), err)
-			c.fail(err)
+			c.Fail(err)
 		}
 		p.Sections = append(p.Sections, section)
 	}
-	p.Took, p.Errors, p.Status = time.Since(p.Time), c.said, c.status
+	p.Took, p.Errors, p.Status = time.Since(p.Time), c.Said, c.Status
 	return p, nil
 }
 
@@ -180,30 +181,30 @@ func checkSection(s *session, pkg *cluster.Package) (picture.Section, error) {
 	if err != nil {
 		return picture.Section{}, err
 	}
-	reports, at := o.openEach(s.ctx, s.host, devices, s.warnErr)
+	reports, at := o.openEach(s.Ctx, s.host, devices, s.WarnErr)
 	run := s.run(pkg, o)
 	s.follow(run, o)
 	shared := make([]error, len(o.luns))
 	for i, l := range o.luns {
 		shared[i] = s.owners().twoPackages(pkg, diskOf(l))
 	}
-	if s.flags.Bool("repair") && len(at) == len(reports) {
+	if s.Flags.Bool("repair") && len(at) == len(reports) {
 		err := errors.Join(shared...)
 		if err == nil {
-			err = s.perform(run, o, task{deed: deedRepair}, run.Repair)
+			err = s.perform(run, o, task{deed: front.DeedRepair}, run.Repair)
 		}
 		if err != nil {
-			s.fail(err)
+			s.Fail(err)
 		}
 	}
-	for i, rep := range run.Check(s.ctx) {
+	for i, rep := range run.Check(s.Ctx) {
 		if shared[i] != nil && !rep.Unknown() {
 			rep.Findings = append(rep.Findings, protocol.Finding{Kind: words.InTwoPackages, Err: shared[i]})
 		}
 		reports[at[i]] = rep
 	}
-	judge(s.call, reports, at)
-	if s.verbose() {
+	judge(s.Call, reports, at)
+	if s.Verbose() {
 		s.sayCost(pkg, o)
 	}
 	drawn := packageSection(s.conf, pkg, s.node, reports)
@@ -213,7 +214,7 @@ func checkSection(s *session, pkg *cluster.Package) (picture.Section, error) {
 		}
 	}
 	if err := o.Close(); err != nil {
-		s.fail(err)
+		s.Fail(err)
 	}
 	return drawn, nil
 }
@@ -221,19 +222,19 @@ func checkSection(s *session, pkg *cluster.Package) (picture.Section, error) {
 // judge raises the exit status by what was found: what is unknown outweighs
 // what is wrong. at are the LUNs that were opened; the errors of the others are
 // reported, and may mean that no node should try.
-func judge(c *call, reports []protocol.Report, at []int) {
+func judge(c *front.Call, reports []protocol.Report, at []int) {
 	for i, rep := range reports {
 		switch {
 		case !slices.Contains(at, i):
-			if status := c.report(rep.Findings[0].Err); status == words.ExitNode {
-				c.status = words.ExitNode
+			if status := c.Report(rep.Findings[0].Err); status == words.ExitNode {
+				c.Status = words.ExitNode
 			} else {
-				c.status = worse(c.status, status)
+				c.Status = front.Worse(c.Status, status)
 			}
 		case rep.Unknown():
-			c.status = words.ExitNode
-		case len(rep.Findings) > 0 && c.status != words.ExitNode:
-			c.status = words.ExitFailed
+			c.Status = words.ExitNode
+		case len(rep.Findings) > 0 && c.Status != words.ExitNode:
+			c.Status = words.ExitFailed
 		}
 	}
 }
@@ -255,7 +256,7 @@ func readmit(s *session, device string) error {
 		return err
 	}
 	o.own = s.node.Key
-	lun, err := o.openDisk(s.ctx, s.host, disk, s.warnErr)
+	lun, err := o.openDisk(s.Ctx, s.host, disk, s.WarnErr)
 	if err != nil {
 		return errors.Join(err, o.Close())
 	}
@@ -263,13 +264,13 @@ func readmit(s *session, device string) error {
 	run := s.run(&cluster.Package{Type: cluster.MultiNode}, o)
 	s.follow(run, o)
 	var paths []string
-	err = s.perform(run, o, task{deed: deedReadmit}, func(ctx context.Context) (err error) {
+	err = s.perform(run, o, task{deed: front.DeedReadmit}, func(ctx context.Context) (err error) {
 		paths, err = run.Readmit(ctx)
 		return err
 	})
 	for _, p := range paths {
 		if !o.rehearse {
-			s.printf("%s: registered again\n", p)
+			s.Printf("%s: registered again\n", p)
 		}
 	}
 	return errors.Join(err, o.Close())

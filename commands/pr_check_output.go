@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"lunguard/cluster/ownfile"
+	"lunguard/commands/front"
 	"lunguard/commands/picture"
 	"lunguard/commands/words"
 	"lunguard/protocol"
@@ -19,8 +20,8 @@ const stdoutName = "-"
 
 // checkOutput is where and how pr_check shows what it found.
 type checkOutput struct {
-	*call
-	screen screen
+	*front.Call
+	screen front.Screen
 	// every is the pause of --watch, 0 without it.
 	every               time.Duration
 	table, lines, asked bool
@@ -31,17 +32,17 @@ type checkOutput struct {
 }
 
 // checkOutputs reads the options that say where and how.
-func checkOutputs(c *call) (*checkOutput, error) {
-	o := &checkOutput{call: c, table: c.flags.Bool("table"), asked: c.flags.Bool(jsonOption),
-		html: c.flags.String("html"), metrics: c.flags.String("prometheus")}
+func checkOutputs(c *front.Call) (*checkOutput, error) {
+	o := &checkOutput{Call: c, table: c.Flags.Bool("table"), asked: c.Flags.Bool(front.JSONOption),
+		html: c.Flags.String("html"), metrics: c.Flags.String("prometheus")}
 	var err error
-	if o.every, err = c.watchEvery(); err != nil {
+	if o.every, err = c.WatchEvery(); err != nil {
 		return nil, err
 	}
-	if o.screen, err = c.screen(); err != nil {
+	if o.screen, err = c.Screen(); err != nil {
 		return nil, err
 	}
-	files := c.flags.IsSet("html") || c.flags.IsSet("prometheus")
+	files := c.Flags.IsSet("html") || c.Flags.IsSet("prometheus")
 	o.lines = !o.table && !o.asked && !files
 	toStdout := 0
 	for _, used := range []bool{o.table, o.asked, o.html == stdoutName, o.metrics == stdoutName} {
@@ -51,16 +52,16 @@ func checkOutputs(c *call) (*checkOutput, error) {
 	}
 	o.machine = toStdout > 0 && !o.table
 	switch {
-	case c.flags.IsSet("html") && o.html == "", c.flags.IsSet("prometheus") && o.metrics == "":
-		return nil, usagef("--html and --prometheus need the name of a file, or - for the standard output")
+	case c.Flags.IsSet("html") && o.html == "", c.Flags.IsSet("prometheus") && o.metrics == "":
+		return nil, front.Usagef("--html and --prometheus need the name of a file, or - for the standard output")
 	case o.table && o.asked:
-		return nil, usagef("--table and --json exclude each other")
+		return nil, front.Usagef("--table and --json exclude each other")
 	case toStdout > 1:
-		return nil, usagef("only one of --table, --json, --html - and --prometheus - can have the standard output")
-	case o.every > 0 && (o.asked || files || c.flags.Bool("repair")):
-		return nil, usagef("--watch shows the table and nothing else, and changes nothing")
-	case files && (c.flags.Bool("dry-run") || c.flags.String("device") != ""):
-		return nil, usagef("--html and --prometheus show the LUNs as they are: not with --dry-run, not with --device")
+		return nil, front.Usagef("only one of --table, --json, --html - and --prometheus - can have the standard output")
+	case o.every > 0 && (o.asked || files || c.Flags.Bool("repair")):
+		return nil, front.Usagef("--watch shows the table and nothing else, and changes nothing")
+	case files && (c.Flags.Bool("dry-run") || c.Flags.String("device") != ""):
+		return nil, front.Usagef("--html and --prometheus show the LUNs as they are: not with --dry-run, not with --device")
 	}
 	return o, nil
 }
@@ -71,9 +72,9 @@ func (o *checkOutput) print(p *picture.Picture) error {
 	errs := []error{o.publish(p)}
 	switch {
 	case o.asked:
-		o.document = newCheckDocument(p)
+		o.Document = newCheckDocument(p)
 	case o.table:
-		errs = append(errs, p.Table(o.Out, o.style(o.screen)))
+		errs = append(errs, p.Table(o.Out, o.Style(o.screen)))
 	case o.lines:
 		printChecked(o.Out, p)
 	}
@@ -117,7 +118,7 @@ func (o *checkOutput) file(name string, write func(io.Writer) error) error {
 
 // checkDocument is what pr_check --json prints.
 type checkDocument struct {
-	envelope
+	front.Envelope
 	Cluster  string           `json:"cluster"`
 	Node     string           `json:"local_node"`
 	Took     float64          `json:"duration_seconds"`
@@ -177,7 +178,7 @@ func linesOf(s *picture.Section) []picture.LUN {
 
 // printChecked prints one line for each LUN, and one for each further finding.
 func printChecked(w io.Writer, p *picture.Picture) {
-	t := newTable(w, "PACKAGE", "LUN", "PATHS", "KEYS", "HOLDER", "STATE")
+	t := front.NewTable(w, "PACKAGE", "LUN", "PATHS", "KEYS", "HOLDER", "STATE")
 	for i := range p.Sections {
 		s := &p.Sections[i]
 		for _, l := range linesOf(s) {

@@ -13,17 +13,18 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"lunguard/cluster"
+	"lunguard/commands/front"
 	"lunguard/commands/words"
 	"lunguard/pr"
 	"lunguard/protocol"
 	"lunguard/scsi"
 )
 
-func prCleanup() *applet {
-	return &applet{
-		name:    "pr_cleanup",
-		summary: "clear reservations and registrations that were left behind",
-		usage: `
+func prCleanup() *front.Applet {
+	return &front.Applet{
+		Name:    "pr_cleanup",
+		Summary: "clear reservations and registrations that were left behind",
+		Usage: `
 usage: pr_cleanup [-v] [-k KEY] [lun] [-f FILE | DSF...]
        pr_cleanup [-v] [-k KEY] VG...
 
@@ -45,28 +46,28 @@ A package that runs on the LUNs loses its protection until it is restarted.
 
 exit status: 0 all are clear; 1 usage, or KEY is not on every LUN; 2 a LUN
 could not be cleared; 128 + N ended by signal N, and what is left is said`,
-		flags: []cli.Flag{
-			offering(&cli.StringFlag{Name: "key", Aliases: []string{"k"}}, completeKeys),
-			offering(&cli.StringFlag{Name: "file", Aliases: []string{"f"}}, oneOf(shellFiles)),
-			verboseFlag(), configFlag(), dryRunFlag(), jsonFlag(), timeoutFlag(), simFlag(), noLVMFlag(), scanFlag(), serialFlag(), logFlag(),
+		Flags: []cli.Flag{
+			front.Offering(&cli.StringFlag{Name: "key", Aliases: []string{"k"}}, completeKeys),
+			front.Offering(&cli.StringFlag{Name: "file", Aliases: []string{"f"}}, front.OneOf(front.ShellFiles)),
+			front.VerboseFlag(), configFlag(), dryRunFlag(), front.JSONFlag(), timeoutFlag(), front.SimFlag(), noLVMFlag(), scanFlag(), serialFlag(), front.LogFlag(),
 		},
-		operands: completeCleanup, planJSON: true,
-		run: runPrCleanup,
+		Operands: completeCleanup, PlanJSON: true,
+		Run: runPrCleanup,
 	}
 }
 
 // lunWord says that operands are devices.
 const lunWord = "lun"
 
-func runPrCleanup(c *call) error {
+func runPrCleanup(c *front.Call) error {
 	names, areLUNs, err := cleanupOperands(c)
 	if err != nil {
 		return err
 	}
 	var key scsi.Key
-	if text := c.flags.String("key"); c.flags.IsSet("key") {
+	if text := c.Flags.String("key"); c.Flags.IsSet("key") {
 		if key, err = pr.ParseKey(text); err != nil {
-			return usagef("-k %v", err)
+			return front.Usagef("-k %v", err)
 		}
 	}
 	conf, err := optionalConfig(c)
@@ -96,7 +97,7 @@ func runPrCleanup(c *call) error {
 	run := s.run(nil, o)
 	s.follow(run, o)
 	var results []protocol.CleanupResult
-	err = s.perform(run, o, task{deed: deedCleanup, only: key}, func(ctx context.Context) error {
+	err = s.perform(run, o, task{deed: front.DeedCleanup, only: key}, func(ctx context.Context) error {
 		results = run.Cleanup(ctx, key)
 		var errs []error
 		for _, res := range results {
@@ -112,39 +113,39 @@ func runPrCleanup(c *call) error {
 
 // cleanupOperands sorts the operands: what to clear, and whether they are
 // devices.
-func cleanupOperands(c *call) (names []string, areLUNs bool, err error) {
-	names = c.operands()
+func cleanupOperands(c *front.Call) (names []string, areLUNs bool, err error) {
+	names = c.Operands()
 	if i := slices.Index(names, lunWord); i >= 0 {
 		names, areLUNs = slices.Delete(slices.Clone(names), i, i+1), true
 	}
-	if file := c.flags.String("file"); c.flags.IsSet("file") {
+	if file := c.Flags.String("file"); c.Flags.IsSet("file") {
 		areLUNs = true
 		if len(names) > 0 {
-			return nil, false, usagef("operands were given beside -f %s: %s", file, strings.Join(names, " "))
+			return nil, false, front.Usagef("operands were given beside -f %s: %s", file, strings.Join(names, " "))
 		}
 		if names, err = readList(c.In, file); err != nil {
 			return nil, false, err
 		}
 	}
 	if len(names) == 0 {
-		return nil, false, usagef("volume groups are missing, or lun and devices")
+		return nil, false, front.Usagef("volume groups are missing, or lun and devices")
 	}
 	return names, areLUNs, nil
 }
 
 // completeCleanup offers volume groups, or, behind lun, devices.
-func completeCleanup(l *completion, word string) []suggestion {
-	if l.values["file"] != "" {
+func completeCleanup(l *front.Completion, word string) []front.Suggestion {
+	if l.Values["file"] != "" {
 		return nil
 	}
-	for _, op := range l.operands {
+	for _, op := range l.Operands {
 		if op == lunWord {
 			return completeDisks(l, word)
 		}
 	}
 	list := completeGroups(l, word)
-	if len(l.operands) == 0 {
-		list = append(list, suggestion{lunWord, "devices follow"})
+	if len(l.Operands) == 0 {
+		list = append(list, front.Suggestion{Word: lunWord, Meaning: "devices follow"})
 	}
 	return list
 }
@@ -155,7 +156,7 @@ func readList(stdin io.Reader, file string) ([]string, error) {
 	if file != "-" {
 		f, err := os.Open(file)
 		if err != nil {
-			return nil, usagef("%v", err)
+			return nil, front.Usagef("%v", err)
 		}
 		defer f.Close()
 		r = f
@@ -169,15 +170,15 @@ func readList(stdin io.Reader, file string) ([]string, error) {
 		case 1:
 			names = append(names, words[0])
 		default:
-			return nil, usagef("%s:%d: %q: one name a line was expected", file, n, words[1])
+			return nil, front.Usagef("%s:%d: %q: one name a line was expected", file, n, words[1])
 		}
 	}
 	if err := lines.Err(); err != nil {
 		var named *fs.PathError
 		if errors.As(err, &named) {
-			return nil, usagef("%v", err)
+			return nil, front.Usagef("%v", err)
 		}
-		return nil, usagef("%s: %v", file, err)
+		return nil, front.Usagef("%s: %v", file, err)
 	}
 	return names, nil
 }
@@ -190,7 +191,7 @@ func openCleanup(s *session, names []string, areLUNs bool, o *opened) error {
 	}
 	disks, err := s.disksOf(pkg)
 	if err == nil {
-		err = o.openDisks(s.ctx, s.host, disks, s.warnErr)
+		err = o.openDisks(s.Ctx, s.host, disks, s.WarnErr)
 	}
 	if err != nil {
 		return err
@@ -212,19 +213,19 @@ func unique(luns []*protocol.LUN) []*protocol.LUN {
 
 // printCleanup tells what became of one LUN, and who of the cluster is no
 // longer protected there.
-func printCleanup(c *call, conf *cluster.Config, res protocol.CleanupResult) {
-	dry := c.flags.Bool("dry-run")
+func printCleanup(c *front.Call, conf *cluster.Config, res protocol.CleanupResult) {
+	dry := c.Flags.Bool("dry-run")
 	switch {
 	case res.Err != nil && !res.Cleared:
 		// It is among the errors of the run.
 		return
 	case !res.Cleared:
-		if c.verbose() && !dry {
-			c.printf("%s: nothing to clear\n", res.LUN)
+		if c.Verbose() && !dry {
+			c.Printf("%s: nothing to clear\n", res.LUN)
 		}
 		return
-	case c.verbose() && !dry:
-		c.printf("%s: cleared %s\n", res.LUN, words.Keys(res.Before))
+	case c.Verbose() && !dry:
+		c.Printf("%s: cleared %s\n", res.LUN, words.Keys(res.Before))
 	}
 	var nodes []string
 	for _, k := range res.Before {
@@ -235,8 +236,8 @@ func printCleanup(c *call, conf *cluster.Config, res protocol.CleanupResult) {
 	switch names := strings.Join(nodes, ", "); {
 	case names == "":
 	case dry:
-		c.warn("%s: protection would be gone there for %s", res.LUN, names)
+		c.Warn("%s: protection would be gone there for %s", res.LUN, names)
 	default:
-		c.warn("%s: protection is gone there for %s; restart the packages that run on it", res.LUN, names)
+		c.Warn("%s: protection is gone there for %s; restart the packages that run on it", res.LUN, names)
 	}
 }

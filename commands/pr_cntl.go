@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"lunguard/cluster"
+	"lunguard/commands/front"
 	"lunguard/commands/runpkg"
 	"lunguard/commands/words"
 	"lunguard/protocol"
@@ -27,11 +28,11 @@ const (
 	cntlValidate cntlAction = "validate"
 )
 
-func prCntl() *applet {
-	return &applet{
-		name:    "pr_cntl",
-		summary: "reservations of a package, as an external script",
-		usage: `
+func prCntl() *front.Applet {
+	return &front.Applet{
+		Name:    "pr_cntl",
+		Summary: "reservations of a package, as an external script",
+		Usage: `
 usage: pr_cntl [-v] [--strict] [--dry-run] [-C FILE] [-n NODE] [--timeout SECONDS]
                start|stop|validate [PACKAGE]
 
@@ -48,30 +49,30 @@ appended to $SG_SCRIPT_LOG_FILE if it is set.
 
 exit status: 0 done; 1 failed, do not retry elsewhere; 2 failed on this node;
 for validate, 1 and 2 are the same`,
-		flags: append(packageFlags(), strictFlag()), planJSON: true,
-		operands: func(l *completion, word string) []suggestion {
-			switch len(l.operands) {
+		Flags: append(packageFlags(), strictFlag()), PlanJSON: true,
+		Operands: func(l *front.Completion, word string) []front.Suggestion {
+			switch len(l.Operands) {
 			case 0:
-				return wordList(string(cntlStart), string(cntlStop), string(cntlValidate))
+				return front.WordList(string(cntlStart), string(cntlStop), string(cntlValidate))
 			case 1:
 				return completePackages(l, word)
 			}
 			return nil
 		},
-		run: runCntl,
+		Run: runCntl,
 	}
 }
 
-func runCntl(c *call) error {
-	ops := c.operands()
+func runCntl(c *front.Call) error {
+	ops := c.Operands()
 	if len(ops) == 0 {
-		return usagef("start, stop or validate is missing")
+		return front.Usagef("start, stop or validate is missing")
 	}
 	action := cntlAction(ops[0])
 	switch action {
 	case cntlStart, cntlStop, cntlValidate:
 	default:
-		return usagef("%q: start, stop or validate was expected", ops[0])
+		return front.Usagef("%q: start, stop or validate was expected", ops[0])
 	}
 	name, err := cntlPackage(c, ops[1:])
 	if err != nil {
@@ -80,12 +81,12 @@ func runCntl(c *call) error {
 	log, err := cntlLog(c)
 	if err != nil {
 		// A log that cannot be written is no reason not to protect anything.
-		c.warn("SG_SCRIPT_LOG_FILE: %v; messages go to the standard streams", err)
+		c.Warn("SG_SCRIPT_LOG_FILE: %v; messages go to the standard streams", err)
 	} else if log != nil {
 		// It ends with the process: the errors of this call are still to come.
-		c.Out, c.Err, c.unnamed = log, log, true
+		c.Out, c.Err, c.Unnamed = log, log, true
 		// Nobody watches, and whoever reads it later wants to know it all.
-		if err := c.flags.Set("verbose", "true"); err != nil {
+		if err := c.Flags.Set("verbose", "true"); err != nil {
 			return err
 		}
 	}
@@ -93,20 +94,20 @@ func runCntl(c *call) error {
 }
 
 // cntlPackage is the package that the surroundings, or else the operand, name.
-func cntlPackage(c *call, ops []string) (string, error) {
+func cntlPackage(c *front.Call, ops []string) (string, error) {
 	if len(ops) > 1 {
-		return "", usagef("one package was expected, not %d", len(ops))
+		return "", front.Usagef("one package was expected, not %d", len(ops))
 	}
-	for _, name := range append([]string{c.getenv("SG_PACKAGE"), c.getenv("SG_PACKAGE_NAME")}, ops...) {
+	for _, name := range append([]string{c.Getenv("SG_PACKAGE"), c.Getenv("SG_PACKAGE_NAME")}, ops...) {
 		if name != "" {
 			return name, nil
 		}
 	}
-	return "", usagef("a package is missing")
+	return "", front.Usagef("a package is missing")
 }
 
 // carryOutCntl does what the script is asked to do.
-func carryOutCntl(c *call, action cntlAction, name string) error {
+func carryOutCntl(c *front.Call, action cntlAction, name string) error {
 	s, err := newSession(c)
 	if err != nil {
 		return err
@@ -117,7 +118,7 @@ func carryOutCntl(c *call, action cntlAction, name string) error {
 		return err
 	}
 	if conf.PRDisabled && action != cntlStop {
-		c.warn("FORCED_PR_DISABLE is set in %s: nothing is protected", conf.Path)
+		c.Warn("FORCED_PR_DISABLE is set in %s: nothing is protected", conf.Path)
 		return nil
 	}
 	if action == cntlValidate && !pkg.RunsOn(node.Name) {
@@ -125,13 +126,13 @@ func carryOutCntl(c *call, action cntlAction, name string) error {
 	}
 	return s.onPackage(pkg, func(run *packageRun, o *opened) error {
 		if len(run.LUNs) == 0 {
-			c.warn("package %s has no vg and no pv line in %s: nothing is protected", pkg.Name, conf.Path)
+			c.Warn("package %s has no vg and no pv line in %s: nothing is protected", pkg.Name, conf.Path)
 		}
 		switch action {
 		case cntlStart:
-			return s.perform(run, o, task{deed: deedStart}, func(ctx context.Context) error { return s.startLUNs(ctx, run) })
+			return s.perform(run, o, task{deed: front.DeedStart}, func(ctx context.Context) error { return s.startLUNs(ctx, run) })
 		case cntlStop:
-			return s.perform(run, o, task{deed: deedHalt}, run.Halt)
+			return s.perform(run, o, task{deed: front.DeedHalt}, run.Halt)
 		}
 		return validateLUNs(c, run)
 	})
@@ -139,9 +140,9 @@ func carryOutCntl(c *call, action cntlAction, name string) error {
 
 // validateLUNs finds what would keep a start from succeeding. What only makes
 // it worse, such as a dead path, is a warning.
-func validateLUNs(c *call, run *packageRun) error {
+func validateLUNs(c *front.Call, run *packageRun) error {
 	errs := []error{validateNames(run.LUNs)}
-	for _, rep := range run.Check(c.ctx) {
+	for _, rep := range run.Check(c.Ctx) {
 		caps := rep.Capabilities
 		if caps != nil && !caps.Supports(scsi.WriteExclusiveRegistrantsOnly) {
 			errs = append(errs, &protocol.LUNError{LUN: rep.LUN, Err: protocol.ErrNoReservationType})
@@ -153,7 +154,7 @@ func validateLUNs(c *call, run *packageRun) error {
 			case protocol.ForeignKeys:
 				errs = append(errs, &protocol.ForeignKeyError{LUN: rep.LUN, Keys: f.Keys})
 			default:
-				c.warn("%s: %s", rep.LUN, words.Finding(run.Config, rep, f))
+				c.Warn("%s: %s", rep.LUN, words.Finding(run.Config, rep, f))
 			}
 		}
 	}
@@ -176,12 +177,12 @@ func validateNames(luns []*protocol.LUN) error {
 }
 
 // cntlLog is the log that messages go to, nil if there is none.
-func cntlLog(c *call) (io.Writer, error) {
-	path := c.getenv("SG_SCRIPT_LOG_FILE")
+func cntlLog(c *front.Call) (io.Writer, error) {
+	path := c.Getenv("SG_SCRIPT_LOG_FILE")
 	if path == "" {
 		return nil, nil
 	}
-	node := c.getenv("SG_NODE")
+	node := c.Getenv("SG_NODE")
 	if node == "" {
 		node, _ = os.Hostname()
 	}
@@ -193,7 +194,7 @@ func cntlLog(c *call) (io.Writer, error) {
 	if u, err := user.Current(); err == nil {
 		name = u.Username
 	}
-	return &logLines{w: log, who: fmt.Sprintf("%s@%s %s[%d]: ", name, node, c.prog(), os.Getpid())}, nil
+	return &logLines{w: log, who: fmt.Sprintf("%s@%s %s[%d]: ", name, node, c.Prog(), os.Getpid())}, nil
 }
 
 // logLines writes lines as module scripts do, with the time and who it was.

@@ -1,12 +1,16 @@
 package commands
 
-import "context"
+import (
+	"context"
 
-func prFence() *applet {
-	return &applet{
-		name:    "pr_fence",
-		summary: "a node has failed: take its registrations off every LUN",
-		usage: `
+	"lunguard/commands/front"
+)
+
+func prFence() *front.Applet {
+	return &front.Applet{
+		Name:    "pr_fence",
+		Summary: "a node has failed: take its registrations off every LUN",
+		Usage: `
 usage: pr_fence [-v] [--dry-run [--json]] [-C FILE] [-n NODE] [--timeout SECONDS]
                 NODE [PACKAGE...]
 
@@ -19,21 +23,21 @@ exit status: 0 NODE can no longer write, whoever removed it; 1 usage, config,
 foreign key, or this node was removed; 2 the state of a LUN is unknown, or
 whether all of NODE's commands are over, or this node is not registered;
 128 + N ended by signal N`,
-		flags: packageFlags(), planJSON: true,
-		operands: func(l *completion, word string) []suggestion {
-			if len(l.operands) == 0 {
+		Flags: packageFlags(), PlanJSON: true,
+		Operands: func(l *front.Completion, word string) []front.Suggestion {
+			if len(l.Operands) == 0 {
 				return completeNodes(l, word)
 			}
 			return completePackages(l, word)
 		},
-		run: runFence,
+		Run: runFence,
 	}
 }
 
-func runFence(c *call) error {
-	ops := c.operands()
+func runFence(c *front.Call) error {
+	ops := c.Operands()
 	if len(ops) == 0 {
-		return usagef("the node that has failed is missing")
+		return front.Usagef("the node that has failed is missing")
 	}
 	s, err := newSession(c)
 	if err != nil {
@@ -44,25 +48,25 @@ func runFence(c *call) error {
 		return err
 	}
 	if victim.Name == s.node.Name {
-		return usagef("%s is this node; to give its packages up, use pr_halt", victim.Name)
+		return front.Usagef("%s is this node; to give its packages up, use pr_halt", victim.Name)
 	}
 	packages, err := s.packages(ops[1:])
 	if err != nil {
 		return err
 	}
 	if len(packages) == 0 {
-		return usagef("this node has no package up; name the packages to fence")
+		return front.Usagef("this node has no package up; name the packages to fence")
 	}
 	for i, pkg := range packages {
-		if c.ctx.Err() != nil {
-			c.fail(&notBegunError{packages[i:]})
+		if c.Ctx.Err() != nil {
+			c.Fail(&notBegunError{packages[i:]})
 			break
 		}
 		err := s.onPackage(pkg, func(run *packageRun, o *opened) error {
-			return s.perform(run, o, task{deed: deedFence, victim: victim}, func(ctx context.Context) error { return run.Fence(ctx, victim.Member()) })
+			return s.perform(run, o, task{deed: front.DeedFence, victim: victim}, func(ctx context.Context) error { return run.Fence(ctx, victim.Member()) })
 		})
 		if err != nil {
-			c.fail(err)
+			c.Fail(err)
 		}
 	}
 	return nil

@@ -1,12 +1,16 @@
 package commands
 
-import "context"
+import (
+	"context"
 
-func prStart() *applet {
-	return &applet{
-		name:    "pr_start",
-		summary: "reserve the LUNs of a package for this node",
-		usage: `
+	"lunguard/commands/front"
+)
+
+func prStart() *front.Applet {
+	return &front.Applet{
+		Name:    "pr_start",
+		Summary: "reserve the LUNs of a package for this node",
+		Usage: `
 usage: pr_start [-v] [--strict] [--dry-run [--json]] [-C FILE] [-n NODE]
                 [--timeout SECONDS] [PACKAGE]
 
@@ -21,18 +25,18 @@ PACKAGE is $SG_PACKAGE if not given.
 exit status: 0 this node alone can write; 1 failed, do not retry elsewhere
 (usage, config, foreign key, lost to another node, in use here while another has
 it); 2 failed on this node; 128 + N ended by signal N, and what is left is said`,
-		flags: append(packageFlags(), strictFlag()), operands: completeOnePackage, planJSON: true,
-		run: func(c *call) error {
-			return runPackage(c, deedStart, func(s *session, run *packageRun, ctx context.Context) error { return s.startLUNs(ctx, run) })
+		Flags: append(packageFlags(), strictFlag()), Operands: completeOnePackage, PlanJSON: true,
+		Run: func(c *front.Call) error {
+			return runPackage(c, front.DeedStart, func(s *session, run *packageRun, ctx context.Context) error { return s.startLUNs(ctx, run) })
 		},
 	}
 }
 
-func prHalt() *applet {
-	return &applet{
-		name:    "pr_halt",
-		summary: "give the LUNs of a package up",
-		usage: `
+func prHalt() *front.Applet {
+	return &front.Applet{
+		Name:    "pr_halt",
+		Summary: "give the LUNs of a package up",
+		Usage: `
 usage: pr_halt [-v] [--dry-run [--json]] [-C FILE] [-n NODE]
                [--timeout SECONDS] [PACKAGE]
 
@@ -43,15 +47,15 @@ has taken over meanwhile is left alone. PACKAGE is $SG_PACKAGE if not given.
 exit status: 0 nothing of this node is left; 1 failed, do not retry elsewhere
 (usage, config, foreign key); 2 failed on this node;
 128 + N ended by signal N, and what is left is said`,
-		flags: packageFlags(), operands: completeOnePackage, planJSON: true,
-		run: func(c *call) error {
-			return runPackage(c, deedHalt, func(_ *session, run *packageRun, ctx context.Context) error { return run.Halt(ctx) })
+		Flags: packageFlags(), Operands: completeOnePackage, PlanJSON: true,
+		Run: func(c *front.Call) error {
+			return runPackage(c, front.DeedHalt, func(_ *session, run *packageRun, ctx context.Context) error { return run.Halt(ctx) })
 		},
 	}
 }
 
 // runPackage runs a protocol for the package that the command line names.
-func runPackage(c *call, d deed, do func(*session, *packageRun, context.Context) error) error {
+func runPackage(c *front.Call, d front.Deed, do func(*session, *packageRun, context.Context) error) error {
 	name, err := packageName(c)
 	if err != nil {
 		return err
@@ -66,10 +70,10 @@ func runPackage(c *call, d deed, do func(*session, *packageRun, context.Context)
 	}
 	return s.onPackage(pkg, func(run *packageRun, o *opened) error {
 		if len(run.LUNs) == 0 {
-			c.warn("package %s has no vg and no pv line in %s: nothing is protected", pkg.Name, s.conf.Path)
+			c.Warn("package %s has no vg and no pv line in %s: nothing is protected", pkg.Name, s.conf.Path)
 		}
-		if d == deedStart && s.conf.PRDisabled {
-			c.warn("FORCED_PR_DISABLE is set in %s: nothing is protected", s.conf.Path)
+		if d == front.DeedStart && s.conf.PRDisabled {
+			c.Warn("FORCED_PR_DISABLE is set in %s: nothing is protected", s.conf.Path)
 			return nil
 		}
 		return s.perform(run, o, task{deed: d}, func(ctx context.Context) error { return do(s, run, ctx) })

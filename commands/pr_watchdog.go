@@ -13,16 +13,17 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"lunguard/cluster"
+	"lunguard/commands/front"
 	"lunguard/commands/watchdog"
 	"lunguard/vg"
 	"lunguard/vg/simhost"
 )
 
-func prWatchdog() *applet {
-	return &applet{
-		name:    "pr_watchdog",
-		summary: "restart this node when it is fenced, by a watchdog device",
-		usage: `
+func prWatchdog() *front.Applet {
+	return &front.Applet{
+		Name:    "pr_watchdog",
+		Summary: "restart this node when it is fenced, by a watchdog device",
+		Usage: `
 usage: pr_watchdog [-v] [-w DEVICE] [--interval S] [--grace S] [--watchdog-timeout S]
                    [--on-unknown keep|expire] [-C FILE] [-n NODE] [--timeout S]
                    [--sim DIR] [PACKAGE...]
@@ -53,14 +54,14 @@ After the grace no signal helps.
 
 exit status: 0 ended in order; 1 usage or config; 2 trouble with a LUN or the
 device on this node`,
-		flags: []cli.Flag{
-			verboseFlag(), configFlag(), nodeFlag(), timeoutFlag(), simFlag(), noLVMFlag(), scanFlag(), logFlag(),
-			offering(&cli.StringFlag{Name: "device", Aliases: []string{"w"}, Value: "/dev/watchdog"}, completeDevices("/dev/watchdog*")),
+		Flags: []cli.Flag{
+			front.VerboseFlag(), configFlag(), nodeFlag(), timeoutFlag(), front.SimFlag(), noLVMFlag(), scanFlag(), front.LogFlag(),
+			front.Offering(&cli.StringFlag{Name: "device", Aliases: []string{"w"}, Value: "/dev/watchdog"}, completeDevices("/dev/watchdog*")),
 			&cli.StringFlag{Name: "interval"}, &cli.StringFlag{Name: "grace"},
 			&cli.StringFlag{Name: "watchdog-timeout"},
-			offering(&cli.StringFlag{Name: "on-unknown", Value: onUnknownKeep}, oneOf(onUnknownKeep, onUnknownExpire)),
+			front.Offering(&cli.StringFlag{Name: "on-unknown", Value: onUnknownKeep}, front.OneOf(onUnknownKeep, onUnknownExpire)),
 		},
-		operands: completePackages, ownSignals: true, run: runWatchdog,
+		Operands: completePackages, OwnSignals: true, Run: runWatchdog,
 	}
 }
 
@@ -79,7 +80,7 @@ const (
 
 // deadman is pr_watchdog under way.
 type deadman struct {
-	*call
+	*front.Call
 	host   vg.Host
 	node   cluster.Node
 	names  []string // of the packages, none for all that are up
@@ -104,13 +105,13 @@ type watchDevice interface {
 	words() (what string, warnings []string)
 }
 
-func runWatchdog(c *call) error {
+func runWatchdog(c *front.Call) error {
 	// Before anything is armed, and until the process exits: by default SIGHUP
 	// ends it, and so does a reader of its output that has died.
 	hangup := make(chan os.Signal, 1)
 	signal.Notify(hangup, syscall.SIGHUP)
 	signal.Ignore(syscall.SIGPIPE)
-	d := &deadman{call: c, names: c.operands()}
+	d := &deadman{Call: c, names: c.Operands()}
 	if err := d.settings(); err != nil {
 		return err
 	}
@@ -121,14 +122,14 @@ func runWatchdog(c *call) error {
 	d.conf.Store(s.conf)
 	d.host, d.node = s.host, s.node
 	d.chooseDevice()
-	d.notifier = watchdog.NewNotifier(d.getenv, watchdog.Boottime)
+	d.notifier = watchdog.NewNotifier(d.Getenv, watchdog.Boottime)
 	d.lines = newLineQueue()
 	defer d.lines.close()
-	if rec := c.recorder(); rec != nil {
+	if rec := c.Recorder(); rec != nil {
 		// Nobody who reads, or does not read, may hold the watch up.
-		rec.print = func(format string, args ...any) { d.lines.say(d.Err, format, args...) }
+		rec.Print = func(format string, args ...any) { d.lines.say(d.Err, format, args...) }
 	}
-	if d.luns, err = d.plan(s.conf, nil); err != nil || d.ctx.Err() != nil {
+	if d.luns, err = d.plan(s.conf, nil); err != nil || d.Ctx.Err() != nil {
 		return err
 	}
 	return d.run(hangup)
@@ -149,22 +150,22 @@ func (d *deadman) settings() (err error) {
 		return err
 	}
 	if err := d.timing.Check(); err != nil {
-		return usagef("%v", err)
+		return front.Usagef("%v", err)
 	}
-	switch how := d.flags.String("on-unknown"); how {
+	switch how := d.Flags.String("on-unknown"); how {
 	case onUnknownKeep:
 	case onUnknownExpire:
 		d.expire = true
 	default:
-		return usagef("--on-unknown %s: %s or %s was expected", how, onUnknownKeep, onUnknownExpire)
+		return front.Usagef("--on-unknown %s: %s or %s was expected", how, onUnknownKeep, onUnknownExpire)
 	}
 	return nil
 }
 
 // seconds reads a flag with a time: seconds, or a number with a unit.
 func (d *deadman) seconds(flag string, otherwise time.Duration) (time.Duration, error) {
-	text := d.flags.String(flag)
-	if !d.flags.IsSet(flag) {
+	text := d.Flags.String(flag)
+	if !d.Flags.IsSet(flag) {
 		return otherwise, nil
 	}
 	unit := ""
@@ -173,7 +174,7 @@ func (d *deadman) seconds(flag string, otherwise time.Duration) (time.Duration, 
 	}
 	t, err := time.ParseDuration(text + unit)
 	if err != nil || t < 0 {
-		return 0, usagef("--%s %s: seconds were expected, such as 5, or a number with a unit, such as 500ms", flag, text)
+		return 0, front.Usagef("--%s %s: seconds were expected, such as 5, or a number with a unit, such as 500ms", flag, text)
 	}
 	return t, nil
 }
@@ -181,12 +182,12 @@ func (d *deadman) seconds(flag string, otherwise time.Duration) (time.Duration, 
 // chooseDevice finds out what is armed and where an alarm goes: on a simulated
 // host nothing but a file.
 func (d *deadman) chooseDevice() {
-	name := d.flags.String("device")
+	name := d.Flags.String("device")
 	if _, ok := d.host.(*simhost.Host); !ok {
 		d.device, d.alarm = &kernelDevice{watchdog.NewKernel(name)}, watchdog.SystemAlarm()
 		return
 	}
-	d.device = &fileDevice{watchdog.File{Path: filepath.Join(d.simulated(), filepath.Clean("/"+name)), Name: name}}
+	d.device = &fileDevice{watchdog.File{Path: filepath.Join(d.Simulated(), filepath.Clean("/"+name)), Name: name}}
 }
 
 // real reports whether the host is no simulated one.
@@ -203,21 +204,21 @@ func (d *deadman) run(hangup <-chan os.Signal) error {
 	w := d.watch()
 	w.Watch(d.luns)
 	err := d.device.arm(d.timing)
-	d.record(deedArm, nil, err)
+	d.record(front.DeedArm, nil, err)
 	if err != nil {
 		return err
 	}
 	d.sayBegin()
 	changes := make(chan []*watchdog.LUN)
 	go d.reloads(hangup, changes)
-	w.Run(d.ctx, changes)
+	w.Run(d.Ctx, changes)
 	d.notifier.Tell("STOPPING=1")
 	err = d.device.Close()
-	d.record(deedDisarm, nil, err)
+	d.record(front.DeedDisarm, nil, err)
 	if err != nil {
 		return err
 	}
-	d.lines.say(d.Out, "%s: disarmed, ended in order", d.flags.String("device"))
+	d.lines.say(d.Out, "%s: disarmed, ended in order", d.Flags.String("device"))
 	return nil
 }
 
@@ -225,7 +226,7 @@ func (d *deadman) run(hangup <-chan os.Signal) error {
 func (d *deadman) privileges() {
 	for _, take := range []func() error{watchdog.LockMemory, watchdog.RealTime} {
 		if err := take(); err != nil {
-			d.warn("%v; on a machine in trouble the feeding may come too late", err)
+			d.Warn("%v; on a machine in trouble the feeding may come too late", err)
 		}
 	}
 }
@@ -249,11 +250,11 @@ func (d *deadman) watch() *watchdog.Watch {
 
 // raise tells the world that this node is given up.
 func (d *deadman) raise() {
-	d.lines.say(d.Err, "%s: error: %s", d.prog(), watchdog.Deadman)
+	d.lines.say(d.Err, "%s: error: %s", d.Prog(), watchdog.Deadman)
 	d.notifier.Tell("STATUS=" + watchdog.Deadman)
-	d.alarm.Raise(d.prog(), func(place string, err error) {
+	d.alarm.Raise(d.Prog(), func(place string, err error) {
 		if err != nil {
-			d.lines.say(d.Err, "%s: warning: %s: %v", d.prog(), place, err)
+			d.lines.say(d.Err, "%s: warning: %s: %v", d.Prog(), place, err)
 		}
 	})
 }
@@ -265,12 +266,12 @@ func (d *deadman) reloads(hangup <-chan os.Signal, changes chan<- []*watchdog.LU
 		conf, luns, err := d.reload()
 		if err != nil {
 			d.sayErr(err)
-			d.lines.say(d.Err, "%s: warning: reload failed: goes on with what it has watched, %s", d.prog(), d.watching())
+			d.lines.say(d.Err, "%s: warning: reload failed: goes on with what it has watched, %s", d.Prog(), d.watching())
 			continue
 		}
 		select {
 		case changes <- luns:
-		case <-d.ctx.Done():
+		case <-d.Ctx.Done():
 			return
 		}
 		d.conf.Store(conf)
@@ -282,7 +283,7 @@ func (d *deadman) reloads(hangup <-chan os.Signal, changes chan<- []*watchdog.LU
 
 // reload reads the config and finds the LUNs to watch from now on.
 func (d *deadman) reload() (*cluster.Config, []*watchdog.LUN, error) {
-	conf, err := readConfig(d.call)
+	conf, err := readConfig(d.Call)
 	if err != nil {
 		return nil, nil, err
 	}

@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"lunguard/cluster"
+	"lunguard/commands/front"
 	"lunguard/commands/watchdog"
 	"lunguard/commands/words"
 	"lunguard/vg"
@@ -38,7 +39,7 @@ func (d *deadman) plan(conf *cluster.Config, watched []*watchdog.LUN) ([]*watchd
 		}
 		if len(disks) == 0 && len(d.names) > 0 {
 			closeNew(all)
-			return nil, usagef("package %s has no vg and no pv line in %s: there is nothing to watch", pkg.Name, conf.Path)
+			return nil, front.Usagef("package %s has no vg and no pv line in %s: there is nothing to watch", pkg.Name, conf.Path)
 		}
 		for _, disk := range disks {
 			all = append(all, d.candidate(pkg, disk, watched))
@@ -47,7 +48,7 @@ func (d *deadman) plan(conf *cluster.Config, watched []*watchdog.LUN) ([]*watchd
 	d.survey(all)
 	luns, err := d.choose(all)
 	if err == nil && len(luns) == 0 {
-		err = usagef("this node has no package up; start one before, or name the packages to watch")
+		err = front.Usagef("this node has no package up; start one before, or name the packages to watch")
 	}
 	if err != nil {
 		closeNew(all)
@@ -94,7 +95,7 @@ func (d *deadman) candidates(conf *cluster.Config) ([]*cluster.Package, error) {
 func (d *deadman) disks(pkg *cluster.Package) ([]*vg.Disk, error) {
 	devices := slices.Clone(pkg.Volumes)
 	for _, g := range pkg.Groups {
-		group, err := d.host.Group(d.ctx, g)
+		group, err := d.host.Group(d.Ctx, g)
 		if err != nil {
 			return nil, err
 		}
@@ -126,7 +127,7 @@ func (d *deadman) survey(all []candidate) {
 		}
 	}
 	w := watchdog.Watch{Timing: d.timing, Key: d.node.Key, Clock: watchdog.Boottime, Log: d.event}
-	for i, f := range w.Survey(d.ctx, luns) {
+	for i, f := range w.Survey(d.Ctx, luns) {
 		all[at[i]].Finding = f
 	}
 }

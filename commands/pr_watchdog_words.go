@@ -11,6 +11,7 @@ import (
 	"sync"
 	"time"
 
+	"lunguard/commands/front"
 	"lunguard/commands/syslog"
 	"lunguard/commands/watchdog"
 	"lunguard/commands/words"
@@ -92,16 +93,16 @@ func (d *deadman) event(e watchdog.Event) {
 	}
 	switch e.Kind {
 	case watchdog.PathFailed, watchdog.PathBack, watchdog.Late:
-		if d.verbose() {
+		if d.Verbose() {
 			d.lines.say(d.Out, "%s", d.eventWords(e))
 		}
 		return
 	case watchdog.Back, watchdog.Known, watchdog.Reserved, watchdog.Fed:
 		d.lines.say(d.Out, "%s", d.eventWords(e))
 	case watchdog.Expired:
-		d.lines.say(d.Err, "%s: error: %s", d.prog(), d.eventWords(e))
+		d.lines.say(d.Err, "%s: error: %s", d.Prog(), d.eventWords(e))
 	default:
-		d.lines.say(d.Err, "%s: warning: %s", d.prog(), d.eventWords(e))
+		d.lines.say(d.Err, "%s: warning: %s", d.Prog(), d.eventWords(e))
 	}
 	if e.Kind != watchdog.Expired && e.Kind != watchdog.Holders {
 		d.notifier.Tell("STATUS=" + d.eventWords(e))
@@ -109,52 +110,52 @@ func (d *deadman) event(e watchdog.Event) {
 }
 
 // logged is what the log calls an event, if it is one for the log.
-func (d *deadman) logged(k watchdog.Kind) (deed, bool) {
+func (d *deadman) logged(k watchdog.Kind) (front.Deed, bool) {
 	switch k {
 	case watchdog.Gone:
-		return sawGone, true
+		return front.SawGone, true
 	case watchdog.Back:
-		return sawBack, true
+		return front.SawBack, true
 	case watchdog.Unknown:
-		return sawUnknown, true
+		return front.SawUnknown, true
 	case watchdog.Known:
-		return sawKnown, true
+		return front.SawKnown, true
 	case watchdog.Expired:
-		return deedDeadman, true
+		return front.DeedDeadman, true
 	case watchdog.NotFed:
-		return sawNotFed, true
+		return front.SawNotFed, true
 	case watchdog.Fed:
-		return sawFed, true
+		return front.SawFed, true
 	}
 	return "", false
 }
 
 // record writes an event of the watch into the log, which takes no time.
-func (d *deadman) record(what deed, ev *watchdog.Event, err error) {
-	e := newEntry(what)
-	e.add(fieldNode, d.node.Name)
-	e.key(fieldKey, d.node.Key)
+func (d *deadman) record(what front.Deed, ev *watchdog.Event, err error) {
+	e := front.NewEntry(what)
+	e.Field(front.FieldNode, d.node.Name)
+	addKey(e, front.FieldKey, d.node.Key)
 	if ev == nil {
-		e.add(fieldDevice, d.flags.String("device"))
-		e.add(fieldLUNs, strconv.Itoa(len(d.luns)))
-		e.result(err)
-		d.recorder().write(e)
+		e.Field(front.FieldDevice, d.Flags.String("device"))
+		e.Field(front.FieldLUNs, strconv.Itoa(len(d.luns)))
+		e.Result(err)
+		d.Recorder().Write(e)
 		return
 	}
-	e.add(fieldDevice, ev.LUN)
+	e.Field(front.FieldDevice, ev.LUN)
 	if len(ev.Keys) > 0 {
-		e.add(fieldHolders, words.Keys(ev.Keys))
+		e.Field(front.FieldHolders, words.Keys(ev.Keys))
 	}
 	if err != nil {
-		e.add(fieldErr, inOneLine(err))
+		e.Field(front.FieldErr, front.InOneLine(err))
 	}
 	switch what {
-	case deedDeadman:
-		e.severity = syslog.Err
-	case sawGone, sawUnknown, sawNotFed:
-		e.severity = syslog.Warning
+	case front.DeedDeadman:
+		e.Severity = syslog.Err
+	case front.SawGone, front.SawUnknown, front.SawNotFed:
+		e.Severity = syslog.Warning
 	}
-	d.recorder().write(e)
+	d.Recorder().Write(e)
 }
 
 // eventWords says an event.
@@ -238,9 +239,9 @@ func tenths(t time.Duration) time.Duration { return t.Round(100 * time.Milliseco
 func (d *deadman) sayErr(err error) {
 	for _, leaf := range words.Leaves(err) {
 		m := words.Of(leaf)
-		d.lines.say(d.Err, "%s: error: %s", d.prog(), m.Text())
+		d.lines.say(d.Err, "%s: error: %s", d.Prog(), m.Text())
 		if m.Hint != "" {
-			d.lines.say(d.Err, "%s: hint: %s", d.prog(), m.Hint)
+			d.lines.say(d.Err, "%s: hint: %s", d.Prog(), m.Hint)
 		}
 	}
 }
@@ -262,7 +263,7 @@ func (d *deadman) sayBegin() {
 	d.lines.say(d.Out, "%s: %s; a fence restarts this node within %v (interval %v, grace %v, watchdog %v)",
 		what, d.watching(), d.timing.Total(), d.timing.Interval, d.timing.Grace, d.timing.Timeout)
 	for _, text := range warnings {
-		d.lines.say(d.Err, "%s: warning: %s", d.prog(), text)
+		d.lines.say(d.Err, "%s: warning: %s", d.Prog(), text)
 	}
 }
 

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"lunguard/cluster"
+	"lunguard/commands/front"
 	"lunguard/commands/watchdog"
 	"lunguard/commands/words"
 	"lunguard/scsi"
@@ -87,11 +88,11 @@ func TestWatchdogWords(t *testing.T) {
 // The watch logs what people are told of it, and severities as they matter.
 func TestWatchLogged(t *testing.T) {
 	var out bytes.Buffer
-	c := newCall(t.Context(), prWatchdog(), Streams{Out: &out, Err: &out}, func(string) string { return "" })
-	if err := c.parse(prWatchdog().flags, []string{"--log=stderr", "--"}, func(*call) error { return nil }); err != nil {
+	c := front.NewCall(t.Context(), prWatchdog(), front.Streams{Out: &out, Err: &out}, func(string) string { return "" })
+	if err := c.Parse(prWatchdog().Flags, []string{"--log=stderr", "--"}, func(*front.Call) error { return nil }); err != nil {
 		t.Fatal(err)
 	}
-	d := &deadman{call: c, node: cluster.Node{Name: "jack3", Key: 1}}
+	d := &deadman{Call: c, node: cluster.Node{Name: "jack3", Key: 1}}
 	for kind, want := range map[watchdog.Kind]string{
 		watchdog.Gone: "key-gone", watchdog.Back: "key-back", watchdog.Unknown: "lun-unknown", watchdog.Known: "lun-known",
 		watchdog.Expired: "deadman", watchdog.NotFed: "feed-failed", watchdog.Fed: "feed-works",

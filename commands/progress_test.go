@@ -13,6 +13,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"lunguard/commands/front"
 	"lunguard/commands/words"
 )
 
@@ -128,10 +129,10 @@ func TestNoProgressOnPipe(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer f.Close()
-	if _, ok := isTerminal(f); ok {
+	if _, ok := front.IsTerminal(f); ok {
 		t.Error("a file is a terminal")
 	}
-	if _, ok := isTerminal(&bytes.Buffer{}); ok {
+	if _, ok := front.IsTerminal(&bytes.Buffer{}); ok {
 		t.Error("a buffer is a terminal")
 	}
 }

@@ -4,33 +4,42 @@ import (
 	"errors"
 	"strconv"
 
+	"lunguard/commands/front"
 	"lunguard/commands/syslog"
 	"lunguard/commands/words"
 	"lunguard/protocol"
+	"lunguard/scsi"
 )
 
 // runRecord writes what protocols do into the log. It is written by one goroutine
 // at a time.
 type runRecord struct {
-	*recorder
+	*front.Recorder
 	// wwids are those of the LUNs of a run.
 	wwids map[string]string
 	of    *packageRun
 }
 
-// whose adds which package it is about, and which node this is.
-func whose(e *entry, run *packageRun) {
-	if run.Package != nil {
-		e.add(fieldPackage, run.Package.Name)
+// addKey adds a key, unless it is none.
+func addKey(e *front.Entry, f front.Field, k scsi.Key) {
+	if k != 0 {
+		e.Field(f, k.String())
 	}
-	e.add(fieldNode, run.Node.Name)
+}
+
+// whose adds which package it is about, and which node this is.
+func whose(e *front.Entry, run *packageRun) {
+	if run.Package != nil {
+		e.Field(front.FieldPackage, run.Package.Name)
+	}
+	e.Field(front.FieldNode, run.Node.Name)
 }
 
 // where adds a LUN of the run.
-func (r *runRecord) where(e *entry, run *packageRun, lun, path string) {
-	e.add(fieldDevice, lun)
+func (r *runRecord) where(e *front.Entry, run *packageRun, lun, path string) {
+	e.Field(front.FieldDevice, lun)
 	if path != lun {
-		e.add(fieldPath, path)
+		e.Field(front.FieldPath, path)
 	}
 	if r.of != run {
 		// There are as many events as LUNs, and more.
@@ -39,51 +48,51 @@ func (r *runRecord) where(e *entry, run *packageRun, lun, path string) {
 			r.wwids[l.Name] = l.WWID
 		}
 	}
-	e.add(fieldWWID, r.wwids[lun])
+	e.Field(front.FieldWWID, r.wwids[lun])
 }
 
 // event writes what a protocol did or warns of.
 func (r *runRecord) event(run *packageRun, ev protocol.Event) {
-	if r.recorder == nil {
+	if r.Recorder == nil {
 		return
 	}
-	e := newEntry(ev.Action)
+	e := front.NewEntry(front.Deed(ev.Action))
 	whose(e, run)
 	r.where(e, run, ev.LUN, ev.Path)
-	e.key(fieldKey, ev.Key)
-	e.key(fieldVictim, ev.Victim)
-	e.key(fieldHeir, ev.Heir)
+	addKey(e, front.FieldKey, ev.Key)
+	addKey(e, front.FieldVictim, ev.Victim)
+	addKey(e, front.FieldHeir, ev.Heir)
 	if len(ev.Heirs) > 0 {
-		e.add(fieldHeirs, words.Keys(ev.Heirs))
+		e.Field(front.FieldHeirs, words.Keys(ev.Heirs))
 	}
 	if ev.Change() || ev.Action == protocol.NothingLeft {
-		e.add(fieldPRGen, strconv.FormatUint(uint64(ev.Generation), 10))
+		e.Field(front.FieldPRGen, strconv.FormatUint(uint64(ev.Generation), 10))
 	}
 	switch {
 	case ev.Change():
-		e.result(ev.Err)
+		e.Result(ev.Err)
 	case ev.Action == protocol.NothingLeft, ev.Action == protocol.PerHost:
 	default:
-		e.severity = syslog.Warning
+		e.Severity = syslog.Warning
 		if ev.Err != nil {
-			e.add(fieldErr, inOneLine(ev.Err))
+			e.Field(front.FieldErr, front.InOneLine(ev.Err))
 		}
 	}
-	r.write(e)
+	r.Write(e)
 }
 
 // foreign writes which keys kept a command from working.
 func (r *runRecord) foreign(run *packageRun, err error) {
 	for _, leaf := range words.Leaves(err) {
 		var foreign *protocol.ForeignKeyError
-		if r.recorder == nil || !errors.As(leaf, &foreign) {
+		if r.Recorder == nil || !errors.As(leaf, &foreign) {
 			continue
 		}
-		e := newEntry(sawForeign)
-		e.severity = syslog.Err
+		e := front.NewEntry(front.SawForeign)
+		e.Severity = syslog.Err
 		whose(e, run)
 		r.where(e, run, foreign.LUN, foreign.LUN)
-		e.add(fieldForeign, words.Keys(foreign.Keys))
-		r.write(e)
+		e.Field(front.FieldForeign, words.Keys(foreign.Keys))
+		r.Write(e)
 	}
 }

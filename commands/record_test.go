@@ -21,6 +21,7 @@ import (
 	gocmp "github.com/google/go-cmp/cmp"
 	"golang.org/x/sys/unix"
 
+	"lunguard/commands/front"
 	"lunguard/commands/words"
 )
 
@@ -37,9 +38,9 @@ func (r *rig) logged(ctx context.Context, host string, argv ...string) (status i
 	if err := unix.Bind(fd, &unix.SockaddrUnix{Name: socket}); err != nil {
 		r.t.Fatal(err)
 	}
-	env := map[string]string{simVariable: filepath.Join(r.dir, host), configVariable: r.conf}
+	env := map[string]string{front.SimVariable: filepath.Join(r.dir, host), configVariable: r.conf}
 	var out bytes.Buffer
-	status = Run(ctx, Streams{Out: &out, Err: &out, Syslog: socket}, func(name string) string { return env[name] }, argv)
+	status = Run(ctx, front.Streams{Out: &out, Err: &out, Syslog: socket}, func(name string) string { return env[name] }, argv)
 	form := regexp.MustCompile(`^<(27|28|29)>[A-Z][a-z]{2} [ \d]\d \d\d:\d\d:\d\d ` + argv[0] + `\[` + strconv.Itoa(os.Getpid()) + `\]: (.*)$`)
 	buf := make([]byte, 1<<16)
 	for {
@@ -113,10 +114,10 @@ func TestLogFlag(t *testing.T) {
 // Without a system log all works, and -v says once that there is none.
 func TestNoSystemLog(t *testing.T) {
 	r := newRig(t, 2, 1)
-	env := map[string]string{simVariable: filepath.Join(r.dir, "jack3"), configVariable: r.conf}
+	env := map[string]string{front.SimVariable: filepath.Join(r.dir, "jack3"), configVariable: r.conf}
 	for verbose, want := range map[string]int{"-v": 1, "--timeout=60": 0} {
 		var out bytes.Buffer
-		streams := Streams{Out: &out, Err: &out, Syslog: filepath.Join(t.TempDir(), "none")}
+		streams := front.Streams{Out: &out, Err: &out, Syslog: filepath.Join(t.TempDir(), "none")}
 		status := Run(context.Background(), streams, func(name string) string { return env[name] }, []string{"pr_start", "--log", "syslog", verbose, "pkg1"})
 		if n := strings.Count(out.String(), "nothing goes to the system log"); status != words.ExitOK || n != want {
 			t.Errorf("%s: exit status %d\n%s", verbose, status, &out)
@@ -148,10 +149,10 @@ func TestHungSystemLog(t *testing.T) {
 			break
 		}
 	}
-	env := map[string]string{simVariable: filepath.Join(r.dir, "jack3"), configVariable: r.conf}
+	env := map[string]string{front.SimVariable: filepath.Join(r.dir, "jack3"), configVariable: r.conf}
 	var out bytes.Buffer
 	begin := time.Now()
-	status := Run(context.Background(), Streams{Out: &out, Err: &out, Syslog: socket}, func(name string) string { return env[name] },
+	status := Run(context.Background(), front.Streams{Out: &out, Err: &out, Syslog: socket}, func(name string) string { return env[name] },
 		[]string{"pr_start", "--log", "syslog", "pkg1"})
 	if took := time.Since(begin); took > 11*time.Second {
 		t.Errorf("it took %v", took)
@@ -212,10 +213,10 @@ func described(t *testing.T, section string) []string {
 
 // docs/logging.md has every action, field and result, and no others.
 func TestLogDescribed(t *testing.T) {
-	actions := append(constants(t, "../protocol/run.go", "Action"), constants(t, "record.go", "deed")...)
+	actions := append(constants(t, "../protocol/run.go", "Action"), constants(t, "front/record.go", "Deed")...)
 	slices.Sort(actions)
 	for section, want := range map[string][]string{
-		"Actions": actions, "Fields": constants(t, "record.go", "field"), "Results": constants(t, "record.go", "result"),
+		"Actions": actions, "Fields": constants(t, "front/record.go", "Field"), "Results": constants(t, "front/record.go", "result"),
 	} {
 		if len(want) < 3 {
 			t.Fatalf("%s: only %v found", section, want)

@@ -8,6 +8,8 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+
+	"lunguard/commands/front"
 )
 
 // A start of 1024 LUNs stays below 64 MB, as the operating system counts it.
@@ -65,7 +67,7 @@ func TestBinarySize(t *testing.T) {
 // shipped is the binary as the Makefile builds it.
 func shipped(t *testing.T) string {
 	t.Helper()
-	bin := filepath.Join(t.TempDir(), self)
+	bin := filepath.Join(t.TempDir(), front.Self)
 	build := exec.Command("go", "build", "-trimpath", "-ldflags", "-s -w", "-gcflags", "lunguard/commands/...=-l", "-tags", "urfave_cli_no_docs", "-o", bin, "lunguard")
 	build.Env = append(os.Environ(), "CGO_ENABLED=0")
 	if out, err := build.CombinedOutput(); err != nil {

@@ -21,6 +21,7 @@ import (
 	"github.com/rogpeppe/go-internal/testscript"
 	"golang.org/x/sys/unix"
 
+	"lunguard/commands/front"
 	"lunguard/commands/words"
 	"lunguard/pr"
 	"lunguard/scsi"
@@ -40,7 +41,7 @@ func TestMain(m *testing.M) {
 	os.Setenv("GORACE", "atexit_sleep_ms=0")
 	flag.Bool("update", false, "write the goldens anew")
 	main := func() {
-		os.Exit(Main(Streams{In: os.Stdin, Out: os.Stdout, Err: os.Stderr}, os.Args))
+		os.Exit(Main(os.Stdin, os.Stdout, os.Stderr, os.Args))
 	}
 	programs := map[string]func(){
 		// Names that a packager may give the binary, and one that he should not.
@@ -49,10 +50,15 @@ func TestMain(m *testing.M) {
 		"measured":     measured,
 		"outlived":     outlived,
 	}
-	for _, a := range applets().applets {
-		programs[a.name] = main
+	for _, a := range applets().Applets {
+		programs[a.Name] = main
 	}
 	testscript.Main(m, programs)
+}
+
+// Run is Main with the surroundings given.
+func Run(ctx context.Context, s front.Streams, getenv func(string) string, argv []string) int {
+	return applets().Run(ctx, s, getenv, argv)
 }
 
 // unprivileged runs the applet behind it as a user without rights.
@@ -62,13 +68,13 @@ func unprivileged() {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(99)
 	}
-	os.Exit(Main(Streams{In: os.Stdin, Out: os.Stdout, Err: os.Stderr}, os.Args[1:]))
+	os.Exit(Main(os.Stdin, os.Stdout, os.Stderr, os.Args[1:]))
 }
 
 // outlived runs the applet behind it, and gets signals once more when that has
 // said its last word and not yet exited.
 func outlived() {
-	status := Main(Streams{In: os.Stdin, Out: os.Stdout, Err: os.Stderr}, os.Args[1:])
+	status := Main(os.Stdin, os.Stdout, os.Stderr, os.Args[1:])
 	// Sent to the thread itself, they are taken before the call returns.
 	runtime.LockOSThread()
 	for _, sig := range []syscall.Signal{syscall.SIGTERM, syscall.SIGINT, syscall.SIGHUP} {
@@ -199,9 +205,9 @@ func scriptRun(ts *testscript.TestScript, host string, args []string) {
 		want, args = n, args[1:]
 	}
 	if host != "" {
-		before := ts.Getenv(simVariable)
-		ts.Setenv(simVariable, ts.MkAbs(host))
-		defer ts.Setenv(simVariable, before)
+		before := ts.Getenv(front.SimVariable)
+		ts.Setenv(front.SimVariable, ts.MkAbs(host))
+		defer ts.Setenv(front.SimVariable, before)
 	}
 	err := ts.Exec(args[0], args[1:]...)
 	got := 0

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"lunguard/cluster"
+	"lunguard/commands/front"
 	"lunguard/commands/words"
 	"lunguard/vg"
 	"lunguard/vg/simhost"
@@ -15,7 +16,7 @@ import (
 
 // session is what a command about LUNs works with.
 type session struct {
-	*call
+	*front.Call
 	// conf is nil where there is none and none is needed.
 	conf *cluster.Config
 	host vg.Host
@@ -28,7 +29,7 @@ type session struct {
 
 // newSession is the session of a command about packages: the config must be there,
 // and this must be one of its nodes.
-func newSession(c *call) (*session, error) {
+func newSession(c *front.Call) (*session, error) {
 	conf, err := readConfig(c)
 	if err != nil {
 		return nil, err
@@ -42,37 +43,37 @@ func newSession(c *call) (*session, error) {
 }
 
 // sessionOn is a session whose parts were found otherwise.
-func sessionOn(c *call, conf *cluster.Config, host vg.Host, node cluster.Node) *session {
-	return &session{call: c, conf: conf, host: host, node: node, owned: &ownersOnce{}, record: &runRecord{recorder: c.recorder()}}
+func sessionOn(c *front.Call, conf *cluster.Config, host vg.Host, node cluster.Node) *session {
+	return &session{Call: c, conf: conf, host: host, node: node, owned: &ownersOnce{}, record: &runRecord{Recorder: c.Recorder()}}
 }
 
 // by is the session for another call, such as one whose streams are others.
-func (s *session) by(c *call) *session {
+func (s *session) by(c *front.Call) *session {
 	one := *s
-	one.call = c
+	one.Call = c
 	return &one
 }
 
 // openHost is the machine whose devices the command works on.
-func openHost(c *call) (vg.Host, error) {
-	if dir := c.simulated(); dir != "" {
+func openHost(c *front.Call) (vg.Host, error) {
+	if dir := c.Simulated(); dir != "" {
 		return simhost.Open(dir)
 	}
-	scan := c.several("scan")
-	if !c.flags.Bool("no-lvm") && len(scan) == 0 {
+	scan := c.Several("scan")
+	if !c.Flags.Bool("no-lvm") && len(scan) == 0 {
 		return vg.NewSystem(), nil
 	}
 	for _, glob := range scan {
 		if _, err := filepath.Match(glob, ""); err != nil || !filepath.IsAbs(glob) {
-			return nil, usagef("--scan %s: a pattern of device files was expected, such as '/dev/mapper/mpath*'", glob)
+			return nil, front.Usagef("--scan %s: a pattern of device files was expected, such as '/dev/mapper/mpath*'", glob)
 		}
 	}
 	return vg.NewSystem().WithoutLVM(strings.Join(scan, " ")), nil
 }
 
 // thisNode tells which node of the cluster this is.
-func thisNode(c *call, conf *cluster.Config, host vg.Host) (cluster.Node, error) {
-	name := cmp.Or(c.flags.String("node"), c.getenv("SG_NODE"))
+func thisNode(c *front.Call, conf *cluster.Config, host vg.Host) (cluster.Node, error) {
+	name := cmp.Or(c.Flags.String("node"), c.Getenv("SG_NODE"))
 	if name == "" {
 		var err error
 		if name, err = host.Hostname(); err != nil {
@@ -83,17 +84,17 @@ func thisNode(c *call, conf *cluster.Config, host vg.Host) (cluster.Node, error)
 }
 
 // packageName is the package that the command line or the environment names.
-func packageName(c *call) (string, error) {
-	switch ops := c.operands(); {
+func packageName(c *front.Call) (string, error) {
+	switch ops := c.Operands(); {
 	case len(ops) == 1:
 		return ops[0], nil
 	case len(ops) > 1:
-		return "", usagef("one package was expected, not %d", len(ops))
+		return "", front.Usagef("one package was expected, not %d", len(ops))
 	}
-	if name := c.getenv("SG_PACKAGE"); name != "" {
+	if name := c.Getenv("SG_PACKAGE"); name != "" {
 		return name, nil
 	}
-	return "", usagef("a package is missing")
+	return "", front.Usagef("a package is missing")
 }
 
 // packages are those that were named or, if none was, all that this node has
@@ -118,7 +119,7 @@ func (s *session) packages(names []string) ([]*cluster.Package, error) {
 		}
 		up := true
 		err := s.lookAt(pkg, func(run *packageRun, _ *opened) error {
-			up = run.Up(s.ctx)
+			up = run.Up(s.Ctx)
 			return nil
 		})
 		if err != nil || up {
@@ -152,7 +153,7 @@ func (s *session) openFor(pkg *cluster.Package, may func([]*vg.Disk) error, f fu
 		err = may(disks)
 	}
 	if err == nil {
-		err = o.openDisks(s.ctx, s.host, disks, s.warnErr)
+		err = o.openDisks(s.Ctx, s.host, disks, s.WarnErr)
 	}
 	if err != nil {
 		return errors.Join(err, o.Close())
@@ -171,12 +172,12 @@ func (s *session) run(pkg *cluster.Package, o *opened) *packageRun {
 // begin prepares for opening LUNs as the flags want it, and shows from then on how
 // far the work is. Whoever closes what was opened ends that.
 func (s *session) begin() (*opened, error) {
-	a, err := readAccess(s.call)
+	a, err := readAccess(s.Call)
 	if err != nil {
 		return nil, err
 	}
 	o := newOpened(a)
-	o.meter, o.ended = showProgress(s.call)
+	o.meter, o.ended = showProgress(s.Call)
 	return o, nil
 }
 
@@ -184,7 +185,7 @@ func (s *session) begin() (*opened, error) {
 func (s *session) onPackage(pkg *cluster.Package, do func(*packageRun, *opened) error) error {
 	return s.withPackage(pkg, func(run *packageRun, o *opened) error {
 		err := do(run, o)
-		if s.verbose() && !s.flags.Bool("json") {
+		if s.Verbose() && !s.Flags.Bool("json") {
 			s.sayCost(pkg, o)
 		}
 		return err
@@ -201,7 +202,7 @@ func (s *session) sayCost(pkg *cluster.Package, o *opened) {
 func (s *session) devicesOf(pkg *cluster.Package) ([]string, error) {
 	devices := append([]string(nil), pkg.Volumes...)
 	for _, g := range pkg.Groups {
-		group, err := s.host.Group(s.ctx, g)
+		group, err := s.host.Group(s.Ctx, g)
 		if err != nil {
 			return nil, err
 		}

@@ -11,35 +11,36 @@ import (
 
 	"github.com/urfave/cli/v2"
 
+	"lunguard/commands/front"
 	"lunguard/commands/sgpersist"
 	"lunguard/scsi"
 	"lunguard/vg"
 )
 
 // sgPersist is the drop-in for sg3_utils' sg_persist.
-func sgPersist() *applet { return sgPersistOn(nil) }
+func sgPersist() *front.Applet { return sgPersistOn(nil) }
 
 // sgPersistOn is the command with devices opened by open, which is nil for
 // those of the host. Errors of open wrap a syscall.Errno.
-func sgPersistOn(open sgpersist.Opener) *applet {
+func sgPersistOn(open sgpersist.Opener) *front.Applet {
 	opts := sgpersist.NewOptions()
-	a := &applet{
-		name:     "sg_persist",
-		summary:  "send one PERSISTENT RESERVE command, as sg3_utils does",
-		usage:    sgpersist.Help(),
-		flags:    offeringValues(opts.Flags()),
-		operands: completeDisks,
+	a := &front.Applet{
+		Name:     "sg_persist",
+		Summary:  "send one PERSISTENT RESERVE command, as sg3_utils does",
+		Usage:    sgpersist.Help(),
+		Flags:    offeringValues(opts.Flags()),
+		Operands: completeDisks,
 	}
-	a.main = func(c *call, args []string) int {
-		if c.getenv(sgpersist.InvocationVariable) != "" {
-			sgpersist.TellInvocation(c.Err, sgPersistVersion(), a.calledAs(), args)
+	a.Main = func(c *front.Call, args []string) int {
+		if c.Getenv(sgpersist.InvocationVariable) != "" {
+			sgpersist.TellInvocation(c.Err, sgPersistVersion(), a.CalledAs(), args)
 		}
 		opts.In = c.In
-		canon, bad := canonicalise(args, options(a.flags), c.getenv("POSIXLY_CORRECT") != "")
+		canon, bad := front.Canonicalise(args, front.Options(a.Flags), c.Getenv("POSIXLY_CORRECT") != "")
 		status := 0
-		err := c.parse(a.flags, canon, func(c *call) error {
+		err := c.Parse(a.Flags, canon, func(c *front.Call) error {
 			if bad == nil {
-				status = sgpersist.Run(c.ctx, persistOn(c, open), opts, c.operands())
+				status = sgpersist.Run(c.Ctx, persistOn(c, open), opts, c.Operands())
 			}
 			return nil
 		})
@@ -47,9 +48,9 @@ func sgPersistOn(open sgpersist.Opener) *applet {
 		case opts.Fault() != nil:
 			return sgpersist.Refused(c.Err, opts.Fault())
 		case bad != nil:
-			return sgpersist.Misused(c.Err, a.calledAs(), bad)
+			return sgpersist.Misused(c.Err, a.CalledAs(), bad)
 		case err != nil:
-			return c.report(err)
+			return c.Report(err)
 		}
 		return status
 	}
@@ -60,7 +61,7 @@ func sgPersistOn(open sgpersist.Opener) *applet {
 func offeringValues(flags []cli.Flag) []cli.Flag {
 	list := make([]cli.Flag, len(flags))
 	for i, f := range flags {
-		var values completer
+		var values front.Completer
 		switch f.Names()[0] {
 		case "device":
 			values = completeDisks
@@ -71,25 +72,25 @@ func offeringValues(flags []cli.Flag) []cli.Flag {
 		}
 		list[i] = f
 		if values != nil {
-			list[i] = offering(f, values)
+			list[i] = front.Offering(f, values)
 		}
 	}
 	return list
 }
 
 // completeTypes offers the types of reservations. They are those of SPC-4, table 213.
-func completeTypes(*completion, string) []suggestion {
-	var list []suggestion
+func completeTypes(*front.Completion, string) []front.Suggestion {
+	var list []front.Suggestion
 	for t := scsi.Type(1); t <= 8; t++ {
 		if t != 2 && t != 4 {
-			list = append(list, suggestion{strconv.Itoa(int(t)), t.String()})
+			list = append(list, front.Suggestion{Word: strconv.Itoa(int(t)), Meaning: t.String()})
 		}
 	}
 	return list
 }
 
 // persistOn is what sg_persist works with on the host.
-func persistOn(c *call, open sgpersist.Opener) sgpersist.Call {
+func persistOn(c *front.Call, open sgpersist.Opener) sgpersist.Call {
 	if open == nil {
 		open = func(path string, readOnly bool) (vg.Path, error) { return openRaw(c, path, readOnly) }
 	}
@@ -108,8 +109,8 @@ func persistOn(c *call, open sgpersist.Opener) sgpersist.Call {
 
 // openRaw opens whatever is named, as the command line wants it. On a
 // simulated host every device can be written to.
-func openRaw(c *call, path string, readOnly bool) (vg.Path, error) {
-	if c.simulated() != "" {
+func openRaw(c *front.Call, path string, readOnly bool) (vg.Path, error) {
+	if c.Simulated() != "" {
 		host, err := openHost(c)
 		if err != nil {
 			return nil, err
@@ -145,7 +146,7 @@ func (notDevice) Close() error { return nil }
 // sgPersistVersion is a version in the shape that sg3_utils' commands have:
 // number and date.
 func sgPersistVersion() string {
-	number, _, _ := strings.Cut(strings.TrimPrefix(version(), "v"), "-")
+	number, _, _ := strings.Cut(strings.TrimPrefix(front.Version(), "v"), "-")
 	if info, ok := debug.ReadBuildInfo(); ok {
 		for _, s := range info.Settings {
 			if day, _, _ := strings.Cut(s.Value, "T"); s.Key == "vcs.time" {

@@ -12,6 +12,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"lunguard/commands/front"
 	"lunguard/commands/testdata/sg_persist/golden"
 	"lunguard/scsi"
 	"lunguard/vg"
@@ -68,8 +69,8 @@ func runGolden(t *testing.T, c *golden.Case) golden.Outcome {
 	args, script := c.Calls()
 	host := &goldenHost{t: t, script: script}
 	var stdout, stderr bytes.Buffer
-	streams := Streams{In: strings.NewReader(c.Stdin), Out: &stdout, Err: &stderr}
-	status := sgPersistOn(host.open).invoke(t.Context(), streams, goldenEnv(c.Env), args)
+	streams := front.Streams{In: strings.NewReader(c.Stdin), Out: &stdout, Err: &stderr}
+	status := sgPersistOn(host.open).Invoke(t.Context(), streams, goldenEnv(c.Env), args)
 	if host.isOpen != 0 {
 		t.Errorf("%d devices were left open", host.isOpen)
 	}

@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"lunguard/commands/front"
 	"lunguard/commands/words"
 	"lunguard/scsi/simlun"
 )
@@ -185,7 +186,7 @@ func TestInterrupted(t *testing.T) {
 							t.Errorf("command %d: said to be done, and is not\n%s", n, text)
 						}
 					case 128 + int(sig):
-						if !strings.Contains(text.String(), ": error: ended by "+signalName(sig)) {
+						if !strings.Contains(text.String(), ": error: ended by "+front.SignalName(sig)) {
 							t.Errorf("command %d: the signal is not named\n%s", n, text)
 						}
 						if name == "fence" {
@@ -357,7 +358,7 @@ func (r *rig) waitBusy(lun int) {
 // does one hide what went wrong before.
 func TestStatusAfterSignal(t *testing.T) {
 	ctx, cancel := context.WithCancelCause(context.Background())
-	cancel(&signalError{syscall.SIGTERM})
+	cancel(&front.SignalError{Signal: syscall.SIGTERM})
 	for name, c := range map[string]struct {
 		status int
 		own    bool
@@ -369,8 +370,8 @@ func TestStatusAfterSignal(t *testing.T) {
 		"with signals of its own":    {words.ExitNode, true, words.ExitNode},
 		"ended in order by a signal": {words.ExitOK, true, words.ExitOK},
 	} {
-		call := &call{ctx: ctx, applet: &applet{ownSignals: c.own}, status: c.status}
-		if got := call.ended(); got != c.want {
+		call := &front.Call{Ctx: ctx, Applet: &front.Applet{OwnSignals: c.own}, Status: c.status}
+		if got := call.Ended(); got != c.want {
 			t.Errorf("%s: %d, %d expected", name, got, c.want)
 		}
 	}
@@ -407,15 +408,15 @@ func TestInputInterrupted(t *testing.T) {
 	defer typist.Close()
 	defer in.Close()
 	ctx, cancel := context.WithCancelCause(context.Background())
-	env := map[string]string{simVariable: r.dir + "/jack3", configVariable: r.conf}
+	env := map[string]string{front.SimVariable: r.dir + "/jack3", configVariable: r.conf}
 	var out bytes.Buffer
 	reads := make(chan struct{})
 	ended := make(chan int)
 	go func() {
-		ended <- Run(ctx, Streams{In: told{in, reads}, Out: &out, Err: &out}, func(name string) string { return env[name] }, []string{"pr_cleanup", "-f", "-"})
+		ended <- Run(ctx, front.Streams{In: told{in, reads}, Out: &out, Err: &out}, func(name string) string { return env[name] }, []string{"pr_cleanup", "-f", "-"})
 	}()
 	<-reads
-	cancel(&signalError{syscall.SIGINT})
+	cancel(&front.SignalError{Signal: syscall.SIGINT})
 	if status := <-ended; status != 130 {
 		t.Errorf("exit status %d\n%s", status, &out)
 	}

@@ -7,6 +7,7 @@ import (
 
 	"github.com/urfave/cli/v2"
 
+	"lunguard/commands/front"
 	"lunguard/commands/words"
 	"lunguard/scsi"
 	"lunguard/scsi/simlun"
@@ -46,16 +47,16 @@ usage: lunguard sim create DIR [--nodes A,B] [--luns N] [--paths N] [--blocks N]
 exit status: 0 done; 1 failed; 2 the device failed, or refused as reserved`
 
 // sim is the applet behind lunguard sim.
-func sim() *applet {
-	return &applet{
-		name: simWord, summary: "make and poke a simulated array", usage: simUsage,
-		flags: []cli.Flag{
+func sim() *front.Applet {
+	return &front.Applet{
+		Name: simWord, Summary: "make and poke a simulated array", Usage: simUsage,
+		Flags: []cli.Flag{
 			&cli.StringFlag{Name: "nodes", Value: "node1,node2"},
 			&cli.StringFlag{Name: "luns", Value: "2"}, &cli.StringFlag{Name: "paths", Value: "1"},
-			&cli.StringFlag{Name: "blocks", Value: "2048"}, simFlag(), jsonFlag(),
+			&cli.StringFlag{Name: "blocks", Value: "2048"}, front.SimFlag(), front.JSONFlag(),
 		},
-		operands: completeSim,
-		run:      runSim,
+		Operands: completeSim,
+		Run:      runSim,
 	}
 }
 
@@ -65,7 +66,7 @@ type simTask struct {
 	// operands are how many it takes; more says that the last may repeat.
 	operands int
 	more     bool
-	run      func(c *call, ops []string) error
+	run      func(c *front.Call, ops []string) error
 }
 
 func simTasks() []simTask {
@@ -78,30 +79,30 @@ func simTasks() []simTask {
 		{"faults", 2, false, simFaults},
 		{"write", 3, false, simWrite},
 		{"read", 2, false, simRead},
-		{"fail-path", 1, false, func(c *call, ops []string) error { return simPath(c, ops[0], true) }},
-		{"restore-path", 1, false, func(c *call, ops []string) error { return simPath(c, ops[0], false) }},
+		{"fail-path", 1, false, func(c *front.Call, ops []string) error { return simPath(c, ops[0], true) }},
+		{"restore-path", 1, false, func(c *front.Call, ops []string) error { return simPath(c, ops[0], false) }},
 		{"reset", 1, false, simReset},
 	}
 }
 
-func runSim(c *call) error {
-	ops := c.operands()
+func runSim(c *front.Call) error {
+	ops := c.Operands()
 	if len(ops) == 0 {
-		return usagef("sim: a word is missing: %s", simWords())
+		return front.Usagef("sim: a word is missing: %s", simWords())
 	}
-	if c.flags.Bool(jsonOption) && ops[0] != "show" {
-		return usagef("--json goes with show")
+	if c.Flags.Bool(front.JSONOption) && ops[0] != "show" {
+		return front.Usagef("--json goes with show")
 	}
 	for _, t := range simTasks() {
 		if t.word != ops[0] {
 			continue
 		}
 		if ops = ops[1:]; len(ops) < t.operands || len(ops) > t.operands && !t.more {
-			return usagef("sim %s: %s expected, not %d", t.word, words.Plural(t.operands, "operand"), len(ops))
+			return front.Usagef("sim %s: %s expected, not %d", t.word, words.Plural(t.operands, "operand"), len(ops))
 		}
 		return t.run(c, ops)
 	}
-	return usagef("sim %s: unknown; there are %s", ops[0], simWords())
+	return front.Usagef("sim %s: unknown; there are %s", ops[0], simWords())
 }
 
 func simWords() string {
@@ -113,40 +114,40 @@ func simWords() string {
 }
 
 // completeSim offers the words of lunguard sim, and what stands behind each.
-func completeSim(l *completion, word string) []suggestion {
-	if len(l.operands) == 0 {
-		var list []suggestion
+func completeSim(l *front.Completion, word string) []front.Suggestion {
+	if len(l.Operands) == 0 {
+		var list []front.Suggestion
 		for _, t := range simTasks() {
-			list = append(list, suggestion{word: t.word})
+			list = append(list, front.Suggestion{Word: t.word})
 		}
 		return list
 	}
-	switch l.operands[0] {
+	switch l.Operands[0] {
 	case "write", "read", "fail-path", "restore-path", "reset":
-		if len(l.operands) == 1 {
+		if len(l.Operands) == 1 {
 			return completeDisks(l, word)
 		}
 	case "create", "vgextend", "show", "power-cycle":
-		if len(l.operands) == 1 {
-			return wordList(shellDirs)
+		if len(l.Operands) == 1 {
+			return front.WordList(front.ShellDirs)
 		}
 	case "quirks", "faults":
-		if len(l.operands) == 1 {
-			return wordList(shellFiles)
+		if len(l.Operands) == 1 {
+			return front.WordList(front.ShellFiles)
 		}
 	}
 	return nil
 }
 
-func countOf(c *call, flag string, least int) (int, error) {
-	n, err := strconv.Atoi(c.flags.String(flag))
+func countOf(c *front.Call, flag string, least int) (int, error) {
+	n, err := strconv.Atoi(c.Flags.String(flag))
 	if err != nil || n < least {
-		return 0, usagef("--%s %s: a number from %d on was expected", flag, c.flags.String(flag), least)
+		return 0, front.Usagef("--%s %s: a number from %d on was expected", flag, c.Flags.String(flag), least)
 	}
 	return n, nil
 }
 
-func simCreate(c *call, ops []string) error {
+func simCreate(c *front.Call, ops []string) error {
 	luns, err := countOf(c, "luns", 1)
 	if err != nil {
 		return err
@@ -160,13 +161,13 @@ func simCreate(c *call, ops []string) error {
 		return err
 	}
 	_, err = simhost.CreateArray(ops[0], simhost.Spec{
-		Nodes: strings.Split(c.flags.String("nodes"), ","), LUNs: luns, Paths: paths,
+		Nodes: strings.Split(c.Flags.String("nodes"), ","), LUNs: luns, Paths: paths,
 		LUN: simlun.Config{Blocks: uint64(blocks)},
 	})
 	return err
 }
 
-func simExtend(_ *call, ops []string) error {
+func simExtend(_ *front.Call, ops []string) error {
 	a, err := simhost.OpenArray(ops[0])
 	if err != nil {
 		return err
@@ -192,13 +193,13 @@ func forLUNs(dir string, f func(file string) error) error {
 	return nil
 }
 
-func simPower(_ *call, ops []string) error { return forLUNs(ops[0], simlun.PowerCycle) }
+func simPower(_ *front.Call, ops []string) error { return forLUNs(ops[0], simlun.PowerCycle) }
 
-func simShow(c *call, ops []string) error {
-	if c.flags.Bool(jsonOption) {
+func simShow(c *front.Call, ops []string) error {
+	if c.Flags.Bool(front.JSONOption) {
 		return simDocument(c, ops[0])
 	}
-	t := newTable(c.Out, "LUN", "WWID", "GENERATION", "RESERVATION", "KEY", "HOLDER", "NEXUS")
+	t := front.NewTable(c.Out, "LUN", "WWID", "GENERATION", "RESERVATION", "KEY", "HOLDER", "NEXUS")
 	err := forLUNs(ops[0], func(file string) error {
 		d, err := simlun.Describe(file)
 		if err != nil {
@@ -243,7 +244,7 @@ type simmedRegistration struct {
 }
 
 // simDocument is simShow for programs.
-func simDocument(c *call, dir string) error {
+func simDocument(c *front.Call, dir string) error {
 	list := []simmedLUN{}
 	err := forLUNs(dir, func(file string) error {
 		d, err := simlun.Describe(file)
@@ -262,41 +263,41 @@ func simDocument(c *call, dir string) error {
 		return nil
 	})
 	if err == nil {
-		c.document = tree{"luns": list}
+		c.Document = front.Tree{"luns": list}
 	}
 	return err
 }
 
-func simQuirks(_ *call, ops []string) error {
+func simQuirks(_ *front.Call, ops []string) error {
 	q, err := simlun.ParseQuirks(strings.TrimPrefix(ops[1], "none"))
 	if err != nil {
-		return usagef("%v", err)
+		return front.Usagef("%v", err)
 	}
 	return simlun.SetQuirks(ops[0], q)
 }
 
-func simFaults(_ *call, ops []string) error {
+func simFaults(_ *front.Call, ops []string) error {
 	p, err := simlun.ParsePlan(strings.TrimPrefix(ops[1], "none"))
 	if err != nil {
-		return usagef("%v", err)
+		return front.Usagef("%v", err)
 	}
 	return simlun.SetFaults(ops[0], p)
 }
 
 // chosenHost is the simulated host that was chosen.
-func chosenHost(c *call) (*simhost.Host, error) {
+func chosenHost(c *front.Call) (*simhost.Host, error) {
 	host, err := openHost(c)
 	if err != nil {
 		return nil, err
 	}
 	h, ok := host.(*simhost.Host)
 	if !ok {
-		return nil, usagef("a simulated host is missing: --sim DIR/NODE, or %s", simVariable)
+		return nil, front.Usagef("a simulated host is missing: --sim DIR/NODE, or %s", front.SimVariable)
 	}
 	return h, nil
 }
 
-func simPath(c *call, device string, failed bool) error {
+func simPath(c *front.Call, device string, failed bool) error {
 	h, err := chosenHost(c)
 	if err != nil {
 		return err
@@ -308,7 +309,7 @@ func simPath(c *call, device string, failed bool) error {
 	return simlun.FailPath(lun, nexus, failed)
 }
 
-func simReset(c *call, ops []string) error {
+func simReset(c *front.Call, ops []string) error {
 	h, err := chosenHost(c)
 	if err != nil {
 		return err
@@ -321,10 +322,10 @@ func simReset(c *call, ops []string) error {
 }
 
 // onBlock opens a device's first path and runs f with the size of a block.
-func onBlock(c *call, device, block string, f func(t scsi.Transport, lba uint32, size int) error) error {
+func onBlock(c *front.Call, device, block string, f func(t scsi.Transport, lba uint32, size int) error) error {
 	lba, err := strconv.ParseUint(block, 10, 32)
 	if err != nil {
-		return usagef("%q: the number of a block was expected", block)
+		return front.Usagef("%q: the number of a block was expected", block)
 	}
 	h, err := chosenHost(c)
 	if err != nil {
@@ -341,7 +342,7 @@ func onBlock(c *call, device, block string, f func(t scsi.Transport, lba uint32,
 	defer p.Close()
 	// As a block layer does, whatever attention is pending is passed over.
 	t := &scsi.Retry{Transport: p, AfterStateChange: true}
-	size, err := scsi.ReadCapacity{}.Execute(c.ctx, t)
+	size, err := scsi.ReadCapacity{}.Execute(c.Ctx, t)
 	if err == nil {
 		err = f(t, uint32(lba), int(size.BlockSize))
 	}
@@ -354,28 +355,28 @@ func onBlock(c *call, device, block string, f func(t scsi.Transport, lba uint32,
 	return &vg.DeviceError{Device: device, Err: err}
 }
 
-func simWrite(c *call, ops []string) error {
+func simWrite(c *front.Call, ops []string) error {
 	return onBlock(c, ops[0], ops[1], func(t scsi.Transport, lba uint32, size int) error {
 		if len(ops[2]) > size {
-			return usagef("%d bytes do not fit into a block of %d", len(ops[2]), size)
+			return front.Usagef("%d bytes do not fit into a block of %d", len(ops[2]), size)
 		}
 		data := make([]byte, size)
 		copy(data, ops[2])
-		if err := (scsi.Write{LBA: lba, BlockSize: size, Data: data}).Execute(c.ctx, t); err != nil {
+		if err := (scsi.Write{LBA: lba, BlockSize: size, Data: data}).Execute(c.Ctx, t); err != nil {
 			return err
 		}
-		c.printf("%s: block %d written\n", ops[0], lba)
+		c.Printf("%s: block %d written\n", ops[0], lba)
 		return nil
 	})
 }
 
-func simRead(c *call, ops []string) error {
+func simRead(c *front.Call, ops []string) error {
 	return onBlock(c, ops[0], ops[1], func(t scsi.Transport, lba uint32, size int) error {
-		data, err := scsi.Read{LBA: lba, Blocks: 1, BlockSize: size}.Execute(c.ctx, t)
+		data, err := scsi.Read{LBA: lba, Blocks: 1, BlockSize: size}.Execute(c.Ctx, t)
 		if err != nil {
 			return err
 		}
-		c.printf("%s: block %d: %q\n", ops[0], lba, strings.TrimRight(string(data), "\x00"))
+		c.Printf("%s: block %d: %q\n", ops[0], lba, strings.TrimRight(string(data), "\x00"))
 		return nil
 	})
 }

@@ -13,6 +13,7 @@ import (
 
 	gocmp "github.com/google/go-cmp/cmp"
 
+	"lunguard/commands/front"
 	"lunguard/scsi/simlun"
 )
 
@@ -30,7 +31,7 @@ func TestTableSVG(t *testing.T) {
 	const command = "pr_check --table pkg1 pkg2"
 	var out bytes.Buffer
 	argv := append(strings.Fields(command), "--color", "always")
-	Run(context.Background(), Streams{Out: &out, Err: io.Discard}, w.env(map[string]string{"COLUMNS": "96"}), argv)
+	Run(context.Background(), front.Streams{Out: &out, Err: io.Discard}, w.env(map[string]string{"COLUMNS": "96"}), argv)
 	svg := terminalSVG("# " + command + "\n" + out.String())
 	if updating() {
 		w.must(os.WriteFile(tableSVG, []byte(svg), 0o644))

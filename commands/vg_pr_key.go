@@ -6,15 +6,16 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"lunguard/cluster"
+	"lunguard/commands/front"
 	"lunguard/commands/words"
 	"lunguard/protocol"
 )
 
-func vgPrKey() *applet {
-	return &applet{
-		name:    "vg_pr_key",
-		summary: "show or copy the keys on the physical volumes of a volume group",
-		usage: `
+func vgPrKey() *front.Applet {
+	return &front.Applet{
+		Name:    "vg_pr_key",
+		Summary: "show or copy the keys on the physical volumes of a volume group",
+		Usage: `
 usage: vg_pr_key -g [-v | --table | --json] [-C FILE] [--timeout SECONDS] VG...
        vg_pr_key -g --watch[=SECONDS] [-C FILE] [--timeout SECONDS] VG...
        vg_pr_key -s [-v] [--dry-run] [-C FILE] [-n NODE] [--timeout SECONDS] VG...
@@ -45,24 +46,24 @@ UNKNOWN in all places.
 exit status: 0 all shown or copied; 1 usage, config, foreign key, or volumes
 that disagree; 2 a volume or group cannot be read, or -s must be run on other
 nodes, too; 128 + N ended by signal N`,
-		flags: []cli.Flag{
+		Flags: []cli.Flag{
 			&cli.BoolFlag{Name: "get", Aliases: []string{"g"}}, &cli.BoolFlag{Name: "set", Aliases: []string{"s"}},
-			verboseFlag(), configFlag(), nodeFlag(), dryRunFlag(), jsonFlag(), timeoutFlag(), simFlag(), noLVMFlag(), scanFlag(), serialFlag(), logFlag(),
-			&cli.BoolFlag{Name: "table"}, newWatchFlag(), colorFlag(),
+			front.VerboseFlag(), configFlag(), nodeFlag(), dryRunFlag(), front.JSONFlag(), timeoutFlag(), front.SimFlag(), noLVMFlag(), scanFlag(), serialFlag(), front.LogFlag(),
+			&cli.BoolFlag{Name: "table"}, front.NewWatchFlag(), front.ColorFlag(),
 		},
-		operands: completeGroups,
-		run:      runVgPrKey,
+		Operands: completeGroups,
+		Run:      runVgPrKey,
 	}
 }
 
-func runVgPrKey(c *call) error {
-	get, set := c.flags.Bool("get"), c.flags.Bool("set")
+func runVgPrKey(c *front.Call) error {
+	get, set := c.Flags.Bool("get"), c.Flags.Bool("set")
 	if get == set {
-		return usagef("either -g or -s is needed: what shall be done with the keys?")
+		return front.Usagef("either -g or -s is needed: what shall be done with the keys?")
 	}
-	groups := c.operands()
+	groups := c.Operands()
 	if len(groups) == 0 {
-		return usagef("a volume group is missing")
+		return front.Usagef("a volume group is missing")
 	}
 	drawn, err := newDrawnGroups(c, set)
 	if err != nil {
@@ -94,9 +95,9 @@ func runVgPrKey(c *call) error {
 
 // unread reports a group or volume that cannot be read. Whatever the reason,
 // the status is that of this node: another one may be able to.
-func unread(c *call, err error) {
-	c.report(err)
-	c.status = worse(c.status, words.ExitNode)
+func unread(c *front.Call, err error) {
+	c.Report(err)
+	c.Status = front.Worse(c.Status, words.ExitNode)
 }
 
 // showGroup prints the keys of every volume of one group. What cannot be read
@@ -107,9 +108,9 @@ func showGroup(s *session, name string) error {
 		return err
 	}
 	defer o.Close()
-	group, err := s.host.Group(s.ctx, name)
+	group, err := s.host.Group(s.Ctx, name)
 	if err != nil {
-		unread(s.call, err)
+		unread(s.Call, err)
 		return nil
 	}
 	shown := make([]protocol.Status, len(group.Volumes))
@@ -121,7 +122,7 @@ func showGroup(s *session, name string) error {
 			shown[i].Err = err
 			continue
 		}
-		lun, err := o.openDisk(s.ctx, s.host, d, s.warnErr)
+		lun, err := o.openDisk(s.Ctx, s.host, d, s.WarnErr)
 		if err != nil {
 			shown[i].Err = err
 			continue
@@ -130,26 +131,26 @@ func showGroup(s *session, name string) error {
 	}
 	run := s.run(nil, o)
 	o.meter.watch(run)
-	for i, now := range run.Show(s.ctx) {
+	for i, now := range run.Show(s.Ctx) {
 		shown[at[i]] = now
 	}
-	if s.verbose() {
-		s.printf("Volume Group: /dev/%s\n", group.Name)
+	if s.Verbose() {
+		s.Printf("Volume Group: /dev/%s\n", group.Name)
 	}
 	for _, now := range shown {
 		if now.Err != nil {
-			unread(s.call, now.Err)
+			unread(s.Call, now.Err)
 		}
-		printStatus(s.call, words.OfKeys(s.conf, now))
+		printStatus(s.Call, words.OfKeys(s.conf, now))
 	}
 	return nil
 }
 
-func printStatus(c *call, w words.KeyWords) {
-	if !c.verbose() {
+func printStatus(c *front.Call, w words.KeyWords) {
+	if !c.Verbose() {
 		fmt.Fprintln(c.Out, w.Device, w.Keys, w.Holder, w.Node)
 		return
 	}
-	c.printf(" -Physical Volume: %s\n REGISTERED KEYS : %s\n RESERVED KEYS : %s\n RESERVED FROM NODE : %s\n",
+	c.Printf(" -Physical Volume: %s\n REGISTERED KEYS : %s\n RESERVED KEYS : %s\n RESERVED FROM NODE : %s\n",
 		w.Device, w.Keys, w.Holder, w.Node)
 }

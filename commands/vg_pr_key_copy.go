@@ -6,24 +6,25 @@ import (
 	"strings"
 
 	"lunguard/cluster"
+	"lunguard/commands/front"
 	"lunguard/commands/words"
 	"lunguard/protocol"
 )
 
 // copyGroups copies keys within each of the groups.
-func copyGroups(c *call, groups []string) error {
+func copyGroups(c *front.Call, groups []string) error {
 	s, err := newSession(c)
 	if err != nil {
 		return err
 	}
 	for i, name := range groups {
-		if c.ctx.Err() != nil {
-			c.fail(&notCopiedError{groups[i:]})
+		if c.Ctx.Err() != nil {
+			c.Fail(&notCopiedError{groups[i:]})
 			break
 		}
-		group, err := s.host.Group(s.ctx, name)
+		group, err := s.host.Group(s.Ctx, name)
 		if err != nil {
-			c.fail(err)
+			c.Fail(err)
 			continue
 		}
 		// Any group may be copied, whether a package owns it or not.
@@ -37,17 +38,17 @@ func copyGroups(c *call, groups []string) error {
 				}
 			}
 			var copied []protocol.Copied
-			err := s.perform(run, o, task{deed: deedCopy, group: group.Name}, func(ctx context.Context) (err error) {
+			err := s.perform(run, o, task{deed: front.DeedCopy, group: group.Name}, func(ctx context.Context) (err error) {
 				copied, err = run.copyKeys(ctx)
 				return err
 			})
-			if c.verbose() && !o.rehearse {
+			if c.Verbose() && !o.rehearse {
 				printCopied(c, group.Name, copied, err)
 			}
 			return err
 		})
 		if err != nil {
-			c.fail(err)
+			c.Fail(err)
 		}
 	}
 	return nil
@@ -65,7 +66,7 @@ func (e *notCopiedError) Message() words.Message {
 }
 
 // printCopied tells what was copied, in the vendor's words.
-func printCopied(c *call, group string, copied []protocol.Copied, err error) {
+func printCopied(c *front.Call, group string, copied []protocol.Copied, err error) {
 	fmt.Fprintf(c.Out, "Volume Group: /dev/%s\n", group)
 	printCopiedKeys(c, copied)
 	if err == nil {

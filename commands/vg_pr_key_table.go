@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"lunguard/cluster"
+	"lunguard/commands/front"
 	"lunguard/commands/picture"
 	"lunguard/protocol"
 	"lunguard/vg"
@@ -15,55 +16,55 @@ import (
 type drawnGroups struct {
 	*session
 	names  []string
-	screen screen
+	screen front.Screen
 	every  time.Duration
 	asked  bool
 }
 
 // newDrawnGroups reads the options that ask for it; nil if none does.
-func newDrawnGroups(c *call, set bool) (*drawnGroups, error) {
-	d := &drawnGroups{asked: c.flags.Bool(jsonOption)}
+func newDrawnGroups(c *front.Call, set bool) (*drawnGroups, error) {
+	d := &drawnGroups{asked: c.Flags.Bool(front.JSONOption)}
 	var err error
-	if d.every, err = c.watchEvery(); err != nil {
+	if d.every, err = c.WatchEvery(); err != nil {
 		return nil, err
 	}
-	if d.screen, err = c.screen(); err != nil {
+	if d.screen, err = c.Screen(); err != nil {
 		return nil, err
 	}
-	table := c.flags.Bool("table") || d.every > 0
+	table := c.Flags.Bool("table") || d.every > 0
 	switch {
 	case !table && !d.asked:
 		return nil, nil
-	case set && !table && c.flags.Bool("dry-run"):
+	case set && !table && c.Flags.Bool("dry-run"):
 		return nil, nil
 	case set:
-		return nil, usagef("--table and --watch go with -g, --json with -g or --dry-run")
+		return nil, front.Usagef("--table and --watch go with -g, --json with -g or --dry-run")
 	case table && d.asked:
-		return nil, usagef("--json goes without --table and --watch")
-	case c.verbose():
-		return nil, usagef("-v is the vendor's form: without --table, --watch and --json")
+		return nil, front.Usagef("--json goes without --table and --watch")
+	case c.Verbose():
+		return nil, front.Usagef("-v is the vendor's form: without --table, --watch and --json")
 	}
 	return d, nil
 }
 
 func (d *drawnGroups) show() error {
 	if d.every > 0 {
-		w := watcher{call: d.call, screen: d.screen, every: d.every, look: d.look}
-		return w.run()
+		w := front.Watcher{Call: d.Call, Screen: d.screen, Every: d.every, Look: d.look}
+		return w.Run()
 	}
-	p, err := d.look(d.call)
+	p, err := d.look(d.Call)
 	switch {
 	case err != nil:
 		return err
 	case d.asked:
-		d.document = newGroupDocument(p)
+		d.Document = newGroupDocument(p)
 		return nil
 	}
-	return p.Table(d.Out, d.style(d.screen))
+	return p.Table(d.Out, d.Style(d.screen))
 }
 
 // look reads the groups once, through every path.
-func (d *drawnGroups) look(c *call) (*picture.Picture, error) {
+func (d *drawnGroups) look(c *front.Call) (*picture.Picture, error) {
 	p := &picture.Picture{Time: time.Now()}
 	own := cluster.Node{}
 	if d.conf != nil {
@@ -79,7 +80,7 @@ func (d *drawnGroups) look(c *call) (*picture.Picture, error) {
 		}
 		p.Sections = append(p.Sections, s)
 	}
-	p.Took, p.Errors, p.Status = time.Since(p.Time), c.said, c.status
+	p.Took, p.Errors, p.Status = time.Since(p.Time), c.Said, c.Status
 	return p, nil
 }
 
@@ -90,19 +91,19 @@ func (d *drawnGroups) section(s *session, own cluster.Node, name string) (pictur
 		return picture.Section{}, err
 	}
 	defer o.Close()
-	group, err := s.host.Group(s.ctx, name)
+	group, err := s.host.Group(s.Ctx, name)
 	if err != nil {
-		unread(s.call, err)
+		unread(s.Call, err)
 		return unopened(name, "", err), nil
 	}
-	reports, at := o.openEach(s.ctx, s.host, group.Volumes, s.warnErr)
+	reports, at := o.openEach(s.Ctx, s.host, group.Volumes, s.WarnErr)
 	run := newPackageRun(d.conf, d.owner(group.Name), own, o.luns)
-	for i, rep := range run.Check(s.ctx) {
+	for i, rep := range run.Check(s.Ctx) {
 		reports[at[i]] = rep
 	}
 	for _, rep := range reports {
 		if rep.Unknown() {
-			unread(s.call, rep.Findings[0].Err)
+			unread(s.Call, rep.Findings[0].Err)
 		}
 	}
 	return d.draw(group, run.Package, own, reports, at), nil
@@ -144,7 +145,7 @@ func (d *drawnGroups) draw(group *vg.Group, pkg *cluster.Package, own cluster.No
 
 // groupDocument is what vg_pr_key -g --json prints.
 type groupDocument struct {
-	envelope
+	front.Envelope
 	Cluster string         `json:"cluster"`
 	Node    string         `json:"local_node"`
 	Took    float64        `json:"duration_seconds"`

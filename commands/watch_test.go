@@ -14,6 +14,8 @@ import (
 	"testing"
 
 	"golang.org/x/sys/unix"
+
+	"lunguard/commands/front"
 )
 
 // What xterm is sent, and every terminal like it.
@@ -77,7 +79,7 @@ func (p *pty) until(t *testing.T, text string) string {
 // print runs a command on the terminal and returns what it prints.
 func (p *pty) print(t *testing.T, getenv func(string) string, argv ...string) string {
 	t.Helper()
-	status := Run(context.Background(), Streams{Out: p.program, Err: io.Discard}, getenv, argv)
+	status := Run(context.Background(), front.Streams{Out: p.program, Err: io.Discard}, getenv, argv)
 	fmt.Fprintf(p.program, "(status %d)", status)
 	return strings.ReplaceAll(p.until(t, "(status "), "\r\n", "\n")
 }
@@ -129,7 +131,7 @@ func TestWatchOnPipe(t *testing.T) {
 			r, out := io.Pipe()
 			done := make(chan int)
 			go func() {
-				done <- Run(ctx, Streams{Out: out, Err: io.Discard}, w.env(nil), argv)
+				done <- Run(ctx, front.Streams{Out: out, Err: io.Discard}, w.env(nil), argv)
 				out.Close()
 			}()
 			lines := bufio.NewScanner(r)
@@ -167,7 +169,7 @@ func TestWatchOnTerminal(t *testing.T) {
 	for sig, want := range map[os.Signal]int{os.Interrupt: 130, syscall.SIGTERM: 143} {
 		p := openPTY(t, 90, 24)
 		cmd := exec.Command("pr_check", "--watch", "pkg1")
-		cmd.Env = append(os.Environ(), "TERM=xterm", "NO_COLOR=", "COLUMNS=", "LUNGUARD_CONF="+w.env(nil)(configVariable), "LUNGUARD_SIM="+w.env(nil)(simVariable))
+		cmd.Env = append(os.Environ(), "TERM=xterm", "NO_COLOR=", "COLUMNS=", "LUNGUARD_CONF="+w.env(nil)(configVariable), "LUNGUARD_SIM="+w.env(nil)(front.SimVariable))
 		cmd.Stdout, cmd.Stderr = p.program, p.program
 		if err := cmd.Start(); err != nil {
 			t.Fatal(err)
@@ -197,7 +199,7 @@ func TestWatchSmallTerminal(t *testing.T) {
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan int)
 	go func() {
-		done <- Run(ctx, Streams{Out: p.program, Err: io.Discard}, w.env(map[string]string{"TERM": "xterm", "NO_COLOR": "1"}), []string{"pr_check", "--watch=0.1", "pkg1", "pkg2"})
+		done <- Run(ctx, front.Streams{Out: p.program, Err: io.Discard}, w.env(map[string]string{"TERM": "xterm", "NO_COLOR": "1"}), []string{"pr_check", "--watch=0.1", "pkg1", "pkg2"})
 	}()
 	for range 2 {
 		frame := p.until(t, xtermClearBelow)

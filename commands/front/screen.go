@@ -1,4 +1,4 @@
-package commands
+package front
 
 import (
 	"os"
@@ -8,8 +8,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// screen is what is known of the place that a command prints to.
-type screen struct {
+// Screen is what is known of the place that a command prints to.
+type Screen struct {
 	// terminal says that it is one that understands escape sequences.
 	terminal bool
 	color    bool
@@ -24,39 +24,39 @@ const (
 	colorNever  = "never"
 )
 
-func colorFlag() cli.Flag {
-	return offering(&cli.StringFlag{Name: "color"}, oneOf(colorAuto, colorAlways, colorNever))
+func ColorFlag() cli.Flag {
+	return Offering(&cli.StringFlag{Name: "color"}, OneOf(colorAuto, colorAlways, colorNever))
 }
 
-// screen looks at the standard output. The width is $COLUMNS if it is set, else
+// Screen looks at the standard output. The width is $COLUMNS if it is set, else
 // that of the terminal; a pipe has none.
-func (c *call) screen() (screen, error) {
-	s := screen{}
+func (c *Call) Screen() (Screen, error) {
+	s := Screen{}
 	if f, ok := c.Out.(*os.File); ok {
 		// A serial line says that it has no columns.
 		if size, err := unix.IoctlGetWinsize(int(f.Fd()), unix.TIOCGWINSZ); err == nil {
-			term := c.getenv("TERM")
+			term := c.Getenv("TERM")
 			s.terminal = term != "" && term != "dumb"
 			s.width, s.height = int(size.Col), int(size.Row)
 		}
 	}
-	if n, err := strconv.Atoi(c.getenv("COLUMNS")); err == nil && n > 0 {
+	if n, err := strconv.Atoi(c.Getenv("COLUMNS")); err == nil && n > 0 {
 		s.width = n
 	}
-	switch when := c.flags.String("color"); when {
+	switch when := c.Flags.String("color"); when {
 	case "", colorAuto:
-		s.color = s.terminal && c.getenv("NO_COLOR") == ""
+		s.color = s.terminal && c.Getenv("NO_COLOR") == ""
 	case colorAlways:
 		s.color = true
 	case colorNever:
 	default:
-		return screen{}, usagef("--color %s: auto, always or never was expected", when)
+		return Screen{}, Usagef("--color %s: auto, always or never was expected", when)
 	}
 	return s, nil
 }
 
-// isTerminal reports whether w is a terminal, and how wide.
-func isTerminal(w any) (width int, ok bool) {
+// IsTerminal reports whether w is a terminal, and how wide.
+func IsTerminal(w any) (width int, ok bool) {
 	f, ok := w.(*os.File)
 	if !ok {
 		return 0, false

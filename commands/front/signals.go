@@ -1,4 +1,4 @@
-package commands
+package front
 
 import (
 	"context"
@@ -12,19 +12,19 @@ import (
 	"lunguard/commands/words"
 )
 
-// signalError says that a signal has come.
-type signalError struct{ sig syscall.Signal }
+// SignalError says that a signal has come.
+type SignalError struct{ Signal syscall.Signal }
 
-func (e *signalError) Error() string { return "ended by " + signalName(e.sig) }
+func (e *SignalError) Error() string { return "ended by " + SignalName(e.Signal) }
 
-// status is the exit status that a shell would see.
-func (e *signalError) status() int { return 128 + int(e.sig) }
+// Status is the exit status that a shell would see.
+func (e *SignalError) Status() int { return 128 + int(e.Signal) }
 
-func (e *signalError) Message() words.Message {
+func (e *SignalError) Message() words.Message {
 	return words.Message{What: e.Error(), Status: words.ExitFailed}
 }
 
-func signalName(sig syscall.Signal) string {
+func SignalName(sig syscall.Signal) string {
 	switch sig {
 	case syscall.SIGINT:
 		return "SIGINT"
@@ -36,9 +36,9 @@ func signalName(sig syscall.Signal) string {
 	return "signal " + sig.String()
 }
 
-// signalOf is the signal that has ended a context, nil if none has.
-func signalOf(ctx context.Context) *signalError {
-	sig, _ := context.Cause(ctx).(*signalError)
+// SignalOf is the signal that has ended a context, nil if none has.
+func SignalOf(ctx context.Context) *SignalError {
+	sig, _ := context.Cause(ctx).(*SignalError)
 	return sig
 }
 
@@ -68,7 +68,7 @@ func interruptible(parent context.Context) (context.Context, func()) {
 	go func() {
 		select {
 		case sig := <-i.signals:
-			cancel(&signalError{sig.(syscall.Signal)})
+			cancel(&SignalError{sig.(syscall.Signal)})
 		case <-done:
 			return
 		}
@@ -99,10 +99,10 @@ func (i *interrupts) heed(list ...syscall.Signal) {
 	}
 }
 
-// whileChanging sees to it that a change is not cut short: not by a terminal
+// WhileChanging sees to it that a change is not cut short: not by a terminal
 // that is closed, which counts as a request for the end, nor by a reader of
 // the output that has gone away. hurry is closed when all is to end at once.
-func whileChanging(ctx context.Context) (hurry <-chan struct{}) {
+func WhileChanging(ctx context.Context) (hurry <-chan struct{}) {
 	i, _ := ctx.Value(interruptsKey{}).(*interrupts)
 	if i == nil {
 		return nil
@@ -113,20 +113,20 @@ func whileChanging(ctx context.Context) (hurry <-chan struct{}) {
 	return i.hurry
 }
 
-// unhurried is a context whose work goes on after a second signal, too.
-func unhurried(ctx context.Context) context.Context {
+// Unhurried is a context whose work goes on after a second signal, too.
+func Unhurried(ctx context.Context) context.Context {
 	return context.WithValue(ctx, interruptsKey{}, (*interrupts)(nil))
 }
 
-// sayInterrupted says at once that a signal has been seen: what is at hand may
+// SayInterrupted says at once that a signal has been seen: what is at hand may
 // take long. stop ends that.
-func (c *call) sayInterrupted(what string) (stop func()) {
+func (c *Call) SayInterrupted(what string) (stop func()) {
 	said := make(chan struct{})
-	never := context.AfterFunc(c.ctx, func() {
+	never := context.AfterFunc(c.Ctx, func() {
 		defer close(said)
-		if sig := signalOf(c.ctx); sig != nil {
-			c.alone(func() {
-				fmt.Fprintf(c.Err, "%s%s: %s; once more, and that is cut short, too\n", c.label(), signalName(sig.sig), what)
+		if sig := SignalOf(c.Ctx); sig != nil {
+			c.Alone(func() {
+				fmt.Fprintf(c.Err, "%s%s: %s; once more, and that is cut short, too\n", c.label(), SignalName(sig.Signal), what)
 			})
 		}
 	})

@@ -1,4 +1,4 @@
-package commands
+package front
 
 import (
 	"context"
@@ -9,20 +9,20 @@ import (
 	"lunguard/commands/words"
 )
 
-// report prints an error, or each one of several that are joined, and returns
+// Report prints an error, or each one of several that are joined, and returns
 // the exit status that they mean. A hint is given once, and so is what two parts of
 // a run have met with.
-func (c *call) report(err error) int {
+func (c *Call) Report(err error) int {
 	status := words.ExitOK
 	printed := map[string]bool{}
 	for _, leaf := range words.Leaves(err) {
-		sig := signalOf(c.ctx)
+		sig := SignalOf(c.Ctx)
 		if sig != nil && errors.Is(leaf, context.Canceled) {
 			// Nothing else is wrong.
 			leaf = sig
 		}
 		m := words.Of(leaf)
-		status = worse(status, m.Status)
+		status = Worse(status, m.Status)
 		if leaf == error(sig) && sig != nil {
 			// Once is enough.
 			if c.hinted[m.Text()] {
@@ -36,7 +36,7 @@ func (c *call) report(err error) int {
 			continue
 		}
 		printed[line] = true
-		c.said = append(c.said, picture.Problem{Text: line, Hint: m.Hint})
+		c.Said = append(c.Said, picture.Problem{Text: line, Hint: m.Hint})
 		if !m.Whole {
 			line = c.label() + "error: " + line
 		}
@@ -49,21 +49,21 @@ func (c *call) report(err error) int {
 	return status
 }
 
-// warnErr reports an error that does not change the exit status.
-func (c *call) warnErr(err error) {
+// WarnErr reports an error that does not change the exit status.
+func (c *Call) WarnErr(err error) {
 	for _, leaf := range words.Leaves(err) {
-		c.warn("%s", words.Of(leaf).Text())
+		c.Warn("%s", words.Of(leaf).Text())
 	}
 }
 
-// fail reports an error and raises the exit status to what it means.
-func (c *call) fail(err error) {
-	c.status = worse(c.status, c.report(err))
+// Fail reports an error and raises the exit status to what it means.
+func (c *Call) Fail(err error) {
+	c.Status = Worse(c.Status, c.Report(err))
 }
 
-// worse gives the exit status for two outcomes: what must not be retried
+// Worse gives the exit status for two outcomes: what must not be retried
 // elsewhere outweighs what may be.
-func worse(a, b int) int {
+func Worse(a, b int) int {
 	if a == words.ExitFailed || b == words.ExitFailed {
 		return words.ExitFailed
 	}

@@ -1,4 +1,4 @@
-package commands
+package front
 
 import (
 	"encoding/json"
@@ -16,8 +16,8 @@ import (
 // changes when a field goes or means something else, not when one is added.
 const schema = 1
 
-// envelope is what every answer of --json has.
-type envelope struct {
+// Envelope is what every answer of --json has.
+type Envelope struct {
 	Schema  int    `json:"schema"`
 	Command string `json:"command"`
 	Time    string `json:"time"`
@@ -28,15 +28,15 @@ type envelope struct {
 	Plans []any `json:"plans,omitzero"`
 }
 
-func (e *envelope) seal(s envelope) { *e = s }
+func (e *Envelope) seal(s Envelope) { *e = s }
 
 // document is an answer of --json. It is sealed when the exit status is known.
-type document interface{ seal(envelope) }
+type document interface{ seal(Envelope) }
 
-// tree is a document without fixed fields.
-type tree map[string]any
+// Tree is a document without fixed fields.
+type Tree map[string]any
 
-func (t tree) seal(e envelope) {
+func (t Tree) seal(e Envelope) {
 	t["schema"], t["command"], t["time"], t["exit_status"], t["errors"] = e.Schema, e.Command, e.Time, e.Status, e.Errors
 	if e.Plans != nil {
 		t["plans"] = e.Plans
@@ -48,42 +48,42 @@ func (t tree) seal(e envelope) {
 // The help is not made for programs.
 func wantsJSON(canon []string) bool {
 	opts := canon[:slices.Index(canon, "--")]
-	return slices.Contains(opts, "--"+jsonOption) && !slices.Contains(opts, "--help") && !slices.Contains(opts, manOption)
+	return slices.Contains(opts, "--"+JSONOption) && !slices.Contains(opts, "--help") && !slices.Contains(opts, manOption)
 }
 
 // answer prints the document of a call that was asked for JSON: the one that
 // the applet made or, if it did not come so far, one that has the errors only.
-func (c *call) answer(w io.Writer, begun time.Time) {
-	doc := c.document
+func (c *Call) answer(w io.Writer, begun time.Time) {
+	doc := c.Document
 	if doc == nil {
-		doc = &envelope{}
+		doc = &Envelope{}
 	}
 	plans := c.shared.plans
-	if plans == nil && c.applet.planJSON && c.status == words.ExitOK {
+	if plans == nil && c.Applet.PlanJSON && c.Status == words.ExitOK {
 		// Nothing would be done.
 		plans = []any{}
 	}
-	doc.seal(envelope{
-		Schema: schema, Command: c.applet.name, Time: begun.Format(time.RFC3339),
-		Status: c.ended(), Errors: append([]picture.Problem{}, c.said...), Plans: plans,
+	doc.seal(Envelope{
+		Schema: schema, Command: c.Applet.Name, Time: begun.Format(time.RFC3339),
+		Status: c.Ended(), Errors: append([]picture.Problem{}, c.Said...), Plans: plans,
 	})
 	enc := json.NewEncoder(w)
 	enc.SetIndent("", "  ")
 	enc.SetEscapeHTML(false)
 	if err := enc.Encode(doc); err != nil {
-		c.fail(err)
+		c.Fail(err)
 	}
 }
 
-// jsonOption makes an applet print JSON.
-const jsonOption = "json"
+// JSONOption makes an applet print JSON.
+const JSONOption = "json"
 
-func jsonFlag() cli.Flag { return &cli.BoolFlag{Name: jsonOption} }
+func JSONFlag() cli.Flag { return &cli.BoolFlag{Name: JSONOption} }
 
 // planOnly refuses --json where it is about plans and there is none.
-func (c *call) planOnly() error {
-	if c.flags.Bool("json") && !c.flags.Bool("dry-run") {
-		return usagef("--json goes with --dry-run: it is the plan that is for programs")
+func (c *Call) planOnly() error {
+	if c.Flags.Bool("json") && !c.Flags.Bool("dry-run") {
+		return Usagef("--json goes with --dry-run: it is the plan that is for programs")
 	}
 	return nil
 }

@@ -1,4 +1,4 @@
-package commands
+package front
 
 import (
 	"errors"
@@ -25,14 +25,14 @@ type option struct {
 	hidden bool
 	// values lists what the value can be, for the completions of shells; nil is
 	// nothing.
-	values completer
+	values Completer
 }
 
-// options lists what getopt has to know of the flags.
-func options(flags []cli.Flag) []option {
+// Options lists what getopt has to know of the flags.
+func Options(flags []cli.Flag) []option {
 	list := make([]option, len(flags))
 	for i, f := range flags {
-		var values completer
+		var values Completer
 		if o, ok := f.(*offeredFlag); ok {
 			f, values = o.Flag, o.values
 		}
@@ -60,7 +60,7 @@ func (e *usageError) Message() words.Message {
 	return words.Message{What: e.what, Hint: "--help shows the usage", Status: words.ExitFailed}
 }
 
-func usagef(format string, args ...any) error { return &usageError{fmt.Sprintf(format, args...)} }
+func Usagef(format string, args ...any) error { return &usageError{fmt.Sprintf(format, args...)} }
 
 // canonical rewrites a command line of GNU getopt_long's rules into the one
 // form that package flag understands: options first, each by its first name as
@@ -69,12 +69,12 @@ func usagef(format string, args ...any) error { return &usageError{fmt.Sprintf(f
 // shortened to any prefix that only one of them has. With an error come the
 // options that stand before the fault.
 func canonical(args []string, opts []option) ([]string, error) {
-	return canonicalise(args, opts, false)
+	return Canonicalise(args, opts, false)
 }
 
-// canonicalise is canonical; with posix the first operand ends the options, as
+// Canonicalise is canonical; with posix the first operand ends the options, as
 // POSIXLY_CORRECT wants it of programs that promise to be like others.
-func canonicalise(args []string, opts []option, posix bool) ([]string, error) {
+func Canonicalise(args []string, opts []option, posix bool) ([]string, error) {
 	g := getopt{opts: opts, args: args}
 	for len(g.args) > 0 {
 		arg := g.args[0]
@@ -134,12 +134,12 @@ func (g *getopt) long(text string) error {
 	case err != nil:
 		return err
 	case glued && !opt.value:
-		return usagef("option '--%s' doesn't allow an argument", name)
+		return Usagef("option '--%s' doesn't allow an argument", name)
 	case opt.alone != "" && !glued:
 		value, glued = opt.alone, true
 	case opt.value && !glued:
 		if value, glued = g.next(); !glued {
-			return usagef("option '--%s' requires an argument", name)
+			return Usagef("option '--%s' requires an argument", name)
 		}
 	}
 	g.add(opt, value, glued)
@@ -156,7 +156,7 @@ func (g *getopt) find(name, text string) (string, option, error) {
 			return full, opt, err
 		}
 	}
-	return "", option{}, usagef("unrecognized option '--%s'", text)
+	return "", option{}, Usagef("unrecognized option '--%s'", text)
 }
 
 // unknownOptionError says that no option has such a name.
@@ -193,7 +193,7 @@ func (g *getopt) among(name, text string, extra bool) (string, option, error) {
 	case 1:
 		return hits[0], hit, nil
 	}
-	return "", option{}, usagef("option '--%s' is ambiguous; possibilities: '--%s'", text, strings.Join(hits, "' '--"))
+	return "", option{}, Usagef("option '--%s' is ambiguous; possibilities: '--%s'", text, strings.Join(hits, "' '--"))
 }
 
 // cluster takes the letters behind one dash.
@@ -202,7 +202,7 @@ func (g *getopt) cluster(letters string) error {
 		name := string(c)
 		opt, ok := g.short(name)
 		if !ok {
-			return usagef("invalid option -- '%s'", name)
+			return Usagef("invalid option -- '%s'", name)
 		}
 		if !opt.value {
 			g.add(opt, "", false)
@@ -211,7 +211,7 @@ func (g *getopt) cluster(letters string) error {
 		value := letters[i+len(name):]
 		if value == "" {
 			if value, ok = g.next(); !ok {
-				return usagef("option requires an argument -- '%s'", name)
+				return Usagef("option requires an argument -- '%s'", name)
 			}
 		}
 		g.add(opt, value, true)

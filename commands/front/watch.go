@@ -1,4 +1,4 @@
-package commands
+package front
 
 import (
 	"bytes"
@@ -21,21 +21,21 @@ type watchFlag struct{ cli.StringFlag }
 // Alone is its value then, in seconds.
 func (*watchFlag) Alone() string { return "2" }
 
-func newWatchFlag() cli.Flag { return &watchFlag{cli.StringFlag{Name: "watch"}} }
+func NewWatchFlag() cli.Flag { return &watchFlag{cli.StringFlag{Name: "watch"}} }
 
-// watchEvery is how long the pauses of --watch are, 0 without it.
-func (c *call) watchEvery() (time.Duration, error) {
-	if !c.flags.IsSet("watch") {
+// WatchEvery is how long the pauses of --watch are, 0 without it.
+func (c *Call) WatchEvery() (time.Duration, error) {
+	if !c.Flags.IsSet("watch") {
 		return 0, nil
 	}
-	text := c.flags.String("watch")
+	text := c.Flags.String("watch")
 	unit := ""
 	if strings.Trim(text, "0123456789.") == "" {
 		unit = "s"
 	}
 	d, err := time.ParseDuration(text + unit)
 	if err != nil || d < 100*time.Millisecond {
-		return 0, usagef("--watch %s: seconds were expected, 0.1 or more", text)
+		return 0, Usagef("--watch %s: seconds were expected, 0.1 or more", text)
 	}
 	return d, nil
 }
@@ -50,13 +50,13 @@ const (
 	clearBelow  = "\x1b[J"
 )
 
-// watcher shows a picture again and again.
-type watcher struct {
-	*call
-	screen screen
-	every  time.Duration
-	// look makes a picture anew; it says what it has to say through its call.
-	look func(*call) (*picture.Picture, error)
+// Watcher shows a picture again and again.
+type Watcher struct {
+	*Call
+	Screen Screen
+	Every  time.Duration
+	// Look makes a picture anew; it says what it has to say through its call.
+	Look func(*Call) (*picture.Picture, error)
 	// last is the picture before.
 	last *picture.Picture
 }
@@ -68,10 +68,10 @@ type frame struct {
 	err     error
 }
 
-// run shows pictures until the command is interrupted. On a terminal they
+// Run shows pictures until the command is interrupted. On a terminal they
 // stand on a screen of their own, else a blank line is between them.
-func (w *watcher) run() error {
-	if w.screen.terminal {
+func (w *Watcher) Run() error {
+	if w.Screen.terminal {
 		fmt.Fprint(w.Out, enterScreen)
 		defer fmt.Fprint(w.Out, leaveScreen)
 	}
@@ -80,8 +80,8 @@ func (w *watcher) run() error {
 	frames := make(chan frame, 1)
 	for first := true; ; first = false {
 		select {
-		case <-w.ctx.Done():
-			w.status = w.interrupted()
+		case <-w.Ctx.Done():
+			w.Status = w.interrupted()
 			return nil
 		case <-timer.C:
 		}
@@ -90,8 +90,8 @@ func (w *watcher) run() error {
 		one := w.afresh()
 		go func() { frames <- w.take(one) }()
 		select {
-		case <-w.ctx.Done():
-			w.status = w.interrupted()
+		case <-w.Ctx.Done():
+			w.Status = w.interrupted()
 			return nil
 		case f := <-frames:
 			if f.err != nil {
@@ -102,44 +102,44 @@ func (w *watcher) run() error {
 			}
 			w.last = f.picture
 		}
-		timer.Reset(w.every)
+		timer.Reset(w.Every)
 	}
 }
 
 // interrupted is the exit status for the signal that ended the command, as
 // shells have it.
-func (w *watcher) interrupted() int {
-	if sig := signalOf(w.ctx); sig != nil {
-		return sig.status()
+func (w *Watcher) interrupted() int {
+	if sig := SignalOf(w.Ctx); sig != nil {
+		return sig.Status()
 	}
 	return 128 + int(syscall.SIGINT)
 }
 
 // afresh is a call of its own for one look, which remembers nothing.
-func (w *watcher) afresh() *call {
-	one := *w.call
-	one.status, one.said, one.hinted = words.ExitOK, nil, map[string]bool{}
+func (w *Watcher) afresh() *Call {
+	one := *w.Call
+	one.Status, one.Said, one.hinted = words.ExitOK, nil, map[string]bool{}
 	return &one
 }
 
 // take looks once.
-func (w *watcher) take(one *call) frame {
+func (w *Watcher) take(one *Call) frame {
 	var said bytes.Buffer
 	one.Err, one.Out = &said, &said
-	p, err := w.look(one)
+	p, err := w.Look(one)
 	return frame{p, said.Bytes(), err}
 }
 
 // show prints one frame.
-func (w *watcher) show(f frame, first bool) error {
+func (w *Watcher) show(f frame, first bool) error {
 	var b bytes.Buffer
 	// The window may have another size by now.
-	now, err := w.call.screen()
+	now, err := w.Call.Screen()
 	if err != nil {
 		return err
 	}
-	w.screen.width, w.screen.height = now.width, now.height
-	if !w.screen.terminal {
+	w.Screen.width, w.Screen.height = now.width, now.height
+	if !w.Screen.terminal {
 		if !first {
 			b.WriteByte('\n')
 		}
@@ -156,7 +156,7 @@ func (w *watcher) show(f frame, first bool) error {
 		return err
 	}
 	b.Write(f.said)
-	if w.screen.height > 0 && bytes.Count(b.Bytes(), []byte{'\n'}) >= w.screen.height {
+	if w.Screen.height > 0 && bytes.Count(b.Bytes(), []byte{'\n'}) >= w.Screen.height {
 		// What is not well comes first where there is no room for all.
 		b.Reset()
 		if err := w.draw(&b, f.picture.Trim(w.last)); err != nil {
@@ -164,22 +164,22 @@ func (w *watcher) show(f frame, first bool) error {
 		}
 		b.Write(f.said)
 	}
-	_, err = io.WriteString(w.Out, onScreen(b.String(), w.screen.height))
+	_, err = io.WriteString(w.Out, onScreen(b.String(), w.Screen.height))
 	return err
 }
 
 // draw prints the head and the tables of a frame.
-func (w *watcher) draw(b *bytes.Buffer, p *picture.Picture) error {
+func (w *Watcher) draw(b *bytes.Buffer, p *picture.Picture) error {
 	head := p.Time.Format("2006-01-02 15:04:05 -0700")
 	if p.Node != "" {
 		head += ", node " + picture.Printable(p.Node)
 	}
-	head += fmt.Sprintf(", exit status %d, every %s, Ctrl-C ends", p.Status, w.every)
-	for _, line := range picture.Wrap(head, w.screen.width) {
+	head += fmt.Sprintf(", exit status %d, every %s, Ctrl-C ends", p.Status, w.Every)
+	for _, line := range picture.Wrap(head, w.Screen.width) {
 		fmt.Fprintln(b, line)
 	}
 	b.WriteByte('\n')
-	style := w.style(w.screen)
+	style := w.Style(w.Screen)
 	style.Before, style.Marks = w.last, true
 	return p.Table(b, style)
 }
@@ -195,7 +195,7 @@ func onScreen(text string, height int) string {
 	return homeCursor + strings.Join(lines, clearLine+"\r\n") + clearLine + "\r\n" + clearBelow
 }
 
-// style is how tables look on a screen.
-func (c *call) style(s screen) picture.Style {
-	return picture.Style{Width: s.width, Color: s.color, Table: newTable}
+// Style is how tables look on a screen.
+func (c *Call) Style(s Screen) picture.Style {
+	return picture.Style{Width: s.width, Color: s.color, Table: NewTable}
 }

@@ -1,4 +1,4 @@
-package commands
+package front
 
 import (
 	"errors"
@@ -11,29 +11,29 @@ import (
 )
 
 const (
-	// manWord is the word behind lunguard that shows manual pages.
-	manWord = "man"
+	// ManWord is the word behind lunguard that shows manual pages.
+	ManWord = "man"
 	// manOption shows the page of the applet that it is given to.
 	manOption = "--man"
 )
 
 // ownPage shows the page of the applet.
-func (c *call) ownPage() error {
-	page, err := man.Find("", c.applet.name)
+func (c *Call) ownPage() error {
+	page, err := man.Find("", c.Applet.Name)
 	if errors.Is(err, man.ErrNoPage) {
 		// The words behind lunguard have none of their own.
-		page, err = man.Find("", self)
+		page, err = man.Find("", Self)
 	}
 	if err != nil {
 		return err
 	}
-	return c.showPage(page)
+	return c.ShowPage(page)
 }
 
-// showPage prints a page, on a terminal through a pager if there is one.
-func (c *call) showPage(p man.Page) error {
-	if _, ok := isTerminal(c.Out); ok {
-		if argv := pager(c.getenv, exec.LookPath); argv != nil {
+// ShowPage prints a page, on a terminal through a pager if there is one.
+func (c *Call) ShowPage(p man.Page) error {
+	if _, ok := IsTerminal(c.Out); ok {
+		if argv := pager(c.Getenv, exec.LookPath); argv != nil {
 			cmd := exec.Command(argv[0], argv[1:]...)
 			cmd.Stdin, cmd.Stdout, cmd.Stderr = strings.NewReader(p.Text), c.Out, c.Err
 			if cmd.Start() == nil {

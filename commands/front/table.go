@@ -1,4 +1,4 @@
-package commands
+package front
 
 import (
 	"io"
@@ -6,9 +6,9 @@ import (
 	"github.com/olekukonko/tablewriter"
 )
 
-// newTable is the one place that knows how tables look: columns and nothing
+// NewTable is the one place that knows how tables look: columns and nothing
 // round them, headers as they are given.
-func newTable(w io.Writer, header ...string) *tablewriter.Table {
+func NewTable(w io.Writer, header ...string) *tablewriter.Table {
 	t := tablewriter.NewWriter(w)
 	t.SetHeader(header)
 	t.SetAutoFormatHeaders(false)

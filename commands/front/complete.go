@@ -1,4 +1,4 @@
-package commands
+package front
 
 import (
 	"fmt"
@@ -11,52 +11,52 @@ import (
 
 // Lines that leave a word to the shell.
 const (
-	shellFiles = ":files"
-	shellDirs  = ":dirs"
+	ShellFiles = ":files"
+	ShellDirs  = ":dirs"
 )
 
-// suggestion is what a word can become.
-type suggestion struct{ word, meaning string }
+// Suggestion is what a word can become.
+type Suggestion struct{ Word, Meaning string }
 
-// completer lists what a word can become where it stands.
-type completer func(l *completion, word string) []suggestion
+// Completer lists what a word can become where it stands.
+type Completer func(l *Completion, word string) []Suggestion
 
 // offeredFlag is a flag that brings what its value can be.
 type offeredFlag struct {
 	cli.Flag
-	values completer
+	values Completer
 }
 
-// offering makes a flag bring what its value can be.
-func offering(f cli.Flag, values completer) cli.Flag {
+// Offering makes a flag bring what its value can be.
+func Offering(f cli.Flag, values Completer) cli.Flag {
 	return &offeredFlag{f, values}
 }
 
-// oneOf offers words.
-func oneOf(words ...string) completer {
-	return func(*completion, string) []suggestion { return wordList(words...) }
+// OneOf offers words.
+func OneOf(words ...string) Completer {
+	return func(*Completion, string) []Suggestion { return WordList(words...) }
 }
 
-// complete prints what the last word of a command line can become.
-func (b *program) complete(c *call, name string, line []string) {
+// Complete prints what the last word of a command line can become.
+func (b *Program) Complete(c *Call, name string, line []string) {
 	if len(line) == 0 {
 		line = []string{""}
 	}
-	if strings.HasPrefix(name, self) {
-		name = self
+	if strings.HasPrefix(name, Self) {
+		name = Self
 		if first := line[0]; len(line) > 1 && first != "" && first[0] != '-' {
 			name, line = first, line[1:]
 		}
 	}
-	a := b.find(name)
+	a := b.Find(name)
 	if a == nil {
-		a = b.behind(name)
+		a = b.Behind(name)
 	}
 	if a == nil {
 		return
 	}
 	last := len(line) - 1
-	l := completion{c: c, applet: a, opts: withCommon(options(a.flags))}
+	l := Completion{Call: c, applet: a, opts: withCommon(Options(a.Flags))}
 	l.walk(line[:last])
 	prefix, list := l.suggestions(line[last])
 	l.print(prefix, line[last], list)
@@ -65,22 +65,22 @@ func (b *program) complete(c *call, name string, line []string) {
 // withCommon adds the options that every applet has, but for those that it has
 // itself.
 func withCommon(opts []option) []option {
-	common := []option{{names: []string{"help", "h"}}, {names: []string{manWord}}}
+	common := []option{{names: []string{"help", "h"}}, {names: []string{ManWord}}}
 	for _, o := range opts {
 		common = slices.DeleteFunc(common, func(c option) bool { return c.names[0] == o.names[0] })
 	}
 	return append(common, opts...)
 }
 
-// completion is a command line whose last word is looked for.
-type completion struct {
-	c      *call
-	applet *applet
+// Completion is a command line whose last word is looked for.
+type Completion struct {
+	Call   *Call
+	applet *Applet
 	opts   []option
-	// operands and values are what stands before it. values has the last one
+	// Operands and values are what stands before it. values has the last one
 	// of each option, by its first name.
-	operands []string
-	values   map[string]string
+	Operands []string
+	Values   map[string]string
 	// waiting is the option whose value the word is, nil if it is none's.
 	waiting *option
 	// ended says that no options follow.
@@ -88,15 +88,15 @@ type completion struct {
 }
 
 // walk takes in the words before the one that is looked for.
-func (l *completion) walk(words []string) {
-	l.values = map[string]string{}
+func (l *Completion) walk(words []string) {
+	l.Values = map[string]string{}
 	g := getopt{opts: l.opts}
 	for _, w := range words {
 		switch {
 		case l.waiting != nil:
-			l.values[l.waiting.names[0]], l.waiting = w, nil
+			l.Values[l.waiting.names[0]], l.waiting = w, nil
 		case l.ended || w == "-" || !strings.HasPrefix(w, "-"):
-			l.operands = append(l.operands, w)
+			l.Operands = append(l.Operands, w)
 		case w == "--":
 			l.ended = true
 		case strings.HasPrefix(w, "--"):
@@ -111,7 +111,7 @@ func (l *completion) walk(words []string) {
 }
 
 // letters takes in the letters behind one dash.
-func (l *completion) letters(g *getopt, letters string) {
+func (l *Completion) letters(g *getopt, letters string) {
 	for i, r := range letters {
 		opt, ok := g.short(string(r))
 		rest := letters[i+len(string(r)):]
@@ -123,23 +123,23 @@ func (l *completion) letters(g *getopt, letters string) {
 }
 
 // option takes in an option, which waits for its value unless that is given.
-func (l *completion) option(opt option, value string, given bool) {
+func (l *Completion) option(opt option, value string, given bool) {
 	switch {
 	case !opt.value:
 	case given:
-		l.values[opt.names[0]] = value
+		l.Values[opt.names[0]] = value
 	default:
 		l.waiting = &opt
 	}
 }
 
 // suggestions lists what the word can become, and what stands before each.
-func (l *completion) suggestions(word string) (prefix string, list []suggestion) {
+func (l *Completion) suggestions(word string) (prefix string, list []Suggestion) {
 	if l.waiting != nil {
 		return "", l.offers(l.waiting.values, word)
 	}
 	if l.ended || !strings.HasPrefix(word, "-") {
-		return "", l.unused(l.offers(l.applet.operands, word))
+		return "", l.unused(l.offers(l.applet.Operands, word))
 	}
 	if name, value, glued := strings.Cut(word, "="); glued && strings.HasPrefix(name, "--") {
 		g := getopt{opts: l.opts}
@@ -150,14 +150,14 @@ func (l *completion) suggestions(word string) (prefix string, list []suggestion)
 	}
 	for _, opt := range l.opts {
 		if !opt.hidden {
-			list = append(list, suggestion{word: "--" + opt.names[0]})
+			list = append(list, Suggestion{Word: "--" + opt.names[0]})
 		}
 	}
 	return "", list
 }
 
 // offers is what a completer lists, nothing if there is none.
-func (l *completion) offers(values completer, word string) []suggestion {
+func (l *Completion) offers(values Completer, word string) []Suggestion {
 	if values == nil {
 		return nil
 	}
@@ -165,27 +165,27 @@ func (l *completion) offers(values completer, word string) []suggestion {
 }
 
 // unused leaves out the operands that are there already.
-func (l *completion) unused(list []suggestion) []suggestion {
-	return slices.DeleteFunc(list, func(s suggestion) bool { return slices.Contains(l.operands, s.word) })
+func (l *Completion) unused(list []Suggestion) []Suggestion {
+	return slices.DeleteFunc(list, func(s Suggestion) bool { return slices.Contains(l.Operands, s.Word) })
 }
 
 // print prints those that begin as the word does. What could not be typed, or
 // would do something to a terminal, is left out.
-func (l *completion) print(prefix, word string, list []suggestion) {
+func (l *Completion) print(prefix, word string, list []Suggestion) {
 	seen := map[string]bool{}
 	for _, s := range list {
-		text := prefix + s.word
+		text := prefix + s.Word
 		switch {
-		case s.word == shellFiles, s.word == shellDirs:
-			text = s.word
+		case s.Word == ShellFiles, s.Word == ShellDirs:
+			text = s.Word
 		case seen[text], !strings.HasPrefix(text, word), strings.HasPrefix(text, ":"), !plain(text):
 			continue
 		}
 		seen[text] = true
-		if s.meaning != "" && plain(strings.ReplaceAll(s.meaning, " ", "")) {
-			text += "\t" + s.meaning
+		if s.Meaning != "" && plain(strings.ReplaceAll(s.Meaning, " ", "")) {
+			text += "\t" + s.Meaning
 		}
-		fmt.Fprintln(l.c.Out, text)
+		fmt.Fprintln(l.Call.Out, text)
 	}
 }
 
@@ -199,11 +199,11 @@ func plain(text string) bool {
 	return text != ""
 }
 
-// wordList makes suggestions of words.
-func wordList(words ...string) []suggestion {
-	list := make([]suggestion, len(words))
+// WordList makes suggestions of words.
+func WordList(words ...string) []Suggestion {
+	list := make([]Suggestion, len(words))
 	for i, w := range words {
-		list[i].word = w
+		list[i].Word = w
 	}
 	return list
 }

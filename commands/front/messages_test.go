@@ -1,0 +1,38 @@
+package front
+
+import (
+	"syscall"
+	"testing"
+
+	"lunguard/commands/catalogue"
+	"lunguard/commands/words"
+)
+
+// errorsByTopic are errors, by topic.
+func errorsByTopic() map[string][]error {
+
+	return map[string][]error{
+		"operand": {Usagef("a package is missing")},
+		"ended":   {&SignalError{syscall.SIGTERM}},
+	}
+}
+
+// messages is what this room says.
+func messages() []catalogue.Message {
+	var list []catalogue.Message
+	for topic, errs := range errorsByTopic() {
+		for _, err := range errs {
+			m := words.Of(err)
+			list = append(list, catalogue.Message{Topic: topic, Kind: "error", Text: words.JoinedLines(m.Text()), Hint: m.Hint, Status: m.Status})
+		}
+	}
+	list = append(list,
+		catalogue.New("syslog", "warning", "the system log did not take 3 lines"),
+	)
+	return catalogue.Sort(list)
+}
+
+func TestMain(m *testing.M) { catalogue.Main(m) }
+
+// What this room says is what its list has, line by line.
+func TestMessages(t *testing.T) { catalogue.Compare(t, messages()) }

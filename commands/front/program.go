@@ -1,0 +1,103 @@
+package front
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"runtime/debug"
+	"slices"
+	"strings"
+
+	"lunguard/commands/words"
+)
+
+// Self is the name of the binary, which is an applet, too.
+const Self = "lunguard"
+
+// Program is many commands in one binary.
+type Program struct {
+	// Applets have names of their own, in the order of the list.
+	Applets []*Applet
+	// Words stand behind the name of the binary, and have no name of their own;
+	// unlisted ones are not for people.
+	Words, Unlisted []*Applet
+}
+
+func named(list []*Applet, name string) *Applet {
+	if i := slices.IndexFunc(list, func(a *Applet) bool { return a.Name == name }); i >= 0 {
+		return list[i]
+	}
+	return nil
+}
+
+// Find is the applet of a name, nil if there is none.
+func (b *Program) Find(name string) *Applet { return named(b.Applets, name) }
+
+// Behind is what a word behind the name of the binary means, nil if nothing.
+func (b *Program) Behind(word string) *Applet { return named(b.Words, word) }
+
+// List prints the applets.
+func (b *Program) List(w io.Writer) {
+	for _, a := range b.Applets {
+		fmt.Fprintf(w, "%-12s %s\n", a.Name, a.Summary)
+	}
+}
+
+// Linked are the applets that have links: all but the binary itself.
+func (b *Program) Linked() []Suggestion {
+	var list []Suggestion
+	for _, a := range b.Applets {
+		if a.Name != Self {
+			list = append(list, Suggestion{a.Name, a.Summary})
+		}
+	}
+	return list
+}
+
+// Main runs the applet that argv[0] names, or, called by its own name, the one that
+// the first argument names, and returns the exit status.
+func (b *Program) Main(s Streams, argv []string) int {
+	ctx, stop := interruptible(context.Background())
+	defer stop()
+	return b.Run(ctx, s, os.Getenv, argv)
+}
+
+// Run is main with the surroundings given.
+func (b *Program) Run(ctx context.Context, s Streams, getenv func(string) string, argv []string) int {
+	name, args := Self, []string(nil)
+	if len(argv) > 0 {
+		name, args = BaseName(argv[0]), argv[1:]
+	}
+	if strings.HasPrefix(name, Self) {
+		// lunguard-1.0, lunguard.new
+		name = Self
+	}
+	a := b.Find(name)
+	if a != nil && len(argv) > 0 {
+		a.as = argv[0]
+	}
+	if name == Self && len(args) > 0 && args[0] != "" && args[0][0] != '-' {
+		name, args = args[0], args[1:]
+		a = named(slices.Concat(b.Words, b.Unlisted, b.Applets), name)
+	}
+	if a == nil {
+		fmt.Fprintf(s.Err, "%s: error: %s is no applet; there are:\n", Self, name)
+		b.List(s.Err)
+		return words.ExitFailed
+	}
+	return a.Invoke(ctx, s, getenv, args)
+}
+
+// BaseName is the applet that argv[0] asks for.
+func BaseName(argv0 string) string { return filepath.Base(argv0) }
+
+// Version is what the Go tool read from git when it built the binary.
+func Version() string {
+	info, ok := debug.ReadBuildInfo()
+	if !ok || info.Main.Version == "" {
+		return "(unknown version)"
+	}
+	return info.Main.Version
+}
