@@ -13,6 +13,7 @@ import (
 	"lunguard/cluster"
 	"lunguard/commands/front"
 	"lunguard/commands/picture"
+	"lunguard/commands/session"
 	"lunguard/commands/words"
 	"lunguard/pr"
 	"lunguard/protocol"
@@ -57,18 +58,18 @@ func TestUnopenedPath(t *testing.T) {
 	conf := &cluster.Config{Nodes: []cluster.Node{{Name: "jack3", Key: 1}}}
 	var said bytes.Buffer
 	c := front.NewCall(t.Context(), prCheck(), front.Streams{Err: &said}, func(string) string { return "" })
-	on := sessionOn(c, conf, stuckHost{sim, "/dev/sdb"}, conf.Nodes[0])
-	o, err := on.begin()
+	on := session.On(c, conf, stuckHost{sim, "/dev/sdb"}, conf.Nodes[0])
+	o, err := on.Begin()
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer o.Close()
-	reports, at := o.openEach(t.Context(), on.host, []string{"/dev/mapper/mpatha"}, c.WarnErr)
+	reports, at := o.OpenEach(t.Context(), on.Host, []string{"/dev/mapper/mpatha"}, c.WarnErr)
 	if len(reports) != 1 || len(at) != 1 {
 		t.Fatalf("%v, %v", reports, at)
 	}
 	pkg := &cluster.Package{Name: "p", Type: cluster.Failover, Nodes: []string{"jack3"}}
-	run := on.run(pkg, o)
+	run := on.Run(pkg, o)
 	l := packageSection(conf, pkg, conf.Nodes[0], run.Check(context.Background())).LUNs[0]
 	if *l.Paths != 2 || *l.Working != 1 || *l.Nodes[0].Registered != 1 || *l.Nodes[0].Expected != 2 {
 		t.Errorf("%d of %d paths work, %d of %d are registered", *l.Working, *l.Paths, *l.Nodes[0].Registered, *l.Nodes[0].Expected)

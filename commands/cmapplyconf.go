@@ -14,6 +14,7 @@ import (
 	"lunguard/cluster"
 	"lunguard/cluster/ownfile"
 	"lunguard/commands/front"
+	"lunguard/commands/session"
 	"lunguard/commands/words"
 	"lunguard/protocol"
 )
@@ -26,7 +27,7 @@ func applyFlags(more ...cli.Flag) []cli.Flag {
 		front.Offering(&cli.StringFlag{Name: "reference", Aliases: []string{"p"}}, front.OneOf(front.ShellFiles)),
 		// The vendor's way with volume group locks, of which there are none.
 		&cli.BoolFlag{Name: "skip-groups", Aliases: []string{"k"}}, &cli.BoolFlag{Name: "skip-volumes", Aliases: []string{"K"}},
-		front.Offering(&cli.StringFlag{Name: "conf"}, front.OneOf(front.ShellFiles)), nodeFlag(), timeoutFlag(), front.SimFlag(), noLVMFlag(), scanFlag(),
+		front.Offering(&cli.StringFlag{Name: "conf"}, front.OneOf(front.ShellFiles)), session.NodeFlag(), session.TimeoutFlag(), front.SimFlag(), session.NoLVMFlag(), session.ScanFlag(),
 	}, more...)
 }
 
@@ -71,7 +72,7 @@ cannot be read, or keys could not be copied; 128 + N ended by signal N`,
 
 // application is a check of files that may be applied.
 type application struct {
-	*session
+	*session.Session
 	merge *cluster.Merge
 	// up are the packages that this node has up.
 	up []*cluster.Package
@@ -120,15 +121,15 @@ func runApplyConf(c *front.Call) error {
 		err := ownfile.Replace(path, a.merge.Text, a.merge.Old)
 		e := front.NewEntry(front.DeedApply)
 		e.Field(front.FieldFile, path)
-		e.Field(front.FieldNode, a.node.Name)
+		e.Field(front.FieldNode, a.Node.Name)
 		e.Took(begin)
 		if c.Recorder().End(e, err, nil); err != nil {
-			return &configFileError{err}
+			return &session.ConfigFileError{Err: err}
 		}
 	}
 	for i, pkg := range a.up {
 		if c.Ctx.Err() != nil {
-			c.Fail(&notBegunError{a.up[i:]})
+			c.Fail(session.NotBegun(a.up[i:]))
 			break
 		}
 		if err := a.copyToNew(pkg); err != nil {
@@ -140,7 +141,7 @@ func runApplyConf(c *front.Call) error {
 	}
 	if a.merge.Changed() {
 		c.Printf("Completed the cluster update.\n")
-		if others := otherNodes(a.merge.Config, a.node); len(others) > 0 {
+		if others := otherNodes(a.merge.Config, a.Node); len(others) > 0 {
 			c.Printf("Copy %s to %s.\n", path, strings.Join(others, ", "))
 		}
 		return nil
@@ -210,27 +211,27 @@ func checkConfig(c *front.Call) (*application, error) {
 	}
 	path := c.Flags.String("conf")
 	if path == "" {
-		path, _ = configPath(c)
+		path, _ = session.ConfigPath(c)
 	}
 	m, err := cluster.MergeFiles(path, c.Flags.String("cluster"), packages)
 	var unread *os.PathError
 	switch {
 	case errors.As(err, &unread) && unread.Path == path:
-		return nil, &configFileError{err}
+		return nil, &session.ConfigFileError{Err: err}
 	case errors.As(err, &unread):
 		return nil, &inputFileError{unread}
 	case err != nil:
 		return nil, err
 	}
-	host, err := openHost(c)
+	host, err := session.OpenHost(c)
 	if err != nil {
 		return nil, err
 	}
-	node, err := thisNode(c, m.Config, host)
+	node, err := session.ThisNode(c, m.Config, host)
 	if err != nil {
 		return nil, err
 	}
-	a := &application{session: sessionOn(c, m.Config, host, node), merge: m}
+	a := &application{Session: session.On(c, m.Config, host, node), merge: m}
 	defer a.close()
 	var modes []cluster.PRMode
 	for i := range m.Config.Packages {
@@ -238,7 +239,7 @@ func checkConfig(c *front.Call) (*application, error) {
 		for _, err := range a.checkPackage(pkg) {
 			c.Fail(err)
 		}
-		if !pkg.RunsOn(a.node.Name) {
+		if !pkg.RunsOn(a.Node.Name) {
 			continue
 		}
 		mode, err := a.checkLUNs(pkg)
@@ -301,7 +302,7 @@ func (a *application) checkLUNs(pkg *cluster.Package) (mode cluster.PRMode, err 
 	mode = cluster.PRUnknown
 	var luns *int
 	defer func() { a.looked = append(a.looked, lookedAtPackage{pkg.Name, mode, luns}) }()
-	err = a.withPackage(pkg, func(run *packageRun, _ *opened) error {
+	err = a.WithPackage(pkg, func(run *session.PackageRun, _ *session.Opened) error {
 		n := len(run.LUNs)
 		luns = &n
 		mode = a.merge.Config.PRModeOf(run.Supports(a.Ctx))
@@ -320,7 +321,7 @@ func (a *application) checkLUNs(pkg *cluster.Package) (mode cluster.PRMode, err 
 				errs = append(errs, s.Err)
 				continue
 			}
-			up = up || s.State.Has(a.node.Key) || s.State.Has(protocol.Taking(a.node.Key))
+			up = up || s.State.Has(a.Node.Key) || s.State.Has(protocol.Taking(a.Node.Key))
 			if foreign := a.merge.Config.Foreign(s.State.Keys()); len(foreign) > 0 {
 				errs = append(errs, &protocol.ForeignKeyError{LUN: s.LUN, Keys: foreign})
 			}
@@ -346,20 +347,20 @@ func whyDisabled(conf *cluster.Config) string {
 // copyToNew copies the keys of a package that is up to those of its LUNs that
 // have none.
 func (a *application) copyToNew(pkg *cluster.Package) error {
-	return a.withPackage(pkg, func(run *packageRun, o *opened) error {
-		say := o.say
-		o.say = func(e protocol.Event) {
+	return a.WithPackage(pkg, func(run *session.PackageRun, o *session.Opened) error {
+		say := o.Say
+		o.Say = func(e protocol.Event) {
 			if !e.Change() {
 				say(e)
 			}
 		}
 		var copied []protocol.Copied
-		err := a.perform(run, o, task{deed: front.DeedCopy}, func(ctx context.Context) (err error) {
-			copied, err = run.copyKeys(ctx)
+		err := a.Perform(run, o, session.Task{Deed: front.DeedCopy}, func(ctx context.Context) (err error) {
+			copied, err = run.CopyKeys(ctx)
 			return err
 		})
 		if len(copied) > 0 || err != nil {
-			printCopiedKeys(a.Call, copied)
+			session.PrintCopiedKeys(a.Call, copied)
 		}
 		return err
 	})

@@ -14,6 +14,7 @@ import (
 	"lunguard/cluster"
 	"lunguard/commands/front"
 	"lunguard/commands/runpkg"
+	"lunguard/commands/session"
 	"lunguard/commands/words"
 )
 
@@ -72,7 +73,7 @@ type lookedAtPackage struct {
 }
 
 func newConfDocument(a *application) *confDocument {
-	return &confDocument{Config: a.merge.Config.Path, Node: a.node.Name, Sound: a.sound, Changed: a.merge.Changed(),
+	return &confDocument{Config: a.merge.Config.Path, Node: a.Node.Name, Sound: a.sound, Changed: a.merge.Changed(),
 		Mode: a.mode, Packages: append([]lookedAtPackage{}, a.looked...)}
 }
 
@@ -96,7 +97,7 @@ func (e *unsupportedError) Message() words.Message {
 // run it, steps that cannot be carried out, and scripts that cannot be run or
 // that say no.
 func (a *application) checkPackage(pkg *cluster.Package) []error {
-	here := pkg.RunsOn(a.node.Name)
+	here := pkg.RunsOn(a.Node.Name)
 	errs := []error{checkFileSystems(pkg)}
 	if here {
 		errs = append(errs, a.checkSteps(pkg))
@@ -121,7 +122,7 @@ func (a *application) checkPackage(pkg *cluster.Package) []error {
 
 // checkSteps looks whether the steps of a start can be put together.
 func (a *application) checkSteps(pkg *cluster.Package) error {
-	j, err := newJob(a.session, pkg)
+	j, err := newJob(a.Session, pkg)
 	if err == nil {
 		_, err = j.runner.Plan(runpkg.Start)
 	}
@@ -206,7 +207,7 @@ func (a *application) validate(pkg *cluster.Package, s cluster.Setting) error {
 	if err != nil {
 		return err
 	}
-	cmd.Env = append(os.Environ(), "SG_PACKAGE_NAME="+pkg.Name, configVariable+"="+draft)
+	cmd.Env = append(os.Environ(), "SG_PACKAGE_NAME="+pkg.Name, session.ConfigVariable+"="+draft)
 	cmd.Stdout, cmd.Stderr = a.Err, a.Err
 	// A script may leave children that keep its streams open.
 	cmd.WaitDelay = time.Second

@@ -10,6 +10,7 @@ import (
 
 	"lunguard/cluster"
 	"lunguard/commands/front"
+	"lunguard/commands/session"
 	"lunguard/commands/words"
 )
 
@@ -40,25 +41,25 @@ Without PACKAGE it is SG_PACKAGE.
 
 exit status: 0 printed; 1 error in the command line or config; 2 printed, but
 whether the LUNs can be reserved is unknown (pr_unknown); 128 + N ended by signal N`,
-		Flags:    []cli.Flag{configFlag(), nodeFlag(), timeoutFlag(), front.SimFlag(), noLVMFlag(), scanFlag(), front.JSONFlag()},
-		Operands: completeOnePackage,
+		Flags:    []cli.Flag{session.ConfigFlag(), session.NodeFlag(), session.TimeoutFlag(), front.SimFlag(), session.NoLVMFlag(), session.ScanFlag(), front.JSONFlag()},
+		Operands: session.CompleteOnePackage,
 		Run:      runPkgEnv,
 	}
 }
 
 func runPkgEnv(c *front.Call) error {
-	name, err := packageName(c)
+	name, err := session.PackageName(c)
 	if err != nil {
 		return err
 	}
-	if _, err := lunTimeout(c); err != nil {
+	if _, err := session.Timeout(c); err != nil {
 		return err
 	}
-	s, err := newSession(c)
+	s, err := session.New(c)
 	if err != nil {
 		return err
 	}
-	conf, node := s.conf, s.node
+	conf, node := s.Conf, s.Node
 	pkg, err := conf.Package(name)
 	if err != nil {
 		return err
@@ -66,7 +67,7 @@ func runPkgEnv(c *front.Call) error {
 	mode := cluster.PRDisabled
 	if !conf.PRDisabled && len(pkg.Groups)+len(pkg.Volumes) > 0 {
 		mode = cluster.PRUnknown
-		err := s.lookAt(pkg, func(run *packageRun, _ *opened) error {
+		err := s.LookAt(pkg, func(run *session.PackageRun, _ *session.Opened) error {
 			if mode = conf.PRModeOf(run.Supports(c.Ctx)); mode == cluster.PRUnknown {
 				return &unknownModeError{pkg}
 			}

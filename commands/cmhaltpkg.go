@@ -6,6 +6,7 @@ import (
 	"lunguard/cluster"
 	"lunguard/commands/front"
 	"lunguard/commands/runpkg"
+	"lunguard/commands/session"
 )
 
 func cmHaltPkg() *front.Applet {
@@ -24,7 +25,7 @@ gives the reservations up only if nothing of the package can write any more.
 
 exit status: 0 nothing of them is left here; 1 a step failed; 2 a LUN could not
 be read or given up; 128 + N ended by signal N`,
-		Flags: jobFlags(), Operands: completePackages, PlanJSON: true,
+		Flags: jobFlags(), Operands: session.CompletePackages, PlanJSON: true,
 		Run: func(c *front.Call) error {
 			halted := false
 			return eachJob(c, func(j *job, ctx context.Context) error {
@@ -66,25 +67,25 @@ func (j *job) halt(ctx context.Context) (halted bool, err error) {
 	if rehearsal {
 		return false, j.rehearse(ctx, runpkg.Stop)
 	}
-	j.s.Printf("Halting package %s on node %s\n", j.pkg.Name, j.s.node.Name)
+	j.s.Printf("Halting package %s on node %s\n", j.pkg.Name, j.s.Node.Name)
 	if err := j.carryOut(ctx, front.DeedHaltPkg, j.runner.Halt); err != nil {
 		return false, err
 	}
-	j.s.Printf("Successfully halted package %s on node %s\n", j.pkg.Name, j.s.node.Name)
+	j.s.Printf("Successfully halted package %s on node %s\n", j.pkg.Name, j.s.Node.Name)
 	return true, nil
 }
 
 // soleOwner refuses a package whose LUNs another one has as well, before anything
 // of it is stopped. LUNs that cannot be found keep nothing from being stopped.
 func (j *job) soleOwner() error {
-	if j.s.conf.PRDisabled {
+	if j.s.Conf.PRDisabled {
 		return nil
 	}
-	disks, err := j.s.disksOf(j.pkg)
+	disks, err := j.s.DisksOf(j.pkg)
 	if err != nil {
 		return nil
 	}
-	return j.s.soleOwner(j.pkg, disks)
+	return j.s.SoleOwner(j.pkg, disks)
 }
 
 // isDown reports whether nothing of the package is here: it was not started
@@ -97,14 +98,14 @@ func (j *job) isDown(ctx context.Context, state phaser) (bool, error) {
 	if phase != runpkg.Down {
 		return false, nil
 	}
-	who, err := j.look(ctx, func(*packageRun) error { return nil })
+	who, err := j.look(ctx, func(*session.PackageRun) error { return nil })
 	switch {
 	case err != nil:
 		return false, err
 	case who.own > 0:
 		return false, nil
 	case j.pkg.Type == cluster.Failover && len(who.others) > 0:
-		return false, &elsewhereError{pkg: j.pkg.Name, node: j.s.node.Name, others: who.others, halt: true}
+		return false, &elsewhereError{pkg: j.pkg.Name, node: j.s.Node.Name, others: who.others, halt: true}
 	}
 	return true, nil
 }
@@ -113,8 +114,8 @@ func (j *job) isDown(ctx context.Context, state phaser) (bool, error) {
 // the start are given up, too, where that can be done: left, they would keep
 // every node out that makes none.
 func (j *job) release(ctx context.Context) error {
-	err := j.onLUNs(ctx, front.DeedHalt, func(ctx context.Context, run *packageRun) error { return run.Halt(ctx) })
-	if err != nil && j.s.conf.PRDisabled {
+	err := j.onLUNs(ctx, front.DeedHalt, func(ctx context.Context, run *session.PackageRun) error { return run.Halt(ctx) })
+	if err != nil && j.s.Conf.PRDisabled {
 		j.s.WarnErr(err)
 		return nil
 	}

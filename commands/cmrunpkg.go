@@ -11,6 +11,7 @@ import (
 	"lunguard/cluster"
 	"lunguard/commands/front"
 	"lunguard/commands/runpkg"
+	"lunguard/commands/session"
 	"lunguard/commands/words"
 )
 
@@ -48,7 +49,7 @@ run_script of a legacy package. A step that fails undoes those before it.
 
 exit status: 0 all run here; 1 failed, do not retry elsewhere; 2 failed, and
 another node may try; 128 + N ended by signal N`,
-		Flags: append(jobFlags(), strictFlag(), &cli.BoolFlag{Name: "takeover"}, &cli.StringFlag{Name: "supervise", Hidden: true}), Operands: completePackages, PlanJSON: true,
+		Flags: append(jobFlags(), session.StrictFlag(), &cli.BoolFlag{Name: "takeover"}, &cli.StringFlag{Name: "supervise", Hidden: true}), Operands: session.CompletePackages, PlanJSON: true,
 		Run: func(c *front.Call) error {
 			if record := c.Flags.String("supervise"); record != "" {
 				return runpkg.Supervise(record)
@@ -59,19 +60,19 @@ another node may try; 128 + N ended by signal N`,
 }
 
 func jobFlags() []cli.Flag {
-	node := front.Offering(front.Repeated("node", "n"), completeNodes)
-	return []cli.Flag{front.VerboseFlag(), configFlag(), node, dryRunFlag(), front.JSONFlag(), timeoutFlag(), front.SimFlag(), noLVMFlag(), scanFlag(), serialFlag(), front.LogFlag()}
+	node := front.Offering(front.Repeated("node", "n"), session.CompleteNodes)
+	return []cli.Flag{front.VerboseFlag(), session.ConfigFlag(), node, session.DryRunFlag(), front.JSONFlag(), session.TimeoutFlag(), front.SimFlag(), session.NoLVMFlag(), session.ScanFlag(), session.SerialFlag(), front.LogFlag()}
 }
 
 // eachJob works on the packages of the command line, one after the other. One
 // that fails does not keep the others from theirs. If none fails, the end says
 // so.
 func eachJob(c *front.Call, work func(*job, context.Context) error, end func()) error {
-	conf, err := readConfig(c)
+	conf, err := session.ReadConfig(c)
 	if err != nil {
 		return err
 	}
-	host, err := openHost(c)
+	host, err := session.OpenHost(c)
 	if err != nil {
 		return err
 	}
@@ -83,12 +84,12 @@ func eachJob(c *front.Call, work func(*job, context.Context) error, end func()) 
 	if err != nil {
 		return err
 	}
-	s := sessionOn(c, conf, host, node)
+	s := session.On(c, conf, host, node)
 	ctx, stop := untilSignal(c.Ctx)
 	defer stop()
 	for i, pkg := range packages {
 		if ctx.Err() != nil {
-			c.Fail(&notBegunError{packages[i:]})
+			c.Fail(session.NotBegun(packages[i:]))
 			break
 		}
 		j, err := newJob(s, pkg)
@@ -129,8 +130,8 @@ func namedPackages(c *front.Call, conf *cluster.Config) ([]*cluster.Package, err
 
 // start starts one package.
 func (j *job) start(ctx context.Context) error {
-	if !j.pkg.RunsOn(j.s.node.Name) {
-		return &cluster.NotMemberError{Node: j.s.node.Name, Package: j.pkg}
+	if !j.pkg.RunsOn(j.s.Node.Name) {
+		return &cluster.NotMemberError{Node: j.s.Node.Name, Package: j.pkg}
 	}
 	if j.s.Flags.Bool("dry-run") {
 		return j.rehearseStart(ctx)
@@ -144,17 +145,17 @@ func (j *job) start(ctx context.Context) error {
 		return err
 	}
 	if up {
-		j.s.Printf("Package %s is already running on node %s\n", j.pkg.Name, j.s.node.Name)
+		j.s.Printf("Package %s is already running on node %s\n", j.pkg.Name, j.s.Node.Name)
 		for _, how := range j.runner.Ended() {
 			j.s.Warn("package %s runs without service %s", j.pkg.Name, how)
 		}
 		return nil
 	}
-	j.s.Printf("Running package %s on node %s\n", j.pkg.Name, j.s.node.Name)
+	j.s.Printf("Running package %s on node %s\n", j.pkg.Name, j.s.Node.Name)
 	if err := j.carryOut(ctx, front.DeedRun, j.runner.Start); err != nil {
 		return err
 	}
-	j.s.Printf("Successfully started package %s on node %s\n", j.pkg.Name, j.s.node.Name)
+	j.s.Printf("Successfully started package %s on node %s\n", j.pkg.Name, j.s.Node.Name)
 	return nil
 }
 
@@ -181,20 +182,20 @@ func (j *job) mayStart(ctx context.Context, state phaser) (up bool, err error) {
 		return false, &stateError{err}
 	}
 	if phase != runpkg.Down && phase != runpkg.Up {
-		return false, &halfUpError{j.pkg.Name, j.s.node.Name, phase}
+		return false, &halfUpError{j.pkg.Name, j.s.Node.Name, phase}
 	}
-	who, err := j.look(ctx, func(run *packageRun) error {
+	who, err := j.look(ctx, func(run *session.PackageRun) error {
 		if phase == runpkg.Up {
 			return nil
 		}
-		return j.s.mayTake(ctx, run)
+		return j.s.MayTake(ctx, run)
 	})
 	if err != nil {
 		return false, err
 	}
 	if phase == runpkg.Up {
 		if who.own < who.luns {
-			return false, &cutOffError{j.pkg.Name, j.s.node.Name, who.others}
+			return false, &cutOffError{j.pkg.Name, j.s.Node.Name, who.others}
 		}
 		return true, nil
 	}
@@ -209,7 +210,7 @@ func (j *job) mayStart(ctx context.Context, state phaser) (up bool, err error) {
 // decision that only people can make: the other node may be well.
 func (j *job) free(who standing) error {
 	if j.pkg.Type == cluster.Failover && len(who.others) > 0 && !j.s.Flags.Bool("takeover") {
-		return &elsewhereError{pkg: j.pkg.Name, node: j.s.node.Name, others: who.others}
+		return &elsewhereError{pkg: j.pkg.Name, node: j.s.Node.Name, others: who.others}
 	}
 	return nil
 }
@@ -231,7 +232,7 @@ func (j *job) keptWords(who standing) string {
 // reserve makes the reservations. Who has the LUNs is looked at once more: the
 // scripts that come before may have taken long.
 func (j *job) reserve(ctx context.Context) error {
-	return j.onLUNs(ctx, front.DeedStart, func(ctx context.Context, run *packageRun) error {
+	return j.onLUNs(ctx, front.DeedStart, func(ctx context.Context, run *session.PackageRun) error {
 		who, err := standingOf(run, run.Show(ctx))
 		if err == nil {
 			err = j.free(who)
@@ -239,7 +240,7 @@ func (j *job) reserve(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		return j.s.startLUNs(ctx, run)
+		return j.s.StartLUNs(ctx, run)
 	})
 }
 

@@ -17,6 +17,7 @@ import (
 	"lunguard/cluster/ownfile"
 	"lunguard/commands/front"
 	"lunguard/commands/runpkg"
+	"lunguard/commands/session"
 	"lunguard/commands/words"
 	"lunguard/protocol"
 	"lunguard/vg"
@@ -31,7 +32,7 @@ const (
 
 // job is one package that is started or halted on this node.
 type job struct {
-	s      *session
+	s      *session.Session
 	pkg    *cluster.Package
 	runner *runpkg.Runner
 	// states is the folder in which packages are remembered, logs the one of
@@ -41,7 +42,7 @@ type job struct {
 }
 
 // newJob prepares for a package. Nothing is opened yet.
-func newJob(s *session, pkg *cluster.Package) (*job, error) {
+func newJob(s *session.Session, pkg *cluster.Package) (*job, error) {
 	run, logs, simulated, err := runFolders(s.Call)
 	if err != nil {
 		return nil, err
@@ -51,8 +52,8 @@ func newJob(s *session, pkg *cluster.Package) (*job, error) {
 		return nil, err
 	}
 	j := &job{s: s, pkg: pkg, states: filepath.Join(run, "packages"), logs: logs}
-	j.runner = &runpkg.Runner{Package: pkg, Node: s.node.Name, Env: env, Reserve: j.reserve, Release: j.release}
-	if s.conf.PRDisabled {
+	j.runner = &runpkg.Runner{Package: pkg, Node: s.Node.Name, Env: env, Reserve: j.reserve, Release: j.release}
+	if s.Conf.PRDisabled {
 		j.runner.Reserve = func(context.Context) error { return nil }
 	}
 	if !simulated {
@@ -90,12 +91,12 @@ func runFolders(c *front.Call) (run, logs string, simulated bool, err error) {
 // scriptEnv is what scripts get of our environment. Commands of this binary
 // that they run find the same config and host, from any folder.
 func scriptEnv(c *front.Call, run string) ([]string, error) {
-	conf, _ := configPath(c)
+	conf, _ := session.ConfigPath(c)
 	env := slices.DeleteFunc(os.Environ(), func(v string) bool {
 		name, _, _ := strings.Cut(v, "=")
-		return name == configVariable || name == front.SimVariable || name == runVariable
+		return name == session.ConfigVariable || name == front.SimVariable || name == runVariable
 	})
-	for name, path := range map[string]string{configVariable: conf, front.SimVariable: c.Simulated(), runVariable: run} {
+	for name, path := range map[string]string{session.ConfigVariable: conf, front.SimVariable: c.Simulated(), runVariable: run} {
 		if path == "" || name == runVariable && path == defaultRun {
 			continue
 		}
@@ -135,7 +136,7 @@ func (j *job) open() error {
 	if j.runner.State, err = runpkg.OpenState(j.states, j.pkg.Name); err != nil {
 		return &stateError{err}
 	}
-	if j.runner.Log, err = runpkg.OpenLog(j.runner.LogFile, j.s.node.Name, j.ownLog); err != nil {
+	if j.runner.Log, err = runpkg.OpenLog(j.runner.LogFile, j.s.Node.Name, j.ownLog); err != nil {
 		return errors.Join(&stateError{err}, j.runner.State.Close())
 	}
 	return nil
@@ -158,7 +159,7 @@ func (j *job) carryOut(ctx context.Context, d front.Deed, work func(context.Cont
 	stop()
 	e := front.NewEntry(d)
 	e.Field(front.FieldPackage, j.pkg.Name)
-	e.Field(front.FieldNode, j.s.node.Name)
+	e.Field(front.FieldNode, j.s.Node.Name)
 	e.Took(begin)
 	j.s.Recorder().End(e, err, front.SignalOf(ctx))
 	return err
@@ -166,9 +167,9 @@ func (j *job) carryOut(ctx context.Context, d front.Deed, work func(context.Cont
 
 // idle says why there is nothing to do, by a text about package and node.
 func (j *job) idle(d front.Deed, format string) {
-	text := fmt.Sprintf(format, j.pkg.Name, j.s.node.Name)
+	text := fmt.Sprintf(format, j.pkg.Name, j.s.Node.Name)
 	if j.s.Flags.Bool("json") {
-		j.s.KeepPlan(&plan{Action: d, Package: j.pkg.Name, Node: j.s.node.Name, Why: text})
+		j.s.KeepPlan(&session.Plan{Action: d, Package: j.pkg.Name, Node: j.s.Node.Name, Why: text})
 		return
 	}
 	j.s.Printf("%s\n", text)
@@ -197,7 +198,7 @@ func (j *job) rehearse(ctx context.Context, a runpkg.Action) error {
 		if a == runpkg.Stop {
 			d = front.DeedHaltPkg
 		}
-		p := &plan{Action: d, Package: j.pkg.Name, Node: j.s.node.Name}
+		p := &session.Plan{Action: d, Package: j.pkg.Name, Node: j.s.Node.Name}
 		for _, s := range steps {
 			p.Steps = append(p.Steps, s.Text)
 		}
@@ -207,7 +208,7 @@ func (j *job) rehearse(ctx context.Context, a runpkg.Action) error {
 		if !asJSON {
 			j.s.Printf("%d. %s\n", i+1, s.Text)
 		}
-		if !s.Reservations || j.s.conf.PRDisabled && a == runpkg.Start {
+		if !s.Reservations || j.s.Conf.PRDisabled && a == runpkg.Start {
 			continue
 		}
 		if err := do(ctx); err != nil {
@@ -227,7 +228,7 @@ type standing struct {
 
 // standingOf judges what was read. Errors: *protocol.LUNError, or
 // *protocol.ForeignKeyError, joined.
-func standingOf(run *packageRun, list []protocol.Status) (standing, error) {
+func standingOf(run *session.PackageRun, list []protocol.Status) (standing, error) {
 	who := standing{luns: len(list)}
 	var errs []error
 	for _, s := range list {
@@ -259,22 +260,22 @@ func standingOf(run *packageRun, list []protocol.Status) (standing, error) {
 
 // look reads who has the LUNs, and lets may judge them. With reservations turned
 // off nobody has them.
-func (j *job) look(ctx context.Context, may func(*packageRun) error) (who standing, err error) {
-	if j.s.conf.PRDisabled {
-		j.s.Warn("FORCED_PR_DISABLE is set in %s: nothing is protected", j.s.conf.Path)
+func (j *job) look(ctx context.Context, may func(*session.PackageRun) error) (who standing, err error) {
+	if j.s.Conf.PRDisabled {
+		j.s.Warn("FORCED_PR_DISABLE is set in %s: nothing is protected", j.s.Conf.Path)
 		return standing{}, nil
 	}
 	// What is wrong with paths is said when they are used.
 	quiet := *j.s.Call
 	quiet.Ctx, quiet.Out, quiet.Err = ctx, io.Discard, io.Discard
-	err = j.s.by(&quiet).withPackage(j.pkg, func(run *packageRun, _ *opened) (err error) {
+	err = j.s.By(&quiet).WithPackage(j.pkg, func(run *session.PackageRun, _ *session.Opened) (err error) {
 		if who, err = standingOf(run, run.Show(ctx)); err != nil {
 			return err
 		}
 		return may(run)
 	})
 	if err == nil && who.luns == 0 {
-		j.s.Warn("package %s has no vg and no pv line in %s: nothing is protected", j.pkg.Name, j.s.conf.Path)
+		j.s.Warn("package %s has no vg and no pv line in %s: nothing is protected", j.pkg.Name, j.s.Conf.Path)
 	}
 	return who, err
 }
@@ -282,24 +283,24 @@ func (j *job) look(ctx context.Context, may func(*packageRun) error) (who standi
 // onLUNs runs a protocol on the package. What it changes goes into the log of
 // the package, warnings to the terminal as well. It ends by itself, whatever
 // signals come.
-func (j *job) onLUNs(ctx context.Context, d front.Deed, do func(context.Context, *packageRun) error) error {
+func (j *job) onLUNs(ctx context.Context, d front.Deed, do func(context.Context, *session.PackageRun) error) error {
 	c := *j.s.Call
 	c.Ctx = front.Unhurried(ctx)
-	s := j.s.by(&c)
-	return s.withPackage(j.pkg, func(run *packageRun, o *opened) error {
-		if o.rehearse {
+	s := j.s.By(&c)
+	return s.WithPackage(j.pkg, func(run *session.PackageRun, o *session.Opened) error {
+		if o.Rehearse {
 			// It is part of a list of steps.
 			c.Out = indented{j.s.Out, "   "}
 		} else {
 			logTo(&c, run, o, j.runner.Log.Say)
 		}
-		return s.perform(run, o, task{deed: d}, func(ctx context.Context) error { return do(ctx, run) })
+		return s.Perform(run, o, session.Task{Deed: d}, func(ctx context.Context) error { return do(ctx, run) })
 	})
 }
 
 // logTo makes the run tell each change and each warning in a log.
-func logTo(c *front.Call, run *packageRun, o *opened, say func(format string, args ...any)) {
-	o.say = func(e protocol.Event) {
+func logTo(c *front.Call, run *session.PackageRun, o *session.Opened, say func(format string, args ...any)) {
+	o.Say = func(e protocol.Event) {
 		text := words.Event(run.Config, e)
 		if e.Change() {
 			text += words.Outcome(e)

@@ -10,6 +10,7 @@ import (
 
 	"lunguard/cluster"
 	"lunguard/commands/front"
+	"lunguard/commands/session"
 	"lunguard/commands/words"
 	"lunguard/protocol"
 	"lunguard/vg"
@@ -53,15 +54,15 @@ signal N`,
 			front.Offering(&cli.StringFlag{Name: "format", Aliases: []string{"f"}}, front.OneOf(string(formatLine), string(formatTable))),
 			front.Offering(&cli.StringFlag{Name: "level", Aliases: []string{"l"}}, front.OneOf(string(levelCluster), string(levelNode), string(levelPackage))),
 			front.Offering(&cli.StringFlag{Name: "source", Aliases: []string{"s"}}, front.OneOf(sourceConfig)),
-			front.Offering(&cli.StringFlag{Name: "cluster", Aliases: []string{"c"}}, completeCluster),
+			front.Offering(&cli.StringFlag{Name: "cluster", Aliases: []string{"c"}}, session.CompleteCluster),
 			&cli.StringFlag{Name: "release", Aliases: []string{"r"}},
-			front.Offering(front.Repeated("node", "n"), completeNodes),
-			front.Offering(front.Repeated("package", "p"), completePackages),
+			front.Offering(front.Repeated("node", "n"), session.CompleteNodes),
+			front.Offering(front.Repeated("package", "p"), session.CompletePackages),
 			front.Repeated("site", "S"),
 			front.JSONFlag(),
-			configFlag(), timeoutFlag(), front.SimFlag(), noLVMFlag(), scanFlag(),
+			session.ConfigFlag(), session.TimeoutFlag(), front.SimFlag(), session.NoLVMFlag(), session.ScanFlag(),
 		},
-		Operands: completeOnePackage,
+		Operands: session.CompleteOnePackage,
 		Run:      runView,
 	}
 }
@@ -107,7 +108,7 @@ func runView(c *front.Call) error {
 	if err != nil {
 		return err
 	}
-	conf, err := readConfig(c)
+	conf, err := session.ReadConfig(c)
 	if err != nil {
 		return err
 	}
@@ -116,7 +117,7 @@ func runView(c *front.Call) error {
 	}
 	p := &portrait{conf: conf, verbose: req.verbose, live: req.live, views: map[string]*cluster.PackageView{}}
 	if p.live && req.level != levelNone {
-		host, err := openHost(c)
+		host, err := session.OpenHost(c)
 		if err != nil {
 			return err
 		}
@@ -124,7 +125,7 @@ func runView(c *front.Call) error {
 		if node, err := viewer(c, conf, host); err == nil {
 			p.local = node
 		}
-		if err := readPackages(sessionOn(c, conf, host, p.local), req.toRead(conf), p); err != nil {
+		if err := readPackages(session.On(c, conf, host, p.local), req.toRead(conf), p); err != nil {
 			return err
 		}
 	}
@@ -161,7 +162,7 @@ func newViewRequest(c *front.Call) (*viewRequest, error) {
 	default:
 		return nil, front.Usagef("-s %s: config was expected", s)
 	}
-	if _, err := lunTimeout(c); err != nil {
+	if _, err := session.Timeout(c); err != nil {
 		return nil, err
 	}
 	return r, r.limit(len(c.Several("site")) > 0)
@@ -259,7 +260,7 @@ const packagesAtOnce = 32
 // readPackages reads the LUNs of the packages into the portrait, many at once.
 // What cannot be read is reported, in the order of the packages, and makes the
 // exit status 2.
-func readPackages(s *session, packages []*cluster.Package, p *portrait) error {
+func readPackages(s *session.Session, packages []*cluster.Package, p *portrait) error {
 	gate := protocol.NewGate(protocol.DefaultParallel)
 	views := make([]*cluster.PackageView, len(packages))
 	said := make([]bytes.Buffer, len(packages))
@@ -270,7 +271,7 @@ func readPackages(s *session, packages []*cluster.Package, p *portrait) error {
 			// Each package says what it has to say by itself.
 			one := *s.Call
 			one.Err = &said[i]
-			views[i] = viewPackage(s.by(&one), pkg, gate)
+			views[i] = viewPackage(s.By(&one), pkg, gate)
 			return nil
 		})
 	}
@@ -292,17 +293,17 @@ func readPackages(s *session, packages []*cluster.Package, p *portrait) error {
 
 // viewPackage looks at one package. One that cannot be opened is like one with
 // a LUN that cannot be read.
-func viewPackage(s *session, pkg *cluster.Package, gate protocol.Gate) *cluster.PackageView {
-	if s.conf.PRDisabled {
-		return s.conf.ViewOf(pkg, nil)
+func viewPackage(s *session.Session, pkg *cluster.Package, gate protocol.Gate) *cluster.PackageView {
+	if s.Conf.PRDisabled {
+		return s.Conf.ViewOf(pkg, nil)
 	}
 	var view *cluster.PackageView
-	err := s.lookAt(pkg, func(run *packageRun, _ *opened) error {
-		view = s.conf.ViewOf(pkg, run.View(s.Ctx, gate))
+	err := s.LookAt(pkg, func(run *session.PackageRun, _ *session.Opened) error {
+		view = s.Conf.ViewOf(pkg, run.View(s.Ctx, gate))
 		return nil
 	})
 	if view == nil {
-		view = s.conf.ViewOf(pkg, []protocol.View{{Err: err}})
+		view = s.Conf.ViewOf(pkg, []protocol.View{{Err: err}})
 	}
 	return view
 }

@@ -15,6 +15,7 @@ import (
 	gocmp "github.com/google/go-cmp/cmp"
 
 	"lunguard/commands/front"
+	"lunguard/commands/session"
 	"lunguard/commands/words"
 	"lunguard/scsi"
 	"lunguard/vg/simhost"
@@ -63,7 +64,7 @@ func parsedHost(t *testing.T) func(string) string {
 func environment(conf, host string) func(string) string {
 	return func(name string) string {
 		switch name {
-		case configVariable:
+		case session.ConfigVariable:
 			return conf
 		case front.SimVariable:
 			return host

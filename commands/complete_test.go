@@ -13,6 +13,7 @@ import (
 	gocmp "github.com/google/go-cmp/cmp"
 
 	"lunguard/commands/front"
+	"lunguard/commands/session"
 )
 
 // completeWorld is a config with two packages and a host with devices that
@@ -40,7 +41,7 @@ func completeWorld(t *testing.T) func(name string) string {
 		}
 	}
 	return func(name string) string {
-		return map[string]string{configVariable: filepath.Join(dir, "cluster.conf"), front.SimVariable: dir, "DIR": dir}[name]
+		return map[string]string{session.ConfigVariable: filepath.Join(dir, "cluster.conf"), front.SimVariable: dir, "DIR": dir}[name]
 	}
 }
 

@@ -13,6 +13,7 @@ import (
 	"testing"
 
 	"lunguard/commands/front"
+	"lunguard/commands/session"
 	"lunguard/commands/words"
 	"lunguard/scsi"
 	"lunguard/scsi/simlun"
@@ -172,7 +173,7 @@ func jsonCases() []jsonCase {
 			w.must(os.Remove(filepath.Join(w.dir, "A/jack3/dev/mapper/mpathb")))
 		}},
 		{head: show, argv: []string{"vg_pr_key", "-g", "--json", "iscsi_vg3"}, want: words.ExitNode, before: broken},
-		{head: show, argv: []string{"vg_pr_key", "-g", "--json", "iscsi_vg3"}, getenv: map[string]string{configVariable: ""}},
+		{head: show, argv: []string{"vg_pr_key", "-g", "--json", "iscsi_vg3"}, getenv: map[string]string{session.ConfigVariable: ""}},
 		{head: show, argv: []string{"vg_pr_key", "-g", "--json"}, want: words.ExitFailed, early: true},
 		{head: "cmviewcl --json", argv: []string{"cmviewcl", "--json"}, want: words.ExitNode},
 		{head: "cmviewcl --json", argv: []string{"cmviewcl", "--json", "-l", "nonsense"}, want: words.ExitFailed, early: true},
@@ -189,7 +190,7 @@ func jsonCases() []jsonCase {
 		{head: plan, argv: []string{"pr_halt", "--dry-run", "--json", "pkg1"}},
 		{head: plan, argv: []string{"pr_fence", "--dry-run", "--json", "jack4", "pkg1"}},
 		{head: plan, argv: []string{"pr_cleanup", "--dry-run", "--json", "lun", "/dev/mapper/mpathc"}},
-		{head: plan, argv: []string{"pr_cleanup", "--dry-run", "--json", "lun", "/dev/mapper/mpathc"}, getenv: map[string]string{configVariable: ""}},
+		{head: plan, argv: []string{"pr_cleanup", "--dry-run", "--json", "lun", "/dev/mapper/mpathc"}, getenv: map[string]string{session.ConfigVariable: ""}},
 		{head: plan, argv: []string{"vg_pr_key", "-s", "--dry-run", "--json", "iscsi_vg3"}},
 		{head: plan, argv: []string{"vg_pr_key", "-s", "--json", "iscsi_vg3"}, want: words.ExitFailed, early: true},
 		{head: plan, argv: []string{"cmrunpkg", "--dry-run", "--json", "down"}},
@@ -228,7 +229,7 @@ func unsimulated(field string) bool {
 // every field and type that stands there is printed by some call. What is not
 // marked as absent is always there.
 func TestJSONDocument(t *testing.T) {
-	if _, err := os.Stat(defaultConfig); err == nil {
+	if _, err := os.Stat(session.DefaultConfig); err == nil {
 		t.Skip("this machine has a config of its own")
 	}
 	doc := readSchemaDoc(t)

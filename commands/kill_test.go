@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"lunguard/commands/front"
+	"lunguard/commands/session"
 	"lunguard/commands/words"
 	"lunguard/scsi/simlun"
 )
@@ -62,7 +63,7 @@ func (r *rig) faults(i int, plan string) {
 // buffer.
 func (r *rig) process(host string, argv ...string) (*exec.Cmd, *bytes.Buffer) {
 	cmd := exec.Command(argv[0], argv[1:]...)
-	cmd.Env = append(os.Environ(), front.SimVariable+"="+filepath.Join(r.dir, host), configVariable+"="+r.conf)
+	cmd.Env = append(os.Environ(), front.SimVariable+"="+filepath.Join(r.dir, host), session.ConfigVariable+"="+r.conf)
 	var text bytes.Buffer
 	cmd.Stderr = &text
 	return cmd, &text
@@ -70,7 +71,7 @@ func (r *rig) process(host string, argv ...string) (*exec.Cmd, *bytes.Buffer) {
 
 // here runs an applet in this process.
 func (r *rig) here(host string, argv ...string) (status int, text string) {
-	env := map[string]string{front.SimVariable: filepath.Join(r.dir, host), configVariable: r.conf}
+	env := map[string]string{front.SimVariable: filepath.Join(r.dir, host), session.ConfigVariable: r.conf}
 	var out bytes.Buffer
 	status = Run(context.Background(), front.Streams{Out: &out, Err: &out}, func(name string) string { return env[name] }, argv)
 	return status, out.String()

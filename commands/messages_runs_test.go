@@ -13,6 +13,7 @@ import (
 
 	"lunguard/commands/catalogue"
 	"lunguard/commands/front"
+	"lunguard/commands/session"
 	"lunguard/scsi"
 )
 
@@ -26,7 +27,7 @@ type sampleRun struct {
 // sampleRuns are calls that go wrong, for the messages that are made where they
 // are printed. CONF is a config, EMPTY and OFF are others.
 func sampleRuns() []sampleRun {
-	off, empty, real := []string{configVariable + "=off.conf"}, []string{configVariable + "=empty.conf"}, []string{front.SimVariable + "="}
+	off, empty, real := []string{session.ConfigVariable + "=off.conf"}, []string{session.ConfigVariable + "=empty.conf"}, []string{front.SimVariable + "="}
 	return []sampleRun{
 		{"usage", "pr_start -X", nil}, {"usage", "pr_start --frobnicate", nil}, {"usage", "pr_start --dry-run=yes", nil},
 		{"usage", "pr_start --node", nil}, {"usage", "pr_start -C", nil}, {"usage", "pr_check --d", nil},
@@ -104,7 +105,7 @@ func spokenRuns(t *testing.T) []catalogue.Message {
 	runs := append(sampleRuns(), sampleRun{"pr_cleanup", "pr_cleanup --dry-run lun /dev/sda", nil}, sampleRun{"pr_cleanup", "pr_cleanup lun /dev/sda", nil})
 	var list []catalogue.Message
 	for _, r := range runs {
-		env := append([]string{configVariable + "=cluster.conf", front.SimVariable + "=A/jack3", "SG_NODE=jack4"}, r.env...)
+		env := append([]string{session.ConfigVariable + "=cluster.conf", front.SimVariable + "=A/jack3", "SG_NODE=jack4"}, r.env...)
 		getenv := func(name string) string {
 			for _, v := range slices.Backward(env) {
 				if value, ok := strings.CutPrefix(v, name+"="); ok {

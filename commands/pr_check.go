@@ -12,6 +12,7 @@ import (
 	"lunguard/cluster"
 	"lunguard/commands/front"
 	"lunguard/commands/picture"
+	"lunguard/commands/session"
 	"lunguard/commands/words"
 	"lunguard/protocol"
 )
@@ -48,21 +49,21 @@ other. Without PACKAGE, all packages of the config that this node may run.
   --device DEVICE
                  with --repair: a path has come back; register it if this node's
                  key is still registered on another path of its LUN. For udev
-` + packageOptions + `
+` + session.PackageOptions + `
 
 exit status: 0 all is well; 1 something is wrong; 2 the state of a LUN is unknown;
 128 + N ended by signal N`,
-		Flags: append(packageFlags(), &cli.BoolFlag{Name: "table"}, front.NewWatchFlag(), front.ColorFlag(),
+		Flags: append(session.PackageFlags(), &cli.BoolFlag{Name: "table"}, front.NewWatchFlag(), front.ColorFlag(),
 			front.Offering(&cli.StringFlag{Name: "html"}, front.OneOf(front.ShellFiles)), front.Offering(&cli.StringFlag{Name: "prometheus"}, front.OneOf(front.ShellFiles)),
-			&cli.BoolFlag{Name: "repair"}, front.Offering(&cli.StringFlag{Name: "device"}, completeDisks)),
-		Operands: completePackages,
+			&cli.BoolFlag{Name: "repair"}, front.Offering(&cli.StringFlag{Name: "device"}, session.CompleteDisks)),
+		Operands: session.CompletePackages,
 		Run:      runCheck,
 	}
 }
 
 // checker is what pr_check works with.
 type checker struct {
-	*session
+	*session.Session
 	names []string
 }
 
@@ -85,7 +86,7 @@ func runCheck(c *front.Call) error {
 		return errors.Join(err, out.publish(&picture.Picture{Time: begun, Errors: problems(err), Status: statusOf(err)}))
 	}
 	if device := c.Flags.String("device"); device != "" {
-		return readmit(k.session, device)
+		return readmit(k.Session, device)
 	}
 	if out.every > 0 {
 		w := front.Watcher{Call: c, Screen: out.screen, Every: out.every, Look: k.look}
@@ -109,12 +110,12 @@ func newChecker(c *front.Call) (*checker, error) {
 	if device != "" && (!c.Flags.Bool("repair") || len(names) > 0) {
 		return nil, front.Usagef("--device goes with --repair, and without packages")
 	}
-	s, err := newSession(c)
+	s, err := session.New(c)
 	if err != nil {
 		return nil, err
 	}
-	conf, node := s.conf, s.node
-	k := &checker{session: s}
+	conf, node := s.Conf, s.Node
+	k := &checker{Session: s}
 	for _, name := range names {
 		if _, err := conf.Package(name); err != nil {
 			return nil, err
@@ -149,11 +150,11 @@ func statusOf(err error) int {
 
 // look checks the packages once. What is found raises the exit status.
 func (k *checker) look(c *front.Call) (*picture.Picture, error) {
-	p := &picture.Picture{Time: time.Now(), Cluster: k.conf.Name, Node: k.node.Name}
-	s := k.by(c)
+	p := &picture.Picture{Time: time.Now(), Cluster: k.Conf.Name, Node: k.Node.Name}
+	s := k.By(c)
 	// The next look of --watch may come after a change of the groups.
-	s.forgetOwners()
-	packages, err := s.packages(k.names)
+	s.ForgetOwners()
+	packages, err := s.Packages(k.names)
 	if err != nil {
 		return nil, err
 	}
@@ -171,27 +172,27 @@ func (k *checker) look(c *front.Call) (*picture.Picture, error) {
 
 // checkSection checks one package. LUNs that cannot be opened are unknown, and do
 // not keep the others from being looked at; but then nothing is repaired.
-func checkSection(s *session, pkg *cluster.Package) (picture.Section, error) {
-	o, err := s.begin()
+func checkSection(s *session.Session, pkg *cluster.Package) (picture.Section, error) {
+	o, err := s.Begin()
 	if err != nil {
 		return picture.Section{}, err
 	}
-	o.own = s.node.Key
-	devices, err := s.devicesOf(pkg)
+	o.Own = s.Node.Key
+	devices, err := s.DevicesOf(pkg)
 	if err != nil {
 		return picture.Section{}, err
 	}
-	reports, at := o.openEach(s.Ctx, s.host, devices, s.WarnErr)
-	run := s.run(pkg, o)
-	s.follow(run, o)
-	shared := make([]error, len(o.luns))
-	for i, l := range o.luns {
-		shared[i] = s.owners().twoPackages(pkg, diskOf(l))
+	reports, at := o.OpenEach(s.Ctx, s.Host, devices, s.WarnErr)
+	run := s.Run(pkg, o)
+	s.Follow(run, o)
+	shared := make([]error, len(o.LUNs))
+	for i, l := range o.LUNs {
+		shared[i] = s.Owners().TwoPackages(pkg, session.DiskOf(l))
 	}
 	if s.Flags.Bool("repair") && len(at) == len(reports) {
 		err := errors.Join(shared...)
 		if err == nil {
-			err = s.perform(run, o, task{deed: front.DeedRepair}, run.Repair)
+			err = s.Perform(run, o, session.Task{Deed: front.DeedRepair}, run.Repair)
 		}
 		if err != nil {
 			s.Fail(err)
@@ -205,9 +206,9 @@ func checkSection(s *session, pkg *cluster.Package) (picture.Section, error) {
 	}
 	judge(s.Call, reports, at)
 	if s.Verbose() {
-		s.sayCost(pkg, o)
+		s.SayCost(pkg, o)
 	}
-	drawn := packageSection(s.conf, pkg, s.node, reports)
+	drawn := packageSection(s.Conf, pkg, s.Node, reports)
 	for i := range drawn.LUNs {
 		if !slices.Contains(at, i) {
 			drawn.LUNs[i].Paths, drawn.LUNs[i].Working = nil, nil
@@ -242,34 +243,34 @@ func judge(c *front.Call, reports []protocol.Report, at []int) {
 // readmit registers a path that has come back. Which package the LUN belongs to
 // does not matter, and the package's other LUNs need not be there: the key on
 // another path is the proof that this node runs what is on it.
-func readmit(s *session, device string) error {
+func readmit(s *session.Session, device string) error {
 	if !strings.HasPrefix(device, "/") {
 		// udev names devices without the folder.
 		device = "/dev/" + device
 	}
-	disk, err := s.host.Paths(device)
+	disk, err := s.Host.Paths(device)
 	if err != nil {
 		return err
 	}
-	o, err := s.begin()
+	o, err := s.Begin()
 	if err != nil {
 		return err
 	}
-	o.own = s.node.Key
-	lun, err := o.openDisk(s.Ctx, s.host, disk, s.WarnErr)
+	o.Own = s.Node.Key
+	lun, err := o.OpenDisk(s.Ctx, s.Host, disk, s.WarnErr)
 	if err != nil {
 		return errors.Join(err, o.Close())
 	}
-	o.luns = append(o.luns, lun)
-	run := s.run(&cluster.Package{Type: cluster.MultiNode}, o)
-	s.follow(run, o)
+	o.LUNs = append(o.LUNs, lun)
+	run := s.Run(&cluster.Package{Type: cluster.MultiNode}, o)
+	s.Follow(run, o)
 	var paths []string
-	err = s.perform(run, o, task{deed: front.DeedReadmit}, func(ctx context.Context) (err error) {
+	err = s.Perform(run, o, session.Task{Deed: front.DeedReadmit}, func(ctx context.Context) (err error) {
 		paths, err = run.Readmit(ctx)
 		return err
 	})
 	for _, p := range paths {
-		if !o.rehearse {
+		if !o.Rehearse {
 			s.Printf("%s: registered again\n", p)
 		}
 	}

@@ -14,6 +14,7 @@ import (
 
 	"lunguard/cluster"
 	"lunguard/commands/front"
+	"lunguard/commands/session"
 	"lunguard/commands/words"
 	"lunguard/pr"
 	"lunguard/protocol"
@@ -47,9 +48,9 @@ A package that runs on the LUNs loses its protection until it is restarted.
 exit status: 0 all are clear; 1 usage, or KEY is not on every LUN; 2 a LUN
 could not be cleared; 128 + N ended by signal N, and what is left is said`,
 		Flags: []cli.Flag{
-			front.Offering(&cli.StringFlag{Name: "key", Aliases: []string{"k"}}, completeKeys),
+			front.Offering(&cli.StringFlag{Name: "key", Aliases: []string{"k"}}, session.CompleteKeys),
 			front.Offering(&cli.StringFlag{Name: "file", Aliases: []string{"f"}}, front.OneOf(front.ShellFiles)),
-			front.VerboseFlag(), configFlag(), dryRunFlag(), front.JSONFlag(), timeoutFlag(), front.SimFlag(), noLVMFlag(), scanFlag(), serialFlag(), front.LogFlag(),
+			front.VerboseFlag(), session.ConfigFlag(), session.DryRunFlag(), front.JSONFlag(), session.TimeoutFlag(), front.SimFlag(), session.NoLVMFlag(), session.ScanFlag(), session.SerialFlag(), front.LogFlag(),
 		},
 		Operands: completeCleanup, PlanJSON: true,
 		Run: runPrCleanup,
@@ -70,34 +71,34 @@ func runPrCleanup(c *front.Call) error {
 			return front.Usagef("-k %v", err)
 		}
 	}
-	conf, err := optionalConfig(c)
+	conf, err := session.OptionalConfig(c)
 	if err != nil {
 		return err
 	}
-	host, err := openHost(c)
+	host, err := session.OpenHost(c)
 	if err != nil {
 		return err
 	}
-	s := sessionOn(c, conf, host, cluster.Node{})
-	o, err := s.begin()
+	s := session.On(c, conf, host, cluster.Node{})
+	o, err := s.Begin()
 	if err != nil {
 		return err
 	}
 	defer o.Close()
 	// Without a config, or on a host that is no node, it acts as nobody.
 	if conf != nil {
-		if own, err := thisNode(c, conf, host); err == nil {
-			s.node = own
+		if own, err := session.ThisNode(c, conf, host); err == nil {
+			s.Node = own
 		}
 	}
-	o.own = s.node.Key
+	o.Own = s.Node.Key
 	if err := openCleanup(s, names, areLUNs, o); err != nil {
 		return err
 	}
-	run := s.run(nil, o)
-	s.follow(run, o)
+	run := s.Run(nil, o)
+	s.Follow(run, o)
 	var results []protocol.CleanupResult
-	err = s.perform(run, o, task{deed: front.DeedCleanup, only: key}, func(ctx context.Context) error {
+	err = s.Perform(run, o, session.Task{Deed: front.DeedCleanup, Only: key}, func(ctx context.Context) error {
 		results = run.Cleanup(ctx, key)
 		var errs []error
 		for _, res := range results {
@@ -140,10 +141,10 @@ func completeCleanup(l *front.Completion, word string) []front.Suggestion {
 	}
 	for _, op := range l.Operands {
 		if op == lunWord {
-			return completeDisks(l, word)
+			return session.CompleteDisks(l, word)
 		}
 	}
-	list := completeGroups(l, word)
+	list := session.CompleteGroups(l, word)
 	if len(l.Operands) == 0 {
 		list = append(list, front.Suggestion{Word: lunWord, Meaning: "devices follow"})
 	}
@@ -184,19 +185,19 @@ func readList(stdin io.Reader, file string) ([]string, error) {
 }
 
 // openCleanup opens what is to be cleared. Nothing is begun unless all can be.
-func openCleanup(s *session, names []string, areLUNs bool, o *opened) error {
+func openCleanup(s *session.Session, names []string, areLUNs bool, o *session.Opened) error {
 	pkg := &cluster.Package{Groups: names}
 	if areLUNs {
 		pkg = &cluster.Package{Volumes: names}
 	}
-	disks, err := s.disksOf(pkg)
+	disks, err := s.DisksOf(pkg)
 	if err == nil {
-		err = o.openDisks(s.Ctx, s.host, disks, s.WarnErr)
+		err = o.OpenDisks(s.Ctx, s.Host, disks, s.WarnErr)
 	}
 	if err != nil {
 		return err
 	}
-	o.luns = unique(o.luns)
+	o.LUNs = unique(o.LUNs)
 	return nil
 }
 

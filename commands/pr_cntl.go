@@ -13,6 +13,7 @@ import (
 	"lunguard/cluster"
 	"lunguard/commands/front"
 	"lunguard/commands/runpkg"
+	"lunguard/commands/session"
 	"lunguard/commands/words"
 	"lunguard/protocol"
 	"lunguard/scsi"
@@ -45,17 +46,17 @@ appended to $SG_SCRIPT_LOG_FILE if it is set.
   stop           give them up
   validate       is the config good, and can each LUN be found, read and
                  reserved, and has it no foreign key? Changes nothing
-` + packageOptions + planJSON + `
+` + session.PackageOptions + session.PlanJSON + `
 
 exit status: 0 done; 1 failed, do not retry elsewhere; 2 failed on this node;
 for validate, 1 and 2 are the same`,
-		Flags: append(packageFlags(), strictFlag()), PlanJSON: true,
+		Flags: append(session.PackageFlags(), session.StrictFlag()), PlanJSON: true,
 		Operands: func(l *front.Completion, word string) []front.Suggestion {
 			switch len(l.Operands) {
 			case 0:
 				return front.WordList(string(cntlStart), string(cntlStop), string(cntlValidate))
 			case 1:
-				return completePackages(l, word)
+				return session.CompletePackages(l, word)
 			}
 			return nil
 		},
@@ -108,11 +109,11 @@ func cntlPackage(c *front.Call, ops []string) (string, error) {
 
 // carryOutCntl does what the script is asked to do.
 func carryOutCntl(c *front.Call, action cntlAction, name string) error {
-	s, err := newSession(c)
+	s, err := session.New(c)
 	if err != nil {
 		return err
 	}
-	conf, node := s.conf, s.node
+	conf, node := s.Conf, s.Node
 	pkg, err := conf.Package(name)
 	if err != nil {
 		return err
@@ -124,15 +125,15 @@ func carryOutCntl(c *front.Call, action cntlAction, name string) error {
 	if action == cntlValidate && !pkg.RunsOn(node.Name) {
 		return &cluster.NotMemberError{Node: node.Name, Package: pkg}
 	}
-	return s.onPackage(pkg, func(run *packageRun, o *opened) error {
+	return s.OnPackage(pkg, func(run *session.PackageRun, o *session.Opened) error {
 		if len(run.LUNs) == 0 {
 			c.Warn("package %s has no vg and no pv line in %s: nothing is protected", pkg.Name, conf.Path)
 		}
 		switch action {
 		case cntlStart:
-			return s.perform(run, o, task{deed: front.DeedStart}, func(ctx context.Context) error { return s.startLUNs(ctx, run) })
+			return s.Perform(run, o, session.Task{Deed: front.DeedStart}, func(ctx context.Context) error { return s.StartLUNs(ctx, run) })
 		case cntlStop:
-			return s.perform(run, o, task{deed: front.DeedHalt}, run.Halt)
+			return s.Perform(run, o, session.Task{Deed: front.DeedHalt}, run.Halt)
 		}
 		return validateLUNs(c, run)
 	})
@@ -140,7 +141,7 @@ func carryOutCntl(c *front.Call, action cntlAction, name string) error {
 
 // validateLUNs finds what would keep a start from succeeding. What only makes
 // it worse, such as a dead path, is a warning.
-func validateLUNs(c *front.Call, run *packageRun) error {
+func validateLUNs(c *front.Call, run *session.PackageRun) error {
 	errs := []error{validateNames(run.LUNs)}
 	for _, rep := range run.Check(c.Ctx) {
 		caps := rep.Capabilities

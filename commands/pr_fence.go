@@ -4,6 +4,7 @@ import (
 	"context"
 
 	"lunguard/commands/front"
+	"lunguard/commands/session"
 )
 
 func prFence() *front.Applet {
@@ -17,18 +18,18 @@ usage: pr_fence [-v] [--dry-run [--json]] [-C FILE] [-n NODE] [--timeout SECONDS
 Removes the registrations of NODE by PREEMPT AND ABORT, and with them those of
 nodes that are just halting. A reservation that NODE held is this node's
 afterwards. Without PACKAGE, all packages that this node has up are fenced.
-` + packageOptions + planJSON + `
+` + session.PackageOptions + session.PlanJSON + `
 
 exit status: 0 NODE can no longer write, whoever removed it; 1 usage, config,
 foreign key, or this node was removed; 2 the state of a LUN is unknown, or
 whether all of NODE's commands are over, or this node is not registered;
 128 + N ended by signal N`,
-		Flags: packageFlags(), PlanJSON: true,
+		Flags: session.PackageFlags(), PlanJSON: true,
 		Operands: func(l *front.Completion, word string) []front.Suggestion {
 			if len(l.Operands) == 0 {
-				return completeNodes(l, word)
+				return session.CompleteNodes(l, word)
 			}
-			return completePackages(l, word)
+			return session.CompletePackages(l, word)
 		},
 		Run: runFence,
 	}
@@ -39,18 +40,18 @@ func runFence(c *front.Call) error {
 	if len(ops) == 0 {
 		return front.Usagef("the node that has failed is missing")
 	}
-	s, err := newSession(c)
+	s, err := session.New(c)
 	if err != nil {
 		return err
 	}
-	victim, err := s.conf.Node(ops[0])
+	victim, err := s.Conf.Node(ops[0])
 	if err != nil {
 		return err
 	}
-	if victim.Name == s.node.Name {
+	if victim.Name == s.Node.Name {
 		return front.Usagef("%s is this node; to give its packages up, use pr_halt", victim.Name)
 	}
-	packages, err := s.packages(ops[1:])
+	packages, err := s.Packages(ops[1:])
 	if err != nil {
 		return err
 	}
@@ -59,11 +60,11 @@ func runFence(c *front.Call) error {
 	}
 	for i, pkg := range packages {
 		if c.Ctx.Err() != nil {
-			c.Fail(&notBegunError{packages[i:]})
+			c.Fail(session.NotBegun(packages[i:]))
 			break
 		}
-		err := s.onPackage(pkg, func(run *packageRun, o *opened) error {
-			return s.perform(run, o, task{deed: front.DeedFence, victim: victim}, func(ctx context.Context) error { return run.Fence(ctx, victim.Member()) })
+		err := s.OnPackage(pkg, func(run *session.PackageRun, o *session.Opened) error {
+			return s.Perform(run, o, session.Task{Deed: front.DeedFence, Victim: victim}, func(ctx context.Context) error { return run.Fence(ctx, victim.Member()) })
 		})
 		if err != nil {
 			c.Fail(err)

@@ -4,6 +4,7 @@ import (
 	"context"
 
 	"lunguard/commands/front"
+	"lunguard/commands/session"
 )
 
 func prStart() *front.Applet {
@@ -19,15 +20,17 @@ Exclusive - Registrants Only. A node that holds them is removed in one step,
 but not while something of a failover package is in use (mounted, open) here.
 A path that does not work is warned of, as long as each LUN has another.
 PACKAGE is $SG_PACKAGE if not given.
-` + packageOptions + planJSON + `
+` + session.PackageOptions + session.PlanJSON + `
   --strict       fail if any path does not work, and undo what was done
 
 exit status: 0 this node alone can write; 1 failed, do not retry elsewhere
 (usage, config, foreign key, lost to another node, in use here while another has
 it); 2 failed on this node; 128 + N ended by signal N, and what is left is said`,
-		Flags: append(packageFlags(), strictFlag()), Operands: completeOnePackage, PlanJSON: true,
+		Flags: append(session.PackageFlags(), session.StrictFlag()), Operands: session.CompleteOnePackage, PlanJSON: true,
 		Run: func(c *front.Call) error {
-			return runPackage(c, front.DeedStart, func(s *session, run *packageRun, ctx context.Context) error { return s.startLUNs(ctx, run) })
+			return runPackage(c, front.DeedStart, func(s *session.Session, run *session.PackageRun, ctx context.Context) error {
+				return s.StartLUNs(ctx, run)
+			})
 		},
 	}
 }
@@ -42,40 +45,40 @@ usage: pr_halt [-v] [--dry-run [--json]] [-C FILE] [-n NODE]
 
 Clears reservation and registrations of the package's LUNs. What another node
 has taken over meanwhile is left alone. PACKAGE is $SG_PACKAGE if not given.
-` + packageOptions + planJSON + `
+` + session.PackageOptions + session.PlanJSON + `
 
 exit status: 0 nothing of this node is left; 1 failed, do not retry elsewhere
 (usage, config, foreign key); 2 failed on this node;
 128 + N ended by signal N, and what is left is said`,
-		Flags: packageFlags(), Operands: completeOnePackage, PlanJSON: true,
+		Flags: session.PackageFlags(), Operands: session.CompleteOnePackage, PlanJSON: true,
 		Run: func(c *front.Call) error {
-			return runPackage(c, front.DeedHalt, func(_ *session, run *packageRun, ctx context.Context) error { return run.Halt(ctx) })
+			return runPackage(c, front.DeedHalt, func(_ *session.Session, run *session.PackageRun, ctx context.Context) error { return run.Halt(ctx) })
 		},
 	}
 }
 
 // runPackage runs a protocol for the package that the command line names.
-func runPackage(c *front.Call, d front.Deed, do func(*session, *packageRun, context.Context) error) error {
-	name, err := packageName(c)
+func runPackage(c *front.Call, d front.Deed, do func(*session.Session, *session.PackageRun, context.Context) error) error {
+	name, err := session.PackageName(c)
 	if err != nil {
 		return err
 	}
-	s, err := newSession(c)
+	s, err := session.New(c)
 	if err != nil {
 		return err
 	}
-	pkg, err := s.conf.Package(name)
+	pkg, err := s.Conf.Package(name)
 	if err != nil {
 		return err
 	}
-	return s.onPackage(pkg, func(run *packageRun, o *opened) error {
+	return s.OnPackage(pkg, func(run *session.PackageRun, o *session.Opened) error {
 		if len(run.LUNs) == 0 {
-			c.Warn("package %s has no vg and no pv line in %s: nothing is protected", pkg.Name, s.conf.Path)
+			c.Warn("package %s has no vg and no pv line in %s: nothing is protected", pkg.Name, s.Conf.Path)
 		}
-		if d == front.DeedStart && s.conf.PRDisabled {
-			c.Warn("FORCED_PR_DISABLE is set in %s: nothing is protected", s.conf.Path)
+		if d == front.DeedStart && s.Conf.PRDisabled {
+			c.Warn("FORCED_PR_DISABLE is set in %s: nothing is protected", s.Conf.Path)
 			return nil
 		}
-		return s.perform(run, o, task{deed: d}, func(ctx context.Context) error { return do(s, run, ctx) })
+		return s.Perform(run, o, session.Task{Deed: d}, func(ctx context.Context) error { return do(s, run, ctx) })
 	})
 }

@@ -14,6 +14,7 @@ import (
 
 	"lunguard/cluster"
 	"lunguard/commands/front"
+	"lunguard/commands/session"
 	"lunguard/commands/watchdog"
 	"lunguard/vg"
 	"lunguard/vg/simhost"
@@ -55,13 +56,13 @@ After the grace no signal helps.
 exit status: 0 ended in order; 1 usage or config; 2 trouble with a LUN or the
 device on this node`,
 		Flags: []cli.Flag{
-			front.VerboseFlag(), configFlag(), nodeFlag(), timeoutFlag(), front.SimFlag(), noLVMFlag(), scanFlag(), front.LogFlag(),
-			front.Offering(&cli.StringFlag{Name: "device", Aliases: []string{"w"}, Value: "/dev/watchdog"}, completeDevices("/dev/watchdog*")),
+			front.VerboseFlag(), session.ConfigFlag(), session.NodeFlag(), session.TimeoutFlag(), front.SimFlag(), session.NoLVMFlag(), session.ScanFlag(), front.LogFlag(),
+			front.Offering(&cli.StringFlag{Name: "device", Aliases: []string{"w"}, Value: "/dev/watchdog"}, session.CompleteDevices("/dev/watchdog*")),
 			&cli.StringFlag{Name: "interval"}, &cli.StringFlag{Name: "grace"},
 			&cli.StringFlag{Name: "watchdog-timeout"},
 			front.Offering(&cli.StringFlag{Name: "on-unknown", Value: onUnknownKeep}, front.OneOf(onUnknownKeep, onUnknownExpire)),
 		},
-		Operands: completePackages, OwnSignals: true, Run: runWatchdog,
+		Operands: session.CompletePackages, OwnSignals: true, Run: runWatchdog,
 	}
 }
 
@@ -115,12 +116,12 @@ func runWatchdog(c *front.Call) error {
 	if err := d.settings(); err != nil {
 		return err
 	}
-	s, err := newSession(c)
+	s, err := session.New(c)
 	if err != nil {
 		return err
 	}
-	d.conf.Store(s.conf)
-	d.host, d.node = s.host, s.node
+	d.conf.Store(s.Conf)
+	d.host, d.node = s.Host, s.Node
 	d.chooseDevice()
 	d.notifier = watchdog.NewNotifier(d.Getenv, watchdog.Boottime)
 	d.lines = newLineQueue()
@@ -129,7 +130,7 @@ func runWatchdog(c *front.Call) error {
 		// Nobody who reads, or does not read, may hold the watch up.
 		rec.Print = func(format string, args ...any) { d.lines.say(d.Err, format, args...) }
 	}
-	if d.luns, err = d.plan(s.conf, nil); err != nil || d.Ctx.Err() != nil {
+	if d.luns, err = d.plan(s.Conf, nil); err != nil || d.Ctx.Err() != nil {
 		return err
 	}
 	return d.run(hangup)
@@ -283,7 +284,7 @@ func (d *deadman) reloads(hangup <-chan os.Signal, changes chan<- []*watchdog.LU
 
 // reload reads the config and finds the LUNs to watch from now on.
 func (d *deadman) reload() (*cluster.Config, []*watchdog.LUN, error) {
-	conf, err := readConfig(d.Call)
+	conf, err := session.ReadConfig(d.Call)
 	if err != nil {
 		return nil, nil, err
 	}

@@ -7,6 +7,7 @@ import (
 
 	"lunguard/cluster"
 	"lunguard/commands/front"
+	"lunguard/commands/session"
 	"lunguard/commands/watchdog"
 	"lunguard/commands/words"
 	"lunguard/vg"
@@ -101,7 +102,7 @@ func (d *deadman) disks(pkg *cluster.Package) ([]*vg.Disk, error) {
 		}
 		devices = append(devices, group.Volumes...)
 	}
-	return findDisks(d.host, devices)
+	return session.FindDisks(d.host, devices)
 }
 
 // candidate is the LUN as it is watched already, or a new one.

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"lunguard/commands/front"
+	"lunguard/commands/session"
 	"lunguard/commands/syslog"
 	"lunguard/commands/watchdog"
 	"lunguard/commands/words"
@@ -134,7 +135,7 @@ func (d *deadman) logged(k watchdog.Kind) (front.Deed, bool) {
 func (d *deadman) record(what front.Deed, ev *watchdog.Event, err error) {
 	e := front.NewEntry(what)
 	e.Field(front.FieldNode, d.node.Name)
-	addKey(e, front.FieldKey, d.node.Key)
+	session.AddKey(e, front.FieldKey, d.node.Key)
 	if ev == nil {
 		e.Field(front.FieldDevice, d.Flags.String("device"))
 		e.Field(front.FieldLUNs, strconv.Itoa(len(d.luns)))

@@ -22,6 +22,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"lunguard/commands/front"
+	"lunguard/commands/session"
 	"lunguard/commands/words"
 )
 
@@ -38,7 +39,7 @@ func (r *rig) logged(ctx context.Context, host string, argv ...string) (status i
 	if err := unix.Bind(fd, &unix.SockaddrUnix{Name: socket}); err != nil {
 		r.t.Fatal(err)
 	}
-	env := map[string]string{front.SimVariable: filepath.Join(r.dir, host), configVariable: r.conf}
+	env := map[string]string{front.SimVariable: filepath.Join(r.dir, host), session.ConfigVariable: r.conf}
 	var out bytes.Buffer
 	status = Run(ctx, front.Streams{Out: &out, Err: &out, Syslog: socket}, func(name string) string { return env[name] }, argv)
 	form := regexp.MustCompile(`^<(27|28|29)>[A-Z][a-z]{2} [ \d]\d \d\d:\d\d:\d\d ` + argv[0] + `\[` + strconv.Itoa(os.Getpid()) + `\]: (.*)$`)
@@ -114,7 +115,7 @@ func TestLogFlag(t *testing.T) {
 // Without a system log all works, and -v says once that there is none.
 func TestNoSystemLog(t *testing.T) {
 	r := newRig(t, 2, 1)
-	env := map[string]string{front.SimVariable: filepath.Join(r.dir, "jack3"), configVariable: r.conf}
+	env := map[string]string{front.SimVariable: filepath.Join(r.dir, "jack3"), session.ConfigVariable: r.conf}
 	for verbose, want := range map[string]int{"-v": 1, "--timeout=60": 0} {
 		var out bytes.Buffer
 		streams := front.Streams{Out: &out, Err: &out, Syslog: filepath.Join(t.TempDir(), "none")}
@@ -149,7 +150,7 @@ func TestHungSystemLog(t *testing.T) {
 			break
 		}
 	}
-	env := map[string]string{front.SimVariable: filepath.Join(r.dir, "jack3"), configVariable: r.conf}
+	env := map[string]string{front.SimVariable: filepath.Join(r.dir, "jack3"), session.ConfigVariable: r.conf}
 	var out bytes.Buffer
 	begin := time.Now()
 	status := Run(context.Background(), front.Streams{Out: &out, Err: &out, Syslog: socket}, func(name string) string { return env[name] },

@@ -22,6 +22,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"lunguard/commands/front"
+	"lunguard/commands/session"
 	"lunguard/commands/words"
 	"lunguard/pr"
 	"lunguard/scsi"
@@ -127,7 +128,7 @@ func scriptParams(dir, root string) testscript.Params {
 		RequireUniqueNames: true, UpdateScripts: updating(),
 		Setup: func(env *testscript.Env) error {
 			conf := filepath.Join(env.WorkDir, "cluster.conf")
-			env.Setenv(configVariable, conf)
+			env.Setenv(session.ConfigVariable, conf)
 			env.Setenv("GORACE", "atexit_sleep_ms=0")
 			if err := os.Chmod(env.WorkDir, 0o755); err != nil {
 				return err
@@ -139,7 +140,7 @@ func scriptParams(dir, root string) testscript.Params {
 			case "root":
 				return os.Getuid() == 0, nil
 			case "noconfig":
-				_, err := os.Stat(defaultConfig)
+				_, err := os.Stat(session.DefaultConfig)
 				return errors.Is(err, os.ErrNotExist), nil
 			}
 			return false, fmt.Errorf("unknown condition %s", cond)

@@ -12,6 +12,7 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"lunguard/commands/front"
+	"lunguard/commands/session"
 	"lunguard/commands/sgpersist"
 	"lunguard/scsi"
 	"lunguard/vg"
@@ -29,7 +30,7 @@ func sgPersistOn(open sgpersist.Opener) *front.Applet {
 		Summary:  "send one PERSISTENT RESERVE command, as sg3_utils does",
 		Usage:    sgpersist.Help(),
 		Flags:    offeringValues(opts.Flags()),
-		Operands: completeDisks,
+		Operands: session.CompleteDisks,
 	}
 	a.Main = func(c *front.Call, args []string) int {
 		if c.Getenv(sgpersist.InvocationVariable) != "" {
@@ -64,9 +65,9 @@ func offeringValues(flags []cli.Flag) []cli.Flag {
 		var values front.Completer
 		switch f.Names()[0] {
 		case "device":
-			values = completeDisks
+			values = session.CompleteDisks
 		case "param-rk", "param-sark":
-			values = completeKeys
+			values = session.CompleteKeys
 		case "prout-type":
 			values = completeTypes
 		}
@@ -95,7 +96,7 @@ func persistOn(c *front.Call, open sgpersist.Opener) sgpersist.Call {
 		open = func(path string, readOnly bool) (vg.Path, error) { return openRaw(c, path, readOnly) }
 	}
 	return sgpersist.Call{Out: c.Out, Err: c.Err, Open: open, Version: sgPersistVersion(), Paths: func(device string) ([]string, error) {
-		host, err := openHost(c)
+		host, err := session.OpenHost(c)
 		if err != nil {
 			return nil, err
 		}
@@ -111,7 +112,7 @@ func persistOn(c *front.Call, open sgpersist.Opener) sgpersist.Call {
 // simulated host every device can be written to.
 func openRaw(c *front.Call, path string, readOnly bool) (vg.Path, error) {
 	if c.Simulated() != "" {
-		host, err := openHost(c)
+		host, err := session.OpenHost(c)
 		if err != nil {
 			return nil, err
 		}

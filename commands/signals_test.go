@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"lunguard/commands/front"
+	"lunguard/commands/session"
 	"lunguard/commands/words"
 	"lunguard/scsi/simlun"
 )
@@ -408,7 +409,7 @@ func TestInputInterrupted(t *testing.T) {
 	defer typist.Close()
 	defer in.Close()
 	ctx, cancel := context.WithCancelCause(context.Background())
-	env := map[string]string{front.SimVariable: r.dir + "/jack3", configVariable: r.conf}
+	env := map[string]string{front.SimVariable: r.dir + "/jack3", session.ConfigVariable: r.conf}
 	var out bytes.Buffer
 	reads := make(chan struct{})
 	ended := make(chan int)

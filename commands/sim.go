@@ -8,6 +8,7 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"lunguard/commands/front"
+	"lunguard/commands/session"
 	"lunguard/commands/words"
 	"lunguard/scsi"
 	"lunguard/scsi/simlun"
@@ -125,7 +126,7 @@ func completeSim(l *front.Completion, word string) []front.Suggestion {
 	switch l.Operands[0] {
 	case "write", "read", "fail-path", "restore-path", "reset":
 		if len(l.Operands) == 1 {
-			return completeDisks(l, word)
+			return session.CompleteDisks(l, word)
 		}
 	case "create", "vgextend", "show", "power-cycle":
 		if len(l.Operands) == 1 {
@@ -286,7 +287,7 @@ func simFaults(_ *front.Call, ops []string) error {
 
 // chosenHost is the simulated host that was chosen.
 func chosenHost(c *front.Call) (*simhost.Host, error) {
-	host, err := openHost(c)
+	host, err := session.OpenHost(c)
 	if err != nil {
 		return nil, err
 	}

@@ -7,6 +7,7 @@ import (
 
 	"lunguard/cluster"
 	"lunguard/commands/front"
+	"lunguard/commands/session"
 	"lunguard/commands/words"
 	"lunguard/protocol"
 )
@@ -48,10 +49,10 @@ that disagree; 2 a volume or group cannot be read, or -s must be run on other
 nodes, too; 128 + N ended by signal N`,
 		Flags: []cli.Flag{
 			&cli.BoolFlag{Name: "get", Aliases: []string{"g"}}, &cli.BoolFlag{Name: "set", Aliases: []string{"s"}},
-			front.VerboseFlag(), configFlag(), nodeFlag(), dryRunFlag(), front.JSONFlag(), timeoutFlag(), front.SimFlag(), noLVMFlag(), scanFlag(), serialFlag(), front.LogFlag(),
+			front.VerboseFlag(), session.ConfigFlag(), session.NodeFlag(), session.DryRunFlag(), front.JSONFlag(), session.TimeoutFlag(), front.SimFlag(), session.NoLVMFlag(), session.ScanFlag(), session.SerialFlag(), front.LogFlag(),
 			&cli.BoolFlag{Name: "table"}, front.NewWatchFlag(), front.ColorFlag(),
 		},
-		Operands: completeGroups,
+		Operands: session.CompleteGroups,
 		Run:      runVgPrKey,
 	}
 }
@@ -72,19 +73,19 @@ func runVgPrKey(c *front.Call) error {
 	if set {
 		return copyGroups(c, groups)
 	}
-	conf, err := optionalConfig(c)
+	conf, err := session.OptionalConfig(c)
 	if err != nil {
 		return err
 	}
-	host, err := openHost(c)
+	host, err := session.OpenHost(c)
 	if err != nil {
 		return err
 	}
 	if drawn != nil {
-		drawn.session, drawn.names = sessionOn(c, conf, host, cluster.Node{}), groups
+		drawn.Session, drawn.names = session.On(c, conf, host, cluster.Node{}), groups
 		return drawn.show()
 	}
-	s := sessionOn(c, conf, host, cluster.Node{})
+	s := session.On(c, conf, host, cluster.Node{})
 	for _, g := range groups {
 		if err := showGroup(s, g); err != nil {
 			return err
@@ -102,13 +103,13 @@ func unread(c *front.Call, err error) {
 
 // showGroup prints the keys of every volume of one group. What cannot be read
 // is shown as unknown and reported.
-func showGroup(s *session, name string) error {
-	o, err := s.begin()
+func showGroup(s *session.Session, name string) error {
+	o, err := s.Begin()
 	if err != nil {
 		return err
 	}
 	defer o.Close()
-	group, err := s.host.Group(s.Ctx, name)
+	group, err := s.Host.Group(s.Ctx, name)
 	if err != nil {
 		unread(s.Call, err)
 		return nil
@@ -117,20 +118,20 @@ func showGroup(s *session, name string) error {
 	var at []int
 	for i, dev := range group.Volumes {
 		shown[i].LUN = dev
-		d, err := s.host.Disk(dev)
+		d, err := s.Host.Disk(dev)
 		if err != nil {
 			shown[i].Err = err
 			continue
 		}
-		lun, err := o.openDisk(s.Ctx, s.host, d, s.WarnErr)
+		lun, err := o.OpenDisk(s.Ctx, s.Host, d, s.WarnErr)
 		if err != nil {
 			shown[i].Err = err
 			continue
 		}
-		o.luns, at = append(o.luns, lun), append(at, i)
+		o.LUNs, at = append(o.LUNs, lun), append(at, i)
 	}
-	run := s.run(nil, o)
-	o.meter.watch(run)
+	run := s.Run(nil, o)
+	o.Watch(run)
 	for i, now := range run.Show(s.Ctx) {
 		shown[at[i]] = now
 	}
@@ -141,7 +142,7 @@ func showGroup(s *session, name string) error {
 		if now.Err != nil {
 			unread(s.Call, now.Err)
 		}
-		printStatus(s.Call, words.OfKeys(s.conf, now))
+		printStatus(s.Call, words.OfKeys(s.Conf, now))
 	}
 	return nil
 }

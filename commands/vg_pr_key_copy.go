@@ -7,13 +7,14 @@ import (
 
 	"lunguard/cluster"
 	"lunguard/commands/front"
+	"lunguard/commands/session"
 	"lunguard/commands/words"
 	"lunguard/protocol"
 )
 
 // copyGroups copies keys within each of the groups.
 func copyGroups(c *front.Call, groups []string) error {
-	s, err := newSession(c)
+	s, err := session.New(c)
 	if err != nil {
 		return err
 	}
@@ -22,27 +23,27 @@ func copyGroups(c *front.Call, groups []string) error {
 			c.Fail(&notCopiedError{groups[i:]})
 			break
 		}
-		group, err := s.host.Group(s.Ctx, name)
+		group, err := s.Host.Group(s.Ctx, name)
 		if err != nil {
 			c.Fail(err)
 			continue
 		}
 		// Any group may be copied, whether a package owns it or not.
 		pkg := &cluster.Package{Name: group.Name, Type: cluster.MultiNode, Groups: []string{name}}
-		err = s.withPackage(pkg, func(run *packageRun, o *opened) error {
+		err = s.WithPackage(pkg, func(run *session.PackageRun, o *session.Opened) error {
 			// -v speaks of keys here, not of commands.
-			say := o.say
-			o.say = func(e protocol.Event) {
+			say := o.Say
+			o.Say = func(e protocol.Event) {
 				if !e.Change() {
 					say(e)
 				}
 			}
 			var copied []protocol.Copied
-			err := s.perform(run, o, task{deed: front.DeedCopy, group: group.Name}, func(ctx context.Context) (err error) {
-				copied, err = run.copyKeys(ctx)
+			err := s.Perform(run, o, session.Task{Deed: front.DeedCopy, Group: group.Name}, func(ctx context.Context) (err error) {
+				copied, err = run.CopyKeys(ctx)
 				return err
 			})
-			if c.Verbose() && !o.rehearse {
+			if c.Verbose() && !o.Rehearse {
 				printCopied(c, group.Name, copied, err)
 			}
 			return err
@@ -68,7 +69,7 @@ func (e *notCopiedError) Message() words.Message {
 // printCopied tells what was copied, in the vendor's words.
 func printCopied(c *front.Call, group string, copied []protocol.Copied, err error) {
 	fmt.Fprintf(c.Out, "Volume Group: /dev/%s\n", group)
-	printCopiedKeys(c, copied)
+	session.PrintCopiedKeys(c, copied)
 	if err == nil {
 		fmt.Fprintf(c.Out, "Successfully copied PR keys to all physical volumes in volume group /dev/%s\n", group)
 	}

@@ -8,13 +8,14 @@ import (
 	"lunguard/cluster"
 	"lunguard/commands/front"
 	"lunguard/commands/picture"
+	"lunguard/commands/session"
 	"lunguard/protocol"
 	"lunguard/vg"
 )
 
 // drawnGroups is vg_pr_key -g as a table or for programs.
 type drawnGroups struct {
-	*session
+	*session.Session
 	names  []string
 	screen front.Screen
 	every  time.Duration
@@ -67,14 +68,14 @@ func (d *drawnGroups) show() error {
 func (d *drawnGroups) look(c *front.Call) (*picture.Picture, error) {
 	p := &picture.Picture{Time: time.Now()}
 	own := cluster.Node{}
-	if d.conf != nil {
-		p.Cluster = d.conf.Name
+	if d.Conf != nil {
+		p.Cluster = d.Conf.Name
 		// A host that is no node of the cluster may look, too.
-		own, _ = thisNode(c, d.conf, d.host)
+		own, _ = session.ThisNode(c, d.Conf, d.Host)
 		p.Node = own.Name
 	}
 	for _, name := range d.names {
-		s, err := d.section(d.by(c), own, name)
+		s, err := d.section(d.By(c), own, name)
 		if err != nil {
 			return nil, err
 		}
@@ -85,19 +86,19 @@ func (d *drawnGroups) look(c *front.Call) (*picture.Picture, error) {
 }
 
 // section reads one group.
-func (d *drawnGroups) section(s *session, own cluster.Node, name string) (picture.Section, error) {
-	o, err := s.begin()
+func (d *drawnGroups) section(s *session.Session, own cluster.Node, name string) (picture.Section, error) {
+	o, err := s.Begin()
 	if err != nil {
 		return picture.Section{}, err
 	}
 	defer o.Close()
-	group, err := s.host.Group(s.Ctx, name)
+	group, err := s.Host.Group(s.Ctx, name)
 	if err != nil {
 		unread(s.Call, err)
 		return unopened(name, "", err), nil
 	}
-	reports, at := o.openEach(s.Ctx, s.host, group.Volumes, s.WarnErr)
-	run := newPackageRun(d.conf, d.owner(group.Name), own, o.luns)
+	reports, at := o.OpenEach(s.Ctx, s.Host, group.Volumes, s.WarnErr)
+	run := session.NewPackageRun(d.Conf, d.owner(group.Name), own, o.LUNs)
 	for i, rep := range run.Check(s.Ctx) {
 		reports[at[i]] = rep
 	}
@@ -112,9 +113,9 @@ func (d *drawnGroups) section(s *session, own cluster.Node, name string) (pictur
 // owner is the package that the group belongs to, or one for the check to go
 // by: which node may have it nobody has said then.
 func (d *drawnGroups) owner(group string) *cluster.Package {
-	if d.conf != nil {
-		for i := range d.conf.Packages {
-			p := &d.conf.Packages[i]
+	if d.Conf != nil {
+		for i := range d.Conf.Packages {
+			p := &d.Conf.Packages[i]
 			if slices.ContainsFunc(p.Groups, func(g string) bool { return strings.TrimPrefix(g, "/dev/") == group }) {
 				return p
 			}
@@ -126,13 +127,13 @@ func (d *drawnGroups) owner(group string) *cluster.Package {
 // draw makes the section. at are the volumes that were opened. Without a
 // config nothing is judged: nobody knows whose the keys are.
 func (d *drawnGroups) draw(group *vg.Group, pkg *cluster.Package, own cluster.Node, reports []protocol.Report, at []int) picture.Section {
-	s := picture.Section{Name: group.Name, Known: true, Nodes: columnsOf(d.conf, pkg.Nodes, reports)}
+	s := picture.Section{Name: group.Name, Known: true, Nodes: columnsOf(d.Conf, pkg.Nodes, reports)}
 	for i, rep := range reports {
-		l := drawLUN(d.conf, pkg, own, s.Nodes, rep)
+		l := drawLUN(d.Conf, pkg, own, s.Nodes, rep)
 		if !slices.Contains(at, i) {
 			l.Paths, l.Working = nil, nil
 		}
-		if d.conf == nil {
+		if d.Conf == nil {
 			l.Protected = nil
 			if l.Known {
 				l.Findings = nil

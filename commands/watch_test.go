@@ -16,6 +16,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"lunguard/commands/front"
+	"lunguard/commands/session"
 )
 
 // What xterm is sent, and every terminal like it.
@@ -169,7 +170,7 @@ func TestWatchOnTerminal(t *testing.T) {
 	for sig, want := range map[os.Signal]int{os.Interrupt: 130, syscall.SIGTERM: 143} {
 		p := openPTY(t, 90, 24)
 		cmd := exec.Command("pr_check", "--watch", "pkg1")
-		cmd.Env = append(os.Environ(), "TERM=xterm", "NO_COLOR=", "COLUMNS=", "LUNGUARD_CONF="+w.env(nil)(configVariable), "LUNGUARD_SIM="+w.env(nil)(front.SimVariable))
+		cmd.Env = append(os.Environ(), "TERM=xterm", "NO_COLOR=", "COLUMNS=", "LUNGUARD_CONF="+w.env(nil)(session.ConfigVariable), "LUNGUARD_SIM="+w.env(nil)(front.SimVariable))
 		cmd.Stdout, cmd.Stderr = p.program, p.program
 		if err := cmd.Start(); err != nil {
 			t.Fatal(err)

@@ -1,4 +1,4 @@
-package commands
+package session
 
 import (
 	"fmt"
@@ -225,7 +225,7 @@ func commandName(req *scsi.Request) string {
 }
 
 // watch shows how far a run is.
-func (m *meter) watch(run *packageRun) {
+func (m *meter) watch(run *PackageRun) {
 	if m != nil {
 		m.begin(len(run.LUNs))
 		run.Progress = m.step

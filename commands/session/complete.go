@@ -1,4 +1,4 @@
-package commands
+package session
 
 import (
 	"io/fs"
@@ -10,16 +10,16 @@ import (
 	"lunguard/commands/front"
 )
 
-// completeOnePackage offers the packages to who takes one operand.
-func completeOnePackage(l *front.Completion, word string) []front.Suggestion {
+// CompleteOnePackage offers the packages to who takes one operand.
+func CompleteOnePackage(l *front.Completion, word string) []front.Suggestion {
 	if len(l.Operands) > 0 {
 		return nil
 	}
-	return completePackages(l, word)
+	return CompletePackages(l, word)
 }
 
-// completeNodes offers the nodes of the config.
-func completeNodes(l *front.Completion, _ string) []front.Suggestion {
+// CompleteNodes offers the nodes of the config.
+func CompleteNodes(l *front.Completion, _ string) []front.Suggestion {
 	var list []front.Suggestion
 	for _, n := range clusterConfig(l).Nodes {
 		list = append(list, front.Suggestion{Word: n.Name, Meaning: n.Key.String()})
@@ -27,13 +27,13 @@ func completeNodes(l *front.Completion, _ string) []front.Suggestion {
 	return list
 }
 
-// completeCluster offers the name of the cluster.
-func completeCluster(l *front.Completion, _ string) []front.Suggestion {
+// CompleteCluster offers the name of the cluster.
+func CompleteCluster(l *front.Completion, _ string) []front.Suggestion {
 	return front.WordList(clusterConfig(l).Name)
 }
 
-// completeKeys offers their keys.
-func completeKeys(l *front.Completion, _ string) []front.Suggestion {
+// CompleteKeys offers their keys.
+func CompleteKeys(l *front.Completion, _ string) []front.Suggestion {
 	var list []front.Suggestion
 	for _, n := range clusterConfig(l).Nodes {
 		list = append(list, front.Suggestion{Word: n.Key.String(), Meaning: n.Name})
@@ -41,8 +41,8 @@ func completeKeys(l *front.Completion, _ string) []front.Suggestion {
 	return list
 }
 
-// completePackages offers the packages of the config.
-func completePackages(l *front.Completion, _ string) []front.Suggestion {
+// CompletePackages offers the packages of the config.
+func CompletePackages(l *front.Completion, _ string) []front.Suggestion {
 	var list []front.Suggestion
 	for _, p := range clusterConfig(l).Packages {
 		list = append(list, front.Suggestion{Word: p.Name, Meaning: string(p.Type)})
@@ -50,8 +50,8 @@ func completePackages(l *front.Completion, _ string) []front.Suggestion {
 	return list
 }
 
-// completeGroups offers the volume groups of the config, as NAME or /dev/NAME.
-func completeGroups(l *front.Completion, word string) []front.Suggestion {
+// CompleteGroups offers the volume groups of the config, as NAME or /dev/NAME.
+func CompleteGroups(l *front.Completion, word string) []front.Suggestion {
 	var list []front.Suggestion
 	for _, p := range clusterConfig(l).Packages {
 		for _, g := range p.Groups {
@@ -65,15 +65,15 @@ func completeGroups(l *front.Completion, word string) []front.Suggestion {
 	return list
 }
 
-// completeDisks offers block devices without looking into any: SCSI disks and maps, or
+// CompleteDisks offers block devices without looking into any: SCSI disks and maps, or
 // what is in the folder that the word names.
-func completeDisks(l *front.Completion, word string) []front.Suggestion {
-	return completeDevices("/dev/sd*[a-z]", "/dev/mapper/*")(l, word)
+func CompleteDisks(l *front.Completion, word string) []front.Suggestion {
+	return CompleteDevices("/dev/sd*[a-z]", "/dev/mapper/*")(l, word)
 }
 
-// completeDevices offers the devices of patterns; if the word names a folder, what
+// CompleteDevices offers the devices of patterns; if the word names a folder, what
 // is in that.
-func completeDevices(patterns ...string) front.Completer {
+func CompleteDevices(patterns ...string) front.Completer {
 	return func(l *front.Completion, word string) []front.Suggestion {
 		at := patterns
 		if strings.HasPrefix(word, "/") && word != "/dev/" {

@@ -1,4 +1,4 @@
-package commands
+package session
 
 import (
 	"context"
@@ -11,11 +11,11 @@ import (
 	"lunguard/scsi"
 )
 
-// copyKeys copies within the LUNs of the run. What other nodes did to them before it
+// CopyKeys copies within the LUNs of the run. What other nodes did to them before it
 // began is pending on each path as a unit attention, once; on a path that is used for
 // the first time when something is to be changed, that would look like a change
 // beside this one, and end it. So it is fetched first, and all is read after that.
-func (r *packageRun) copyKeys(ctx context.Context) ([]protocol.Copied, error) {
+func (r *PackageRun) CopyKeys(ctx context.Context) ([]protocol.Copied, error) {
 	limit := r.Parallel
 	if limit == 0 {
 		limit = protocol.DefaultParallel
@@ -38,8 +38,8 @@ func (r *packageRun) copyKeys(ctx context.Context) ([]protocol.Copied, error) {
 	return r.Copy(ctx)
 }
 
-// printCopiedKeys tells what was copied, in the vendor's words.
-func printCopiedKeys(c *front.Call, copied []protocol.Copied) {
+// PrintCopiedKeys tells what was copied, in the vendor's words.
+func PrintCopiedKeys(c *front.Call, copied []protocol.Copied) {
 	for _, l := range copied {
 		for _, k := range l.Keys {
 			fmt.Fprintf(c.Out, "Successfully copied registration key %s to %s\n", k, l.LUN)

@@ -1,4 +1,4 @@
-package commands
+package session
 
 import (
 	"context"
@@ -13,23 +13,23 @@ import (
 	"lunguard/vg"
 )
 
-// mayTake refuses to take a failover package from another node while something of
+// MayTake refuses to take a failover package from another node while something of
 // it is in use here: this node has lost the package and does not know it, and what
 // it has in memory would go over what the other has written since. That it cannot
 // be told is no leave either.
 //
 // Nothing is sent to a LUN unless there is something to refuse.
-func (s *session) mayTake(ctx context.Context, run *packageRun) error {
+func (s *Session) MayTake(ctx context.Context, run *PackageRun) error {
 	if run.Package.Type != cluster.Failover {
 		return nil
 	}
 	disks := make([]*vg.Disk, len(run.LUNs))
 	for i, l := range run.LUNs {
-		disks[i] = diskOf(l)
+		disks[i] = DiskOf(l)
 	}
 	look := &protocol.Run{Parallel: run.Parallel, Room: run.Room}
 	var used []vg.Usage
-	for i, u := range s.host.InUse(disks) {
+	for i, u := range s.Host.InUse(disks) {
 		if len(u.Uses) > 0 || u.Err != nil {
 			look.LUNs, used = append(look.LUNs, run.LUNs[i]), append(used, u)
 		}
@@ -52,7 +52,7 @@ func (s *session) mayTake(ctx context.Context, run *packageRun) error {
 
 // otherHolder is the key of another node of the cluster that holds the reservation,
 // 0 if there is none.
-func otherHolder(run *packageRun, s *scsi.State) scsi.Key {
+func otherHolder(run *PackageRun, s *scsi.State) scsi.Key {
 	held := s.Reservation
 	if held == nil {
 		return 0

@@ -1,4 +1,4 @@
-package commands
+package session
 
 import (
 	"context"
@@ -10,8 +10,8 @@ import (
 	"lunguard/scsi"
 )
 
-// plan is what a command would do, as a rehearsal has shown it.
-type plan struct {
+// Plan is what a command would do, as a rehearsal has shown it.
+type Plan struct {
 	Action  front.Deed `json:"action"`
 	Package string     `json:"package,omitempty"`
 	Group   string     `json:"vg,omitempty"`
@@ -59,7 +59,7 @@ type plannedCommand struct {
 }
 
 // rehearse runs a protocol on copies of the LUNs and shows what it did to them.
-func (s *session) rehearse(run *packageRun, o *opened, t task, do func(context.Context) error) error {
+func (s *Session) rehearse(run *PackageRun, o *Opened, t Task, do func(context.Context) error) error {
 	var events []protocol.Event
 	run.Log = func(e protocol.Event) {
 		switch {
@@ -70,7 +70,7 @@ func (s *session) rehearse(run *packageRun, o *opened, t task, do func(context.C
 		}
 	}
 	err := do(s.Ctx)
-	p := &plan{Action: t.deed, Group: t.group, Node: run.Node.Name, Victim: t.victim.Name}
+	p := &Plan{Action: t.Deed, Group: t.Group, Node: run.Node.Name, Victim: t.Victim.Name}
 	if run.Package != nil {
 		p.Package = run.Package.Name
 	}
@@ -88,7 +88,7 @@ func (s *session) rehearse(run *packageRun, o *opened, t task, do func(context.C
 
 // planLUN puts together what was done to the copy of one LUN; false if it was
 // not even read.
-func planLUN(run *packageRun, t task, l *protocol.LUN, s *shadow, events []protocol.Event) (plannedLUN, bool) {
+func planLUN(run *PackageRun, t Task, l *protocol.LUN, s *shadow, events []protocol.Event) (plannedLUN, bool) {
 	p := plannedLUN{LUN: l.Name, WWID: l.WWID, Commands: []plannedCommand{}, before: s.before}
 	if s.before == nil {
 		return p, false
@@ -133,15 +133,15 @@ func planState(conf *cluster.Config, s *scsi.State) plannedState {
 }
 
 // idle says why a LUN would be left alone.
-func (t task) idle(run *packageRun) string {
-	switch t.deed {
+func (t Task) idle(run *PackageRun) string {
+	switch t.Deed {
 	case front.DeedHalt:
 		return "nothing of this node is registered"
 	case front.DeedFence:
-		return t.victim.Name + " is not registered"
+		return t.Victim.Name + " is not registered"
 	case front.DeedCleanup:
-		if t.only != 0 {
-			return "key " + t.only.String() + " is not registered"
+		if t.Only != 0 {
+			return "key " + t.Only.String() + " is not registered"
 		}
 		return "no registrations"
 	case front.DeedCopy:
@@ -153,7 +153,7 @@ func (t task) idle(run *packageRun) string {
 }
 
 // showPlan prints a plan, or keeps it for the document that programs get.
-func showPlan(c *front.Call, conf *cluster.Config, p *plan) {
+func showPlan(c *front.Call, conf *cluster.Config, p *Plan) {
 	if c.Flags.Bool("json") {
 		c.KeepPlan(p)
 		return

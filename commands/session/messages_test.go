@@ -1,10 +1,11 @@
-package commands
+package session
 
 import (
 	"fmt"
 	"io/fs"
 	"os"
 	"syscall"
+	"testing"
 
 	"lunguard/cluster"
 	"lunguard/cluster/ownfile"
@@ -17,20 +18,20 @@ import (
 	"lunguard/vg"
 )
 
-// sessionErrors are errors, by topic.
-func sessionErrors() map[string][]error {
+// errorsByTopic are errors, by topic.
+func errorsByTopic() map[string][]error {
 	pkg := &cluster.Package{Name: "pkg1"}
 	path := func(op string, err error) error { return &os.PathError{Op: op, Path: "/run/lunguard", Err: err} }
 	inUse := func(u vg.Usage) error { return &inUseError{"/dev/sda", "0xbcb00002 (jack4)", u} }
 	return map[string][]error{
 		"config": {
-			&configFileError{path("read", syscall.EISDIR)},
-			&configFileError{&fs.PathError{Op: "open", Path: "cluster.conf", Err: syscall.ENOENT}},
-			&configFileError{&fs.PathError{Op: "trust", Path: "/etc/x", Err: ownfile.ErrNotTrusted}},
-			&configFileError{&fs.PathError{Op: "lock", Path: "/etc/x", Err: ownfile.ErrBeingWritten}},
-			&configFileError{&fs.PathError{Op: "write", Path: "/etc/x", Err: ownfile.ErrChanged}},
-			&configFileError{&fs.PathError{Op: "open", Path: "/etc/x", Err: ownfile.ErrSymlink}},
-			&configFileError{&fs.PathError{Op: "open", Path: "/etc/x", Err: syscall.EACCES}},
+			&ConfigFileError{path("read", syscall.EISDIR)},
+			&ConfigFileError{&fs.PathError{Op: "open", Path: "cluster.conf", Err: syscall.ENOENT}},
+			&ConfigFileError{&fs.PathError{Op: "trust", Path: "/etc/x", Err: ownfile.ErrNotTrusted}},
+			&ConfigFileError{&fs.PathError{Op: "lock", Path: "/etc/x", Err: ownfile.ErrBeingWritten}},
+			&ConfigFileError{&fs.PathError{Op: "write", Path: "/etc/x", Err: ownfile.ErrChanged}},
+			&ConfigFileError{&fs.PathError{Op: "open", Path: "/etc/x", Err: ownfile.ErrSymlink}},
+			&ConfigFileError{&fs.PathError{Op: "open", Path: "/etc/x", Err: syscall.EACCES}},
 		},
 		"owner": {
 			&twoPackagesError{lun: "/dev/sda", wwid: "naa.6", pkg: "pkg1", others: []ownedDisk{{"pkg2", &vg.Disk{Device: "/dev/sda"}}}},
@@ -49,10 +50,10 @@ func sessionErrors() map[string][]error {
 	}
 }
 
-// sessionMessages is what this room says.
-func sessionMessages() []catalogue.Message {
+// messages is what this room says.
+func messages() []catalogue.Message {
 	var list []catalogue.Message
-	for topic, errs := range sessionErrors() {
+	for topic, errs := range errorsByTopic() {
 		for _, err := range errs {
 			m := words.Of(err)
 			list = append(list, catalogue.Message{Topic: topic, Kind: "error", Text: words.JoinedLines(m.Text()), Hint: m.Hint, Status: m.Status})
@@ -69,7 +70,7 @@ func sessionMessages() []catalogue.Message {
 // endedErrors are what a command says when a signal has ended it.
 func endedErrors() []error {
 	node := cluster.Node{Name: "jack3", Key: 1}
-	run := newPackageRun(&cluster.Config{Nodes: []cluster.Node{node, {Name: "jack4", Key: 2}}}, &cluster.Package{Name: "pkg1"}, node, nil)
+	run := NewPackageRun(&cluster.Config{Nodes: []cluster.Node{node, {Name: "jack4", Key: 2}}}, &cluster.Package{Name: "pkg1"}, node, nil)
 	state := func(held scsi.Key, how scsi.Type, keys ...scsi.Key) protocol.Status {
 		s := protocol.Status{LUN: "/dev/sda", State: &scsi.State{}}
 		for _, k := range keys {
@@ -84,7 +85,7 @@ func endedErrors() []error {
 	unread := protocol.Status{LUN: "/dev/sda", Err: catalogue.OnLUN("/dev/sda", "/dev/sdb", catalogue.Unreached())}
 	var list []error
 	for _, d := range []front.Deed{front.DeedStart, front.DeedHalt, front.DeedFence, front.DeedCleanup, front.DeedCopy, front.DeedRepair} {
-		t := task{deed: d, victim: cluster.Node{Name: "jack4", Key: 2}}
+		t := Task{Deed: d, Victim: cluster.Node{Name: "jack4", Key: 2}}
 		list = append(list, &leftError{"all LUNs", t.nothing(), t.next(run)})
 		for _, s := range []protocol.Status{
 			unread, state(0, 0), state(0, 0, 1), state(0, 0, 1, 2), state(0, 0, 2), state(1, shared, 1), state(1, shared, 1, 2), state(2, shared, 1, 2), state(2, shared, 2), state(protocol.Taking(1), shared, 1, protocol.Taking(1), 2), state(0, scsi.WriteExclusiveAllRegistrants, 2),
@@ -98,3 +99,8 @@ func endedErrors() []error {
 	}
 	return list
 }
+
+func TestMain(m *testing.M) { catalogue.Main(m) }
+
+// What this room says is what its list has, line by line.
+func TestMessages(t *testing.T) { catalogue.Compare(t, messages()) }

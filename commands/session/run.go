@@ -1,4 +1,4 @@
-package commands
+package session
 
 import (
 	"context"
@@ -7,17 +7,17 @@ import (
 	"lunguard/protocol"
 )
 
-// packageRun is a protocol on the LUNs of a package. Config may be nil, and so
+// PackageRun is a protocol on the LUNs of a package. Config may be nil, and so
 // may Package, where a command works on LUNs of no package.
-type packageRun struct {
+type PackageRun struct {
 	*protocol.Run
 	Config  *cluster.Config
 	Package *cluster.Package
 }
 
-// newPackageRun makes one; the LUNs are those that were opened.
-func newPackageRun(conf *cluster.Config, pkg *cluster.Package, node cluster.Node, luns []*protocol.LUN) *packageRun {
-	r := &packageRun{Config: conf, Package: pkg, Run: &protocol.Run{Room: makeRoom, Members: conf.Members(), Node: node.Member(), LUNs: luns}}
+// NewPackageRun makes one; the LUNs are those that were opened.
+func NewPackageRun(conf *cluster.Config, pkg *cluster.Package, node cluster.Node, luns []*protocol.LUN) *PackageRun {
+	r := &PackageRun{Config: conf, Package: pkg, Run: &protocol.Run{Room: makeRoom, Members: conf.Members(), Node: node.Member(), LUNs: luns}}
 	if pkg != nil {
 		r.Mode = pkg.Mode()
 	}
@@ -26,7 +26,7 @@ func newPackageRun(conf *cluster.Config, pkg *cluster.Package, node cluster.Node
 
 // Start brings the LUNs up on this node, which has to be one of the package's:
 // *cluster.NotMemberError, and those of [protocol.Run.Start].
-func (r *packageRun) Start(ctx context.Context) error {
+func (r *PackageRun) Start(ctx context.Context) error {
 	if !r.Package.RunsOn(r.Node.Name) {
 		return &cluster.NotMemberError{Node: r.Node.Name, Package: r.Package}
 	}

@@ -1,4 +1,4 @@
-package commands
+package session
 
 import (
 	"context"
@@ -14,21 +14,21 @@ import (
 	"lunguard/scsi"
 )
 
-// task is what a protocol is run for.
-type task struct {
-	deed front.Deed
-	// victim is whom a fence is against.
-	victim cluster.Node
-	// only is the key without which a LUN is not cleaned up.
-	only scsi.Key
-	// group is the volume group within which is copied.
-	group string
+// Task is what a protocol is run for.
+type Task struct {
+	Deed front.Deed
+	// Victim is whom a fence is against.
+	Victim cluster.Node
+	// Only is the key without which a LUN is not cleaned up.
+	Only scsi.Key
+	// Group is the volume group within which is copied.
+	Group string
 }
 
-// perform runs a protocol that changes LUNs, or rehearses it. How it ended goes
+// Perform runs a protocol that changes LUNs, or rehearses it. How it ended goes
 // into the log. If a signal has ended it, the error tells what is left.
-func (s *session) perform(run *packageRun, o *opened, t task, do func(context.Context) error) error {
-	if o.rehearse {
+func (s *Session) Perform(run *PackageRun, o *Opened, t Task, do func(context.Context) error) error {
+	if o.Rehearse {
 		return s.rehearse(run, o, t, do)
 	}
 	run.Hurry = front.WhileChanging(s.Ctx)
@@ -38,14 +38,14 @@ func (s *session) perform(run *packageRun, o *opened, t task, do func(context.Co
 	seen()
 	sig := front.SignalOf(s.Ctx)
 	s.record.foreign(run, err)
-	if err == nil && len(o.changes) == 0 && (t.deed == front.DeedRepair || t.deed == front.DeedReadmit) {
+	if err == nil && len(o.changes) == 0 && (t.Deed == front.DeedRepair || t.Deed == front.DeedReadmit) {
 		// A look that found nothing to mend: udev and cron have many.
 		return nil
 	}
-	e := front.NewEntry(t.deed)
+	e := front.NewEntry(t.Deed)
 	whose(e, run)
-	e.Field(front.FieldGroup, t.group)
-	addKey(e, front.FieldVictim, t.victim.Key)
+	e.Field(front.FieldGroup, t.Group)
+	AddKey(e, front.FieldVictim, t.Victim.Key)
 	e.Field(front.FieldLUNs, strconv.Itoa(len(run.LUNs)))
 	e.Field(front.FieldSent, strconv.FormatInt(o.sent.Load(), 10))
 	e.Took(begin)
@@ -57,8 +57,8 @@ func (s *session) perform(run *packageRun, o *opened, t task, do func(context.Co
 }
 
 // finishing says what goes on after the first signal.
-func (t task) finishing() string {
-	if t.deed == front.DeedStart {
+func (t Task) finishing() string {
+	if t.Deed == front.DeedStart {
 		return "what was begun is undone"
 	}
 	return "the LUNs at hand are brought to an end"
@@ -69,7 +69,7 @@ const accountTime = 2 * time.Second
 
 // account says what is left on each LUN after a signal has ended a run: first
 // what else went wrong, then the state as it is now.
-func (s *session) account(run *packageRun, o *opened, t task, sig *front.SignalError, err error) error {
+func (s *Session) account(run *PackageRun, o *Opened, t Task, sig *front.SignalError, err error) error {
 	errs := []error{sig}
 	for _, leaf := range words.Leaves(err) {
 		if !byInterruption(leaf) {
@@ -100,7 +100,7 @@ func byInterruption(err error) bool {
 
 // left says what is left on a LUN that the task was to change, empty if that
 // is as it should be. changes are those that this run has sent there.
-func (t task) left(run *packageRun, s protocol.Status, changes []string) string {
+func (t Task) left(run *PackageRun, s protocol.Status, changes []string) string {
 	if s.Err != nil {
 		text := "unknown, it cannot be read: " + words.Reason(s.LUN, s.Err)
 		if len(changes) > 0 {
@@ -109,20 +109,20 @@ func (t task) left(run *packageRun, s protocol.Status, changes []string) string 
 		return text
 	}
 	own := protocol.IsOn(s.State, run.Node.Key)
-	switch t.deed {
+	switch t.Deed {
 	case front.DeedStart, front.DeedHalt:
 		if !own && len(changes) == 0 {
 			return ""
 		}
-		if !own && t.deed == front.DeedHalt {
+		if !own && t.Deed == front.DeedHalt {
 			return ""
 		}
 	case front.DeedFence:
-		if !protocol.IsOn(s.State, t.victim.Key) && !protocol.IsMarked(s.State, run.Node.Key, protocol.TakingMark) {
+		if !protocol.IsOn(s.State, t.Victim.Key) && !protocol.IsMarked(s.State, run.Node.Key, protocol.TakingMark) {
 			return ""
 		}
 	case front.DeedCleanup:
-		if len(s.State.Registrations) == 0 && s.State.Reservation == nil || t.only != 0 && !s.State.Has(t.only) {
+		if len(s.State.Registrations) == 0 && s.State.Reservation == nil || t.Only != 0 && !s.State.Has(t.Only) {
 			return ""
 		}
 	default:
@@ -134,25 +134,25 @@ func (t task) left(run *packageRun, s protocol.Status, changes []string) string 
 }
 
 // nothing says that no LUN is left half-way.
-func (t task) nothing() string {
-	switch t.deed {
+func (t Task) nothing() string {
+	switch t.Deed {
 	case front.DeedStart, front.DeedHalt:
 		return "nothing of this node is left"
 	case front.DeedFence:
-		return t.victim.Name + " is registered on none"
+		return t.Victim.Name + " is registered on none"
 	}
 	return "nothing is left half-way"
 }
 
 // next is what can be done about what is left.
-func (t task) next(run *packageRun) string {
-	switch t.deed {
+func (t Task) next(run *PackageRun) string {
+	switch t.Deed {
 	case front.DeedStart:
 		return "run pr_start " + run.Package.Name + " again, or pr_halt " + run.Package.Name + " to give up what this node has"
 	case front.DeedHalt:
 		return "run pr_halt " + run.Package.Name + " again"
 	case front.DeedFence:
-		return "run pr_fence " + t.victim.Name + " " + run.Package.Name + " again: only then can it no longer write"
+		return "run pr_fence " + t.Victim.Name + " " + run.Package.Name + " again: only then can it no longer write"
 	case front.DeedCleanup:
 		return "run pr_cleanup again"
 	case front.DeedCopy:

@@ -1,4 +1,4 @@
-package commands
+package session
 
 import (
 	"errors"
@@ -17,18 +17,18 @@ type runRecord struct {
 	*front.Recorder
 	// wwids are those of the LUNs of a run.
 	wwids map[string]string
-	of    *packageRun
+	of    *PackageRun
 }
 
-// addKey adds a key, unless it is none.
-func addKey(e *front.Entry, f front.Field, k scsi.Key) {
+// AddKey adds a key, unless it is none.
+func AddKey(e *front.Entry, f front.Field, k scsi.Key) {
 	if k != 0 {
 		e.Field(f, k.String())
 	}
 }
 
 // whose adds which package it is about, and which node this is.
-func whose(e *front.Entry, run *packageRun) {
+func whose(e *front.Entry, run *PackageRun) {
 	if run.Package != nil {
 		e.Field(front.FieldPackage, run.Package.Name)
 	}
@@ -36,7 +36,7 @@ func whose(e *front.Entry, run *packageRun) {
 }
 
 // where adds a LUN of the run.
-func (r *runRecord) where(e *front.Entry, run *packageRun, lun, path string) {
+func (r *runRecord) where(e *front.Entry, run *PackageRun, lun, path string) {
 	e.Field(front.FieldDevice, lun)
 	if path != lun {
 		e.Field(front.FieldPath, path)
@@ -52,16 +52,16 @@ func (r *runRecord) where(e *front.Entry, run *packageRun, lun, path string) {
 }
 
 // event writes what a protocol did or warns of.
-func (r *runRecord) event(run *packageRun, ev protocol.Event) {
+func (r *runRecord) event(run *PackageRun, ev protocol.Event) {
 	if r.Recorder == nil {
 		return
 	}
 	e := front.NewEntry(front.Deed(ev.Action))
 	whose(e, run)
 	r.where(e, run, ev.LUN, ev.Path)
-	addKey(e, front.FieldKey, ev.Key)
-	addKey(e, front.FieldVictim, ev.Victim)
-	addKey(e, front.FieldHeir, ev.Heir)
+	AddKey(e, front.FieldKey, ev.Key)
+	AddKey(e, front.FieldVictim, ev.Victim)
+	AddKey(e, front.FieldHeir, ev.Heir)
 	if len(ev.Heirs) > 0 {
 		e.Field(front.FieldHeirs, words.Keys(ev.Heirs))
 	}
@@ -82,7 +82,7 @@ func (r *runRecord) event(run *packageRun, ev protocol.Event) {
 }
 
 // foreign writes which keys kept a command from working.
-func (r *runRecord) foreign(run *packageRun, err error) {
+func (r *runRecord) foreign(run *PackageRun, err error) {
 	for _, leaf := range words.Leaves(err) {
 		var foreign *protocol.ForeignKeyError
 		if r.Recorder == nil || !errors.As(leaf, &foreign) {

@@ -1,4 +1,4 @@
-package commands
+package session
 
 import (
 	"errors"
@@ -13,38 +13,38 @@ import (
 
 // Where the config is looked for.
 const (
-	configVariable = "LUNGUARD_CONF"
-	defaultConfig  = "/etc/lunguard/cluster.conf"
+	ConfigVariable = "LUNGUARD_CONF"
+	DefaultConfig  = "/etc/lunguard/cluster.conf"
 )
 
-// configPath tells where the config is looked for, and whether it was named
+// ConfigPath tells where the config is looked for, and whether it was named
 // by somebody.
-func configPath(c *front.Call) (path string, named bool) {
+func ConfigPath(c *front.Call) (path string, named bool) {
 	if path = c.Flags.String("config"); path != "" {
 		return path, true
 	}
-	if path = c.Getenv(configVariable); path != "" {
+	if path = c.Getenv(ConfigVariable); path != "" {
 		return path, true
 	}
-	return defaultConfig, false
+	return DefaultConfig, false
 }
 
-// readConfig reads the config, which must be there.
-func readConfig(c *front.Call) (*cluster.Config, error) {
-	path, _ := configPath(c)
+// ReadConfig reads the config, which must be there.
+func ReadConfig(c *front.Call) (*cluster.Config, error) {
+	path, _ := ConfigPath(c)
 	return loadConfig(path)
 }
 
-// configFileError says that the config cannot be read.
-type configFileError struct{ err error }
+// ConfigFileError says that the config cannot be read.
+type ConfigFileError struct{ Err error }
 
-func (e *configFileError) Error() string { return "no cluster config: " + e.err.Error() }
+func (e *ConfigFileError) Error() string { return "no cluster config: " + e.Err.Error() }
 
-func (e *configFileError) Unwrap() error { return e.err }
+func (e *ConfigFileError) Unwrap() error { return e.Err }
 
 // Message says why the config could not be read or written.
-func (e *configFileError) Message() words.Message {
-	m := words.Message{What: e.Error(), Hint: "name it with -C FILE or " + configVariable, Status: words.ExitFailed}
+func (e *ConfigFileError) Message() words.Message {
+	m := words.Message{What: e.Error(), Hint: "name it with -C FILE or " + ConfigVariable, Status: words.ExitFailed}
 	switch {
 	case errors.Is(e, ownfile.ErrNotTrusted):
 		m.Hint = "what root does stands in it: make root its owner, and take the right to write from group and others, of its folders, too"
@@ -62,14 +62,14 @@ func loadConfig(path string) (*cluster.Config, error) {
 	conf, err := cluster.LoadConfig(path)
 	var unread *fs.PathError
 	if errors.As(err, &unread) {
-		return nil, &configFileError{err}
+		return nil, &ConfigFileError{Err: err}
 	}
 	return conf, err
 }
 
-// optionalConfig reads the config; nil if there is none and nobody named one.
-func optionalConfig(c *front.Call) (*cluster.Config, error) {
-	path, named := configPath(c)
+// OptionalConfig reads the config; nil if there is none and nobody named one.
+func OptionalConfig(c *front.Call) (*cluster.Config, error) {
+	path, named := ConfigPath(c)
 	conf, err := loadConfig(path)
 	if err != nil && !named && errors.Is(err, fs.ErrNotExist) {
 		return nil, nil
@@ -85,10 +85,10 @@ func clusterConfig(l *front.Completion) *cluster.Config {
 		path = l.Values["conf"]
 	}
 	if path == "" {
-		path = l.Call.Getenv(configVariable)
+		path = l.Call.Getenv(ConfigVariable)
 	}
 	if path == "" {
-		path = defaultConfig
+		path = DefaultConfig
 	}
 	// A pipe would be waited for.
 	if st, err := os.Stat(path); err == nil && st.Mode().IsRegular() {

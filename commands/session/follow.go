@@ -1,4 +1,4 @@
-package commands
+package session
 
 import (
 	"context"
@@ -11,41 +11,41 @@ import (
 	"lunguard/scsi"
 )
 
-// startLUNs brings the LUNs up, unless that took them back while they are in use
+// StartLUNs brings the LUNs up, unless that took them back while they are in use
 // here.
-func (s *session) startLUNs(ctx context.Context, run *packageRun) error {
-	if err := s.mayTake(ctx, run); err != nil {
+func (s *Session) StartLUNs(ctx context.Context, run *PackageRun) error {
+	if err := s.MayTake(ctx, run); err != nil {
 		return err
 	}
 	return run.Start(ctx)
 }
 
-// follow makes the run tell what it does: the log, the terminal, and, as far as
+// Follow makes the run tell what it does: the log, the terminal, and, as far as
 // the flags want it, people.
-func (s *session) follow(run *packageRun, o *opened) {
+func (s *Session) Follow(run *PackageRun, o *Opened) {
 	if o.serial {
 		run.Parallel = 1
 	}
-	if o.rehearse {
+	if o.Rehearse {
 		// One LUN after the other: a rehearsal is the same each time.
 		run.Parallel = 1
 	}
-	o.meter.watch(run)
-	o.say = func(e protocol.Event) { s.sayEvent(run.Config, e) }
+	o.Watch(run)
+	o.Say = func(e protocol.Event) { s.sayEvent(run.Config, e) }
 	run.Log = func(e protocol.Event) {
 		s.Alone(func() { s.tell(run, o, e) })
 	}
 }
 
 // tell tells an event to all who are told.
-func (s *session) tell(run *packageRun, o *opened, e protocol.Event) {
+func (s *Session) tell(run *PackageRun, o *Opened, e protocol.Event) {
 	if e.Change() && !isRegistered(e) {
 		o.changes[e.LUN] = append(o.changes[e.LUN], words.Change(run.Config, e)+words.Outcome(e))
 	}
 	if !isRegistered(e) {
 		s.record.event(run, e)
 	}
-	o.say(e)
+	o.Say(e)
 }
 
 // isRegistered reports whether the event is a repair that was told that the path
@@ -55,7 +55,7 @@ func isRegistered(e protocol.Event) bool {
 }
 
 // sayEvent says a change or a warning.
-func (s *session) sayEvent(conf *cluster.Config, e protocol.Event) {
+func (s *Session) sayEvent(conf *cluster.Config, e protocol.Event) {
 	switch {
 	case e.Action == protocol.NothingLeft:
 		if s.Verbose() {

@@ -1,4 +1,4 @@
-package commands
+package session
 
 import (
 	"strings"
@@ -12,31 +12,31 @@ import (
 
 // Flags that commands about LUNs have.
 
-func configFlag() cli.Flag {
+func ConfigFlag() cli.Flag {
 	return front.Offering(&cli.StringFlag{Name: "config", Aliases: []string{"C"}}, front.OneOf(front.ShellFiles))
 }
 
-func nodeFlag() cli.Flag {
-	return front.Offering(&cli.StringFlag{Name: "node", Aliases: []string{"n"}}, completeNodes)
+func NodeFlag() cli.Flag {
+	return front.Offering(&cli.StringFlag{Name: "node", Aliases: []string{"n"}}, CompleteNodes)
 }
 
-func dryRunFlag() cli.Flag { return &cli.BoolFlag{Name: "dry-run"} }
+func DryRunFlag() cli.Flag { return &cli.BoolFlag{Name: "dry-run"} }
 
-func timeoutFlag() cli.Flag { return &cli.StringFlag{Name: "timeout"} }
+func TimeoutFlag() cli.Flag { return &cli.StringFlag{Name: "timeout"} }
 
-func noLVMFlag() cli.Flag { return &cli.BoolFlag{Name: "no-lvm"} }
+func NoLVMFlag() cli.Flag { return &cli.BoolFlag{Name: "no-lvm"} }
 
-func scanFlag() cli.Flag {
+func ScanFlag() cli.Flag {
 	return front.Offering(front.Repeated("scan"), front.OneOf(front.ShellFiles))
 }
 
-func serialFlag() cli.Flag { return &cli.BoolFlag{Name: "serial"} }
+func SerialFlag() cli.Flag { return &cli.BoolFlag{Name: "serial"} }
 
-func strictFlag() cli.Flag { return &cli.BoolFlag{Name: "strict"} }
+func StrictFlag() cli.Flag { return &cli.BoolFlag{Name: "strict"} }
 
-// lunTimeout is how long one command to a device may take with its retries:
+// Timeout is how long one command to a device may take with its retries:
 // seconds, or a number with a unit.
-func lunTimeout(c *front.Call) (time.Duration, error) {
+func Timeout(c *front.Call) (time.Duration, error) {
 	text := c.Flags.String("timeout")
 	if text == "" {
 		return scsi.DefaultTimeout, nil
@@ -52,13 +52,13 @@ func lunTimeout(c *front.Call) (time.Duration, error) {
 	return d, nil
 }
 
-// packageFlags are those of a command on packages.
-func packageFlags() []cli.Flag {
-	return []cli.Flag{front.VerboseFlag(), configFlag(), nodeFlag(), dryRunFlag(), front.JSONFlag(), timeoutFlag(), front.SimFlag(), noLVMFlag(), scanFlag(), serialFlag(), front.LogFlag()}
+// PackageFlags are those of a command on packages.
+func PackageFlags() []cli.Flag {
+	return []cli.Flag{front.VerboseFlag(), ConfigFlag(), NodeFlag(), DryRunFlag(), front.JSONFlag(), TimeoutFlag(), front.SimFlag(), NoLVMFlag(), ScanFlag(), SerialFlag(), front.LogFlag()}
 }
 
-// packageOptions is what the help says of them.
-const packageOptions = `
+// PackageOptions is what the help says of them.
+const PackageOptions = `
   -v             say each step and the number of SCSI commands
   --dry-run      list the commands that would be sent, send none but reads
   -C FILE        cluster config (else $LUNGUARD_CONF, /etc/lunguard/cluster.conf)
@@ -70,6 +70,6 @@ const packageOptions = `
   --sim DIR      work on a simulated host (else $LUNGUARD_SIM)
   --log WHERE    log changes to syslog (the default), stderr or none`
 
-// planJSON is the line about --json of those commands that show nothing else.
-const planJSON = `
+// PlanJSON is the line about --json of those commands that show nothing else.
+const PlanJSON = `
   --json         with --dry-run: the plan for a program`

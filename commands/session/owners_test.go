@@ -1,4 +1,4 @@
-package commands
+package session
 
 import (
 	"context"
@@ -64,10 +64,10 @@ func TestTwoPackages(t *testing.T) {
 		{Name: "b", Groups: []string{"vg1", "absent"}},
 	}}
 	c := quietCall(t)
-	s := sessionOn(c, conf, host, cluster.Node{})
+	s := On(c, conf, host, cluster.Node{})
 	got := map[string]string{}
 	for _, name := range []string{"/dev/sda", "/dev/sdb", "/dev/sdd", "/dev/sde"} {
-		if err := s.owners().twoPackages(&conf.Packages[0], host.disks[name]); err != nil {
+		if err := s.Owners().TwoPackages(&conf.Packages[0], host.disks[name]); err != nil {
 			got[name] = err.Error()
 		}
 	}
@@ -94,14 +94,14 @@ func TestOwnersHang(t *testing.T) {
 		defer close(host.hang)
 		conf := &cluster.Config{Packages: []cluster.Package{{Name: "a", Volumes: []string{"/dev/sda"}}, {Name: "b", Groups: []string{"vg1"}}}}
 		c := quietCall(t)
-		s := sessionOn(c, conf, host, cluster.Node{})
-		if err := s.soleOwner(&conf.Packages[0], []*vg.Disk{host.disks["/dev/sda"]}); err != nil {
+		s := On(c, conf, host, cluster.Node{})
+		if err := s.SoleOwner(&conf.Packages[0], []*vg.Disk{host.disks["/dev/sda"]}); err != nil {
 			t.Error(err)
 		}
 		conf.Packages = append(conf.Packages, cluster.Package{Name: "c", Volumes: []string{"/dev/sda"}})
-		s.forgetOwners()
+		s.ForgetOwners()
 		var two *twoPackagesError
-		if err := s.soleOwner(&conf.Packages[0], []*vg.Disk{host.disks["/dev/sda"]}); !errors.As(err, &two) {
+		if err := s.SoleOwner(&conf.Packages[0], []*vg.Disk{host.disks["/dev/sda"]}); !errors.As(err, &two) {
 			t.Errorf("error %v, a LUN of two packages expected", err)
 		}
 	})

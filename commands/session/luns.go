@@ -1,4 +1,4 @@
-package commands
+package session
 
 import (
 	"context"
@@ -15,36 +15,36 @@ import (
 // access is how LUNs are opened and worked on.
 type access struct {
 	retry scsi.Retry
-	// rehearse turns every path into one that changes nothing.
-	rehearse bool
+	// Rehearse turns every path into one that changes nothing.
+	Rehearse bool
 	// serial works on one LUN after the other.
 	serial bool
 	// strict makes one path that cannot be opened an error.
 	strict bool
-	// own is the key of this node, for the rehearsal.
-	own scsi.Key
+	// Own is the key of this node, for the rehearsal.
+	Own scsi.Key
 }
 
 // readAccess reads the flags about it.
 func readAccess(c *front.Call) (access, error) {
-	timeout, err := lunTimeout(c)
+	timeout, err := Timeout(c)
 	return access{
 		retry:    scsi.Retry{Timeout: timeout},
-		rehearse: c.Flags.Bool("dry-run"), strict: c.Flags.Bool("strict"), serial: c.Flags.Bool("serial"),
+		Rehearse: c.Flags.Bool("dry-run"), strict: c.Flags.Bool("strict"), serial: c.Flags.Bool("serial"),
 	}, err
 }
 
-// opened holds the LUNs that a command works on, with their paths open.
-type opened struct {
+// Opened holds the LUNs that a command works on, with their paths open.
+type Opened struct {
 	access
-	luns []*protocol.LUN
+	LUNs []*protocol.LUN
 	// sent counts the commands on the wire, retries included.
 	sent    atomic.Int64
 	closers []io.Closer
 	// shadows are the copies that a rehearsal works on.
 	shadows map[*protocol.LUN]*shadow
-	// say tells people of a change or a warning.
-	say   func(protocol.Event)
+	// Say tells people of a change or a warning.
+	Say   func(protocol.Event)
 	meter *meter
 	// changes are those that were sent to a LUN, for who has to tell what is
 	// left there.
@@ -54,12 +54,15 @@ type opened struct {
 }
 
 // newOpened has no LUN yet.
-func newOpened(a access) *opened {
-	return &opened{access: a, changes: map[string][]string{}, shadows: map[*protocol.LUN]*shadow{}}
+func newOpened(a access) *Opened {
+	return &Opened{access: a, changes: map[string][]string{}, shadows: map[*protocol.LUN]*shadow{}}
 }
 
+// Watch shows how far a run on the LUNs is.
+func (o *Opened) Watch(run *PackageRun) { o.meter.watch(run) }
+
 // Close closes every path.
-func (o *opened) Close() error {
+func (o *Opened) Close() error {
 	if o.ended != nil {
 		o.ended()
 	}
@@ -74,7 +77,7 @@ func (o *opened) Close() error {
 // counted counts what goes through a transport to a LUN.
 type counted struct {
 	scsi.Transport
-	*opened
+	*Opened
 	lun string
 }
 
@@ -84,12 +87,12 @@ func (c counted) Do(ctx context.Context, req *scsi.Request) (scsi.Reply, error) 
 	return c.Transport.Do(ctx, req)
 }
 
-// openDisk opens all paths of a disk that can be opened. Paths that cannot
+// OpenDisk opens all paths of a disk that can be opened. Paths that cannot
 // are warned of through warn; all of them is an error.
-func (o *opened) openDisk(ctx context.Context, host vg.Host, d *vg.Disk, warn func(error)) (*protocol.LUN, error) {
+func (o *Opened) OpenDisk(ctx context.Context, host vg.Host, d *vg.Disk, warn func(error)) (*protocol.LUN, error) {
 	lun := &protocol.LUN{Name: d.Device, WWID: d.WWID}
 	var errs []error
-	shadow := &shadow{own: o.own}
+	shadow := &shadow{own: o.Own}
 	o.meter.step(protocol.Step{LUN: d.Device})
 	defer o.meter.step(protocol.Step{LUN: d.Device, Done: true})
 	for _, name := range d.Gone {
@@ -112,7 +115,7 @@ func (o *opened) openDisk(ctx context.Context, host vg.Host, d *vg.Disk, warn fu
 		}
 		var t scsi.Transport = &retry
 		identity := func() scsi.Identity { return host.Identity(name) }
-		if o.rehearse {
+		if o.Rehearse {
 			r := shadow.path(t, identity)
 			t, identity = r, r.Identity
 		}
@@ -129,30 +132,30 @@ func (o *opened) openDisk(ctx context.Context, host vg.Host, d *vg.Disk, warn fu
 	for _, err := range errs {
 		warn(err)
 	}
-	if o.rehearse {
+	if o.Rehearse {
 		o.shadows[lun] = shadow
 	}
 	return lun, nil
 }
 
-// openDisks opens LUNs. Nothing stays open after an error.
-func (o *opened) openDisks(ctx context.Context, host vg.Host, disks []*vg.Disk, warn func(error)) error {
+// OpenDisks opens LUNs. Nothing stays open after an error.
+func (o *Opened) OpenDisks(ctx context.Context, host vg.Host, disks []*vg.Disk, warn func(error)) error {
 	var errs []error
 	for _, d := range disks {
-		lun, err := o.openDisk(ctx, host, d, warn)
+		lun, err := o.OpenDisk(ctx, host, d, warn)
 		if err != nil {
 			errs = append(errs, err)
 			continue
 		}
-		o.luns = append(o.luns, lun)
+		o.LUNs = append(o.LUNs, lun)
 	}
 	return errors.Join(errs...)
 }
 
-// openEach opens those LUNs of the volumes that can be opened, once each.
+// OpenEach opens those LUNs of the volumes that can be opened, once each.
 // Of the reports, one for each LUN in order, those of the others have the error;
 // at says where each LUN that was opened belongs.
-func (o *opened) openEach(ctx context.Context, host vg.Host, devices []string, warn func(error)) (reports []protocol.Report, at []int) {
+func (o *Opened) OpenEach(ctx context.Context, host vg.Host, devices []string, warn func(error)) (reports []protocol.Report, at []int) {
 	seen := map[string]bool{}
 	lost := func(dev string, err error) {
 		reports = append(reports, protocol.Report{LUN: dev, Findings: []protocol.Finding{{Kind: protocol.Unreadable, Err: err}}})
@@ -167,20 +170,20 @@ func (o *opened) openEach(ctx context.Context, host vg.Host, devices []string, w
 			continue
 		}
 		seen[d.Paths[0]] = true
-		lun, err := o.openDisk(ctx, host, d, warn)
+		lun, err := o.OpenDisk(ctx, host, d, warn)
 		if err != nil {
 			lost(d.Device, err)
 			continue
 		}
-		o.luns, at = append(o.luns, lun), append(at, len(reports))
+		o.LUNs, at = append(o.LUNs, lun), append(at, len(reports))
 		reports = append(reports, protocol.Report{LUN: d.Device})
 	}
 	return reports, at
 }
 
-// findDisks finds the disk under each device, once each, named by the first
+// FindDisks finds the disk under each device, once each, named by the first
 // device on it.
-func findDisks(host vg.Host, devices []string) ([]*vg.Disk, error) {
+func FindDisks(host vg.Host, devices []string) ([]*vg.Disk, error) {
 	var disks []*vg.Disk
 	var errs []error
 	seen := map[string]bool{}

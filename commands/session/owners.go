@@ -1,4 +1,4 @@
-package commands
+package session
 
 import (
 	"context"
@@ -40,21 +40,21 @@ type ownersOnce struct {
 	found *owners
 }
 
-// owners finds the LUNs of all packages, once in a session, and without a
+// Owners finds the LUNs of all packages, once in a session, and without a
 // command to any of them: names, sysfs and what lvm2 knows lead there. What this
 // host does not see cannot be in its hands twice, so it is left out.
-func (s *session) owners() *owners {
+func (s *Session) Owners() *owners {
 	s.owned.once.Do(func() {
-		w := &owners{conf: s.conf}
-		groups := groupsOf(s.Ctx, s.conf, s.host)
-		for _, pkg := range s.conf.Packages {
+		w := &owners{conf: s.Conf}
+		groups := groupsOf(s.Ctx, s.Conf, s.Host)
+		for _, pkg := range s.Conf.Packages {
 			volumes := slices.Clone(pkg.Volumes)
 			for _, g := range pkg.Groups {
 				volumes = append(volumes, groups[g]...)
 			}
 			for _, dev := range volumes {
 				// No map need join the paths of a LUN for it to be the same.
-				if d, err := s.host.Paths(dev); err == nil {
+				if d, err := s.Host.Paths(dev); err == nil {
 					w.list = append(w.list, ownedDisk{pkg.Name, d})
 				}
 			}
@@ -64,8 +64,8 @@ func (s *session) owners() *owners {
 	return s.owned.found
 }
 
-// forgetOwners makes the session look again: the groups may have changed.
-func (s *session) forgetOwners() { s.owned = &ownersOnce{} }
+// ForgetOwners makes the session look again: the groups may have changed.
+func (s *Session) ForgetOwners() { s.owned = &ownersOnce{} }
 
 // groupsOf finds the volumes of all groups of a config. Those that are not
 // found in time are left out, as those are that are not there.
@@ -116,10 +116,10 @@ func sameLUN(a, b *vg.Disk) bool {
 	return slices.ContainsFunc(a.Paths, func(p string) bool { return slices.Contains(b.Paths, p) })
 }
 
-// twoPackages says that a LUN of a package is in another one, too; nil if it is
+// TwoPackages says that a LUN of a package is in another one, too; nil if it is
 // not. The package may be one that is not of the config, as that of a group which
 // no package has; then the LUN must not be in two others.
-func (w *owners) twoPackages(pkg *cluster.Package, lun *vg.Disk) error {
+func (w *owners) TwoPackages(pkg *cluster.Package, lun *vg.Disk) error {
 	list := w.of(lun)
 	if p, err := w.conf.Package(pkg.Name); err == nil && p == pkg {
 		others := slices.DeleteFunc(list, func(o ownedDisk) bool { return o.pkg == pkg.Name })
@@ -131,22 +131,22 @@ func (w *owners) twoPackages(pkg *cluster.Package, lun *vg.Disk) error {
 	return &twoPackagesError{lun: lun.Device, wwid: lun.WWID, pkg: list[0].pkg, others: list[1:]}
 }
 
-// soleOwner refuses LUNs of a package that another one has as well: a halt of
+// SoleOwner refuses LUNs of a package that another one has as well: a halt of
 // that one would open them.
-func (s *session) soleOwner(pkg *cluster.Package, disks []*vg.Disk) error {
-	if len(s.conf.Packages) == 1 && &s.conf.Packages[0] == pkg {
+func (s *Session) SoleOwner(pkg *cluster.Package, disks []*vg.Disk) error {
+	if len(s.Conf.Packages) == 1 && &s.Conf.Packages[0] == pkg {
 		return nil
 	}
-	w := s.owners()
+	w := s.Owners()
 	var errs []error
 	for _, d := range disks {
-		errs = append(errs, w.twoPackages(pkg, d))
+		errs = append(errs, w.TwoPackages(pkg, d))
 	}
 	return errors.Join(errs...)
 }
 
-// diskOf is the disk that a LUN was opened by.
-func diskOf(l *protocol.LUN) *vg.Disk {
+// DiskOf is the disk that a LUN was opened by.
+func DiskOf(l *protocol.LUN) *vg.Disk {
 	d := &vg.Disk{Device: l.Name, WWID: l.WWID}
 	for _, p := range l.Paths {
 		d.Paths = append(d.Paths, p.Name())

@@ -1,0 +1,240 @@
+package session
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"path/filepath"
+	"strings"
+
+	"lunguard/cluster"
+	"lunguard/commands/front"
+	"lunguard/commands/words"
+	"lunguard/vg"
+	"lunguard/vg/simhost"
+)
+
+// Session is what a command about LUNs works with.
+type Session struct {
+	*front.Call
+	// Conf is nil where there is none and none is needed.
+	Conf *cluster.Config
+	Host vg.Host
+	// Node is this one; it has no name where this host need not be a node.
+	Node cluster.Node
+	// owned are the LUNs of all packages, once somebody has asked for them.
+	owned  *ownersOnce
+	record *runRecord
+}
+
+// New is the session of a command about packages: the config must be there,
+// and this must be one of its nodes.
+func New(c *front.Call) (*Session, error) {
+	conf, err := ReadConfig(c)
+	if err != nil {
+		return nil, err
+	}
+	host, err := OpenHost(c)
+	if err != nil {
+		return nil, err
+	}
+	node, err := ThisNode(c, conf, host)
+	return On(c, conf, host, node), err
+}
+
+// On is a session whose parts were found otherwise.
+func On(c *front.Call, conf *cluster.Config, host vg.Host, node cluster.Node) *Session {
+	return &Session{Call: c, Conf: conf, Host: host, Node: node, owned: &ownersOnce{}, record: &runRecord{Recorder: c.Recorder()}}
+}
+
+// By is the session for another call, such as one whose streams are others.
+func (s *Session) By(c *front.Call) *Session {
+	one := *s
+	one.Call = c
+	return &one
+}
+
+// OpenHost is the machine whose devices the command works on.
+func OpenHost(c *front.Call) (vg.Host, error) {
+	if dir := c.Simulated(); dir != "" {
+		return simhost.Open(dir)
+	}
+	scan := c.Several("scan")
+	if !c.Flags.Bool("no-lvm") && len(scan) == 0 {
+		return vg.NewSystem(), nil
+	}
+	for _, glob := range scan {
+		if _, err := filepath.Match(glob, ""); err != nil || !filepath.IsAbs(glob) {
+			return nil, front.Usagef("--scan %s: a pattern of device files was expected, such as '/dev/mapper/mpath*'", glob)
+		}
+	}
+	return vg.NewSystem().WithoutLVM(strings.Join(scan, " ")), nil
+}
+
+// ThisNode tells which node of the cluster this is.
+func ThisNode(c *front.Call, conf *cluster.Config, host vg.Host) (cluster.Node, error) {
+	name := cmp.Or(c.Flags.String("node"), c.Getenv("SG_NODE"))
+	if name == "" {
+		var err error
+		if name, err = host.Hostname(); err != nil {
+			return cluster.Node{}, err
+		}
+	}
+	return conf.Node(name)
+}
+
+// PackageName is the package that the command line or the environment names.
+func PackageName(c *front.Call) (string, error) {
+	switch ops := c.Operands(); {
+	case len(ops) == 1:
+		return ops[0], nil
+	case len(ops) > 1:
+		return "", front.Usagef("one package was expected, not %d", len(ops))
+	}
+	if name := c.Getenv("SG_PACKAGE"); name != "" {
+		return name, nil
+	}
+	return "", front.Usagef("a package is missing")
+}
+
+// Packages are those that were named or, if none was, all that this node has
+// up. A package of which that cannot be told counts as up: what is unknown
+// must not be left out in silence.
+func (s *Session) Packages(names []string) ([]*cluster.Package, error) {
+	var list []*cluster.Package
+	for _, name := range names {
+		pkg, err := s.Conf.Package(name)
+		if err != nil {
+			return nil, err
+		}
+		list = append(list, pkg)
+	}
+	if len(names) > 0 {
+		return list, nil
+	}
+	for i := range s.Conf.Packages {
+		pkg := &s.Conf.Packages[i]
+		if !pkg.RunsOn(s.Node.Name) {
+			continue
+		}
+		up := true
+		err := s.LookAt(pkg, func(run *PackageRun, _ *Opened) error {
+			up = run.Up(s.Ctx)
+			return nil
+		})
+		if err != nil || up {
+			list = append(list, pkg)
+		}
+	}
+	return list, nil
+}
+
+// WithPackage opens the LUNs of a package, which must be in no other, and runs f
+// on them.
+func (s *Session) WithPackage(pkg *cluster.Package, f func(*PackageRun, *Opened) error) error {
+	return s.openFor(pkg, func(disks []*vg.Disk) error { return s.SoleOwner(pkg, disks) }, f)
+}
+
+// LookAt is withPackage for who changes nothing: nobody asks what else the LUNs
+// belong to.
+func (s *Session) LookAt(pkg *cluster.Package, f func(*PackageRun, *Opened) error) error {
+	return s.openFor(pkg, func([]*vg.Disk) error { return nil }, f)
+}
+
+// openFor opens the LUNs of a package, if they may be, and runs f on them.
+func (s *Session) openFor(pkg *cluster.Package, may func([]*vg.Disk) error, f func(*PackageRun, *Opened) error) error {
+	o, err := s.Begin()
+	if err != nil {
+		return err
+	}
+	o.Own = s.Node.Key
+	disks, err := s.DisksOf(pkg)
+	if err == nil {
+		err = may(disks)
+	}
+	if err == nil {
+		err = o.OpenDisks(s.Ctx, s.Host, disks, s.WarnErr)
+	}
+	if err != nil {
+		return errors.Join(err, o.Close())
+	}
+	run := s.Run(pkg, o)
+	run.Strict = o.strict
+	s.Follow(run, o)
+	return errors.Join(f(run, o), o.Close())
+}
+
+// Run is a protocol on the LUNs that were opened; the package may be nil.
+func (s *Session) Run(pkg *cluster.Package, o *Opened) *PackageRun {
+	return NewPackageRun(s.Conf, pkg, s.Node, o.LUNs)
+}
+
+// Begin prepares for opening LUNs as the flags want it, and shows from then on how
+// far the work is. Whoever closes what was opened ends that.
+func (s *Session) Begin() (*Opened, error) {
+	a, err := readAccess(s.Call)
+	if err != nil {
+		return nil, err
+	}
+	o := newOpened(a)
+	o.meter, o.ended = showProgress(s.Call)
+	return o, nil
+}
+
+// OnPackage runs a protocol on a package and tells, if asked, what it took.
+func (s *Session) OnPackage(pkg *cluster.Package, do func(*PackageRun, *Opened) error) error {
+	return s.WithPackage(pkg, func(run *PackageRun, o *Opened) error {
+		err := do(run, o)
+		if s.Verbose() && !s.Flags.Bool("json") {
+			s.SayCost(pkg, o)
+		}
+		return err
+	})
+}
+
+// SayCost tells what the work on a package took.
+func (s *Session) SayCost(pkg *cluster.Package, o *Opened) {
+	fmt.Fprintf(s.Out, "%s: %s, %s\n", pkg.Name, words.Plural(len(o.LUNs), "LUN"), words.Plural(int(o.sent.Load()), "SCSI command"))
+}
+
+// DevicesOf are the volumes of a package: those of its groups and those outside
+// any group.
+func (s *Session) DevicesOf(pkg *cluster.Package) ([]string, error) {
+	devices := append([]string(nil), pkg.Volumes...)
+	for _, g := range pkg.Groups {
+		group, err := s.Host.Group(s.Ctx, g)
+		if err != nil {
+			return nil, err
+		}
+		devices = append(devices, group.Volumes...)
+	}
+	return devices, nil
+}
+
+// DisksOf are the LUNs of a package: those of its groups and those outside any
+// group. Volumes that lie on one disk are one LUN.
+func (s *Session) DisksOf(pkg *cluster.Package) ([]*vg.Disk, error) {
+	devices, err := s.DevicesOf(pkg)
+	if err != nil {
+		return nil, err
+	}
+	return FindDisks(s.Host, devices)
+}
+
+// NotBegun is the error of packages that were not looked at, because a signal came.
+func NotBegun(packages []*cluster.Package) error { return &notBegunError{packages} }
+
+// notBegunError says which packages were not looked at.
+type notBegunError struct{ packages []*cluster.Package }
+
+func (e *notBegunError) Error() string {
+	names := make([]string, len(e.packages))
+	for i, p := range e.packages {
+		names[i] = p.Name
+	}
+	return "not begun after the signal: package " + strings.Join(names, ", ")
+}
+
+func (e *notBegunError) Message() words.Message {
+	return words.Message{What: e.Error(), Status: words.ExitFailed}
+}
