@@ -295,8 +295,8 @@ func TestJSONDocument(t *testing.T) {
 func checkEnvelope(t *testing.T, answer map[string]any, tc jsonCase, said string) {
 	t.Helper()
 	command := tc.argv[0]
-	if tc.argv[1] == simWord {
-		command = simWord
+	if tc.argv[1] == "sim" {
+		command = "sim"
 	}
 	if answer["schema"] != float64(1) || answer["command"] != command || answer["exit_status"] != float64(tc.want) {
 		t.Errorf("schema %v, command %v, exit_status %v", answer["schema"], answer["command"], answer["exit_status"])

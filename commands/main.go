@@ -5,6 +5,7 @@ package commands
 import (
 	"io"
 
+	"lunguard/commands/deadman"
 	"lunguard/commands/front"
 )
 
@@ -12,7 +13,7 @@ import (
 func applets() *front.Program {
 	b := &front.Program{}
 	b.Applets = []*front.Applet{
-		vgPrKey(), prCleanup(), prStart(), prHalt(), prFence(), prCheck(), prWatchdog(), sgPersist(),
+		vgPrKey(), prCleanup(), prStart(), prHalt(), prFence(), prCheck(), deadman.Applet(), sgPersist(),
 		cmCheckConf(), cmApplyConf(), cmViewCl(), cmGetPkgEnv(),
 		cmRunPkg(), cmHaltPkg(), prCntl(), lunguard(b),
 	}

@@ -383,7 +383,7 @@ func TestStatusAfterSignal(t *testing.T) {
 func TestSignalAtTheExit(t *testing.T) {
 	r := newRig(t, 2, 1)
 	r.configure(watchTwo)
-	t.Setenv(runVariable, t.TempDir())
+	t.Setenv("LUNGUARD_RUN", t.TempDir())
 	for _, argv := range []string{"pr_start pkg1", "pr_check --repair pkg1", "pr_halt pkg1", "cmrunpkg pkg1", "cmhaltpkg pkg1"} {
 		cmd, text := r.process("jack3", append([]string{"outlived"}, strings.Fields(argv)...)...)
 		if status := exitOf(t, cmd.Run()); status != words.ExitOK {

@@ -1,4 +1,4 @@
-package commands
+package deadman
 
 import (
 	"fmt"
@@ -20,7 +20,8 @@ import (
 	"lunguard/vg/simhost"
 )
 
-func prWatchdog() *front.Applet {
+// Applet is pr_watchdog.
+func Applet() *front.Applet {
 	return &front.Applet{
 		Name:    "pr_watchdog",
 		Summary: "restart this node when it is fenced, by a watchdog device",

@@ -1,4 +1,4 @@
-package commands
+package deadman
 
 import (
 	"bytes"
@@ -88,8 +88,8 @@ func TestWatchdogWords(t *testing.T) {
 // The watch logs what people are told of it, and severities as they matter.
 func TestWatchLogged(t *testing.T) {
 	var out bytes.Buffer
-	c := front.NewCall(t.Context(), prWatchdog(), front.Streams{Out: &out, Err: &out}, func(string) string { return "" })
-	if err := c.Parse(prWatchdog().Flags, []string{"--log=stderr", "--"}, func(*front.Call) error { return nil }); err != nil {
+	c := front.NewCall(t.Context(), Applet(), front.Streams{Out: &out, Err: &out}, func(string) string { return "" })
+	if err := c.Parse(Applet().Flags, []string{"--log=stderr", "--"}, func(*front.Call) error { return nil }); err != nil {
 		t.Fatal(err)
 	}
 	d := &deadman{Call: c, node: cluster.Node{Name: "jack3", Key: 1}}

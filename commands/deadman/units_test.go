@@ -1,4 +1,4 @@
-package commands
+package deadman
 
 import (
 	"os"
@@ -9,7 +9,7 @@ import (
 	"testing"
 )
 
-const unitFolder = "../dist/systemd"
+const unitFolder = "../../dist/systemd"
 
 // unit is a unit file: section and key to values, in order.
 type unit map[string][]string

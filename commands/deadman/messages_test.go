@@ -1,10 +1,11 @@
-package commands
+package deadman
 
 import (
 	"context"
 	"errors"
 	"fmt"
 	"syscall"
+	"testing"
 	"time"
 
 	"lunguard/cluster"
@@ -16,8 +17,8 @@ import (
 	"lunguard/vg"
 )
 
-// deadmanErrors are errors, by topic.
-func deadmanErrors() map[string][]error {
+// errorsByTopic are errors, by topic.
+func errorsByTopic() map[string][]error {
 	device := func(err error) error { return watchdogWords(&watchdog.DeviceError{Device: "/dev/watchdog", Err: err}) }
 	return map[string][]error{
 		"pr_watchdog": {
@@ -33,10 +34,10 @@ func deadmanErrors() map[string][]error {
 	}
 }
 
-// deadmanMessages is what this room says.
-func deadmanMessages() []catalogue.Message {
+// messages is what this room says.
+func messages() []catalogue.Message {
 	var list []catalogue.Message
-	for topic, errs := range deadmanErrors() {
+	for topic, errs := range errorsByTopic() {
 		for _, err := range errs {
 			m := words.Of(err)
 			list = append(list, catalogue.Message{Topic: topic, Kind: "error", Text: words.JoinedLines(m.Text()), Hint: m.Hint, Status: m.Status})
@@ -111,3 +112,8 @@ func spokenWatch() []catalogue.Message {
 	}
 	return list
 }
+
+func TestMain(m *testing.M) { catalogue.Main(m) }
+
+// What this room says is what its list has, line by line.
+func TestMessages(t *testing.T) { catalogue.Compare(t, messages()) }

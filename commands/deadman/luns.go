@@ -1,4 +1,4 @@
-package commands
+package deadman
 
 import (
 	"errors"
