@@ -7,13 +7,14 @@ import (
 
 	"lunguard/commands/deadman"
 	"lunguard/commands/front"
+	"lunguard/commands/sgpersist"
 )
 
 // applets is what the binary holds.
 func applets() *front.Program {
 	b := &front.Program{}
 	b.Applets = []*front.Applet{
-		vgPrKey(), prCleanup(), prStart(), prHalt(), prFence(), prCheck(), deadman.Applet(), sgPersist(),
+		vgPrKey(), prCleanup(), prStart(), prHalt(), prFence(), prCheck(), deadman.Applet(), sgpersist.Applet(),
 		cmCheckConf(), cmApplyConf(), cmViewCl(), cmGetPkgEnv(),
 		cmRunPkg(), cmHaltPkg(), prCntl(), lunguard(b),
 	}

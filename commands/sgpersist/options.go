@@ -7,6 +7,8 @@ import (
 
 	"github.com/urfave/cli/v2"
 
+	"lunguard/commands/front"
+	"lunguard/commands/session"
 	"lunguard/scsi"
 )
 
@@ -58,8 +60,10 @@ type option struct {
 	// extra says that sg3_utils lacks it, so that its abbreviations must not
 	// get in the way of theirs.
 	extra bool
-	set   func(value string) error
-	owner *Options
+	// values lists what the value can be, for the completions of shells.
+	values front.Completer
+	set    func(value string) error
+	owner  *Options
 }
 
 // Apply makes the option known under its first name.
@@ -119,7 +123,7 @@ func (o *Options) Flags() []cli.Flag {
 	list := []*option{
 		o.text(o.setAlloc, "alloc-length", "alloc_length", "l"),
 		o.write(scsi.OutClear, "clear", "C"),
-		o.text(o.setDevice, "device", "d"),
+		o.offer(session.CompleteDisks, o.text(o.setDevice, "device", "d")),
 		o.count(&o.help, "help", "h"),
 		o.count(&o.hex, "hex", "H"),
 		o.on(&o.in, "in", "i"),
@@ -128,12 +132,12 @@ func (o *Options) Flags() []cli.Flag {
 		o.on(&o.out, "out", "o"),
 		o.parameter(&o.allTargetPorts, "param-alltgpt", "param_alltgpt", "Y"),
 		o.parameter(&o.aptpl, "param-aptpl", "param_aptpl", "Z"),
-		o.text(o.setKey(&o.key, "param-rk"), "param-rk", "param_rk", "K"),
-		o.text(o.setKey(&o.actionKey, "param-sark"), "param-sark", "param_sark", "S"),
+		o.offer(session.CompleteKeys, o.text(o.setKey(&o.key, "param-rk"), "param-rk", "param_rk", "K")),
+		o.offer(session.CompleteKeys, o.text(o.setKey(&o.actionKey, "param-sark"), "param-sark", "param_sark", "S")),
 		o.on(&o.unregister, "param-unreg", "param_unreg", "unreg", "U"),
 		o.write(scsi.OutPreempt, "preempt", "P"),
 		o.write(scsi.OutPreemptAndAbort, "preempt-abort", "preempt_abort", "A"),
-		o.text(o.setType, "prout-type", "prout_type", "T"),
+		o.offer(completeTypes, o.text(o.setType, "prout-type", "prout_type", "T")),
 		o.read(scsi.InReadFullStatus, "read-full-status", "read_full_status", "read-status", "read_status", "s"),
 		o.read(scsi.InReadKeys, "read-keys", "read_keys", "k"),
 		o.count(&o.readonly, "readonly", "y"),
@@ -158,6 +162,9 @@ func (o *Options) Flags() []cli.Flag {
 	for i, opt := range list {
 		opt.owner = o
 		flags[i] = opt
+		if opt.values != nil {
+			flags[i] = front.Offering(opt, opt.values)
+		}
 	}
 	return flags
 }
@@ -185,6 +192,12 @@ func (o *Options) read(a scsi.InAction, names ...string) *option {
 
 func (o *Options) write(a scsi.OutAction, names ...string) *option {
 	return &option{names: names, set: func(string) error { o.writes = append(o.writes, a); return nil }}
+}
+
+// offer makes the option bring what its value can be.
+func (o *Options) offer(values front.Completer, opt *option) *option {
+	opt.values = values
+	return opt
 }
 
 func (o *Options) beyond(opt *option) *option {

@@ -1,4 +1,4 @@
-package commands
+package sgpersist
 
 import (
 	"bytes"
@@ -21,7 +21,7 @@ import (
 // TestSGPersistGolden holds our sg_persist against what was recorded from the
 // original, byte for byte.
 func TestSGPersistGolden(t *testing.T) {
-	names, err := filepath.Glob("testdata/sg_persist/*.golden")
+	names, err := filepath.Glob("../testdata/sg_persist/*.golden")
 	if err != nil || len(names) == 0 {
 		t.Fatal("no case files", err)
 	}
@@ -70,7 +70,7 @@ func runGolden(t *testing.T, c *golden.Case) golden.Outcome {
 	host := &goldenHost{t: t, script: script}
 	var stdout, stderr bytes.Buffer
 	streams := front.Streams{In: strings.NewReader(c.Stdin), Out: &stdout, Err: &stderr}
-	status := sgPersistOn(host.open).Invoke(t.Context(), streams, goldenEnv(c.Env), args)
+	status := appletOn(host.open).Invoke(t.Context(), streams, goldenEnv(c.Env), args)
 	if host.isOpen != 0 {
 		t.Errorf("%d devices were left open", host.isOpen)
 	}

@@ -1,82 +1,60 @@
-package commands
+package sgpersist
 
 import (
 	"context"
 	"errors"
+	"fmt"
+	"io"
 	"os"
 	"runtime/debug"
 	"strconv"
 	"strings"
 	"syscall"
 
-	"github.com/urfave/cli/v2"
-
 	"lunguard/commands/front"
 	"lunguard/commands/session"
-	"lunguard/commands/sgpersist"
 	"lunguard/scsi"
 	"lunguard/vg"
 )
 
-// sgPersist is the drop-in for sg3_utils' sg_persist.
-func sgPersist() *front.Applet { return sgPersistOn(nil) }
+// Applet is the drop-in for sg3_utils' sg_persist.
+func Applet() *front.Applet { return appletOn(nil) }
 
-// sgPersistOn is the command with devices opened by open, which is nil for
+// appletOn is the command with devices opened by open, which is nil for
 // those of the host. Errors of open wrap a syscall.Errno.
-func sgPersistOn(open sgpersist.Opener) *front.Applet {
-	opts := sgpersist.NewOptions()
+func appletOn(open Opener) *front.Applet {
+	opts := NewOptions()
 	a := &front.Applet{
 		Name:     "sg_persist",
 		Summary:  "send one PERSISTENT RESERVE command, as sg3_utils does",
-		Usage:    sgpersist.Help(),
-		Flags:    offeringValues(opts.Flags()),
+		Usage:    Help(),
+		Flags:    opts.Flags(),
 		Operands: session.CompleteDisks,
 	}
 	a.Main = func(c *front.Call, args []string) int {
-		if c.Getenv(sgpersist.InvocationVariable) != "" {
-			sgpersist.TellInvocation(c.Err, sgPersistVersion(), a.CalledAs(), args)
+		if c.Getenv(InvocationVariable) != "" {
+			TellInvocation(c.Err, version(), a.CalledAs(), args)
 		}
 		opts.In = c.In
 		canon, bad := front.Canonicalise(args, front.Options(a.Flags), c.Getenv("POSIXLY_CORRECT") != "")
 		status := 0
 		err := c.Parse(a.Flags, canon, func(c *front.Call) error {
 			if bad == nil {
-				status = sgpersist.Run(c.Ctx, persistOn(c, open), opts, c.Operands())
+				status = Run(c.Ctx, persistOn(c, open), opts, c.Operands())
 			}
 			return nil
 		})
 		switch {
 		case opts.Fault() != nil:
-			return sgpersist.Refused(c.Err, opts.Fault())
+			return Refused(c.Err, opts.Fault())
 		case bad != nil:
-			return sgpersist.Misused(c.Err, a.CalledAs(), bad)
+			return Misused(c.Err, a.CalledAs(), bad)
 		case err != nil:
 			return c.Report(err)
 		}
 		return status
 	}
 	return a
-}
-
-// offeringValues makes the flags bring what their values can be.
-func offeringValues(flags []cli.Flag) []cli.Flag {
-	list := make([]cli.Flag, len(flags))
-	for i, f := range flags {
-		var values front.Completer
-		switch f.Names()[0] {
-		case "device":
-			values = session.CompleteDisks
-		case "param-rk", "param-sark":
-			values = session.CompleteKeys
-		case "prout-type":
-			values = completeTypes
-		}
-		list[i] = f
-		if values != nil {
-			list[i] = front.Offering(f, values)
-		}
-	}
-	return list
 }
 
 // completeTypes offers the types of reservations. They are those of SPC-4, table 213.
@@ -91,11 +69,11 @@ func completeTypes(*front.Completion, string) []front.Suggestion {
 }
 
 // persistOn is what sg_persist works with on the host.
-func persistOn(c *front.Call, open sgpersist.Opener) sgpersist.Call {
+func persistOn(c *front.Call, open Opener) Call {
 	if open == nil {
 		open = func(path string, readOnly bool) (vg.Path, error) { return openRaw(c, path, readOnly) }
 	}
-	return sgpersist.Call{Out: c.Out, Err: c.Err, Open: open, Version: sgPersistVersion(), Paths: func(device string) ([]string, error) {
+	return Call{Out: c.Out, Err: c.Err, Open: open, Version: version(), Paths: func(device string) ([]string, error) {
 		host, err := session.OpenHost(c)
 		if err != nil {
 			return nil, err
@@ -144,9 +122,9 @@ func (n notDevice) Do(context.Context, *scsi.Request) (scsi.Reply, error) {
 // Close has nothing to do.
 func (notDevice) Close() error { return nil }
 
-// sgPersistVersion is a version in the shape that sg3_utils' commands have:
+// version is a version in the shape that sg3_utils' commands have:
 // number and date.
-func sgPersistVersion() string {
+func version() string {
 	number, _, _ := strings.Cut(strings.TrimPrefix(front.Version(), "v"), "-")
 	if info, ok := debug.ReadBuildInfo(); ok {
 		for _, s := range info.Settings {
@@ -156,4 +134,17 @@ func sgPersistVersion() string {
 		}
 	}
 	return number
+}
+
+// InvocationVariable makes the sg3_utils show how they were called.
+const InvocationVariable = "SG3_UTILS_INVOCATION"
+
+// TellInvocation shows the command line; as is what the command was called by.
+func TellInvocation(w io.Writer, version, as string, args []string) {
+	text := fmt.Sprintf("vvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvv\n"+
+		"utility_given=%s: \nversion_string=%s\ninvocation_arguments:\n  %s\n", prog, version, as)
+	for _, a := range args {
+		text += "  " + a + "\n"
+	}
+	fmt.Fprint(w, text+"^^vv^^vv^^vv^^vv^^vv^^vv^^vv^^vv^^vv^^vv^^vv^^vv^^vv^^vv^^vv\n")
 }
