@@ -7,6 +7,7 @@ import (
 
 	"lunguard/commands/deadman"
 	"lunguard/commands/front"
+	"lunguard/commands/own"
 	"lunguard/commands/sgpersist"
 )
 
@@ -16,10 +17,10 @@ func applets() *front.Program {
 	b.Applets = []*front.Applet{
 		vgPrKey(), prCleanup(), prStart(), prHalt(), prFence(), prCheck(), deadman.Applet(), sgpersist.Applet(),
 		cmCheckConf(), cmApplyConf(), cmViewCl(), cmGetPkgEnv(),
-		cmRunPkg(), cmHaltPkg(), prCntl(), lunguard(b),
+		cmRunPkg(), cmHaltPkg(), prCntl(), own.Lunguard(b),
 	}
-	b.Words = []*front.Applet{sim(), manual(b)}
-	b.Unlisted = []*front.Applet{complete(b)}
+	b.Words = []*front.Applet{own.Sim(), own.Manual(b)}
+	b.Unlisted = []*front.Applet{own.Complete(b)}
 	return b
 }
 

@@ -1,4 +1,4 @@
-package commands
+package own
 
 import (
 	"errors"
@@ -47,8 +47,8 @@ usage: lunguard sim create DIR [--nodes A,B] [--luns N] [--paths N] [--blocks N]
 
 exit status: 0 done; 1 failed; 2 the device failed, or refused as reserved`
 
-// sim is the applet behind lunguard sim.
-func sim() *front.Applet {
+// Sim is the applet behind lunguard sim.
+func Sim() *front.Applet {
 	return &front.Applet{
 		Name: simWord, Summary: "make and poke a simulated array", Usage: simUsage,
 		Flags: []cli.Flag{

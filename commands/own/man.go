@@ -1,4 +1,4 @@
-package commands
+package own
 
 import (
 	"errors"
@@ -22,8 +22,8 @@ lists the pages.
 
 exit status: 0 done; 1 no such page`
 
-// manual is the applet behind lunguard man.
-func manual(b *front.Program) *front.Applet {
+// Manual is the applet behind lunguard man.
+func Manual(b *front.Program) *front.Applet {
 	return &front.Applet{
 		Name: front.ManWord, Summary: "show a manual page", Usage: manUsage,
 		Flags: []cli.Flag{},

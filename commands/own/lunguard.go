@@ -1,4 +1,4 @@
-package commands
+package own
 
 import (
 	"errors"
@@ -13,8 +13,8 @@ import (
 	"lunguard/commands/words"
 )
 
-// lunguard is the applet of the binary itself.
-func lunguard(b *front.Program) *front.Applet {
+// Lunguard is the applet of the binary itself.
+func Lunguard(b *front.Program) *front.Applet {
 	return &front.Applet{
 		Name:    front.Self,
 		Summary: "list and install the commands, make simulated arrays",

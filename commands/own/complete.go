@@ -1,4 +1,4 @@
-package commands
+package own
 
 import (
 	"fmt"
@@ -20,8 +20,8 @@ leaves it to the shell. No device is opened; nothing is ever an error.
 
 exit status: 0`
 
-// complete is the applet behind lunguard complete.
-func complete(b *front.Program) *front.Applet {
+// Complete is the applet behind lunguard complete.
+func Complete(b *front.Program) *front.Applet {
 	return &front.Applet{
 		Name: completeWord, Summary: "what a word can become, for shells", Usage: completeUsage,
 		Main: func(c *front.Call, args []string) int {

@@ -1,22 +1,24 @@
-package commands
+package own
 
 import (
+	"testing"
+
 	"lunguard/commands/catalogue"
 	"lunguard/commands/words"
 )
 
-// ownErrors are errors, by topic.
-func ownErrors() map[string][]error {
+// errorsByTopic are errors, by topic.
+func errorsByTopic() map[string][]error {
 
 	return map[string][]error{
 		"lunguard": {&noPageError{"frobnicate"}},
 	}
 }
 
-// ownMessages is what this room says.
-func ownMessages() []catalogue.Message {
+// messages is what this room says.
+func messages() []catalogue.Message {
 	var list []catalogue.Message
-	for topic, errs := range ownErrors() {
+	for topic, errs := range errorsByTopic() {
 		for _, err := range errs {
 			m := words.Of(err)
 			list = append(list, catalogue.Message{Topic: topic, Kind: "error", Text: words.JoinedLines(m.Text()), Hint: m.Hint, Status: m.Status})
@@ -24,3 +26,8 @@ func ownMessages() []catalogue.Message {
 	}
 	return catalogue.Sort(list)
 }
+
+func TestMain(m *testing.M) { catalogue.Main(m) }
+
+// What this room says is what its list has, line by line.
+func TestMessages(t *testing.T) { catalogue.Compare(t, messages()) }
