@@ -1,5 +1,6 @@
-// Package commands holds the applets: words in, words out. It is the only
-// package that prints, and it makes all words for people.
+// Package commands has the table of applets: which commands the binary is. Each is
+// made in one of the rooms below; they are tested here where it takes the whole
+// binary.
 package commands
 
 import (
@@ -8,6 +9,8 @@ import (
 	"lunguard/commands/deadman"
 	"lunguard/commands/front"
 	"lunguard/commands/own"
+	"lunguard/commands/reservations"
+	"lunguard/commands/serviceguard"
 	"lunguard/commands/sgpersist"
 )
 
@@ -15,9 +18,9 @@ import (
 func applets() *front.Program {
 	b := &front.Program{}
 	b.Applets = []*front.Applet{
-		vgPrKey(), prCleanup(), prStart(), prHalt(), prFence(), prCheck(), deadman.Applet(), sgpersist.Applet(),
-		cmCheckConf(), cmApplyConf(), cmViewCl(), cmGetPkgEnv(),
-		cmRunPkg(), cmHaltPkg(), prCntl(), own.Lunguard(b),
+		reservations.VGPRKey(), reservations.PRCleanup(), reservations.PRStart(), reservations.PRHalt(), reservations.PRFence(), reservations.PRCheck(), deadman.Applet(), sgpersist.Applet(),
+		serviceguard.CmCheckConf(), serviceguard.CmApplyConf(), serviceguard.CmViewCl(), serviceguard.CmGetPkgEnv(),
+		serviceguard.CmRunPkg(), serviceguard.CmHaltPkg(), serviceguard.PRCntl(), own.Lunguard(b),
 	}
 	b.Words = []*front.Applet{own.Sim(), own.Manual(b)}
 	b.Unlisted = []*front.Applet{own.Complete(b)}

@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"lunguard/commands/catalogue"
+	"lunguard/commands/reservations"
 )
 
 func itoa(n int) string { return strconv.Itoa(n) }
@@ -92,7 +93,7 @@ func TestSharedDiagnostics(t *testing.T) {
 // The tests of pages do find what is wrong.
 func TestManPageComplaints(t *testing.T) {
 	good := readManPage(t, "pr_fence")
-	if list := good.complaints(t, prFence()); len(list) > 0 {
+	if list := good.complaints(t, reservations.PRFence()); len(list) > 0 {
 		t.Fatalf("%q", list)
 	}
 	for from, want := range map[string][2]string{
@@ -110,7 +111,7 @@ func TestManPageComplaints(t *testing.T) {
 			continue
 		}
 		bad := parseManPage(good.file, strings.Replace(good.text, from, want[0], 1))
-		list := bad.complaints(t, prFence())
+		list := bad.complaints(t, reservations.PRFence())
 		if !slices.ContainsFunc(list, func(c string) bool { return strings.HasPrefix(c, want[1]) }) {
 			t.Errorf("%q in place of %q: %q", want[0], from, list)
 		}

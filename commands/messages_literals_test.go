@@ -22,7 +22,7 @@ type literal struct{ at, text string }
 
 // wordSources are the folders whose messages reach people.
 func wordSources() []string {
-	return []string{".", "words", "front", "session", "deadman", "own", "runpkg", "watchdog", "../cluster", "../cluster/ownfile", "../vg", "../scsi"}
+	return []string{".", "words", "front", "session", "deadman", "own", "serviceguard", "reservations", "runpkg", "watchdog", "../cluster", "../cluster/ownfile", "../vg", "../scsi"}
 }
 
 // madeOfWords are functions whose string literals are all words for people,

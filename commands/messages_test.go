@@ -12,7 +12,7 @@ import (
 func catalogued(t *testing.T) []catalogue.Message {
 	t.Helper()
 	return catalogue.Sort(slices.Concat(
-		catalogue.Read(t, "words"), catalogue.Read(t, "front"), catalogue.Read(t, "session"), reservationsMessages(), serviceguardMessages(), catalogue.Read(t, "deadman"), catalogue.Read(t, "own"),
+		catalogue.Read(t, "words"), catalogue.Read(t, "front"), catalogue.Read(t, "session"), catalogue.Read(t, "reservations"), catalogue.Read(t, "serviceguard"), catalogue.Read(t, "deadman"), catalogue.Read(t, "own"),
 		spokenRuns(t), spokenSgPersist(t),
 	))
 }

@@ -1,4 +1,4 @@
-package commands
+package serviceguard
 
 import (
 	"context"
@@ -18,7 +18,7 @@ import (
 	"lunguard/commands/words"
 )
 
-func cmCheckConf() *front.Applet {
+func CmCheckConf() *front.Applet {
 	return &front.Applet{
 		Name:    "cmcheckconf",
 		Summary: "check cluster and package files",

@@ -1,4 +1,4 @@
-package commands
+package serviceguard
 
 import (
 	"bufio"
@@ -49,7 +49,7 @@ const applyOptions = `
   --scan GLOB    the same, on these device files only; may be given again
   --sim DIR      work on a simulated host (else $LUNGUARD_SIM)`
 
-func cmApplyConf() *front.Applet {
+func CmApplyConf() *front.Applet {
 	return &front.Applet{
 		Name:    "cmapplyconf",
 		Summary: "merge cluster and package files into the config",

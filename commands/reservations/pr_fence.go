@@ -1,4 +1,4 @@
-package commands
+package reservations
 
 import (
 	"context"
@@ -7,7 +7,7 @@ import (
 	"lunguard/commands/session"
 )
 
-func prFence() *front.Applet {
+func PRFence() *front.Applet {
 	return &front.Applet{
 		Name:    "pr_fence",
 		Summary: "a node has failed: take its registrations off every LUN",

@@ -1,4 +1,4 @@
-package commands
+package reservations
 
 import (
 	"context"
@@ -7,7 +7,7 @@ import (
 	"lunguard/commands/session"
 )
 
-func prStart() *front.Applet {
+func PRStart() *front.Applet {
 	return &front.Applet{
 		Name:    "pr_start",
 		Summary: "reserve the LUNs of a package for this node",
@@ -35,7 +35,7 @@ it); 2 failed on this node; 128 + N ended by signal N, and what is left is said`
 	}
 }
 
-func prHalt() *front.Applet {
+func PRHalt() *front.Applet {
 	return &front.Applet{
 		Name:    "pr_halt",
 		Summary: "give the LUNs of a package up",

@@ -1,15 +1,16 @@
-package commands
+package reservations
 
 import (
 	"os"
 	"syscall"
+	"testing"
 
 	"lunguard/commands/catalogue"
 	"lunguard/commands/words"
 )
 
-// reservationsErrors are errors, by topic.
-func reservationsErrors() map[string][]error {
+// errorsByTopic are errors, by topic.
+func errorsByTopic() map[string][]error {
 	path := func(op string, err error) error { return &os.PathError{Op: op, Path: "/run/lunguard", Err: err} }
 	return map[string][]error{
 		"vg_pr_key": {&notCopiedError{[]string{"vg1", "vg2"}}},
@@ -17,10 +18,10 @@ func reservationsErrors() map[string][]error {
 	}
 }
 
-// reservationsMessages is what this room says.
-func reservationsMessages() []catalogue.Message {
+// messages is what this room says.
+func messages() []catalogue.Message {
 	var list []catalogue.Message
-	for topic, errs := range reservationsErrors() {
+	for topic, errs := range errorsByTopic() {
 		for _, err := range errs {
 			m := words.Of(err)
 			list = append(list, catalogue.Message{Topic: topic, Kind: "error", Text: words.JoinedLines(m.Text()), Hint: m.Hint, Status: m.Status})
@@ -28,3 +29,8 @@ func reservationsMessages() []catalogue.Message {
 	}
 	return catalogue.Sort(list)
 }
+
+func TestMain(m *testing.M) { catalogue.Main(m) }
+
+// What this room says is what its list has, line by line.
+func TestMessages(t *testing.T) { catalogue.Compare(t, messages()) }

@@ -1,4 +1,4 @@
-package commands
+package reservations
 
 import (
 	"context"
@@ -17,7 +17,7 @@ import (
 	"lunguard/protocol"
 )
 
-func prCheck() *front.Applet {
+func PRCheck() *front.Applet {
 	return &front.Applet{
 		Name:    "pr_check",
 		Summary: "is every LUN, path and key as it should be?",

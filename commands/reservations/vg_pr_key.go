@@ -1,4 +1,4 @@
-package commands
+package reservations
 
 import (
 	"fmt"
@@ -12,7 +12,7 @@ import (
 	"lunguard/protocol"
 )
 
-func vgPrKey() *front.Applet {
+func VGPRKey() *front.Applet {
 	return &front.Applet{
 		Name:    "vg_pr_key",
 		Summary: "show or copy the keys on the physical volumes of a volume group",

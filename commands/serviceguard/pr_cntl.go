@@ -1,4 +1,4 @@
-package commands
+package serviceguard
 
 import (
 	"context"
@@ -29,7 +29,7 @@ const (
 	cntlValidate cntlAction = "validate"
 )
 
-func prCntl() *front.Applet {
+func PRCntl() *front.Applet {
 	return &front.Applet{
 		Name:    "pr_cntl",
 		Summary: "reservations of a package, as an external script",

@@ -1,4 +1,4 @@
-package commands
+package serviceguard
 
 import (
 	"context"
@@ -9,7 +9,7 @@ import (
 	"lunguard/commands/session"
 )
 
-func cmHaltPkg() *front.Applet {
+func CmHaltPkg() *front.Applet {
 	return &front.Applet{
 		Name:    "cmhaltpkg",
 		Summary: "halt packages on this node",

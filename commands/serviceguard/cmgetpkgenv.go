@@ -1,4 +1,4 @@
-package commands
+package serviceguard
 
 import (
 	"bufio"
@@ -14,7 +14,7 @@ import (
 	"lunguard/commands/words"
 )
 
-func cmGetPkgEnv() *front.Applet {
+func CmGetPkgEnv() *front.Applet {
 	return &front.Applet{
 		Name:    "cmgetpkgenv",
 		Summary: "print a package's parameters for a shell",

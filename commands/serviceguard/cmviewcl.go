@@ -1,4 +1,4 @@
-package commands
+package serviceguard
 
 import (
 	"bytes"
@@ -16,7 +16,7 @@ import (
 	"lunguard/vg"
 )
 
-func cmViewCl() *front.Applet {
+func CmViewCl() *front.Applet {
 	return &front.Applet{
 		Name:    "cmviewcl",
 		Summary: "show the cluster, its nodes and packages",

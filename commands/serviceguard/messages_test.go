@@ -1,10 +1,11 @@
-package commands
+package serviceguard
 
 import (
 	"errors"
 	"fmt"
 	"os"
 	"syscall"
+	"testing"
 	"time"
 
 	"lunguard/cluster"
@@ -15,8 +16,8 @@ import (
 	"lunguard/commands/words"
 )
 
-// serviceguardErrors are errors, by topic.
-func serviceguardErrors() map[string][]error {
+// errorsByTopic are errors, by topic.
+func errorsByTopic() map[string][]error {
 	conf := &cluster.Config{Path: "cluster.conf", Name: "bla"}
 	pkg := &cluster.Package{Name: "pkg1"}
 	at := cluster.Position{File: "pkg1.conf", Line: 7}
@@ -84,10 +85,10 @@ func serviceguardErrors() map[string][]error {
 	}
 }
 
-// serviceguardMessages is what this room says.
-func serviceguardMessages() []catalogue.Message {
+// messages is what this room says.
+func messages() []catalogue.Message {
 	var list []catalogue.Message
-	for topic, errs := range serviceguardErrors() {
+	for topic, errs := range errorsByTopic() {
 		for _, err := range errs {
 			m := words.Of(err)
 			list = append(list, catalogue.Message{Topic: topic, Kind: "error", Text: words.JoinedLines(m.Text()), Hint: m.Hint, Status: m.Status})
@@ -104,3 +105,8 @@ func serviceguardMessages() []catalogue.Message {
 	)
 	return catalogue.Sort(list)
 }
+
+func TestMain(m *testing.M) { catalogue.Main(m) }
+
+// What this room says is what its list has, line by line.
+func TestMessages(t *testing.T) { catalogue.Compare(t, messages()) }

@@ -1,4 +1,4 @@
-package commands
+package reservations
 
 import (
 	"bufio"
@@ -21,7 +21,7 @@ import (
 	"lunguard/scsi"
 )
 
-func prCleanup() *front.Applet {
+func PRCleanup() *front.Applet {
 	return &front.Applet{
 		Name:    "pr_cleanup",
 		Summary: "clear reservations and registrations that were left behind",

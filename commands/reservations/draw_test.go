@@ -1,4 +1,4 @@
-package commands
+package reservations
 
 import (
 	"bytes"
@@ -57,7 +57,7 @@ func TestUnopenedPath(t *testing.T) {
 	}
 	conf := &cluster.Config{Nodes: []cluster.Node{{Name: "jack3", Key: 1}}}
 	var said bytes.Buffer
-	c := front.NewCall(t.Context(), prCheck(), front.Streams{Err: &said}, func(string) string { return "" })
+	c := front.NewCall(t.Context(), PRCheck(), front.Streams{Err: &said}, func(string) string { return "" })
 	on := session.On(c, conf, stuckHost{sim, "/dev/sdb"}, conf.Nodes[0])
 	o, err := on.Begin()
 	if err != nil {

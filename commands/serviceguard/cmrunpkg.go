@@ -1,4 +1,4 @@
-package commands
+package serviceguard
 
 import (
 	"context"
@@ -29,7 +29,7 @@ const jobOptions = `
   --sim DIR      work on the LUNs of a simulated host (else $LUNGUARD_SIM)
   --log WHERE    log changes to syslog (the default), stderr or none`
 
-func cmRunPkg() *front.Applet {
+func CmRunPkg() *front.Applet {
 	return &front.Applet{
 		Name:    "cmrunpkg",
 		Summary: "start packages on this node",
