@@ -27,7 +27,7 @@ type Streams struct {
 // Applet is one command of the binary.
 type Applet struct {
 	Name string
-	// Summary stands in the list of applets, usage is the whole help.
+	// Summary stands in the list of applets, Usage is the whole help.
 	Summary, Usage string
 	Flags          []cli.Flag
 	// Operands lists what an operand can be, for the completions of shells.
@@ -69,7 +69,8 @@ type Call struct {
 	shared *shared
 	// Said are the errors that have been reported, for the document, which is
 	// what --json prints at the end.
-	Said     []picture.Problem
+	Said []picture.Problem
+	// Document is the answer for programs, nil until the applet has made it.
 	Document document
 }
 
@@ -97,8 +98,10 @@ func (c *Call) label() string {
 // Operands are the arguments behind the options.
 func (c *Call) Operands() []string { return c.Flags.Args().Slice() }
 
+// Verbose says that -v was given.
 func (c *Call) Verbose() bool { return c.Flags.Bool("verbose") }
 
+// Printf prints on the standard output.
 func (c *Call) Printf(format string, args ...any) { fmt.Fprintf(c.Out, format, args...) }
 
 // Warn says something on the error stream that does not change the status.
@@ -240,6 +243,7 @@ func (c *Call) prepared(run func(*Call) error) (err error) {
 
 // Flags that several applets have.
 
+// VerboseFlag is -v.
 func VerboseFlag() cli.Flag {
 	return &cli.BoolFlag{Name: "verbose", Aliases: []string{"v"}}
 }

@@ -78,6 +78,7 @@ func (c *Call) answer(w io.Writer, begun time.Time) {
 // JSONOption makes an applet print JSON.
 const JSONOption = "json"
 
+// JSONFlag is --json.
 func JSONFlag() cli.Flag { return &cli.BoolFlag{Name: JSONOption} }
 
 // planOnly refuses --json where it is about plans and there is none.

@@ -60,6 +60,7 @@ func (e *usageError) Message() words.Message {
 	return words.Message{What: e.what, Hint: "--help shows the usage", Status: words.ExitFailed}
 }
 
+// Usagef is the error of a fault of the command line.
 func Usagef(format string, args ...any) error { return &usageError{fmt.Sprintf(format, args...)} }
 
 // canonical rewrites a command line of GNU getopt_long's rules into the one

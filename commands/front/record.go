@@ -84,6 +84,7 @@ const (
 // logPatience is how long the end waits for a log that does not read.
 const logPatience = time.Second
 
+// LogFlag is --log.
 func LogFlag() cli.Flag {
 	return Offering(&cli.StringFlag{Name: "log"}, OneOf(logStderr, logSyslog, logNone))
 }

@@ -24,6 +24,7 @@ const (
 	colorNever  = "never"
 )
 
+// ColorFlag is --color.
 func ColorFlag() cli.Flag {
 	return Offering(&cli.StringFlag{Name: "color"}, OneOf(colorAuto, colorAlways, colorNever))
 }

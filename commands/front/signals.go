@@ -20,10 +20,12 @@ func (e *SignalError) Error() string { return "ended by " + SignalName(e.Signal)
 // Status is the exit status that a shell would see.
 func (e *SignalError) Status() int { return 128 + int(e.Signal) }
 
+// Message names the signal.
 func (e *SignalError) Message() words.Message {
 	return words.Message{What: e.Error(), Status: words.ExitFailed}
 }
 
+// SignalName is the name that people know a signal by.
 func SignalName(sig syscall.Signal) string {
 	switch sig {
 	case syscall.SIGINT:

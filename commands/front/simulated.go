@@ -9,6 +9,7 @@ import (
 // SimVariable chooses a simulated host, as --sim does.
 const SimVariable = "LUNGUARD_SIM"
 
+// SimFlag is --sim.
 func SimFlag() cli.Flag { return Offering(&cli.StringFlag{Name: "sim"}, OneOf(ShellDirs)) }
 
 // Simulated is the folder of the simulated host that the command works on, empty if

@@ -21,6 +21,7 @@ type watchFlag struct{ cli.StringFlag }
 // Alone is its value then, in seconds.
 func (*watchFlag) Alone() string { return "2" }
 
+// NewWatchFlag is --watch, which may stand without its value.
 func NewWatchFlag() cli.Flag { return &watchFlag{cli.StringFlag{Name: "watch"}} }
 
 // WatchEvery is how long the pauses of --watch are, 0 without it.

@@ -17,6 +17,7 @@ import (
 	"lunguard/protocol"
 )
 
+// PRCheck is pr_check.
 func PRCheck() *front.Applet {
 	return &front.Applet{
 		Name:    "pr_check",

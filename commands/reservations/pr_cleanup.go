@@ -21,6 +21,7 @@ import (
 	"lunguard/scsi"
 )
 
+// PRCleanup is pr_cleanup.
 func PRCleanup() *front.Applet {
 	return &front.Applet{
 		Name:    "pr_cleanup",

@@ -7,6 +7,7 @@ import (
 	"lunguard/commands/session"
 )
 
+// PRFence is pr_fence.
 func PRFence() *front.Applet {
 	return &front.Applet{
 		Name:    "pr_fence",

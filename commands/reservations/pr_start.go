@@ -7,6 +7,7 @@ import (
 	"lunguard/commands/session"
 )
 
+// PRStart is pr_start.
 func PRStart() *front.Applet {
 	return &front.Applet{
 		Name:    "pr_start",
@@ -35,6 +36,7 @@ it); 2 failed on this node; 128 + N ended by signal N, and what is left is said`
 	}
 }
 
+// PRHalt is pr_halt.
 func PRHalt() *front.Applet {
 	return &front.Applet{
 		Name:    "pr_halt",

@@ -12,6 +12,7 @@ import (
 	"lunguard/protocol"
 )
 
+// VGPRKey is vg_pr_key.
 func VGPRKey() *front.Applet {
 	return &front.Applet{
 		Name:    "vg_pr_key",

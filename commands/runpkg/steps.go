@@ -103,18 +103,18 @@ func (r *Runner) steps() ([]step, error) {
 	if run || halt {
 		return r.legacySteps()
 	}
-	steps, err := r.scripts(externalPre)
+	steps, err := scripts(r, externalPre)
 	if err != nil {
 		return nil, err
 	}
 	steps = append(steps, &reservationStep{r})
-	more := []func() ([]step, error){
-		r.groupSteps, r.fileSystemSteps,
-		func() ([]step, error) { return r.scripts(externalScript) },
-		r.serviceSteps,
+	more := []func(*Runner) ([]step, error){
+		groupSteps, fileSystemSteps,
+		func(r *Runner) ([]step, error) { return scripts(r, externalScript) },
+		serviceSteps,
 	}
 	for _, f := range more {
-		list, err := f()
+		list, err := f(r)
 		if err != nil {
 			return nil, err
 		}
@@ -152,7 +152,7 @@ func (e *ParameterError) Error() string {
 	return strings.TrimSpace(e.Name+" "+e.Value) + ": " + e.Reason
 }
 
-func (r *Runner) scripts(k kind) ([]step, error) {
+func scripts(r *Runner, k kind) ([]step, error) {
 	name := "external_script"
 	if k == externalPre {
 		name = "external_pre_script"
@@ -168,7 +168,7 @@ func (r *Runner) scripts(k kind) ([]step, error) {
 	return list, nil
 }
 
-func (r *Runner) groupSteps() ([]step, error) {
+func groupSteps(r *Runner) ([]step, error) {
 	cmd, err := parseVGChange(r.Package.VGChange())
 	if err != nil {
 		return nil, &ParameterError{"vgchange_cmd", r.Package.VGChange(), err.Error()}
@@ -180,7 +180,7 @@ func (r *Runner) groupSteps() ([]step, error) {
 	return list, nil
 }
 
-func (r *Runner) fileSystemSteps() ([]step, error) {
+func fileSystemSteps(r *Runner) ([]step, error) {
 	var list []step
 	for _, f := range r.Package.FileSystems() {
 		s := &fileSystemStep{Runner: r, fs: f, mountRetries: r.count("fs_mount_retry_count", 0), umountRetries: r.count("fs_umount_retry_count", 1)}
@@ -195,7 +195,7 @@ func (r *Runner) fileSystemSteps() ([]step, error) {
 	return list, nil
 }
 
-func (r *Runner) serviceSteps() ([]step, error) {
+func serviceSteps(r *Runner) ([]step, error) {
 	var list []step
 	seen := map[string]bool{}
 	for _, s := range r.Package.Services() {

@@ -49,6 +49,7 @@ const applyOptions = `
   --scan GLOB    the same, on these device files only; may be given again
   --sim DIR      work on a simulated host (else $LUNGUARD_SIM)`
 
+// CmApplyConf is cmapplyconf.
 func CmApplyConf() *front.Applet {
 	return &front.Applet{
 		Name:    "cmapplyconf",

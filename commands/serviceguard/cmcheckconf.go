@@ -18,6 +18,7 @@ import (
 	"lunguard/commands/words"
 )
 
+// CmCheckConf is cmcheckconf.
 func CmCheckConf() *front.Applet {
 	return &front.Applet{
 		Name:    "cmcheckconf",

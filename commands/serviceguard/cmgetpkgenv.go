@@ -14,6 +14,7 @@ import (
 	"lunguard/commands/words"
 )
 
+// CmGetPkgEnv is cmgetpkgenv.
 func CmGetPkgEnv() *front.Applet {
 	return &front.Applet{
 		Name:    "cmgetpkgenv",

@@ -9,6 +9,7 @@ import (
 	"lunguard/commands/session"
 )
 
+// CmHaltPkg is cmhaltpkg.
 func CmHaltPkg() *front.Applet {
 	return &front.Applet{
 		Name:    "cmhaltpkg",

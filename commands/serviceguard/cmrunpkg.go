@@ -29,6 +29,7 @@ const jobOptions = `
   --sim DIR      work on the LUNs of a simulated host (else $LUNGUARD_SIM)
   --log WHERE    log changes to syslog (the default), stderr or none`
 
+// CmRunPkg is cmrunpkg.
 func CmRunPkg() *front.Applet {
 	return &front.Applet{
 		Name:    "cmrunpkg",

@@ -16,6 +16,7 @@ import (
 	"lunguard/vg"
 )
 
+// CmViewCl is cmviewcl.
 func CmViewCl() *front.Applet {
 	return &front.Applet{
 		Name:    "cmviewcl",

@@ -29,6 +29,7 @@ const (
 	cntlValidate cntlAction = "validate"
 )
 
+// PRCntl is pr_cntl.
 func PRCntl() *front.Applet {
 	return &front.Applet{
 		Name:    "pr_cntl",

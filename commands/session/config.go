@@ -40,6 +40,7 @@ type ConfigFileError struct{ Err error }
 
 func (e *ConfigFileError) Error() string { return "no cluster config: " + e.Err.Error() }
 
+// Unwrap gives the reason.
 func (e *ConfigFileError) Unwrap() error { return e.Err }
 
 // Message says why the config could not be read or written.

@@ -12,26 +12,34 @@ import (
 
 // Flags that commands about LUNs have.
 
+// ConfigFlag is -C, the config.
 func ConfigFlag() cli.Flag {
 	return front.Offering(&cli.StringFlag{Name: "config", Aliases: []string{"C"}}, front.OneOf(front.ShellFiles))
 }
 
+// NodeFlag is -n, which node this is.
 func NodeFlag() cli.Flag {
 	return front.Offering(&cli.StringFlag{Name: "node", Aliases: []string{"n"}}, CompleteNodes)
 }
 
+// DryRunFlag is --dry-run.
 func DryRunFlag() cli.Flag { return &cli.BoolFlag{Name: "dry-run"} }
 
+// TimeoutFlag is --timeout.
 func TimeoutFlag() cli.Flag { return &cli.StringFlag{Name: "timeout"} }
 
+// NoLVMFlag is --no-lvm.
 func NoLVMFlag() cli.Flag { return &cli.BoolFlag{Name: "no-lvm"} }
 
+// ScanFlag is --scan, which may be given again.
 func ScanFlag() cli.Flag {
 	return front.Offering(front.Repeated("scan"), front.OneOf(front.ShellFiles))
 }
 
+// SerialFlag is --serial.
 func SerialFlag() cli.Flag { return &cli.BoolFlag{Name: "serial"} }
 
+// StrictFlag is --strict.
 func StrictFlag() cli.Flag { return &cli.BoolFlag{Name: "strict"} }
 
 // Timeout is how long one command to a device may take with its retries:

@@ -365,7 +365,7 @@ func (p *page) deviceDesignation(d senseDescriptor) {
 		p.printf("  designator desc too short: got length of %d want 4 or more\n", n)
 		return
 	}
-	p.designator(d.cut(4, n))
+	designators{p}.designator(d.cut(4, n))
 }
 
 // nvmeNames holds the status codes of NVMe, type and code as one number.

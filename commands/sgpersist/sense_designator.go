@@ -2,9 +2,12 @@ package sgpersist
 
 import "fmt"
 
+// designators writes what names a device.
+type designators struct{ *page }
+
 // designator writes a designation descriptor, as in the Device Identification
 // VPD page, which is all of dd: at least 4 bytes.
-func (p *page) designator(dd octets) {
+func (p designators) designator(dd octets) {
 	size := int(dd[3])
 	if size > len(dd)-4 {
 		p.printf("  designator too long: says it is %d bytes, but given %d bytes\n", size, len(dd)-4)
@@ -75,7 +78,7 @@ const (
 	dumpLead  = "  "
 )
 
-func (p *page) designatorValue(id designator) {
+func (p designators) designatorValue(id designator) {
 	switch id.kind {
 	case 0x0:
 		// The library takes the code set for 1 too low: binary may be text.
@@ -124,11 +127,11 @@ func (p *page) designatorValue(id designator) {
 }
 
 // oddDesignator dumps what is not as it should be.
-func (p *page) oddDesignator(id designator, lead, why string) {
+func (p designators) oddDesignator(id designator, lead, why string) {
 	p.printf("%s<< %s >>\n%s", valueLead, why, hexLines(id.octets, lead, hexBytes))
 }
 
-func (p *page) vendorDesignator(id designator) {
+func (p designators) vendorDesignator(id designator) {
 	p.printf("%svendor id: %s\n", valueLead, id.cut(0, 8).text())
 	if len(id.octets) <= 8 {
 		return
@@ -141,7 +144,7 @@ func (p *page) vendorDesignator(id designator) {
 	}
 }
 
-func (p *page) naaDesignator(id designator) {
+func (p designators) naaDesignator(id designator) {
 	if id.codeSet != 1 {
 		p.oddDesignator(id, dumpLead, fmt.Sprintf("unexpected code set %d for NAA", id.codeSet))
 		return
@@ -165,7 +168,7 @@ func (p *page) naaDesignator(id designator) {
 }
 
 // groupDesignator writes a 16-bit number of a port or group.
-func (p *page) groupDesignator(id designator, name string, association byte, lead string) {
+func (p designators) groupDesignator(id designator, name string, association byte, lead string) {
 	whose := "target port"
 	if association == 0 {
 		whose = "logical unit"
@@ -177,7 +180,7 @@ func (p *page) groupDesignator(id designator, name string, association byte, lea
 	p.printf("%s%s: 0x%x\n", valueLead, name, id.number(2, 2))
 }
 
-func (p *page) portDesignator(id designator) {
+func (p designators) portDesignator(id designator) {
 	if !id.protocolValid {
 		p.printf(" %s>>>> Protocol specific port identifier expects protocol\n"+
 			"            identifier to be valid and it is not\n", valueLead)
@@ -197,7 +200,7 @@ func (p *page) portDesignator(id designator) {
 	}
 }
 
-func (p *page) uuidDesignator(id designator) {
+func (p designators) uuidDesignator(id designator) {
 	why := ""
 	if id.codeSet != 1 {
 		why = "expected binary code_set"

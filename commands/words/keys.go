@@ -20,6 +20,7 @@ const (
 	Unknown = "UNKNOWN"
 )
 
+// OfKeys says who is on a volume; unknown if it could not be read.
 func OfKeys(conf *cluster.Config, s protocol.Status) KeyWords {
 	if s.Err != nil || s.State == nil {
 		return KeyWords{picture.Printable(s.LUN), Unknown, Unknown, Unknown}
@@ -40,6 +41,7 @@ func OfKeys(conf *cluster.Config, s protocol.Status) KeyWords {
 	return w
 }
 
+// Keys lists keys.
 func Keys(keys []scsi.Key) string {
 	words := make([]string, len(keys))
 	for i, k := range keys {
