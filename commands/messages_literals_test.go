@@ -21,8 +21,9 @@ import (
 type literal struct{ at, text string }
 
 // wordSources are the folders whose messages reach people.
-func wordSources() []string {
-	return []string{".", "words", "front", "session", "deadman", "own", "serviceguard", "reservations", "runpkg", "watchdog", "../cluster", "../cluster/ownfile", "../vg", "../scsi"}
+func wordSources(t *testing.T) []string {
+	t.Helper()
+	return append(rooms(t), ".", "runpkg", "watchdog", "../cluster", "../cluster/ownfile", "../vg", "../scsi")
 }
 
 // madeOfWords are functions whose string literals are all words for people,
@@ -178,7 +179,7 @@ func TestMessagesComplete(t *testing.T) {
 	}
 	lines := strings.Split(said.String(), "\n")
 	faults := faultTexts(t)
-	for _, dir := range wordSources() {
+	for _, dir := range wordSources(t) {
 		for _, l := range sourceLiterals(t, dir) {
 			if wordless()[l.text] != "" || withinDetail(l) || reworded(l) {
 				continue

@@ -2,6 +2,7 @@ package commands
 
 import (
 	"fmt"
+	"path/filepath"
 	"slices"
 	"testing"
 
@@ -11,10 +12,24 @@ import (
 // catalogued is every error, warning and hint that the commands can print.
 func catalogued(t *testing.T) []catalogue.Message {
 	t.Helper()
-	return catalogue.Sort(slices.Concat(
-		catalogue.Read(t, "words"), catalogue.Read(t, "front"), catalogue.Read(t, "session"), catalogue.Read(t, "reservations"), catalogue.Read(t, "serviceguard"), catalogue.Read(t, "deadman"), catalogue.Read(t, "own"),
-		spokenRuns(t), spokenSgPersist(t),
-	))
+	list := slices.Concat(spokenRuns(t), spokenSgPersist(t))
+	for _, room := range rooms(t) {
+		list = append(list, catalogue.Read(t, room)...)
+	}
+	return catalogue.Sort(list)
+}
+
+// rooms are the folders that have a list of what they say.
+func rooms(t *testing.T) []string {
+	t.Helper()
+	lists, err := filepath.Glob(filepath.Join("*", "testdata", "messages.txt"))
+	if err != nil || len(lists) < 5 {
+		t.Fatalf("%d lists of messages, %v", len(lists), err)
+	}
+	for i, l := range lists {
+		lists[i] = filepath.Dir(filepath.Dir(l))
+	}
+	return lists
 }
 
 // The catalogue lists each message once, and each error has what a reader
