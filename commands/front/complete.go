@@ -77,7 +77,7 @@ type Completion struct {
 	Call   *Call
 	applet *Applet
 	opts   []option
-	// Operands and values are what stands before it. values has the last one
+	// Operands and Values are what stands before it. Values has the last one
 	// of each option, by its first name.
 	Operands []string
 	Values   map[string]string

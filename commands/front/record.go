@@ -100,12 +100,12 @@ const (
 // goroutine at a time; nil writes nothing.
 type Recorder struct {
 	call *Call
-	// stderr says that the log is the error stream, to which print writes;
-	// nil writes to it here and now.
+	// stderr says that the log is the error stream.
 	stderr bool
-	Print  func(format string, args ...any)
-	once   sync.Once
-	log    *syslog.Log
+	// Print writes a line to it; nil writes it here and now.
+	Print func(format string, args ...any)
+	once  sync.Once
+	log   *syslog.Log
 }
 
 // openRecorder makes the recorder that the flags ask for.
@@ -156,6 +156,7 @@ func (r *Recorder) close() {
 // Entry is one line of the log in the making.
 type Entry struct {
 	syslog.Line
+	// Severity is that of a notice, unless something went wrong.
 	Severity syslog.Severity
 }
 
@@ -180,7 +181,7 @@ func (e *Entry) Result(err error) {
 	e.Field(FieldErr, InOneLine(err))
 }
 
-// InOneLine is an error whose joined parts stand in one line.
+// InOneLine is an error, as the log has it, whose joined parts stand in one line.
 func InOneLine(err error) string {
 	list := words.Leaves(err)
 	texts := make([]string, len(list))

@@ -154,6 +154,8 @@ func checkFileSystems(pkg *cluster.Package) error {
 type scriptError struct {
 	setting cluster.Setting
 	reason  string
+	// asked says that it was run, and does not say that it is ready.
+	asked bool
 }
 
 func (e *scriptError) Error() string {
@@ -162,7 +164,7 @@ func (e *scriptError) Error() string {
 
 func (e *scriptError) Message() words.Message {
 	m := words.Message{What: e.Error(), Hint: "it must be a file on every node of the package that root can run", Status: words.ExitFailed}
-	if strings.HasPrefix(e.reason, "validate") {
+	if e.asked {
 		m.Hint = "the script is not ready to run the package; what it has printed stands above"
 	}
 	return m
@@ -177,17 +179,17 @@ func findScript(getenv func(string) string, s cluster.Setting) (string, error) {
 		return value
 	})
 	if !known || !filepath.IsAbs(path) {
-		return "", &scriptError{s, "its full name is not known, a variable is not set"}
+		return "", &scriptError{setting: s, reason: "its full name is not known, a variable is not set"}
 	}
 	st, err := os.Stat(path)
 	var pe *os.PathError
 	switch {
 	case errors.As(err, &pe):
-		return "", &scriptError{s, pe.Err.Error()}
+		return "", &scriptError{setting: s, reason: pe.Err.Error()}
 	case err != nil:
-		return "", &scriptError{s, err.Error()}
+		return "", &scriptError{setting: s, reason: err.Error()}
 	case !st.Mode().IsRegular() || st.Mode().Perm()&0o111 == 0:
-		return "", &scriptError{s, "it is no program"}
+		return "", &scriptError{setting: s, reason: "it is no program"}
 	}
 	return path, nil
 }
@@ -215,9 +217,9 @@ func (a *application) validate(pkg *cluster.Package, s cluster.Setting) error {
 	err = cmd.Run()
 	switch {
 	case ctx.Err() != nil:
-		return &scriptError{s, "validate took too long"}
+		return &scriptError{s, "validate took too long", true}
 	case err != nil && !errors.Is(err, exec.ErrWaitDelay):
-		return &scriptError{s, "validate: " + err.Error()}
+		return &scriptError{s, "validate: " + err.Error(), true}
 	}
 	return nil
 }

@@ -28,7 +28,8 @@ type Session struct {
 }
 
 // New is the session of a command about packages: the config must be there,
-// and this must be one of its nodes.
+// and this must be one of its nodes. Errors: those of [ReadConfig], [OpenHost] and
+// [ThisNode].
 func New(c *front.Call) (*Session, error) {
 	conf, err := ReadConfig(c)
 	if err != nil {
@@ -54,7 +55,8 @@ func (s *Session) By(c *front.Call) *Session {
 	return &one
 }
 
-// OpenHost is the machine whose devices the command works on.
+// OpenHost is the machine whose devices the command works on. Errors: that of a
+// simulated host which is none, and a --scan that is no pattern.
 func OpenHost(c *front.Call) (vg.Host, error) {
 	if dir := c.Simulated(); dir != "" {
 		return simhost.Open(dir)
@@ -71,7 +73,8 @@ func OpenHost(c *front.Call) (vg.Host, error) {
 	return vg.NewSystem().WithoutLVM(strings.Join(scan, " ")), nil
 }
 
-// ThisNode tells which node of the cluster this is.
+// ThisNode tells which node of the cluster this is. Errors:
+// *cluster.UnknownNodeError, or that the host's name cannot be read.
 func ThisNode(c *front.Call, conf *cluster.Config, host vg.Host) (cluster.Node, error) {
 	name := cmp.Or(c.Flags.String("node"), c.Getenv("SG_NODE"))
 	if name == "" {

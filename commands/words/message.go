@@ -15,8 +15,8 @@ const (
 )
 
 // Message is an error in words: what it is about, what happened there, what can
-// be done about it, and what it means for the exit status. An error of this
-// package brings its own by a method of this name.
+// be done about it, and what it means for the exit status. An error that a room of
+// commands makes brings its own by a method of this name.
 type Message struct {
 	// Subject is a LUN, a device or the like, empty if what names it.
 	Subject    string
@@ -61,8 +61,8 @@ func Leaves(err error) []error {
 	return list
 }
 
-// Of says an error to people. One of this package brings its message; those
-// of the packages below, which know nothing of people, have it here.
+// Of says an error to people. One that a room of commands makes brings its message;
+// those of the packages below, which know nothing of people, have it here.
 func Of(err error) Message {
 	var own interface{ Message() Message }
 	if errors.As(err, &own) {
