@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"lunguard/cluster"
+	"lunguard/pr"
 	"lunguard/protocol"
 	"lunguard/scsi"
 	"lunguard/scsi/simlun"
@@ -129,8 +130,8 @@ func (w *simWorld) run(name string, wrap func(scsi.Transport) scsi.Transport) (*
 			port := scsi.ISCSIPortTransportID("iqn.2026-01.bench:"+name, uint64(p+1))
 			t := wrap(lun.Nexus(port, uint16(p+1)))
 			unit := scsi.NewUnit(fmt.Sprintf("%s, path %d", l.Name, p), &scsi.Retry{Transport: t})
-			l.Paths = append(l.Paths, unit.WithIdentity(func() scsi.Identity {
-				return scsi.Identity{Initiator: port, RelativePort: uint16(p + 1)}
+			l.Paths = append(l.Paths, unit.WithIdentity(func() pr.Identity {
+				return pr.Identity{Initiator: port, RelativePort: uint16(p + 1)}
 			}))
 		}
 		r.LUNs = append(r.LUNs, l)

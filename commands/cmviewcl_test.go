@@ -17,7 +17,7 @@ import (
 	"lunguard/commands/front"
 	"lunguard/commands/session"
 	"lunguard/commands/words"
-	"lunguard/scsi"
+	"lunguard/pr"
 	"lunguard/vg/simhost"
 )
 
@@ -226,7 +226,7 @@ func TestViewLarge(t *testing.T) {
 	}
 	host := filepath.Join(array, "n1")
 	for _, i := range []int{0, most - 1} {
-		if err := registerByHand(host, "/dev/sd"+diskLetters(i), 0x10001, scsi.WriteExclusiveRegistrantsOnly); err != nil {
+		if err := registerByHand(host, "/dev/sd"+diskLetters(i), 0x10001, pr.WriteExclusiveRegistrantsOnly); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -15,7 +15,7 @@ import (
 	"lunguard/commands/front"
 	"lunguard/commands/session"
 	"lunguard/commands/words"
-	"lunguard/scsi"
+	"lunguard/pr"
 	"lunguard/scsi/simlun"
 )
 
@@ -94,7 +94,7 @@ func (w *jsonWorld) on(host string, argv ...string) {
 	mustRun(w.t, w.env(map[string]string{front.SimVariable: filepath.Join(w.dir, "A", host)}), argv...)
 }
 
-func (w *jsonWorld) register(host, device string, key scsi.Key, typ scsi.Type) {
+func (w *jsonWorld) register(host, device string, key pr.Key, typ pr.Type) {
 	w.t.Helper()
 	if err := registerByHand(filepath.Join(w.dir, "A", host), device, key, typ); err != nil {
 		w.t.Fatal(err)

@@ -14,7 +14,7 @@ import (
 	"lunguard/commands/catalogue"
 	"lunguard/commands/front"
 	"lunguard/commands/session"
-	"lunguard/scsi"
+	"lunguard/pr"
 )
 
 // sampleRun is a call whose messages are wanted.
@@ -99,7 +99,7 @@ func spokenRuns(t *testing.T) []catalogue.Message {
 	// pr_watchdog does not want it, and what other tests start would inherit that.
 	defer signal.Reset(syscall.SIGPIPE)
 	defer t.Chdir(back)
-	if err := registerByHand(filepath.Join(array, "jack3"), "/dev/sda", 0xbcb00001, scsi.WriteExclusiveRegistrantsOnly); err != nil {
+	if err := registerByHand(filepath.Join(array, "jack3"), "/dev/sda", 0xbcb00001, pr.WriteExclusiveRegistrantsOnly); err != nil {
 		t.Fatal(err)
 	}
 	runs := append(sampleRuns(), sampleRun{"pr_cleanup", "pr_cleanup --dry-run lun /dev/sda", nil}, sampleRun{"pr_cleanup", "pr_cleanup lun /dev/sda", nil})

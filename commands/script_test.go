@@ -226,7 +226,7 @@ func scriptRun(ts *testscript.TestScript, host string, args []string) {
 
 // registerByHand registers a key through a device of a host, whatever the
 // commands think of it, and reserves if typ is not 0.
-func registerByHand(host, device string, key scsi.Key, typ scsi.Type) error {
+func registerByHand(host, device string, key pr.Key, typ pr.Type) error {
 	h, err := simhost.Open(host)
 	if err != nil {
 		return err
@@ -252,7 +252,7 @@ func scriptRegister(ts *testscript.TestScript, _ bool, args []string) {
 		typ, err = strconv.Atoi(args[3])
 		ts.Check(err)
 	}
-	ts.Check(registerByHand(ts.MkAbs("A/"+args[0]), args[1], key, scsi.Type(typ)))
+	ts.Check(registerByHand(ts.MkAbs("A/"+args[0]), args[1], key, pr.Type(typ)))
 }
 
 // lunState describes a simulated LUN in two words: all its registrations, and

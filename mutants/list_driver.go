@@ -55,7 +55,7 @@ func claimMutants() []*mutant {
 		f.edit("target.reconcile", `t.unseen = len(t.unsure) > 0`, `t.unseen = false && len(t.unsure) > 0`, "a first REGISTER that does not show was not performed"),
 		f.edit("target.reconcile", `t.sure[i].key = now.Key`, `_ = now.Key`, "a key that another node has changed is not noticed"),
 		f.edit("claim.preempted", `c.old = slices.DeleteFunc(c.old,`, `_ = slices.DeleteFunc(slices.Clone(c.old),`, "what this node has removed itself counts as removed by another"),
-		f.edit("sameNexus", `(a.AllPorts || b.AllPorts || a.RelativePort == b.RelativePort)`, `true`, "two paths through one initiator port are taken for each other"),
+		file("pr/state.go").edit("Registration.SameNexus", `(r.AllPorts || o.AllPorts || r.RelativePort == o.RelativePort)`, `true`, "two paths through one initiator port are taken for each other"),
 		file("protocol/take.go").edit("target.noticing", `t.refused = append(t.refused, p)`, ``, "a conflict of a quoted key is not noted"),
 	}
 }

@@ -15,6 +15,12 @@ type Registration struct {
 	Initiator Initiator
 }
 
+// SameNexus reports whether two registrations are those of one initiator at one port of
+// the device.
+func (r Registration) SameNexus(o Registration) bool {
+	return Same(r.Initiator, o.Initiator) && (r.AllPorts || o.AllPorts || r.RelativePort == o.RelativePort)
+}
+
 // Reservation is the one that is in force.
 type Reservation struct {
 	// Key is the holder's; 0 if every registrant holds.

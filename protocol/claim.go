@@ -170,7 +170,7 @@ func (t *target) noticeRemoval(generation uint32) {
 	own := t.own()
 	t.reconcile(own)
 	gone := slices.ContainsFunc(t.old, func(r pr.Registration) bool {
-		return r.Initiator != nil && !slices.ContainsFunc(own, func(o pr.Registration) bool { return sameNexus(o, r) })
+		return r.Initiator != nil && !slices.ContainsFunc(own, r.SameNexus)
 	})
 	gone = gone || slices.ContainsFunc(t.sure, func(r registeredPath) bool {
 		return r.host && len(own) == 0 || !r.host && t.likeness(r.path, own) == pr.Unlike
@@ -222,10 +222,4 @@ func (t *target) retry() {
 			t.usable = append(t.usable, p)
 		}
 	}
-}
-
-// sameNexus reports whether two registrations are those of one nexus.
-func sameNexus(a, b pr.Registration) bool {
-	return pr.Same(a.Initiator, b.Initiator) &&
-		(a.AllPorts || b.AllPorts || a.RelativePort == b.RelativePort)
 }

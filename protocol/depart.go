@@ -223,7 +223,7 @@ func (d *departure) heirs() []pr.Registration {
 func (d *departure) heir() *pr.Registration {
 	if heirs := d.heirs(); len(heirs) > 0 && d.state.Identified && !d.noMove {
 		for i, h := range heirs {
-			if !slices.ContainsFunc(d.unwilling, func(r pr.Registration) bool { return sameNexus(r, h) }) {
+			if !slices.ContainsFunc(d.unwilling, h.SameNexus) {
 				return &heirs[i]
 			}
 		}

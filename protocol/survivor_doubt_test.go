@@ -126,8 +126,8 @@ func TestSameNexus(t *testing.T) {
 	b, all := a, a
 	b.RelativePort = 2
 	all.AllPorts = true
-	if !sameNexus(a, a) || sameNexus(a, b) || !sameNexus(all, b) {
-		t.Errorf("%v %v %v", sameNexus(a, a), sameNexus(a, b), sameNexus(all, b))
+	if !a.SameNexus(a) || a.SameNexus(b) || !all.SameNexus(b) {
+		t.Errorf("%v %v %v", a.SameNexus(a), a.SameNexus(b), all.SameNexus(b))
 	}
 }
 

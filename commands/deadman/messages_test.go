@@ -13,6 +13,7 @@ import (
 	"lunguard/commands/front"
 	"lunguard/commands/watchdog"
 	"lunguard/commands/words"
+	"lunguard/pr"
 	"lunguard/scsi"
 	"lunguard/vg"
 )
@@ -58,7 +59,7 @@ func spokenWatch() []catalogue.Message {
 		watchdog.Gone, watchdog.Back, watchdog.Unknown, watchdog.Known, watchdog.Expired, watchdog.Holders,
 		watchdog.PathFailed, watchdog.PathBack, watchdog.Late, watchdog.NotFed, watchdog.Fed, watchdog.Unreserved, watchdog.Reserved,
 	} {
-		e := watchdog.Event{Kind: k, LUN: "/dev/sda", Path: "/dev/sdb", Reading: watchdog.Reading{Keys: []scsi.Key{2}}, For: time.Second, Left: time.Second, Err: syscall.EIO}
+		e := watchdog.Event{Kind: k, LUN: "/dev/sda", Path: "/dev/sdb", Reading: watchdog.Reading{Keys: []pr.Key{2}}, For: time.Second, Left: time.Second, Err: syscall.EIO}
 		say("event", d.eventWords(e))
 		switch k {
 		case watchdog.Unknown:

@@ -16,6 +16,7 @@ import (
 	"lunguard/commands/syslog"
 	"lunguard/commands/watchdog"
 	"lunguard/commands/words"
+	"lunguard/pr"
 	"lunguard/scsi"
 )
 
@@ -220,7 +221,7 @@ func (d *deadman) holder(r *scsi.Reservation) string {
 }
 
 // holders says who is on a LUN.
-func (d *deadman) holders(keys []scsi.Key) string {
+func (d *deadman) holders(keys []pr.Key) string {
 	if len(keys) == 0 {
 		return "nobody is registered"
 	}

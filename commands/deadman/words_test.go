@@ -14,7 +14,7 @@ import (
 	"lunguard/commands/front"
 	"lunguard/commands/watchdog"
 	"lunguard/commands/words"
-	"lunguard/scsi"
+	"lunguard/pr"
 )
 
 // Lines that nobody takes are counted and never waited for.
@@ -107,7 +107,7 @@ func TestWatchLogged(t *testing.T) {
 			continue
 		}
 		out.Reset()
-		d.record(what, &watchdog.Event{Kind: kind, LUN: "/dev/sda", Reading: watchdog.Reading{Keys: []scsi.Key{2}}}, nil)
+		d.record(what, &watchdog.Event{Kind: kind, LUN: "/dev/sda", Reading: watchdog.Reading{Keys: []pr.Key{2}}}, nil)
 		if got := out.String(); got != "pr_watchdog: action="+want+" node=jack3 key=0x1 dev=/dev/sda holders=0x2\n" {
 			t.Errorf("got %s", got)
 		}

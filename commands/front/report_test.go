@@ -8,8 +8,8 @@ import (
 	"testing"
 
 	"lunguard/commands/words"
+	"lunguard/pr"
 	"lunguard/protocol"
-	"lunguard/scsi"
 	"lunguard/vg"
 )
 
@@ -27,7 +27,7 @@ func TestReport(t *testing.T) {
 		want string
 	}{
 		{Usagef("a package is missing"), "pr_start: error: a package is missing\npr_start: hint: --help shows the usage\n"},
-		{&protocol.ForeignKeyError{LUN: "/dev/sda", Keys: []scsi.Key{1}}, "ERROR: Physical Volume /dev/sda used in the VG has registration which is not from any of the cluster nodes.\n" +
+		{&protocol.ForeignKeyError{LUN: "/dev/sda", Keys: []pr.Key{1}}, "ERROR: Physical Volume /dev/sda used in the VG has registration which is not from any of the cluster nodes.\n" +
 			"pr_start: hint: the key is 0x1; see who uses the LUN, then clear it with pr_cleanup\n"},
 		{errors.Join(errors.New("a\nb"), errors.New("c\x1b[m")), "pr_start: error: a; b\npr_start: error: c\\x1b[m\n"},
 	} {
@@ -51,7 +51,7 @@ func TestMessagesTogether(t *testing.T) {
 	if out.String() != want {
 		t.Errorf("got %q, want %q", out, want)
 	}
-	foreign := &protocol.ForeignKeyError{LUN: "/dev/sdc", Keys: []scsi.Key{1}}
+	foreign := &protocol.ForeignKeyError{LUN: "/dev/sdc", Keys: []pr.Key{1}}
 	if status := c.Report(errors.Join(gone, foreign, gone2)); status != words.ExitFailed {
 		t.Errorf("exit status %d", status)
 	}

@@ -10,6 +10,7 @@ import (
 	"lunguard/commands/front"
 	"lunguard/commands/session"
 	"lunguard/commands/words"
+	"lunguard/pr"
 	"lunguard/scsi"
 	"lunguard/scsi/simlun"
 	"lunguard/vg"
@@ -350,7 +351,7 @@ func onBlock(c *front.Call, device, block string, f func(t scsi.Transport, lba u
 	if err == nil {
 		return nil
 	}
-	if errors.Is(err, scsi.ErrReservationConflict) {
+	if errors.Is(err, pr.ErrReservationConflict) {
 		err = errors.New("refused, the LUN is reserved (RESERVATION CONFLICT)")
 	}
 	return &vg.DeviceError{Device: device, Err: err}

@@ -6,8 +6,8 @@ import (
 	"lunguard/cluster"
 	"lunguard/commands/picture"
 	"lunguard/commands/words"
+	"lunguard/pr"
 	"lunguard/protocol"
-	"lunguard/scsi"
 )
 
 // packageSection draws what a check found on the LUNs of a package.
@@ -89,7 +89,7 @@ func drawLUN(conf *cluster.Config, pkg *cluster.Package, own cluster.Node, nodes
 	return l
 }
 
-func keyTexts(keys []scsi.Key) []string {
+func keyTexts(keys []pr.Key) []string {
 	list := make([]string, len(keys))
 	for i, k := range keys {
 		list[i] = k.String()
@@ -108,31 +108,27 @@ func drawNode(conf *cluster.Config, own cluster.Node, name string, rep protocol.
 	if err != nil || rep.State == nil {
 		return out
 	}
-	count, nexuses := 0, map[nexus]bool{}
+	count := 0
+	var different []pr.Registration
 	for _, r := range rep.State.Registrations {
 		if protocol.Plain(r.Key) != n.Key {
 			continue
 		}
 		count++
-		nexuses[nexus{scsi.PortOf(r.Initiator).Canonical(), r.RelativePort, r.AllPorts}] = true
+		if !slices.ContainsFunc(different, r.SameNexus) {
+			different = append(different, r)
+		}
 		out.AllPorts = out.AllPorts || r.AllPorts
 	}
 	if out.Expected == nil && rep.State.Identified && count > 0 {
 		// A device may list a nexus of the same name twice.
-		count = len(nexuses)
+		count = len(different)
 	}
 	out.Registered = &count
 	out.Leaving = protocol.IsMarked(rep.State, n.Key, protocol.LeavingMark)
 	out.Taking = protocol.IsMarked(rep.State, n.Key, protocol.TakingMark)
 	out.Holds = protocol.Holds(rep.State, n.Key)
 	return out
-}
-
-// nexus is what a device tells of a registered I_T nexus.
-type nexus struct {
-	port     scsi.TransportID
-	relative uint16
-	all      bool
 }
 
 func drawFinding(conf *cluster.Config, rep protocol.Report, f protocol.Finding) picture.Finding {

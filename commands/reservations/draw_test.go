@@ -52,7 +52,7 @@ func TestUnopenedPath(t *testing.T) {
 		t.Fatal(err)
 	}
 	u := scsi.NewUnit("/dev/sda", &scsi.Retry{Transport: path, AfterStateChange: true})
-	if err := errors.Join(u.RegisterAndIgnore(t.Context(), 1, false), u.Reserve(t.Context(), 1, scsi.WriteExclusiveRegistrantsOnly), path.Close()); err != nil {
+	if err := errors.Join(u.RegisterAndIgnore(t.Context(), 1, false), u.Reserve(t.Context(), 1, pr.WriteExclusiveRegistrantsOnly), path.Close()); err != nil {
 		t.Fatal(err)
 	}
 	conf := &cluster.Config{Nodes: []cluster.Node{{Name: "jack3", Key: 1}}}
@@ -88,9 +88,9 @@ func TestUnopenedPath(t *testing.T) {
 
 // A LUN is protected only if nothing that was found says otherwise.
 func TestProtection(t *testing.T) {
-	held := &scsi.State{
+	held := &pr.State{
 		Registrations: []pr.Registration{{Key: 1, Holder: true}},
-		Reservation:   &pr.Reservation{Key: 1, Type: scsi.WriteExclusiveRegistrantsOnly},
+		Reservation:   &pr.Reservation{Key: 1, Type: pr.WriteExclusiveRegistrantsOnly},
 	}
 	yes, no := true, false
 	for kind, want := range map[protocol.FindingKind]*bool{
@@ -107,7 +107,7 @@ func TestProtection(t *testing.T) {
 			t.Errorf("%q (-want +got):\n%s", kind, diff)
 		}
 	}
-	if got := protection(protocol.Report{State: &scsi.State{}}); *got {
+	if got := protection(protocol.Report{State: &pr.State{}}); *got {
 		t.Error("protected without a reservation")
 	}
 }
@@ -116,14 +116,14 @@ func TestProtection(t *testing.T) {
 // key of nobody.
 func TestDrawNode(t *testing.T) {
 	conf := &cluster.Config{Nodes: []cluster.Node{{Name: "a", Key: 1}, {Name: "b", Key: 2}, {Name: "c", Key: 3}}}
-	port := func(n uint64, relative uint16, key scsi.Key) pr.Registration {
+	port := func(n uint64, relative uint16, key pr.Key) pr.Registration {
 		return pr.Registration{Key: key, Initiator: scsi.FCTransportID(n), RelativePort: relative}
 	}
-	state := &scsi.State{Identified: true, Registrations: []pr.Registration{
+	state := &pr.State{Identified: true, Registrations: []pr.Registration{
 		port(1, 1, 1), port(1, 2, 1), port(9, 1, 2), port(9, 1, 2), port(9, 2, 2|protocol.LeavingMark), port(3, 1, 0xdead),
 		port(4, 1, protocol.Taking(3)),
 	}}
-	state.Reservation = &pr.Reservation{Key: protocol.Taking(3), Type: scsi.WriteExclusiveRegistrantsOnly}
+	state.Reservation = &pr.Reservation{Key: protocol.Taking(3), Type: pr.WriteExclusiveRegistrantsOnly}
 	two := 2
 	count := func(n int) *int { return &n }
 	rep := protocol.Report{State: state, Paths: two}

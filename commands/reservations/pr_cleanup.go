@@ -18,7 +18,6 @@ import (
 	"lunguard/commands/words"
 	"lunguard/pr"
 	"lunguard/protocol"
-	"lunguard/scsi"
 )
 
 // PRCleanup is pr_cleanup.
@@ -66,7 +65,7 @@ func runPrCleanup(c *front.Call) error {
 	if err != nil {
 		return err
 	}
-	var key scsi.Key
+	var key pr.Key
 	if text := c.Flags.String("key"); c.Flags.IsSet("key") {
 		if key, err = pr.ParseKey(text); err != nil {
 			return front.Usagef("-k %v", err)

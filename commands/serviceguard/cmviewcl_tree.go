@@ -5,7 +5,7 @@ import (
 	"strings"
 
 	"lunguard/cluster"
-	"lunguard/scsi"
+	"lunguard/pr"
 )
 
 // attribute is one thing that is said of an object.
@@ -189,7 +189,7 @@ func (p *portrait) node(n cluster.Node) *object {
 }
 
 // bareKey is a key as the vendor's cmviewcl has it.
-func bareKey(k scsi.Key) string { return fmt.Sprintf("%x", uint64(k)) }
+func bareKey(k pr.Key) string { return fmt.Sprintf("%x", uint64(k)) }
 
 // pkg makes one package.
 func (p *portrait) pkg(pkg *cluster.Package) *object {

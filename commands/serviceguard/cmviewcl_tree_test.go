@@ -8,7 +8,6 @@ import (
 	"lunguard/cluster"
 	"lunguard/pr"
 	"lunguard/protocol"
-	"lunguard/scsi"
 )
 
 // Whatever stands in a value, it stays on one line.
@@ -31,7 +30,7 @@ func TestPortraitOfStranger(t *testing.T) {
 		t.Fatal(err)
 	}
 	pkg := &conf.Packages[0]
-	state := &scsi.State{Registrations: []pr.Registration{{Key: 2}}, Reservation: &pr.Reservation{Key: 2}}
+	state := &pr.State{Registrations: []pr.Registration{{Key: 2}}, Reservation: &pr.Reservation{Key: 2}}
 	view := conf.ViewOf(pkg, []protocol.View{{Support: protocol.Supported, State: state}})
 	p := &portrait{conf: conf, live: true, views: map[string]*cluster.PackageView{"p": view}}
 	var out bytes.Buffer

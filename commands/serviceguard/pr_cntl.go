@@ -15,8 +15,8 @@ import (
 	"lunguard/commands/runpkg"
 	"lunguard/commands/session"
 	"lunguard/commands/words"
+	"lunguard/pr"
 	"lunguard/protocol"
-	"lunguard/scsi"
 )
 
 // cntlAction is what an external script is asked to do.
@@ -146,7 +146,7 @@ func validateLUNs(c *front.Call, run *session.PackageRun) error {
 	errs := []error{validateNames(run.LUNs)}
 	for _, rep := range run.Check(c.Ctx) {
 		caps := rep.Capabilities
-		if caps != nil && !caps.Supports(scsi.WriteExclusiveRegistrantsOnly) {
+		if caps != nil && !caps.Supports(pr.WriteExclusiveRegistrantsOnly) {
 			errs = append(errs, &protocol.LUNError{LUN: rep.LUN, Err: protocol.ErrNoReservationType})
 		}
 		for _, f := range rep.Findings {

@@ -8,7 +8,6 @@ import (
 
 	"lunguard/commands/front"
 	"lunguard/protocol"
-	"lunguard/scsi"
 )
 
 // CopyKeys copies within the LUNs of the run. What other nodes did to them before it
@@ -26,10 +25,8 @@ func (r *PackageRun) CopyKeys(ctx context.Context) ([]protocol.Copied, error) {
 	for _, l := range r.LUNs {
 		g.Go(func() error {
 			for _, p := range l.Paths {
-				if u, ok := p.(*scsi.Unit); ok {
-					// What is wrong with the path shows when it is used.
-					_ = scsi.TestUnitReady{}.Execute(ctx, u.Transport())
-				}
+				// What is wrong with the path shows when it is used.
+				_ = p.Drain(ctx)
 			}
 			return nil
 		})

@@ -7,8 +7,8 @@ import (
 
 	"lunguard/cluster"
 	"lunguard/commands/words"
+	"lunguard/pr"
 	"lunguard/protocol"
-	"lunguard/scsi"
 )
 
 // StartLUNs brings the LUNs up, unless that took them back while they are in use
@@ -51,7 +51,7 @@ func (s *Session) tell(run *PackageRun, o *Opened, e protocol.Event) {
 // isRegistered reports whether the event is a repair that was told that the path
 // is registered already, which is how it finds out.
 func isRegistered(e protocol.Event) bool {
-	return e.Action == protocol.Readmitted && errors.Is(e.Err, scsi.ErrReservationConflict)
+	return e.Action == protocol.Readmitted && errors.Is(e.Err, pr.ErrReservationConflict)
 }
 
 // sayEvent says a change or a warning.

@@ -8,8 +8,8 @@ import (
 
 	"lunguard/cluster"
 	"lunguard/commands/words"
+	"lunguard/pr"
 	"lunguard/protocol"
-	"lunguard/scsi"
 	"lunguard/vg"
 )
 
@@ -52,12 +52,12 @@ func (s *Session) MayTake(ctx context.Context, run *PackageRun) error {
 
 // otherHolder is the key of another node of the cluster that holds the reservation,
 // 0 if there is none.
-func otherHolder(run *PackageRun, s *scsi.State) scsi.Key {
+func otherHolder(run *PackageRun, s *pr.State) pr.Key {
 	held := s.Reservation
 	if held == nil {
 		return 0
 	}
-	holders := []scsi.Key{held.Key}
+	holders := []pr.Key{held.Key}
 	if held.Type.AllRegistrants() {
 		holders = s.Keys()
 	}

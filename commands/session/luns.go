@@ -7,6 +7,7 @@ import (
 	"sync/atomic"
 
 	"lunguard/commands/front"
+	"lunguard/pr"
 	"lunguard/protocol"
 	"lunguard/scsi"
 	"lunguard/vg"
@@ -22,7 +23,7 @@ type access struct {
 	// strict makes one path that cannot be opened an error.
 	strict bool
 	// Own is the key of this node, for the rehearsal.
-	Own scsi.Key
+	Own pr.Key
 }
 
 // readAccess reads the flags about it.
@@ -114,7 +115,7 @@ func (o *Opened) OpenDisk(ctx context.Context, host vg.Host, d *vg.Disk, warn fu
 			retry.Retried = func(e *scsi.OpError) { o.meter.retries(d.Device, e) }
 		}
 		var t scsi.Transport = &retry
-		identity := func() scsi.Identity { return host.Identity(name) }
+		identity := func() pr.Identity { return host.Identity(name) }
 		if o.Rehearse {
 			r := shadow.path(t, identity)
 			t, identity = r, r.Identity

@@ -14,7 +14,6 @@ import (
 	"lunguard/commands/words"
 	"lunguard/pr"
 	"lunguard/protocol"
-	"lunguard/scsi"
 	"lunguard/vg"
 )
 
@@ -71,8 +70,8 @@ func messages() []catalogue.Message {
 func endedErrors() []error {
 	node := cluster.Node{Name: "jack3", Key: 1}
 	run := NewPackageRun(&cluster.Config{Nodes: []cluster.Node{node, {Name: "jack4", Key: 2}}}, &cluster.Package{Name: "pkg1"}, node, nil)
-	state := func(held scsi.Key, how scsi.Type, keys ...scsi.Key) protocol.Status {
-		s := protocol.Status{LUN: "/dev/sda", State: &scsi.State{}}
+	state := func(held pr.Key, how pr.Type, keys ...pr.Key) protocol.Status {
+		s := protocol.Status{LUN: "/dev/sda", State: &pr.State{}}
 		for _, k := range keys {
 			s.State.Registrations = append(s.State.Registrations, pr.Registration{Key: k})
 		}
@@ -81,14 +80,14 @@ func endedErrors() []error {
 		}
 		return s
 	}
-	shared := scsi.WriteExclusiveRegistrantsOnly
+	shared := pr.WriteExclusiveRegistrantsOnly
 	unread := protocol.Status{LUN: "/dev/sda", Err: catalogue.OnLUN("/dev/sda", "/dev/sdb", catalogue.Unreached())}
 	var list []error
 	for _, d := range []front.Deed{front.DeedStart, front.DeedHalt, front.DeedFence, front.DeedCleanup, front.DeedCopy, front.DeedRepair} {
 		t := Task{Deed: d, Victim: cluster.Node{Name: "jack4", Key: 2}}
 		list = append(list, &leftError{"all LUNs", t.nothing(), t.next(run)})
 		for _, s := range []protocol.Status{
-			unread, state(0, 0), state(0, 0, 1), state(0, 0, 1, 2), state(0, 0, 2), state(1, shared, 1), state(1, shared, 1, 2), state(2, shared, 1, 2), state(2, shared, 2), state(protocol.Taking(1), shared, 1, protocol.Taking(1), 2), state(0, scsi.WriteExclusiveAllRegistrants, 2),
+			unread, state(0, 0), state(0, 0, 1), state(0, 0, 1, 2), state(0, 0, 2), state(1, shared, 1), state(1, shared, 1, 2), state(2, shared, 1, 2), state(2, shared, 2), state(protocol.Taking(1), shared, 1, protocol.Taking(1), 2), state(0, pr.WriteExclusiveAllRegistrants, 2),
 		} {
 			for _, changes := range [][]string{nil, {"REGISTER 0x1"}} {
 				if text := t.left(run, s, changes); text != "" {

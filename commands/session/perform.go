@@ -10,8 +10,8 @@ import (
 	"lunguard/cluster"
 	"lunguard/commands/front"
 	"lunguard/commands/words"
+	"lunguard/pr"
 	"lunguard/protocol"
-	"lunguard/scsi"
 )
 
 // Task is what a protocol is run for.
@@ -20,7 +20,7 @@ type Task struct {
 	// Victim is whom a fence is against.
 	Victim cluster.Node
 	// Only is the key without which a LUN is not cleaned up.
-	Only scsi.Key
+	Only pr.Key
 	// Group is the volume group within which is copied.
 	Group string
 }

@@ -6,8 +6,8 @@ import (
 	"lunguard/cluster"
 	"lunguard/commands/front"
 	"lunguard/commands/words"
+	"lunguard/pr"
 	"lunguard/protocol"
-	"lunguard/scsi"
 )
 
 // Plan is what a command would do, as a rehearsal has shown it.
@@ -37,7 +37,7 @@ type plannedLUN struct {
 	// Why tells why nothing would be done.
 	Why string `json:"nothing_to_do,omitempty"`
 
-	before, after *scsi.State
+	before, after *pr.State
 }
 
 // plannedState is who is on a LUN.
@@ -117,7 +117,7 @@ func planLUN(run *PackageRun, t Task, l *protocol.LUN, s *shadow, events []proto
 	return p, true
 }
 
-func planState(conf *cluster.Config, s *scsi.State) plannedState {
+func planState(conf *cluster.Config, s *pr.State) plannedState {
 	p := plannedState{Keys: []string{}}
 	if s == nil {
 		return p

@@ -7,8 +7,8 @@ import (
 	"lunguard/commands/front"
 	"lunguard/commands/syslog"
 	"lunguard/commands/words"
+	"lunguard/pr"
 	"lunguard/protocol"
-	"lunguard/scsi"
 )
 
 // runRecord writes what protocols do into the log. It is written by one goroutine
@@ -21,7 +21,7 @@ type runRecord struct {
 }
 
 // AddKey adds a key, unless it is none.
-func AddKey(e *front.Entry, f front.Field, k scsi.Key) {
+func AddKey(e *front.Entry, f front.Field, k pr.Key) {
 	if k != 0 {
 		e.Field(f, k.String())
 	}

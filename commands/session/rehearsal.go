@@ -16,17 +16,17 @@ import (
 // send, while the real LUN is only read.
 type shadow struct {
 	// own is the key of this node, 0 if it acts as nobody.
-	own scsi.Key
+	own pr.Key
 	mu  sync.Mutex
 	lun *simlun.LUN
 	// before is the state of the real LUN, nil until it was read.
-	before *scsi.State
+	before *pr.State
 	paths  int
 }
 
 // now is the state that the rehearsal has led to, nil if it cannot be told.
-func (s *shadow) now() *scsi.State {
-	reader, _ := s.nexus(s.lun, s.paths, scsi.Identity{})
+func (s *shadow) now() *pr.State {
+	reader, _ := s.nexus(s.lun, s.paths, pr.Identity{})
 	state, err := scsi.ReadState(context.Background(), &scsi.Retry{Transport: reader})
 	if err != nil {
 		return nil
@@ -42,21 +42,21 @@ type rehearsal struct {
 	// index counts the paths of this host to the LUN.
 	index int
 	// identity tells what is known of the path.
-	identity func() scsi.Identity
+	identity func() pr.Identity
 	path     scsi.Transport
 	// played is the identity of the nexus that stands for the path.
-	played scsi.Identity
+	played pr.Identity
 }
 
 // path makes a rehearsal of one more path to the LUN.
-func (s *shadow) path(real scsi.Transport, identity func() scsi.Identity) *rehearsal {
+func (s *shadow) path(real scsi.Transport, identity func() pr.Identity) *rehearsal {
 	s.paths++
 	return &rehearsal{shadow: s, real: real, index: s.paths - 1, identity: identity}
 }
 
 // Identity is that of the nexus that stands for the path. It is known once the
 // LUN has been read.
-func (r *rehearsal) Identity() scsi.Identity {
+func (r *rehearsal) Identity() pr.Identity {
 	if r.path == nil && r.shadow.lun != nil {
 		r.cast(r.shadow.lun)
 	}
@@ -94,7 +94,7 @@ func (s *shadow) seed(ctx context.Context, real scsi.Transport) (*simlun.LUN, er
 		return s.lun, nil
 	}
 	caps, err := scsi.ReportCapabilities{}.Execute(ctx, real)
-	if err != nil && !errors.Is(err, scsi.ErrUnsupported) {
+	if err != nil && !errors.Is(err, pr.ErrUnsupported) {
 		return nil, err
 	}
 	state, err := scsi.ReadState(ctx, real)
@@ -112,7 +112,7 @@ func (s *shadow) seed(ctx context.Context, real scsi.Transport) (*simlun.LUN, er
 // known for sure. Else the registrations with this node's key are taken to be
 // those of its paths, in order; a further path is a nexus that was never
 // registered.
-func (s *shadow) nexus(lun *simlun.LUN, index int, id scsi.Identity) (scsi.Transport, scsi.Identity) {
+func (s *shadow) nexus(lun *simlun.LUN, index int, id pr.Identity) (scsi.Transport, pr.Identity) {
 	var registrations []pr.Registration
 	lun.With(func(m *simlun.Machine) { registrations = m.State().Registrations })
 	known := id.Initiator != nil && !id.Guessed && id.RelativePort != 0
@@ -124,8 +124,8 @@ func (s *shadow) nexus(lun *simlun.LUN, index int, id scsi.Identity) (scsi.Trans
 		lun.With(func(m *simlun.Machine) { own = m.NexusesWith(s.own) })
 	}
 	if index < len(own) {
-		return lun.Path(own[index]), scsi.Identity{}
+		return lun.Path(own[index]), pr.Identity{}
 	}
 	// A locally assigned NAA 3h name: no real port has it.
-	return lun.Nexus(scsi.SASTransportID(0x3fff_0000_0000_0000+uint64(index)), 1), scsi.Identity{}
+	return lun.Nexus(scsi.SASTransportID(0x3fff_0000_0000_0000+uint64(index)), 1), pr.Identity{}
 }

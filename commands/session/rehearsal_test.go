@@ -3,6 +3,7 @@ package session
 import (
 	"testing"
 
+	"lunguard/pr"
 	"lunguard/scsi"
 	"lunguard/scsi/simlun"
 )
@@ -15,7 +16,7 @@ func TestRehearsalResetsNothing(t *testing.T) {
 	}
 	real := lun.Nexus(scsi.SASTransportID(1), 1)
 	s := &shadow{}
-	r := s.path(real, func() scsi.Identity { return scsi.Identity{} })
+	r := s.path(real, func() pr.Identity { return pr.Identity{} })
 	if err := scsi.NewUnit("/dev/sda", r).Reset(t.Context()); err != nil {
 		t.Fatal(err)
 	}

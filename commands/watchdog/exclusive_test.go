@@ -6,6 +6,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"lunguard/pr"
 	"lunguard/protocol"
 	"lunguard/scsi"
 )
@@ -15,18 +16,18 @@ import (
 // has taken the LUN over, does not keep it fed.
 func TestExclusive(t *testing.T) {
 	cases := map[string]struct {
-		keys   []scsi.Key
-		holder scsi.Key
+		keys   []pr.Key
+		holder pr.Key
 		fed    bool
 	}{
-		"held":                     {[]scsi.Key{ownKey}, ownKey, true},
-		"held, another registered": {[]scsi.Key{ownKey, otherKey}, ownKey, true},
-		"held, leaving":            {[]scsi.Key{protocol.Leaving(ownKey)}, protocol.Leaving(ownKey), true},
-		"held, taking":             {[]scsi.Key{ownKey | protocol.TakingMark}, ownKey | protocol.TakingMark, true},
-		"late":                     {[]scsi.Key{otherKey, ownKey}, otherKey, false},
-		"late, the other leaving":  {[]scsi.Key{protocol.Leaving(otherKey), ownKey}, protocol.Leaving(otherKey), false},
-		"not reserved":             {[]scsi.Key{ownKey}, 0, false},
-		"taken over":               {[]scsi.Key{otherKey}, otherKey, false},
+		"held":                     {[]pr.Key{ownKey}, ownKey, true},
+		"held, another registered": {[]pr.Key{ownKey, otherKey}, ownKey, true},
+		"held, leaving":            {[]pr.Key{protocol.Leaving(ownKey)}, protocol.Leaving(ownKey), true},
+		"held, taking":             {[]pr.Key{ownKey | protocol.TakingMark}, ownKey | protocol.TakingMark, true},
+		"late":                     {[]pr.Key{otherKey, ownKey}, otherKey, false},
+		"late, the other leaving":  {[]pr.Key{protocol.Leaving(otherKey), ownKey}, protocol.Leaving(otherKey), false},
+		"not reserved":             {[]pr.Key{ownKey}, 0, false},
+		"taken over":               {[]pr.Key{otherKey}, otherKey, false},
 	}
 	for name, c := range cases {
 		t.Run(name, func(t *testing.T) {
@@ -61,7 +62,7 @@ func TestExclusiveAllRegistrants(t *testing.T) {
 	run(t, 1, func(r *rig) {
 		r.luns[0].Exclusive = true
 		d := r.disk("A")
-		d.set(func() { d.held = &scsi.Reservation{Type: scsi.WriteExclusiveAllRegistrants} })
+		d.set(func() { d.held = &scsi.Reservation{Type: pr.WriteExclusiveAllRegistrants} })
 		r.start()
 		r.pass(10 * time.Second)
 		r.wantEvents()

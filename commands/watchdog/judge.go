@@ -4,6 +4,7 @@ import (
 	"slices"
 	"time"
 
+	"lunguard/pr"
 	"lunguard/protocol"
 	"lunguard/scsi"
 )
@@ -48,19 +49,19 @@ type Finding struct {
 
 // Reading is what a LUN has said.
 type Reading struct {
-	Keys []scsi.Key
+	Keys []pr.Key
 	// Reservation is nil if there is none.
 	Reservation *scsi.Reservation
 }
 
 // has reports whether a node's key is registered. Marked it is there all the
 // same: the node is taking the LUN or leaving it, and nobody has taken it off.
-func (r *Reading) has(own scsi.Key) bool {
-	return slices.ContainsFunc(r.Keys, func(k scsi.Key) bool { return protocol.Plain(k) == own })
+func (r *Reading) has(own pr.Key) bool {
+	return slices.ContainsFunc(r.Keys, func(k pr.Key) bool { return protocol.Plain(k) == own })
 }
 
 // heldBy reports whether a node holds the reservation, by a key marked or not.
-func (r *Reading) heldBy(own scsi.Key) bool {
+func (r *Reading) heldBy(own pr.Key) bool {
 	switch held := r.Reservation; {
 	case held == nil:
 		return false

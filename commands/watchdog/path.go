@@ -5,6 +5,7 @@ import (
 	"errors"
 	"time"
 
+	"lunguard/pr"
 	"lunguard/scsi"
 	"lunguard/vg"
 )
@@ -113,7 +114,7 @@ func (p *path) ask(send func() error) error {
 		if err == nil {
 			return nil
 		}
-		if !errors.Is(err, scsi.ErrUnitAttention) || n == unitAttentions {
+		if !errors.Is(err, pr.ErrUnitAttention) || n == unitAttentions {
 			var op *scsi.OpError
 			if errors.As(err, &op) && op.Device == "" {
 				op.Device = p.name

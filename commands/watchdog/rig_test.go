@@ -10,14 +10,15 @@ import (
 	"testing/synctest"
 	"time"
 
+	"lunguard/pr"
 	"lunguard/scsi"
 	"lunguard/vg"
 )
 
 // Keys of the tests.
 const (
-	ownKey   scsi.Key = 0xbcb00001
-	otherKey scsi.Key = 0xbcb00002
+	ownKey   pr.Key = 0xbcb00001
+	otherKey pr.Key = 0xbcb00002
 )
 
 // errCable is what a failed path says.
@@ -30,7 +31,7 @@ type disk struct {
 
 	wwid  string
 	names []string
-	keys  []scsi.Key
+	keys  []pr.Key
 	// held is the reservation, nil for none.
 	held  *scsi.Reservation
 	paths map[string]*wire
@@ -61,13 +62,13 @@ func (d *disk) set(f func()) {
 	f()
 }
 
-func (d *disk) setKeys(keys ...scsi.Key) { d.set(func() { d.keys = keys }) }
+func (d *disk) setKeys(keys ...pr.Key) { d.set(func() { d.keys = keys }) }
 
 // setHolder makes a key hold the reservation, nobody if it is 0.
-func (d *disk) setHolder(key scsi.Key) {
+func (d *disk) setHolder(key pr.Key) {
 	d.set(func() {
 		if d.held = nil; key != 0 {
-			d.held = &scsi.Reservation{Key: key, Type: scsi.WriteExclusiveRegistrantsOnly}
+			d.held = &scsi.Reservation{Key: key, Type: pr.WriteExclusiveRegistrantsOnly}
 		}
 	})
 }
@@ -264,7 +265,7 @@ func newRig(t *testing.T, luns int) *rig {
 }
 
 func (r *rig) addDisk(name string) {
-	d := &disk{t: r.t, wwid: "naa." + name, names: []string{name + "1", name + "2"}, keys: []scsi.Key{ownKey}, paths: map[string]*wire{}}
+	d := &disk{t: r.t, wwid: "naa." + name, names: []string{name + "1", name + "2"}, keys: []pr.Key{ownKey}, paths: map[string]*wire{}}
 	d.setHolder(otherKey) // of a shared package, as long as a test does not make it this node's alone
 	for _, p := range d.names {
 		d.paths[p] = &wire{}

@@ -5,7 +5,7 @@ import (
 	"slices"
 	"time"
 
-	"lunguard/scsi"
+	"lunguard/pr"
 )
 
 // Device restarts the node unless it is fed.
@@ -20,7 +20,7 @@ type Device interface {
 type Watch struct {
 	Timing Timing
 	// Key is this node's.
-	Key scsi.Key
+	Key pr.Key
 	// ExpireUnknown makes an unknown LUN count like one whose key is gone.
 	ExpireUnknown bool
 	Clock         Clock
@@ -258,7 +258,7 @@ func (w *Watch) feed() {
 
 // die waits for the restart and tells meanwhile who has the LUNs.
 func (w *Watch) die() Outcome {
-	shown := map[*LUN][]scsi.Key{}
+	shown := map[*LUN][]pr.Key{}
 	for {
 		luns := w.luns()
 		start, now, _ := w.pass(context.Background(), luns)

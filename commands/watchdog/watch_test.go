@@ -10,8 +10,8 @@ import (
 	"testing/synctest"
 	"time"
 
+	"lunguard/pr"
 	"lunguard/protocol"
-	"lunguard/scsi"
 )
 
 // While the key is there the device is fed once an interval, and the end is an
@@ -348,7 +348,7 @@ func TestSurvey(t *testing.T) {
 		if want := []State{StatePresent, StateGone, StateUnknown, StatePresent}; !slices.Equal(states, want) {
 			t.Errorf("%v, want %v", states, want)
 		}
-		if !errors.Is(found[2].Err, errCable) || !slices.Equal(found[1].Keys, []scsi.Key{otherKey}) {
+		if !errors.Is(found[2].Err, errCable) || !slices.Equal(found[1].Keys, []pr.Key{otherKey}) {
 			t.Errorf("%+v", found)
 		}
 		r.start()

@@ -4,6 +4,7 @@ import (
 	"errors"
 
 	"lunguard/cluster"
+	"lunguard/pr"
 	"lunguard/protocol"
 	"lunguard/scsi"
 )
@@ -30,7 +31,7 @@ func Event(conf *cluster.Config, e protocol.Event) string {
 		return where + ": the path fails and is left out: " + Reason(e.Path, e.Err)
 	case protocol.NotPersistent:
 		text := where + ": the device does not keep registrations through power loss: " + Reason(e.Path, e.Err)
-		if scsi.ASCOf(e.Err) == scsi.CommunicationFailure {
+		if errors.Is(e.Err, pr.ErrCannotStore) {
 			text += "; " + nowhereToStore
 		}
 		return text

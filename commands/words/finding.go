@@ -6,8 +6,8 @@ import (
 	"strings"
 
 	"lunguard/cluster"
+	"lunguard/pr"
 	"lunguard/protocol"
-	"lunguard/scsi"
 )
 
 // Finding says what a check found, and what to do about it.
@@ -81,7 +81,7 @@ func FindingMessage(conf *cluster.Config, rep protocol.Report, f protocol.Findin
 const InTwoPackages protocol.FindingKind = "two-packages"
 
 // registrations counts those of a node, marked or not.
-func registrations(rep protocol.Report, key scsi.Key) int {
+func registrations(rep protocol.Report, key pr.Key) int {
 	n := 0
 	for _, r := range rep.State.Registrations {
 		if protocol.Plain(r.Key) == key {

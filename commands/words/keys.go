@@ -7,8 +7,8 @@ import (
 
 	"lunguard/cluster"
 	"lunguard/commands/picture"
+	"lunguard/pr"
 	"lunguard/protocol"
-	"lunguard/scsi"
 )
 
 // KeyWords are the words for the keys of one volume.
@@ -33,7 +33,7 @@ func OfKeys(conf *cluster.Config, s protocol.Status) KeyWords {
 	if held == nil {
 		return w
 	}
-	holders := []scsi.Key{held.Key}
+	holders := []pr.Key{held.Key}
 	if held.Type.AllRegistrants() {
 		holders = s.State.Keys()
 	}
@@ -42,7 +42,7 @@ func OfKeys(conf *cluster.Config, s protocol.Status) KeyWords {
 }
 
 // Keys lists keys.
-func Keys(keys []scsi.Key) string {
+func Keys(keys []pr.Key) string {
 	words := make([]string, len(keys))
 	for i, k := range keys {
 		words[i] = k.String()
@@ -51,7 +51,7 @@ func Keys(keys []scsi.Key) string {
 }
 
 // Nodes names the nodes that the keys belong to.
-func Nodes(conf *cluster.Config, keys []scsi.Key) string {
+func Nodes(conf *cluster.Config, keys []pr.Key) string {
 	var names []string
 	for _, k := range keys {
 		name := Unknown
@@ -66,7 +66,7 @@ func Nodes(conf *cluster.Config, keys []scsi.Key) string {
 }
 
 // KeyOf names a key and whose it is.
-func KeyOf(conf *cluster.Config, k scsi.Key) string {
+func KeyOf(conf *cluster.Config, k pr.Key) string {
 	n, ok := conf.NodeOf(k)
 	if !ok {
 		return k.String()
@@ -75,7 +75,7 @@ func KeyOf(conf *cluster.Config, k scsi.Key) string {
 }
 
 // markWords says which mark a node's key has.
-func markWords(k scsi.Key) string {
+func markWords(k pr.Key) string {
 	switch {
 	case k&protocol.Marks == protocol.Marks:
 		return ", leaving and taking"

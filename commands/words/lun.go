@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"syscall"
 
+	"lunguard/pr"
 	"lunguard/protocol"
 	"lunguard/scsi"
 )
@@ -89,7 +90,7 @@ func lunWords(e *protocol.LUNError) Message {
 		m.Hint = "mend the path, or leave --strict out: then one working path to each LUN is enough"
 	case errors.Is(e, protocol.ErrNoReservationType):
 		m.Hint, m.Status = "let the array have them, or take the LUN out of the package", ExitFailed
-	case errors.Is(e, protocol.ErrUnsettled) && scsi.ASCOf(e) != scsi.CommunicationFailure:
+	case errors.Is(e, protocol.ErrUnsettled) && !errors.Is(e, pr.ErrCannotStore):
 		m.Hint = "other nodes change it all the time, or the device does not do what it says; see vg_pr_key -g and try again"
 	case errors.Is(e, protocol.ErrNotRegistered):
 		m.Hint = "the package is not up on this node, or this node was fenced; act from a node that has it up"
@@ -130,33 +131,33 @@ func deviceFailure(e *protocol.LUNError, m *Message) {
 	switch {
 	case errors.Is(e, syscall.EPERM), errors.Is(e, syscall.EACCES):
 		m.What, m.Hint, m.Status = where+"not permitted", "run it as root", ExitFailed
-	case scsi.ASCOf(op) == scsi.CommunicationFailure:
+	case errors.Is(op, pr.ErrCannotStore):
 		m.Hint = nowhereToStore
-	case errors.Is(op, scsi.ErrReservationConflict):
+	case errors.Is(op, pr.ErrReservationConflict):
 		m.What = where + "reservation conflict on " + op.Op
 		m.Hint = "a classic SCSI-2 RESERVE is in force, or the device refuses; find who holds it, release or reset the LUN"
-	case scsi.ASCOf(op) == scsi.InvalidOpcode, errors.Is(op, syscall.ENOTTY):
+	case errors.Is(op, pr.ErrNoReservations):
 		m.What = where + "the device knows no persistent reservations"
 		m.Hint, m.Status = "a virtual disk, or an array with the feature turned off; take the LUN out of the package", ExitFailed
 	case errors.Is(op, scsi.ErrPendingDir):
 		m.Hint = "whether a command that was given up is under way stands in it: make root its owner, and take the right to write from group and others"
-	case errors.Is(op, scsi.ErrStillUnderWay):
+	case errors.Is(op, pr.ErrStillUnderWay):
 		m.Hint = waitForPath
-	case errors.Is(op, scsi.ErrTimeout):
+	case errors.Is(op, pr.ErrTimeout):
 		m.Hint = "--timeout sets how long to wait; " + lookAtPath
-	case errors.Is(op, scsi.ErrTransport):
+	case errors.Is(op, pr.ErrTransport):
 		m.Hint = lookAtPath
-	case errors.Is(op, scsi.ErrBusy):
+	case errors.Is(op, pr.ErrBusy):
 		m.Hint = "the array may be in the middle of a controller failover; --timeout sets how long to wait"
-	case errors.Is(op, scsi.ErrMalformed):
+	case errors.Is(op, pr.ErrMalformed):
 		m.Hint = "the device breaks the standard; its state is unknown, so nothing was concluded from it"
-	case errors.Is(op, scsi.ErrUnsupported):
+	case errors.Is(op, pr.ErrUnsupported):
 		m.Hint = "the device is too old or lacks the function"
-	case errors.Is(op, scsi.ErrStateChanged):
+	case errors.Is(op, pr.ErrStateChanged):
 		m.Hint = "other nodes change its registrations all the time; see who with vg_pr_key -g, and try again"
-	case errors.Is(op, scsi.ErrUnitAttention):
+	case errors.Is(op, pr.ErrUnitAttention):
 		m.Hint = "the device announces resets all the time; see the kernel log"
-	case errors.Is(op, scsi.ErrDevice):
+	case errors.Is(op, pr.ErrDevice):
 		m.Hint = "see the kernel log and that of the array"
 	}
 }

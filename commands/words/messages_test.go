@@ -23,7 +23,7 @@ func errorsByTopic() map[string][]error {
 	path := func(op string, err error) error { return &os.PathError{Op: op, Path: "/run/lunguard", Err: err} }
 	return map[string][]error{
 		"copy": {
-			&protocol.DisagreeError{Model: "/dev/sda", LUN: "/dev/sdb", Missing: []scsi.Key{1}, Extra: []scsi.Key{2}},
+			&protocol.DisagreeError{Model: "/dev/sda", LUN: "/dev/sdb", Missing: []pr.Key{1}, Extra: []pr.Key{2}},
 			&protocol.IncompleteError{LUN: "/dev/sdb", Nodes: []string{"jack4"}}, protocol.ErrNothingToCopy,
 			lun(fmt.Errorf("%w: it has no reservation", protocol.ErrNotCopied)),
 			lun(fmt.Errorf("%w: 0x1 is not registered for iqn.x,i,0x1", protocol.ErrNotCopied)),
@@ -46,10 +46,10 @@ func errorsByTopic() map[string][]error {
 			catalogue.OnLUN("/dev/sda", "/dev/sdb", catalogue.Sense(scsi.UnitAttention, 0x2a03)),
 			catalogue.OnLUN("/dev/sda", "/dev/sdb", catalogue.Answer{Reply: scsi.Reply{Status: scsi.CheckCondition}}),
 			catalogue.OnLUN("/dev/sda", "/dev/sdb", catalogue.Sense(scsi.NotReady, scsi.CommunicationFailure)),
-			lun(&scsi.OpError{Device: "/dev/sdb", Op: "PERSISTENT RESERVE IN, READ KEYS", Class: fmt.Errorf("not sent, %w: %w", context.Canceled, scsi.ErrTimeout)}),
-			lun(fmt.Errorf("%w: %w", protocol.ErrNoPath, &scsi.OpError{Device: "/dev/sdb", Op: "PERSISTENT RESERVE OUT, REGISTER", Class: fmt.Errorf("not sent, an earlier command of this host is %w: %w", scsi.ErrStillUnderWay, scsi.ErrTimeout)})),
-			lun(fmt.Errorf("%w: %w", protocol.ErrNoPath, &scsi.OpError{Device: "/dev/sdb", Op: "PERSISTENT RESERVE OUT, REGISTER", Class: fmt.Errorf("not sent, an earlier command may be under way: %w: %w", path("trust", scsi.ErrPendingDir), scsi.ErrTransport)})),
-			lun(&scsi.OpError{Device: "/dev/sdb", Op: "PERSISTENT RESERVE OUT, CLEAR", Class: fmt.Errorf("%w: %w: %w", scsi.ErrTimeout, scsi.ErrStillUnderWay, context.DeadlineExceeded)}),
+			lun(&scsi.OpError{Device: "/dev/sdb", Op: "PERSISTENT RESERVE IN, READ KEYS", Class: fmt.Errorf("not sent, %w: %w", context.Canceled, pr.ErrTimeout)}),
+			lun(fmt.Errorf("%w: %w", protocol.ErrNoPath, &scsi.OpError{Device: "/dev/sdb", Op: "PERSISTENT RESERVE OUT, REGISTER", Class: fmt.Errorf("not sent, an earlier command of this host is %w: %w", pr.ErrStillUnderWay, pr.ErrTimeout)})),
+			lun(fmt.Errorf("%w: %w", protocol.ErrNoPath, &scsi.OpError{Device: "/dev/sdb", Op: "PERSISTENT RESERVE OUT, REGISTER", Class: fmt.Errorf("not sent, an earlier command may be under way: %w: %w", path("trust", scsi.ErrPendingDir), pr.ErrTransport)})),
+			lun(&scsi.OpError{Device: "/dev/sdb", Op: "PERSISTENT RESERVE OUT, CLEAR", Class: fmt.Errorf("%w: %w: %w", pr.ErrTimeout, pr.ErrStillUnderWay, context.DeadlineExceeded)}),
 		},
 		"device": {
 			&vg.DeviceError{Device: "/dev/sda", Err: fmt.Errorf("%w: dm-0 lies on nothing", vg.ErrStacked)},
@@ -154,7 +154,7 @@ func spokenEvents() []catalogue.Message {
 		protocol.Marked, protocol.MarkedTaking, protocol.Unmarked, protocol.Reset, protocol.Moved, protocol.PathFailed, protocol.NotPersistent, protocol.PathsMissing, protocol.PerHost, protocol.Kept, protocol.TakingOpen,
 		protocol.NothingLeft, protocol.Unmoved, protocol.PastLeft,
 	} {
-		e := protocol.Event{Action: a, LUN: "/dev/sda", Path: "/dev/sda", Key: 1, Victim: 2, Heir: 2, Heirs: []scsi.Key{2}, Err: reason}
+		e := protocol.Event{Action: a, LUN: "/dev/sda", Path: "/dev/sda", Key: 1, Victim: 2, Heir: 2, Heirs: []pr.Key{2}, Err: reason}
 		switch {
 		case a == protocol.NothingLeft || e.Change():
 			list = append(list, catalogue.Message{Kind: "step", Text: Event(conf, e) + Outcome(e)})
@@ -177,7 +177,7 @@ func spokenEvents() []catalogue.Message {
 			list[i].Topic = "warning"
 		}
 	}
-	for _, k := range []scsi.Key{protocol.Leaving(2), protocol.Taking(2), 2 | protocol.Marks} {
+	for _, k := range []pr.Key{protocol.Leaving(2), protocol.Taking(2), 2 | protocol.Marks} {
 		list = append(list, catalogue.Message{Kind: "step", Text: KeyOf(conf, k)})
 	}
 	return list
@@ -187,16 +187,16 @@ func spokenEvents() []catalogue.Message {
 func spokenFindings() []catalogue.Message {
 	conf := &cluster.Config{Nodes: []cluster.Node{{Name: "jack3", Key: 1}, {Name: "jack4", Key: 2}}}
 	var list []catalogue.Message
-	rep := protocol.Report{LUN: "/dev/sda", Paths: 2, State: &scsi.State{Reservation: &pr.Reservation{Key: 1, Type: scsi.ExclusiveAccess}}}
+	rep := protocol.Report{LUN: "/dev/sda", Paths: 2, State: &pr.State{Reservation: &pr.Reservation{Key: 1, Type: pr.ExclusiveAccess}}}
 	for _, k := range []protocol.FindingKind{protocol.PathsUnregistered, protocol.StaleNexus} {
 		// Where nothing tells which registration is which path's.
-		list = append(list, catalogue.New("finding", "finding", "/dev/sda: "+Finding(conf, rep, protocol.Finding{Kind: k, Keys: []scsi.Key{1}})))
+		list = append(list, catalogue.New("finding", "finding", "/dev/sda: "+Finding(conf, rep, protocol.Finding{Kind: k, Keys: []pr.Key{1}})))
 	}
 	for _, k := range []protocol.FindingKind{
 		protocol.Unreadable, protocol.DeadPath, protocol.ForeignKeys, protocol.Unreserved, protocol.WrongType, protocol.LeavingKeys, protocol.TakingKeys,
 		protocol.PathsUnregistered, protocol.StaleNexus, protocol.KeysMissing, protocol.SeveralOwners, protocol.DifferentSets, protocol.WrongKey, protocol.NotKept,
 	} {
-		f := protocol.Finding{Kind: k, Path: "/dev/sdb", Other: "/dev/sdc", Keys: []scsi.Key{1, 2}, Err: catalogue.OnLUN("/dev/sda", "/dev/sdb", catalogue.Unreached())}
+		f := protocol.Finding{Kind: k, Path: "/dev/sdb", Other: "/dev/sdc", Keys: []pr.Key{1, 2}, Err: catalogue.OnLUN("/dev/sda", "/dev/sdb", catalogue.Unreached())}
 		list = append(list, catalogue.New("finding", "finding", "/dev/sda: "+Finding(conf, rep, f)))
 	}
 	return list

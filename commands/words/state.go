@@ -6,12 +6,12 @@ import (
 	"strings"
 
 	"lunguard/cluster"
+	"lunguard/pr"
 	"lunguard/protocol"
-	"lunguard/scsi"
 )
 
 // OnLUN says who is on a LUN, as this node sees it.
-func OnLUN(conf *cluster.Config, node protocol.Member, s *scsi.State) string {
+func OnLUN(conf *cluster.Config, node protocol.Member, s *pr.State) string {
 	keys := s.Keys()
 	held := s.Reservation
 	own := s.Has(node.Key) && node.Key != 0
@@ -45,7 +45,7 @@ func OnLUN(conf *cluster.Config, node protocol.Member, s *scsi.State) string {
 }
 
 // Holders says who is on a LUN.
-func Holders(conf *cluster.Config, s *scsi.State) string {
+func Holders(conf *cluster.Config, s *pr.State) string {
 	keys, held := s.Keys(), s.Reservation
 	switch {
 	case len(keys) == 0 && held == nil:
@@ -53,20 +53,20 @@ func Holders(conf *cluster.Config, s *scsi.State) string {
 	case held == nil:
 		return "not reserved, registered: " + keysWords(conf, keys)
 	}
-	text := "held by " + keysWords(conf, []scsi.Key{held.Key})
+	text := "held by " + keysWords(conf, []pr.Key{held.Key})
 	if held.Type.AllRegistrants() {
 		text = "held by all registrants: " + keysWords(conf, keys)
-	} else if others := slices.DeleteFunc(keys, func(k scsi.Key) bool { return k == held.Key }); len(others) > 0 {
+	} else if others := slices.DeleteFunc(keys, func(k pr.Key) bool { return k == held.Key }); len(others) > 0 {
 		text += ", also registered: " + keysWords(conf, others)
 	}
-	if held.Type != scsi.WriteExclusiveRegistrantsOnly {
+	if held.Type != pr.WriteExclusiveRegistrantsOnly {
 		text += ", " + held.Type.String()
 	}
 	return text
 }
 
 // Writers says who can write.
-func Writers(conf *cluster.Config, s *scsi.State) string {
+func Writers(conf *cluster.Config, s *pr.State) string {
 	switch {
 	case s == nil:
 		return "unknown"
@@ -74,8 +74,8 @@ func Writers(conf *cluster.Config, s *scsi.State) string {
 		return "not reserved, every node can write"
 	}
 	keys := s.Keys()
-	if t := s.Reservation.Type; t == scsi.WriteExclusive || t == scsi.ExclusiveAccess {
-		keys = []scsi.Key{s.Reservation.Key}
+	if t := s.Reservation.Type; t == pr.WriteExclusive || t == pr.ExclusiveAccess {
+		keys = []pr.Key{s.Reservation.Key}
 	}
 	text := keysWords(conf, keys)
 	if len(keys) == 1 {
@@ -84,7 +84,7 @@ func Writers(conf *cluster.Config, s *scsi.State) string {
 	return text + " can write"
 }
 
-func keysWords(conf *cluster.Config, keys []scsi.Key) string {
+func keysWords(conf *cluster.Config, keys []pr.Key) string {
 	list := make([]string, len(keys))
 	for i, k := range keys {
 		list[i] = k.String()

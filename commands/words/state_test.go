@@ -6,7 +6,6 @@ import (
 	"lunguard/cluster"
 	"lunguard/pr"
 	"lunguard/protocol"
-	"lunguard/scsi"
 )
 
 // wordsConfig has nodes jack3 (key 1) and jack4 (key 2).
@@ -15,8 +14,8 @@ func wordsConfig() *cluster.Config {
 }
 
 // stateOf has these keys registered, and a reservation by held unless typ is 0.
-func stateOf(held scsi.Key, typ scsi.Type, keys ...scsi.Key) *scsi.State {
-	s := &scsi.State{}
+func stateOf(held pr.Key, typ pr.Type, keys ...pr.Key) *pr.State {
+	s := &pr.State{}
 	for _, k := range keys {
 		s.Registrations = append(s.Registrations, pr.Registration{Key: k})
 	}
@@ -29,9 +28,9 @@ func stateOf(held scsi.Key, typ scsi.Type, keys ...scsi.Key) *scsi.State {
 // A state in the words of a plan, before and after, and in those of a command
 // that was ended on jack3.
 func TestStateWords(t *testing.T) {
-	const wero, leaving, taking = scsi.WriteExclusiveRegistrantsOnly, protocol.LeavingMark, protocol.TakingMark
+	const wero, leaving, taking = pr.WriteExclusiveRegistrantsOnly, protocol.LeavingMark, protocol.TakingMark
 	for _, c := range []struct {
-		state                *scsi.State
+		state                *pr.State
 		before, after, ended string
 	}{
 		{stateOf(0, 0), "free, no registrations", "not reserved, every node can write", "no registrations, not reserved"},
@@ -44,8 +43,8 @@ func TestStateWords(t *testing.T) {
 		{stateOf(9, wero, 9), "held by 0x9", "0x9 alone can write", "reserved by 0x9"},
 		{stateOf(2|taking, wero, 2|taking, 2), "held by jack4 (0x4000000000000002, taking), also registered: jack4 (0x2)", "jack4 (0x2), jack4 (0x4000000000000002, taking) can write", "reserved by 0x4000000000000002 (jack4, taking); also registered: 0x2 (jack4)"},
 		{stateOf(1|leaving, wero, 1|leaving, 2), "held by jack3 (0x8000000000000001, leaving), also registered: jack4 (0x2)", "jack4 (0x2), jack3 (0x8000000000000001, leaving) can write", "reserved by 0x8000000000000001 (jack3, leaving); also registered: 0x2 (jack4)"},
-		{stateOf(1, scsi.WriteExclusive, 1, 2), "held by jack3 (0x1), also registered: jack4 (0x2), Write Exclusive", "jack3 (0x1) alone can write", "registered and reserved by this node; also registered: 0x2 (jack4)"},
-		{stateOf(0, scsi.WriteExclusiveAllRegistrants, 1, 2), "held by all registrants: jack3 (0x1), jack4 (0x2), Write Exclusive - All Registrants", "jack3 (0x1), jack4 (0x2) can write", "reserved by all registrants; also registered: 0x2 (jack4)"},
+		{stateOf(1, pr.WriteExclusive, 1, 2), "held by jack3 (0x1), also registered: jack4 (0x2), Write Exclusive", "jack3 (0x1) alone can write", "registered and reserved by this node; also registered: 0x2 (jack4)"},
+		{stateOf(0, pr.WriteExclusiveAllRegistrants, 1, 2), "held by all registrants: jack3 (0x1), jack4 (0x2), Write Exclusive - All Registrants", "jack3 (0x1), jack4 (0x2) can write", "reserved by all registrants; also registered: 0x2 (jack4)"},
 	} {
 		conf := wordsConfig()
 		if got := Holders(conf, c.state); got != c.before {

@@ -10,6 +10,7 @@ import (
 
 	"lunguard/cluster"
 	"lunguard/commands/catalogue"
+	"lunguard/pr"
 	"lunguard/protocol"
 	"lunguard/scsi"
 	"lunguard/scsi/simlun"
@@ -41,7 +42,7 @@ func everyError() map[string]said {
 		"unknown package":         {&cluster.UnknownPackageError{Name: "pkg9", Config: conf}, ExitFailed, []string{"pkg9"}, true},
 		"not on this node":        {&cluster.NotMemberError{Node: "jack3", Package: pkg}, ExitFailed, []string{"pkg1", "jack3"}, true},
 		"one LUN twice":           {&protocol.SharedLUNError{Names: []string{"/dev/sda", "/dev/sdb"}, WWID: "naa.6"}, ExitFailed, onPath, true},
-		"foreign key":             {&protocol.ForeignKeyError{LUN: "/dev/sda", Keys: []scsi.Key{0xdead}}, ExitFailed, onA, true},
+		"foreign key":             {&protocol.ForeignKeyError{LUN: "/dev/sda", Keys: []pr.Key{0xdead}}, ExitFailed, onA, true},
 		"lost to a node":          {&protocol.LostError{LUN: "/dev/sda", Winner: 2, Node: "jack4"}, ExitFailed, []string{"/dev/sda", "jack4", "0x2"}, true},
 		"lost to a key":           {&protocol.LostError{LUN: "/dev/sda", Winner: 9}, ExitFailed, []string{"/dev/sda", "0x9"}, true},
 		"lost to nobody":          {&protocol.LostError{LUN: "/dev/sda"}, ExitFailed, []string{"/dev/sda", "cleared"}, true},
@@ -72,10 +73,10 @@ func everyError() map[string]said {
 		"paths gone":              {device(fmt.Errorf("%w in dm-0", vg.ErrNoPath)), ExitNode, append(onA, "dm-0"), true},
 		"disk removed":            {device(vg.ErrGone), ExitNode, onA, true},
 		"disks not joined":        {device(&vg.UnjoinedError{WWID: "naa.6", Disks: []string{"sda", "sdb"}}), ExitNode, append(onA, "sdb", "naa.6"), true},
-		"never at rest":           {lun(errors.Join(protocol.ErrUnsettled, scsi.ErrReservationConflict)), ExitNode, onA, true},
+		"never at rest":           {lun(errors.Join(protocol.ErrUnsettled, pr.ErrReservationConflict)), ExitNode, onA, true},
 		"stale nexus":             {lun(protocol.ErrStaleNexus), ExitNode, onA, true},
-		"not resolved":            {lun(errors.Join(protocol.ErrUnresolved, &scsi.OpError{Device: "/dev/sdb", Op: "LOGICAL UNIT RESET", Class: scsi.ErrTimeout})), ExitNode, onPath, true},
-		"still pending":           {lun(errors.Join(protocol.ErrPending, &scsi.OpError{Device: "/dev/sdb", Op: "PERSISTENT RESERVE OUT, CLEAR", Class: fmt.Errorf("%w: %w: %w", scsi.ErrTimeout, scsi.ErrStillUnderWay, context.DeadlineExceeded)})), ExitNode, onPath, true},
+		"not resolved":            {lun(errors.Join(protocol.ErrUnresolved, &scsi.OpError{Device: "/dev/sdb", Op: "LOGICAL UNIT RESET", Class: pr.ErrTimeout})), ExitNode, onPath, true},
+		"still pending":           {lun(errors.Join(protocol.ErrPending, &scsi.OpError{Device: "/dev/sdb", Op: "PERSISTENT RESERVE OUT, CLEAR", Class: fmt.Errorf("%w: %w: %w", pr.ErrTimeout, pr.ErrStillUnderWay, context.DeadlineExceeded)})), ExitNode, onPath, true},
 		"not sure":                {lun(protocol.ErrUnsure), ExitNode, onA, true},
 		"too slow":                {lun(protocol.ErrTooSlow), ExitNode, onA, true},
 		"removed":                 {lun(protocol.ErrRemoved), ExitFailed, onA, true},
@@ -145,7 +146,7 @@ func TestEventWords(t *testing.T) {
 			t.Errorf("%s: %s", a, Event(conf, e))
 		}
 	}
-	for key, want := range map[scsi.Key]string{1: "0x1 (jack3)", 2 | protocol.LeavingMark: "0x8000000000000002 (jack4, leaving)", 9: "0x9"} {
+	for key, want := range map[pr.Key]string{1: "0x1 (jack3)", 2 | protocol.LeavingMark: "0x8000000000000002 (jack4, leaving)", 9: "0x9"} {
 		if got := KeyOf(conf, key); got != want {
 			t.Errorf("key %v: %s, want %s", key, got, want)
 		}
