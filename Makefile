@@ -44,7 +44,7 @@ check: bin/lunguard
 # cmgetpkgenv prints is read by the shells that package scripts are written for,
 # cmviewcl's lines by awk, and the manual pages by mandoc; completions are typed
 # into the shells they are for.
-unit:
+unit: .cache/gotestsum
 	@sh testdata/need.sh gcc gcc libc6-dev
 	@sh testdata/need.sh ksh ksh
 	@sh testdata/need.sh gawk gawk
@@ -52,7 +52,8 @@ unit:
 	@sh testdata/need.sh fish fish
 	@sh testdata/need.sh dh_bash-completion bash-completion
 	@sh testdata/need.sh mandoc mandoc
-	@if command -v gcc >/dev/null; then set -x; $(GO) test -race ./...; else set -x; $(GO) test ./...; fi
+	@set -x; .cache/gotestsum --format standard-quiet --hide-summary skipped --jsonfile .cache/unit.json -- $$(command -v gcc >/dev/null && echo -race) ./...
+	@echo 'the slowest of them:'; .cache/gotestsum tool slowest --num 10 --threshold 0s --jsonfile .cache/unit.json
 
 # Every interleaving of the protocols. One goroutine, by its own schedule: there
 # is nothing in it for the race detector, which would make it ten times slower.
@@ -66,6 +67,9 @@ explore:
 lint: .cache/staticcheck
 	.cache/staticcheck ./...
 	.cache/staticcheck -tags lab ./lab/...
+
+.cache/gotestsum: tools/go.mod
+	$(GO) build -C tools -o $(CURDIR)/$@ gotest.tools/gotestsum
 
 .cache/staticcheck: tools/go.mod
 	$(GO) build -C tools -o $(CURDIR)/$@ honnef.co/go/tools/cmd/staticcheck

@@ -5,5 +5,6 @@ package tools
 
 import (
 	_ "golang.org/x/perf/cmd/benchstat"
+	_ "gotest.tools/gotestsum"
 	_ "honnef.co/go/tools/cmd/staticcheck"
 )
