@@ -9,6 +9,7 @@ func takeMutants() []*mutant {
 		f.never(enter, "another node has won the LUN"),
 		f.edit("target.beaten", `t.removed || held == nil`, `held == nil`, "who was removed by the holder has not lost"),
 		f.edit("target.beaten", `held == nil ||`, `held != nil &&`, "who found the LUN free takes it from who has taken it meanwhile"),
+		f.never(enter, "it is not known whether another node has removed this one, nor whether it has lost the arbiter"),
 		f.edit(enter, `unseenRow(), liarRow(),`, `liarRow(),`, "it does not matter that nobody knows whether another node has removed this one"),
 		f.edit(enter, `unseenRow(), liarRow(),`, `unseenRow(),`, "a device that does nothing is tried again as long as it says GOOD"),
 		f.never(enter, "the seat is not known to be registered"),

@@ -126,3 +126,28 @@ func TestBackOutKeepsWhatWas(t *testing.T) {
 		t.Errorf("LUN 0 has %+v", st)
 	}
 }
+
+// Of two starts at once the loser's REGISTER is aborted by the winner's PREEMPT AND
+// ABORT, on a LUN that is not the arbiter: it knows by the arbiter who has won.
+func TestLoserOfTheArbiter(t *testing.T) {
+	w := newWorld(t, 2, 1, simlun.Quirks{})
+	w.start("A")
+	lost := false
+	w.wrap = func(n string, l, _ int, t scsi.Transport) scsi.Transport {
+		return doFunc(func(ctx context.Context, req *scsi.Request) (scsi.Reply, error) {
+			if n == "A" && l == 1 && req.Opcode() == scsi.OpPROut && !lost {
+				lost = true
+				w.must(w.takesOver("B", ""))
+				return scsi.Reply{Status: scsi.TaskAborted}, nil
+			}
+			return t.Do(ctx, req)
+		})
+	}
+	r := w.run("A")
+	w.wrap = nil
+	var e *LostError
+	if err := r.Start(context.Background()); !errors.As(err, &e) || e.Node != "B" || !lost {
+		t.Errorf("%v", err)
+	}
+	w.wantOwned(keyB)
+}

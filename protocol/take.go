@@ -45,6 +45,8 @@ func enterRows(arbiter *target) []row {
 		foreignRow(), noPathRow(),
 		{"another node has won the LUN", func(t *target) bool { return arbiter == nil && t.beaten() },
 			func(t *target) action { return fail(t.lost()) }},
+		{"it is not known whether another node has removed this one, nor whether it has lost the arbiter", func(t *target) bool { return t.unseen && arbiter != nil && !t.looked },
+			func(t *target) action { return t.asks(arbiter) }},
 		unseenRow(), liarRow(),
 		{"the seat is not known to be registered", func(t *target) bool { return !t.isSure(t.seat()) },
 			func(t *target) action { return t.sits() }},
