@@ -157,15 +157,12 @@ func TestCopyFencedAtTheEnd(t *testing.T) {
 	fence := func() { w.must(w.fence("B", "A")) }
 	w.wrap = func(n string, l, _ int, t scsi.Transport) scsi.Transport {
 		return doFunc(func(ctx context.Context, req *scsi.Request) (scsi.Reply, error) {
-			wrap := w.wrap
-			w.wrap = nil
 			switch {
 			case n == "A" && l == 1 && sends(scsi.OutReserve)(req):
 				halt()
 			case n == "A" && l == 1 && sends(scsi.OutPreemptAndAbort)(req):
 				fence()
 			}
-			w.wrap = wrap
 			return t.Do(ctx, req)
 		})
 	}
