@@ -2,6 +2,8 @@
 # make demo     the main job on a simulated array, checked
 # make test     everything: vet, lint, unit and script tests, demo, laboratory
 # make lab      the laboratory alone: a real kernel's SCSI stack in QEMU
+# make matrix-lab  the main stories on every kernel, into docs/kernels.md: a quarter of an
+#               hour; KERNEL=7 make lab runs all scenarios on one
 # make mutants  the protocols changed in one place at a time, against their tests, into
 #               docs/mutants.md: an hour or two; ONLY=regexp runs some, FULL=1 the whole
 #               explorer against those that are alive
@@ -20,7 +22,7 @@ DESTDIR ?=
 # What the commands themselves do is done once: inlined, it would be 160 KB more.
 BUILD = CGO_ENABLED=0 $(GO) build -trimpath -buildvcs=auto -ldflags '-s -w' -gcflags 'lunguard/commands/...=-l' -tags urfave_cli_no_docs
 
-.PHONY: all demo test check unit explore lab lint man-text deb rpm packages-check install uninstall clean bench benchstat mutants FORCE
+.PHONY: all demo test check unit explore lab matrix-lab lint man-text deb rpm packages-check install uninstall clean bench benchstat mutants FORCE
 
 all: bin/lunguard
 
@@ -87,6 +89,9 @@ packages-check: bin/lunguard
 
 lab: bin/lunguard
 	$(GO) run ./lab
+
+matrix-lab: bin/lunguard
+	$(GO) run ./lab/matrix
 
 # Shared diagnostics are filled in first, then the archive is made.
 man-text:

@@ -64,6 +64,7 @@ func kernelVersion(t *testing.T) (major, minor int) {
 		t.Fatal(err)
 	}
 	release := unix.ByteSliceToString(u.Release[:])
+	t.Logf("kernel %s", release)
 	if _, err := fmt.Sscanf(release, "%d.%d", &major, &minor); err != nil {
 		t.Fatalf("%s: %v", release, err)
 	}
