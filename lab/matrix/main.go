@@ -48,11 +48,11 @@ func run(ctx context.Context) error {
 		var out bytes.Buffer
 		cmd.Stdout, cmd.Stderr = io.MultiWriter(&out, os.Stdout), os.Stderr
 		if err := cmd.Run(); err != nil {
-			errs = append(errs, fmt.Errorf("Linux %s: %w", kernel, err))
+			errs = append(errs, fmt.Errorf("kernel %s: %w", kernel, err))
 		}
 		r, err := parse(out.String())
 		if err != nil {
-			return errors.Join(append(errs, fmt.Errorf("Linux %s: %w", kernel, err))...)
+			return errors.Join(append(errs, fmt.Errorf("kernel %s: %w", kernel, err))...)
 		}
 		results = append(results, r)
 	}
