@@ -70,6 +70,10 @@ func runHung(ctx context.Context, m machine.Machine, o options, stdout, stderr i
 	if err := l.finish(ctx); err != nil {
 		return fmt.Errorf("%s: after the last round: %w", hungTest, err)
 	}
+	// Last, because the kernel of who fences gives its path up.
+	if err := l.fence(ctx, uint32(o.rounds+1)); err != nil {
+		return fmt.Errorf("%s: the fence: %w", hungTest, err)
+	}
 	fmt.Fprintln(stdout, l.summary(o.rounds, time.Since(first)))
 	if o.rounds >= hungRounds/2 && l.refused == 0 {
 		return fmt.Errorf("%s: no write that was under way during a stop was refused: the test proves too little", hungTest)

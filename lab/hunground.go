@@ -49,23 +49,65 @@ type hungRound struct {
 	stopped time.Duration // how long the owner was stopped
 }
 
-// newRound chooses who hangs. With the failover package the nodes take turns. Of the
-// multi-node package each node hangs twice in a row, so that in one round the holder of the
-// reservation is fenced and in the next a node that is only registered.
+// newRound chooses who hangs: the nodes take turns.
 func (l *hungLab) newRound(number uint32) *hungRound {
-	r := &hungRound{hungLab: l, number: number, hungVariant: hungVariants()[(number-1)%2], owner: l.jack3, new: l.jack4}
-	turn := (number - 1) / 2
-	if r.shared {
-		turn /= 2
-		r.own = []hung.Ring{{LUN: r.luns[0], Index: 2}}
-	}
-	if turn%2 == 1 {
+	r := l.roundOf(hungVariants()[0], number)
+	if number%2 == 0 {
 		r.owner, r.new = r.new, r.owner
+	}
+	return r
+}
+
+// roundOf is a round in which jack3 hangs.
+func (l *hungLab) roundOf(v hungVariant, number uint32) *hungRound {
+	r := &hungRound{hungLab: l, number: number, hungVariant: v, owner: l.jack3, new: l.jack4}
+	if r.shared {
+		r.own = []hung.Ring{{LUN: r.luns[0], Index: 2}}
 	}
 	for _, lun := range r.luns {
 		r.rings = append(r.rings, hung.Ring{LUN: lun, Index: 0}, hung.Ring{LUN: lun, Index: 1})
 	}
 	return r
+}
+
+// notKnown is what a fence says that cannot make sure.
+const notKnown = "it is not known whether the commands of a node that was removed are over"
+
+// fence lets a node of several hang for as long as it takes to fence it. Its session
+// stays at a target that does not ask whether the initiator is alive, so the target
+// cannot end the writes that it waits for, and does not answer LOGICAL UNIT RESET. The
+// node is removed from the arbiter all the same; who fences it says that more is not known.
+func (l *hungLab) fence(ctx context.Context, number uint32) error {
+	r := l.roundOf(hungVariants()[1], number)
+	err := r.fenceHung(ctx)
+	if err != nil || l.verbose {
+		err = errors.Join(err, r.log.writeTo(l.stdout))
+	}
+	return err
+}
+
+func (r *hungRound) fenceHung(ctx context.Context) error {
+	if err := r.begin(ctx); err != nil {
+		return err
+	}
+	if err := r.owner.freeze(); err != nil {
+		return err
+	}
+	reply, err := r.new.call(ctx, hung.Request{Op: hung.OpRun, Args: []string{"pr_fence", "-v", r.owner.name, r.pkg}})
+	r.log.event("pr_fence: exit status %d\n%s%s", reply.Exit, reply.Stdout, reply.Stderr)
+	if err != nil {
+		return errors.Join(err, r.owner.thaw())
+	}
+	// 0 if no write of the node's was under way just then.
+	if reply.Exit != 0 && (reply.Exit != 2 || !strings.Contains(reply.Stderr, notKnown)) {
+		return errors.Join(fmt.Errorf("pr_fence ends with %d and does not say that %s: %s", reply.Exit, notKnown, reply.Stderr), r.owner.thaw())
+	}
+	seen, err := r.target.call(ctx, hung.Request{Op: hung.OpWitness, LUNs: r.luns})
+	// The arbiter comes first, and nothing else before it is done.
+	if err == nil && (slices.Contains(seen.LUNs[0].Keys, nodeKey(r.owner)) || seen.LUNs[0].Holder&^(1<<62) != nodeKey(r.new)) {
+		err = fmt.Errorf("LUN %d after the fence:\n%s", r.luns[0], strings.Join(seen.LUNs[0].Text, "\n"))
+	}
+	return errors.Join(err, r.owner.thaw())
 }
 
 // round lets the owner hang, the other node take over, and the owner go on.
