@@ -103,7 +103,7 @@ func readAttr(file string) (string, error) {
 	return strings.TrimSpace(string(data)), err
 }
 
-// waitDisks polls until every LUN has a block device with a node in /dev.
+// waitDisks polls until every LUN has a block device that can be opened.
 func (s *session) waitDisks(luns int) error {
 	deadline := time.Now().Add(diskTimeout)
 	for {
@@ -134,11 +134,21 @@ func (s *session) findDisks() error {
 			return fmt.Errorf("SCSI address %s: %w", address, err)
 		}
 		name := filepath.Base(f)
-		if _, err := os.Stat("/dev/" + name); err == nil {
+		if canOpen("/dev/" + name) {
 			s.disks[lun] = name
 		}
 	}
 	return nil
+}
+
+// canOpen reports whether a block device is there. Its node is made a moment before the
+// device is: until then it says ENXIO.
+func canOpen(node string) bool {
+	f, err := os.Open(node)
+	if err != nil {
+		return false
+	}
+	return f.Close() == nil
 }
 
 // setState changes the state of all the session's disks: offline or running. The kernel
