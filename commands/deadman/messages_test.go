@@ -51,8 +51,8 @@ func messages() []catalogue.Message {
 // spokenWatch is what pr_watchdog says of what happens.
 func spokenWatch() []catalogue.Message {
 	conf := &cluster.Config{Nodes: []cluster.Node{{Name: "jack3", Key: 1}, {Name: "jack4", Key: 2}}}
-	d := &deadman{Call: front.NewCall(context.Background(), &front.Applet{Name: "pr_watchdog"}, front.Streams{}, func(string) string { return "" }), node: conf.Nodes[0], luns: []*watchdog.LUN{{Name: "/dev/sda", Package: "pkg1"}}}
-	d.conf.Store(conf)
+	d := &deadman{Call: front.NewCall(context.Background(), &front.Applet{Name: "pr_watchdog"}, front.Streams{}, func(string) string { return "" }), node: conf.Nodes[0]}
+	d.now.Store(&scope{conf, []*watchdog.LUN{{Name: "/dev/sda", Package: "pkg1"}}})
 	var list []catalogue.Message
 	say := func(kind, text string) { list = append(list, catalogue.New("pr_watchdog", kind, text)) }
 	for _, k := range []watchdog.Kind{

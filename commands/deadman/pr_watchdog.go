@@ -91,13 +91,23 @@ type deadman struct {
 	device watchDevice
 	alarm  watchdog.Alarm
 	lines  *lineQueue
-	// conf is for the names of nodes; a reload replaces it.
-	conf     atomic.Pointer[cluster.Config]
+	// now is what is watched; a reload replaces it, from a goroutine of its own.
+	now      atomic.Pointer[scope]
 	notifier *watchdog.Notifier
-	// luns are those that are watched. Once the watch runs, they belong to
-	// the goroutine that reloads.
+}
+
+// scope is what is watched: the LUNs, by a config, which has the names of nodes,
+// too. It is never changed.
+type scope struct {
+	conf *cluster.Config
 	luns []*watchdog.LUN
 }
+
+// conf is the config by which LUNs are watched.
+func (d *deadman) conf() *cluster.Config { return d.now.Load().conf }
+
+// luns are those that are watched.
+func (d *deadman) luns() []*watchdog.LUN { return d.now.Load().luns }
 
 // watchDevice is a watchdog device before and while it is armed.
 type watchDevice interface {
@@ -121,7 +131,7 @@ func runWatchdog(c *front.Call) error {
 	if err != nil {
 		return err
 	}
-	d.conf.Store(s.Conf)
+	d.now.Store(&scope{conf: s.Conf})
 	d.host, d.node = s.Host, s.Node
 	d.chooseDevice()
 	d.notifier = watchdog.NewNotifier(d.Getenv, watchdog.Boottime)
@@ -131,9 +141,11 @@ func runWatchdog(c *front.Call) error {
 		// Nobody who reads, or does not read, may hold the watch up.
 		rec.Print = func(format string, args ...any) { d.lines.say(d.Err, format, args...) }
 	}
-	if d.luns, err = d.plan(s.Conf, nil); err != nil || d.Ctx.Err() != nil {
+	luns, err := d.plan(s.Conf, nil)
+	if err != nil || d.Ctx.Err() != nil {
 		return err
 	}
+	d.now.Store(&scope{s.Conf, luns})
 	return d.run(hangup)
 }
 
@@ -204,7 +216,7 @@ func (d *deadman) run(hangup <-chan os.Signal) error {
 		d.privileges()
 	}
 	w := d.watch()
-	w.Watch(d.luns)
+	w.Watch(d.luns())
 	err := d.device.arm(d.timing)
 	d.record(front.DeedArm, nil, err)
 	if err != nil {
@@ -265,37 +277,36 @@ func (d *deadman) raise() {
 // sure changes nothing.
 func (d *deadman) reloads(hangup <-chan os.Signal, changes chan<- []*watchdog.LUN) {
 	for range hangup {
-		conf, luns, err := d.reload()
+		now, err := d.reload()
 		if err != nil {
 			d.sayErr(err)
 			d.lines.say(d.Err, "%s: warning: reload failed: goes on with what it has watched, %s", d.Prog(), d.watching())
 			continue
 		}
 		select {
-		case changes <- luns:
+		case changes <- now.luns:
 		case <-d.Ctx.Done():
 			return
 		}
-		d.conf.Store(conf)
-		d.luns = luns
+		d.now.Store(now)
 		d.lines.say(d.Out, "reloaded: %s", d.watching())
 		d.notifier.Tell("STATUS=" + d.watching())
 	}
 }
 
 // reload reads the config and finds the LUNs to watch from now on.
-func (d *deadman) reload() (*cluster.Config, []*watchdog.LUN, error) {
+func (d *deadman) reload() (*scope, error) {
 	conf, err := session.ReadConfig(d.Call)
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
 	node, err := conf.Node(d.node.Name)
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
 	if node.Key != d.node.Key {
-		return nil, nil, fmt.Errorf("%s: the key of %s is %s now, %s is watched: a new key needs a new start", conf.Path, node.Name, node.Key, d.node.Key)
+		return nil, fmt.Errorf("%s: the key of %s is %s now, %s is watched: a new key needs a new start", conf.Path, node.Name, node.Key, d.node.Key)
 	}
-	luns, err := d.plan(conf, d.luns)
-	return conf, luns, err
+	luns, err := d.plan(conf, d.luns())
+	return &scope{conf, luns}, err
 }

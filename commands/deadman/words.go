@@ -139,7 +139,7 @@ func (d *deadman) record(what front.Deed, ev *watchdog.Event, err error) {
 	session.AddKey(e, front.FieldKey, d.node.Key)
 	if ev == nil {
 		e.Field(front.FieldDevice, d.Flags.String("device"))
-		e.Field(front.FieldLUNs, strconv.Itoa(len(d.luns)))
+		e.Field(front.FieldLUNs, strconv.Itoa(len(d.luns())))
 		e.Result(err)
 		d.Recorder().Write(e)
 		return
@@ -217,7 +217,7 @@ func (d *deadman) holder(r *scsi.Reservation) string {
 	if r == nil {
 		return "it is not reserved"
 	}
-	return "it is reserved by " + words.KeyOf(d.conf.Load(), r.Key)
+	return "it is reserved by " + words.KeyOf(d.conf(), r.Key)
 }
 
 // holders says who is on a LUN.
@@ -227,7 +227,7 @@ func (d *deadman) holders(keys []pr.Key) string {
 	}
 	var list []string
 	for _, k := range keys {
-		if w := words.KeyOf(d.conf.Load(), k); !slices.Contains(list, w) {
+		if w := words.KeyOf(d.conf(), k); !slices.Contains(list, w) {
 			list = append(list, w)
 		}
 	}
@@ -251,12 +251,12 @@ func (d *deadman) sayErr(err error) {
 // watching says what is watched.
 func (d *deadman) watching() string {
 	var packages []string
-	for _, l := range d.luns {
+	for _, l := range d.luns() {
 		if !slices.Contains(packages, l.Package) {
 			packages = append(packages, l.Package)
 		}
 	}
-	return fmt.Sprintf("watching %s of %s as %s (%s)", words.Plural(len(d.luns), "LUN"), strings.Join(packages, ", "), d.node.Name, d.node.Key)
+	return fmt.Sprintf("watching %s of %s as %s (%s)", words.Plural(len(d.luns()), "LUN"), strings.Join(packages, ", "), d.node.Name, d.node.Key)
 }
 
 // sayBegin says what is promised from now on.
