@@ -50,7 +50,7 @@ func deliver(ctx context.Context, at steps, from NexusID, req *scsi.Request) (sc
 		case v.before > 0:
 			id, reply = m.admit(from, req)
 		default:
-			reply = m.answer(v, req, m.Execute(from, req))
+			reply = m.execute(v, from, req, func(r *scsi.Request) scsi.Reply { return m.Execute(from, r) })
 		}
 	})
 	if err != nil {
@@ -63,7 +63,9 @@ func deliver(ctx context.Context, at steps, from NexusID, req *scsi.Request) (sc
 		return reply, nil
 	}
 	if id != 0 {
-		err := at.step(func(m *Machine) { reply = m.answer(v, req, m.Finish(id, req)) })
+		err := at.step(func(m *Machine) {
+			reply = m.execute(v, from, req, func(r *scsi.Request) scsi.Reply { return m.Finish(id, r) })
+		})
 		if err != nil {
 			return scsi.Reply{}, err
 		}

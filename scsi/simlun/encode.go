@@ -44,6 +44,14 @@ type savedMachine struct {
 	Listings      uint64              `json:"listings,omitempty"`
 	Plan          string              `json:"plan,omitempty"`
 	Hits          []int               `json:"hits,omitempty"`
+	Past          *savedPast          `json:"past,omitempty"`
+}
+
+// savedPast is what stale answers tell.
+type savedPast struct {
+	Registrations []savedRegistration `json:"registrations,omitempty"`
+	Reserved      scsi.Type           `json:"reserved,omitempty"`
+	Generation    uint32              `json:"generation"`
 }
 
 // savedNexus is a NexusID with its TransportID in hexadecimal: no byte of it
@@ -140,8 +148,9 @@ func (m *Machine) encode() ([]byte, error) {
 		Config: *m.cfg, Reserved: m.reserved, Generation: m.generation, APTPL: m.aptpl,
 		Legacy: saveNexus(m.legacy), LastTask: m.lastTask, Busy: m.busy, Listings: m.listings, Plan: m.plan.String(), Hits: m.hits,
 	}
-	for _, r := range m.registrations {
-		s.Registrations = append(s.Registrations, savedRegistration{saveNexus(r.nexus), r.key, r.allTgtPort, r.holder, r.stale})
+	s.Registrations = saveRegistrations(m.registrations)
+	if p := m.past; p != nil {
+		s.Past = &savedPast{saveRegistrations(p.registrations), p.reserved, p.generation}
 	}
 	for _, x := range m.sessions {
 		s.Sessions = append(s.Sessions, savedSession{saveNexus(x.nexus), x.loggedIn, x.failed, x.attentions})
@@ -155,6 +164,26 @@ func (m *Machine) encode() ([]byte, error) {
 	}
 	body = append(body, '\n')
 	return append(header(body), body...), nil
+}
+
+func saveRegistrations(list []registration) []savedRegistration {
+	var saved []savedRegistration
+	for _, r := range list {
+		saved = append(saved, savedRegistration{saveNexus(r.nexus), r.key, r.allTgtPort, r.holder, r.stale})
+	}
+	return saved
+}
+
+func loadRegistrations(saved []savedRegistration) ([]registration, error) {
+	var list []registration
+	for _, r := range saved {
+		n, err := r.Nexus.load()
+		if err != nil {
+			return nil, err
+		}
+		list = append(list, registration{n, r.Key, r.AllTgtPort, r.Holder, r.Stale})
+	}
+	return list, nil
 }
 
 func header(body []byte) []byte {
@@ -211,12 +240,15 @@ func (s *savedMachine) load() (*Machine, error) {
 		}
 		m.sessions = append(m.sessions, session{n, x.LoggedIn, x.Failed, x.Attentions})
 	}
-	for _, r := range s.Registrations {
-		n, err := r.Nexus.load()
+	if m.registrations, err = loadRegistrations(s.Registrations); err != nil {
+		return nil, err
+	}
+	if p := s.Past; p != nil {
+		was, err := loadRegistrations(p.Registrations)
 		if err != nil {
 			return nil, err
 		}
-		m.registrations = append(m.registrations, registration{n, r.Key, r.AllTgtPort, r.Holder, r.Stale})
+		m.past = &past{was, p.Reserved, p.Generation}
 	}
 	for _, x := range s.Tasks {
 		t, err := x.load()

@@ -58,6 +58,24 @@ const (
 	// later: after Action.Count further commands of any nexus, or, if that is 0,
 	// after Action.Delay. See [Machine.Late].
 	FaultLate
+	// FaultBlank answers GOOD and says that all of the data has arrived, but only
+	// the first Action.Length bytes have; those behind stay as they were in
+	// the sender's memory.
+	FaultBlank
+	// FaultZeros is FaultBlank with zeros behind.
+	FaultZeros
+	// FaultSwap sends the data of another reading command, Action.What.
+	FaultSwap
+	// FaultCut lets PERSISTENT RESERVE IN tell of the first Action.Length
+	// registrations only, with lengths that fit.
+	FaultCut
+	// FaultLength adds Action.Length to ADDITIONAL LENGTH of PERSISTENT RESERVE IN.
+	FaultLength
+	// FaultGeneration puts Action.Length in the place of PRGENERATION.
+	FaultGeneration
+	// FaultStale lets PERSISTENT RESERVE IN tell what there was when the plan was
+	// set.
+	FaultStale
 )
 
 // Action is what a rule does to a command.
@@ -69,6 +87,8 @@ type Action struct {
 	Delay  time.Duration
 	Length int
 	Count  int
+	// What is another command, as in a Match.
+	What string
 }
 
 // ErrBadPlan says that a text is no fault plan.
@@ -77,6 +97,7 @@ var ErrBadPlan = errors.New("not a fault")
 // SetPlan replaces the fault plan and begins counting anew.
 func (m *Machine) SetPlan(p Plan) {
 	m.plan, m.hits = p, make([]int, len(p))
+	m.recall()
 }
 
 // Plan returns the fault plan and how many commands matched each rule.
@@ -120,7 +141,7 @@ func (m *Machine) count(from NexusID, req *scsi.Request) verdict {
 
 // prevents reports whether the command is not performed now.
 func (v verdict) prevents() bool {
-	return v.fault != nil && !v.fault.After && v.fault.Action.Kind != FaultTruncate
+	return v.fault != nil && !v.fault.After && v.fault.Action.Kind != FaultTruncate && !v.fault.Action.Kind.garbles()
 }
 
 // dies reports whether the process ends.

@@ -113,7 +113,8 @@ func inActionNamed(name string) (int, bool) {
 //	WHEN   = 1 and up: that matching command only; every: all of them
 //	ACTION = busy | full | conflict | aborted | status=HEX | sense=K/ASC/ASCQ |
 //	         host=NUMBER | delay=DURATION | late=DURATION | late=COMMANDS |
-//	         truncate=BYTES | die
+//	         truncate=BYTES | die | blank=BYTES | zeros=BYTES | swap=WHAT |
+//	         cut=COUNT | length=NUMBER | generation=NUMBER | stale
 //
 // "after" performs the command first, which late does not go with. reset is
 // LOGICAL UNIT RESET. status=good is GOOD for nothing. The error is ErrBadPlan.
@@ -221,7 +222,55 @@ func parseAction(text string) (Action, error) {
 		}
 		return Action{Kind: FaultTruncate, Length: n}, nil
 	}
-	return bad("busy, full, conflict, aborted, status=, sense=, host=, delay=, late=, truncate= or die")
+	if a, known := garblingNamed(name); known {
+		return a.with(value, bad)
+	}
+	return bad("busy, full, conflict, aborted, status=, sense=, host=, delay=, late=, truncate=, blank=, zeros=, swap=, cut=, length=, generation=, stale or die")
+}
+
+// garblingNamed is the kind of a garbled answer by its name.
+func garblingNamed(name string) (Action, bool) {
+	switch name {
+	case "blank":
+		return Action{Kind: FaultBlank}, true
+	case "zeros":
+		return Action{Kind: FaultZeros}, true
+	case "swap":
+		return Action{Kind: FaultSwap}, true
+	case "cut":
+		return Action{Kind: FaultCut}, true
+	case "length":
+		return Action{Kind: FaultLength}, true
+	case "generation":
+		return Action{Kind: FaultGeneration}, true
+	case "stale":
+		return Action{Kind: FaultStale}, true
+	}
+	return Action{}, false
+}
+
+// with is the garbled answer with its value.
+func (a Action) with(value string, bad func(string) (Action, error)) (Action, error) {
+	switch a.Kind {
+	case FaultStale:
+		if value != "" {
+			return bad("stale")
+		}
+		return a, nil
+	case FaultSwap:
+		opcode, _, ok := commandNamed(value)
+		if op := scsi.Opcode(opcode); !ok || op != scsi.OpInquiry && op != scsi.OpPRIn {
+			return bad("swap=inquiry, prin or the like")
+		}
+		a.What = value
+		return a, nil
+	}
+	n, err := strconv.ParseInt(value, 10, 32)
+	if err != nil || n < 0 && a.Kind != FaultLength {
+		return bad("a number behind =")
+	}
+	a.Length = int(n)
+	return a, nil
 }
 
 // parseCode reads "29/00", also 00/00.
@@ -285,6 +334,20 @@ func (a Action) String() string {
 		return "late=" + a.Delay.String()
 	case FaultDie:
 		return "die"
+	case FaultBlank:
+		return fmt.Sprintf("blank=%d", a.Length)
+	case FaultZeros:
+		return fmt.Sprintf("zeros=%d", a.Length)
+	case FaultSwap:
+		return "swap=" + a.What
+	case FaultCut:
+		return fmt.Sprintf("cut=%d", a.Length)
+	case FaultLength:
+		return fmt.Sprintf("length=%+d", a.Length)
+	case FaultGeneration:
+		return fmt.Sprintf("generation=%d", a.Length)
+	case FaultStale:
+		return "stale"
 	}
 	return fmt.Sprintf("action-%d", a.Kind)
 }

@@ -2,6 +2,7 @@ package simlun
 
 import (
 	"encoding/binary"
+	"fmt"
 	"slices"
 )
 
@@ -33,6 +34,9 @@ func (m *Machine) AppendFingerprint(b []byte, withGeneration bool) []byte {
 	for _, n := range m.hits {
 		b = append(b, 'h')
 		b = binary.AppendUvarint(b, uint64(n))
+	}
+	if m.past != nil {
+		b = append(b, fmt.Sprintf("p%v", *m.past)...)
 	}
 	if medium, ok := m.medium.(*memoryMedium); ok {
 		b = medium.appendFingerprint(b)

@@ -37,6 +37,9 @@ type Machine struct {
 
 	plan Plan  // shared by clones, never changed in place
 	hits []int // one a rule of plan
+	// past is what stale answers tell, nil if the plan has none; never changed in
+	// place.
+	past *past
 
 	medium Medium
 }
