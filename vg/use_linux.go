@@ -9,9 +9,6 @@ import (
 	"slices"
 	"strings"
 	"time"
-	"unsafe"
-
-	"golang.org/x/sys/unix"
 )
 
 // InUse tells what uses each of the LUNs: the kernel's tables of mounts and of
@@ -289,61 +286,4 @@ func lasting(is func() (bool, error)) (bool, error) {
 		}
 		time.Sleep(usePause)
 	}
-}
-
-// openCount is how often a device of device-mapper is open.
-func (s *System) openCount(number string) (int, error) {
-	if s.opens != nil {
-		return s.opens(number)
-	}
-	return mapperOpenCount(number)
-}
-
-// mapperOpenCount asks device-mapper. sysfs does not have the number.
-func mapperOpenCount(number string) (int, error) {
-	var major, minor uint32
-	if _, err := fmt.Sscanf(number, "%d:%d", &major, &minor); err != nil {
-		return 0, err
-	}
-	fd, err := retryInterrupted(func() (int, error) {
-		return unix.Open(filepath.Join("/dev", unix.DM_DIR, unix.DM_CONTROL_NODE), unix.O_RDWR|unix.O_CLOEXEC, 0)
-	})
-	if err != nil {
-		return 0, os.NewSyscallError("device-mapper", err)
-	}
-	defer unix.Close(fd)
-	arg := unix.DmIoctl{Version: [3]uint32{4, 0, 0}, Data_size: uint32(unsafe.Sizeof(unix.DmIoctl{})), Dev: unix.Mkdev(major, minor)}
-	if _, _, errno := unix.Syscall(unix.SYS_IOCTL, uintptr(fd), unix.DM_DEV_STATUS, uintptr(unsafe.Pointer(&arg))); errno != 0 {
-		return 0, os.NewSyscallError("device-mapper", errno)
-	}
-	return int(arg.Open_count), nil
-}
-
-// isClaimed reports whether a block device is in somebody's exclusive use.
-func (s *System) isClaimed(node, number string) (bool, error) {
-	if s.claimed != nil {
-		return s.claimed(node, number)
-	}
-	return blockClaimed(node, number)
-}
-
-func blockClaimed(node, number string) (bool, error) {
-	fd, err := retryInterrupted(func() (int, error) {
-		return unix.Open(node, unix.O_RDONLY|unix.O_EXCL|unix.O_NONBLOCK|unix.O_CLOEXEC, 0)
-	})
-	switch {
-	case errors.Is(err, unix.EBUSY):
-		return true, nil
-	case err != nil:
-		return false, err
-	}
-	defer unix.Close(fd)
-	var st unix.Stat_t
-	if err := unix.Fstat(fd, &st); err != nil {
-		return false, os.NewSyscallError("fstat", err)
-	}
-	if fmt.Sprintf("%d:%d", unix.Major(st.Rdev), unix.Minor(st.Rdev)) != number {
-		return false, errOtherDevice
-	}
-	return false, nil
 }

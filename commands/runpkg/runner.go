@@ -32,13 +32,14 @@ type Runner struct {
 	// Supervisor is the command that keeps a service: its file, and then its
 	// arguments, the name first, to which that of the record is added.
 	Supervisor []string
-	// Mounts lists the folders on which something is mounted; nil cannot tell.
+	// Mounts lists the folders on which something is mounted. This and the two
+	// that follow are nil where there is nothing to ask; their errors are no leave to
+	// go on.
 	Mounts func() ([]string, error)
-	// Active lists the logical volumes of a group that are active; nil cannot
-	// tell.
+	// Active lists the logical volumes of a group that are active.
 	Active func(group string) ([]string, error)
 	// InUse reports whether the kernel uses a block device, as by a mount in
-	// whatever name space; nil cannot tell.
+	// whatever name space.
 	InUse func(device string) (bool, error)
 	// Grace is the time between SIGTERM and SIGKILL, Pause that between two
 	// tries; 0 is some seconds.
@@ -77,6 +78,9 @@ func (e *StepError) Elsewhere() bool {
 // the package may still write to the LUNs, or because of what was before.
 type KeptError struct {
 	Reason string
+	// Unknown says that nothing is known that may still write, but something could
+	// not be asked.
+	Unknown bool
 	// Skipped are the scripts below the reservations, which were not stopped.
 	Skipped []string
 }
@@ -178,6 +182,7 @@ func (r *Runner) undo(ctx context.Context, done []step, failed *StepError) error
 	raw := failed.script && len(r.Package.Volumes) > 0
 	if raw || errors.As(failed.Err, &stuck) {
 		u.use(failed.Step)
+		u.known = true
 	}
 	u.all(ctx, done)
 	return u.finish()
@@ -237,6 +242,8 @@ type unwinding struct {
 	// inUse tells what may still write to the LUNs, and kept why the reservations
 	// stay for another reason.
 	inUse, kept string
+	// known says that inUse is known, and not only possible.
+	known bool
 	// left says that something of the package is still there.
 	left bool
 	errs []error
@@ -270,7 +277,14 @@ func (u *unwinding) look(s step, err error) {
 	raw := s.kind() == externalScript && len(u.Package.Volumes) > 0
 	if s.half() || raw || errors.As(err, &stuck) {
 		u.use(s.name())
+		u.known = u.known || !isUnknown(err)
 	}
+}
+
+// isUnknown finds out whether the error is that something could not be asked.
+func isUnknown(err error) bool {
+	var unknown *UnknownError
+	return errors.As(err, &unknown)
 }
 
 // use notes what may still write.
@@ -284,6 +298,7 @@ func (u *unwinding) keep(below []step) bool {
 	for _, v := range u.Package.Volumes {
 		if err := u.unused(v); err != nil {
 			u.inUse, u.left = err.Error(), true
+			u.known = u.known || !isUnknown(err)
 		}
 	}
 	if u.inUse != "" {
@@ -293,7 +308,7 @@ func (u *unwinding) keep(below []step) bool {
 		return false
 	}
 	u.Log.Warn("The reservations are kept: %s", reason)
-	e := &KeptError{Reason: reason}
+	e := &KeptError{Reason: reason, Unknown: u.inUse != "" && !u.known}
 	for _, s := range slices.Backward(below) {
 		e.Skipped = append(e.Skipped, s.name())
 	}

@@ -3,6 +3,7 @@ package runpkg
 import (
 	"context"
 	"errors"
+	"io/fs"
 	"strings"
 	"testing"
 	"time"
@@ -238,6 +239,56 @@ func TestRawDevice(t *testing.T) {
 	}
 }
 
+// What cannot be asked is no leave to give the reservations up, nor to mount.
+func TestUnknownUse(t *testing.T) {
+	for name, blind := range map[string]func(*world){
+		"device": func(w *world) { w.r.InUse = func(string) (bool, error) { return false, errPlanned } },
+		"device not there, group unknown": func(w *world) {
+			w.r.InUse = func(string) (bool, error) { return false, fs.ErrNotExist }
+			w.r.Active = func(string) ([]string, error) { return nil, errPlanned }
+		},
+		"device not there, groups not asked": func(w *world) { w.r.InUse = func(string) (bool, error) { return false, fs.ErrNotExist } },
+		"group":                              func(w *world) { w.r.Active = func(string) ([]string, error) { return nil, errPlanned } },
+		"mounts":                             func(w *world) { w.r.Mounts = func() ([]string, error) { return nil, errPlanned } },
+	} {
+		w := newWorld(t, packageConfig)
+		if err := w.r.Start(context.Background()); err != nil {
+			t.Fatal(err)
+		}
+		w.write("trace", "", 0o600)
+		blind(w)
+		var unknown *UnknownError
+		var kept *KeptError
+		if err := w.r.Halt(context.Background()); !errors.As(err, &unknown) || !errors.As(err, &kept) || !kept.Unknown {
+			t.Errorf("%s: %v", name, err)
+		}
+		if strings.Contains(w.trace(), "release") {
+			t.Errorf("%s: the reservations were given up", name)
+		}
+		w.r.InUse, w.r.Active, w.r.Mounts = nil, nil, w.mounted
+		if err := w.r.Halt(context.Background()); err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	w := newWorld(t, packageConfig)
+	w.r.Mounts = func() ([]string, error) { return nil, errPlanned }
+	var unknown *UnknownError
+	if err := w.r.Start(context.Background()); !errors.As(err, &unknown) || strings.Contains(w.trace(), "\nmount ") {
+		t.Errorf("%v, after\n%s", err, w.trace())
+	}
+	// A name such as UUID= leads nowhere once its group is not active, and is no
+	// hindrance for a halt that is repeated.
+	w = newWorld(t, packageConfig)
+	if err := w.r.Start(context.Background()); err != nil {
+		t.Fatal(err)
+	}
+	w.r.InUse = func(string) (bool, error) { return false, fs.ErrNotExist }
+	w.r.Active = func(string) ([]string, error) { return nil, nil }
+	if err := w.r.Halt(context.Background()); err != nil {
+		t.Error(err)
+	}
+}
+
 // Another node may try only if a script says so.
 func TestElsewhere(t *testing.T) {
 	for what, want := range map[string]bool{"1": false, "2": true, "3": false, "126": false, "kill -TERM $$": false, "kill -INT $$": false} {
@@ -300,7 +351,7 @@ func TestMountedBefore(t *testing.T) {
 		t.Fatalf("%v", err)
 	}
 	w.wantTrace(upTo(started, "mount -t ext4 -o rw /dev/vg1/a DIR/fs/a") + from(halted, "umount DIR/fs/a"))
-	if text, _ := Mounts(w.path("mounts")); len(text) != 1 {
+	if text, _ := w.mounted(); len(text) != 1 {
 		t.Errorf("mounted: %v", text)
 	}
 }
@@ -318,13 +369,11 @@ func TestNotBelieved(t *testing.T) {
 		t.Errorf("%v", err)
 	}
 	w.r.Active = nil
-	// Mounted in another name space, or not known.
+	// Mounted in another name space.
 	var used *InUseError
-	for _, err := range []error{nil, errPlanned} {
-		w.r.InUse = func(device string) (bool, error) { return device == "/dev/vg2/b" && err == nil, err }
-		if err := w.r.Halt(context.Background()); !errors.As(err, &used) || !errors.As(err, &kept) {
-			t.Errorf("%v", err)
-		}
+	w.r.InUse = func(device string) (bool, error) { return device == "/dev/vg2/b", nil }
+	if err := w.r.Halt(context.Background()); !errors.As(err, &used) || !errors.As(err, &kept) || kept.Unknown {
+		t.Errorf("%v", err)
 	}
 	w.r.InUse = nil
 	w.write("mounts", strings.Repeat("1 1 1:1 / "+w.dir+"/fs/b rw - ext4 /dev/x rw\n", 2), 0o600)

@@ -5,13 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"os"
 	"path/filepath"
 	"slices"
 	"strings"
-	"syscall"
-
-	"golang.org/x/sys/unix"
 
 	"lunguard/cluster"
 )
@@ -151,52 +147,13 @@ func (r *Runner) inactive(group string) error {
 		return nil
 	}
 	left, err := r.Active(group)
-	if err == nil && len(left) > 0 {
-		err = &ActiveError{group, left}
+	switch {
+	case err != nil:
+		return &UnknownError{"whether volume group " + group + " is active", err}
+	case len(left) > 0:
+		return &ActiveError{group, left}
 	}
-	return err
-}
-
-// ActiveVolumes lists the active logical volumes of a group, from the folder
-// of block devices in sysfs, /sys/block.
-func ActiveVolumes(block, group string) ([]string, error) {
-	names, err := filepath.Glob(filepath.Join(block, "dm-*", "dm", "name"))
-	if err != nil {
-		return nil, err
-	}
-	var active []string
-	for _, file := range names {
-		uuid, err := os.ReadFile(filepath.Join(filepath.Dir(file), "uuid"))
-		if err != nil || !strings.HasPrefix(string(uuid), "LVM-") {
-			// Not a logical volume, or gone.
-			continue
-		}
-		text, err := os.ReadFile(file)
-		if err != nil {
-			continue
-		}
-		name := strings.TrimSpace(string(text))
-		if g, _ := splitVolume(name); g == group {
-			active = append(active, name)
-		}
-	}
-	return active, nil
-}
-
-// splitVolume takes the name that device-mapper has for a logical volume apart:
-// GROUP-VOLUME, where a dash in either is doubled.
-func splitVolume(name string) (group, volume string) {
-	for i := 0; i < len(name); i++ {
-		if name[i] != '-' {
-			continue
-		}
-		if i+1 < len(name) && name[i+1] == '-' {
-			i++
-			continue
-		}
-		return strings.ReplaceAll(name[:i], "--", "-"), strings.ReplaceAll(name[i+1:], "--", "-")
-	}
-	return strings.ReplaceAll(name, "--", "-"), ""
+	return nil
 }
 
 // fileSystemStep is a file system.
@@ -286,8 +243,8 @@ func (s *fileSystemStep) do(ctx context.Context, a Action) error {
 	// On a folder that is in use already the mount would succeed, and hide
 	// what is there; undone, it would unmount what was there before.
 	s.untouched = true
-	if mounted, known := s.mounted(); known && mounted {
-		return &MountedError{s.directory}
+	if err := s.unmounted(); err != nil {
+		return err
 	}
 	env := s.environment(a)
 	if s.fsck != nil {
@@ -309,53 +266,62 @@ func corrected(err error) bool {
 	return ok && exit.Signal == 0 && exit.Code == correctedAll
 }
 
-// mounted tells whether something is mounted on the folder, if that is known.
-func (s *fileSystemStep) mounted() (mounted, known bool) {
+// unmounted makes sure that nothing is mounted on the folder. Where that cannot
+// be asked at all, umount is believed. Errors: *MountedError, *UnknownError.
+func (s *fileSystemStep) unmounted() error {
 	if s.Mounts == nil {
-		return false, false
+		return nil
 	}
 	list, err := s.Mounts()
 	if err != nil {
-		return false, false
+		return &UnknownError{"whether something is mounted on " + s.directory, err}
 	}
 	dir := filepath.Clean(s.directory)
 	if real, err := filepath.EvalSymlinks(dir); err == nil {
 		dir = real
 	}
-	return slices.Contains(list, dir), true
+	if slices.Contains(list, dir) {
+		return &MountedError{s.directory}
+	}
+	return nil
 }
 
 // stop unmounts. That it is not mounted is no failure: an earlier halt may have
 // come this far, or the start did not.
 func (s *fileSystemStep) stop(ctx context.Context) error {
 	return s.again(ctx, s.umountRetries, func() error {
-		if mounted, known := s.mounted(); known && !mounted {
+		if s.Mounts != nil && s.unmounted() == nil {
 			s.Log.Say("%s is not mounted.", s.directory)
 			return s.unused(s.device)
 		}
+		// If it is not known, umount does no harm.
 		if err := s.run(ctx, s.umount, s.environment(Stop)); err != nil {
 			return err
 		}
-		if mounted, known := s.mounted(); known && mounted {
-			return &MountedError{s.directory}
+		if err := s.unmounted(); err != nil {
+			return err
 		}
 		return s.unused(s.device)
 	})
 }
 
-// InUseError says that the kernel uses a device, or that this is not known.
-type InUseError struct {
-	Device string
-	// Err is why it is not known.
-	Err error
+// InUseError says that the kernel uses a device.
+type InUseError struct{ Device string }
+
+func (e *InUseError) Error() string { return e.Device + " is in use" }
+
+// UnknownError says that it is not known whether something of the package is
+// there still, which is no leave to go on as if it were not.
+type UnknownError struct {
+	// What is the question, in words: whether /dev/sda is in use.
+	What string
+	Err  error
 }
 
-func (e *InUseError) Error() string {
-	if e.Err != nil {
-		return "whether " + e.Device + " is in use is not known: " + e.Err.Error()
-	}
-	return e.Device + " is in use"
-}
+func (e *UnknownError) Error() string { return e.What + " is not known: " + e.Err.Error() }
+
+// Unwrap gives the reason.
+func (e *UnknownError) Unwrap() error { return e.Err }
 
 // unused makes sure that the kernel does not use a device any more. A file
 // system that is not mounted here may be so in the name space of a container.
@@ -364,62 +330,23 @@ func (r *Runner) unused(device string) error {
 		return nil
 	}
 	used, err := r.InUse(device)
-	if used || err != nil {
-		return &InUseError{device, err}
+	switch {
+	case used:
+		return &InUseError{device}
+	case errors.Is(err, fs.ErrNotExist) && r.nothingActive():
+		return nil
+	case err != nil:
+		return &UnknownError{"whether " + device + " is in use", err}
 	}
 	return nil
 }
 
-// InUse reports whether the kernel has a block device in exclusive use: by a
-// mount, by device-mapper and so on. What is no block device is not used.
-func InUse(device string) (bool, error) {
-	st, err := os.Stat(device)
-	if err != nil || st.Mode()&fs.ModeDevice == 0 || st.Mode()&fs.ModeCharDevice != 0 {
-		return false, nil
+// nothingActive reports whether all that the package has is in volume groups, and
+// none of these is active: then nothing of it can be in use by whatever name, such as
+// UUID=, that leads nowhere for that reason.
+func (r *Runner) nothingActive() bool {
+	if len(r.Package.Groups) == 0 || len(r.Package.Volumes) > 0 || r.Active == nil {
+		return false
 	}
-	fd, err := unix.Open(device, unix.O_RDONLY|unix.O_EXCL|unix.O_NONBLOCK|unix.O_CLOEXEC, 0)
-	if errors.Is(err, unix.EBUSY) {
-		return usedBy(st)
-	}
-	if err != nil {
-		return false, err
-	}
-	return false, unix.Close(fd)
-}
-
-// usedBy looks who has a device in use. A multipath map always has its paths;
-// then it is the map that counts.
-func usedBy(st fs.FileInfo) (bool, error) {
-	sys, ok := st.Sys().(*syscall.Stat_t)
-	if !ok {
-		return true, nil
-	}
-	dir := fmt.Sprintf("/sys/dev/block/%d:%d/holders", unix.Major(sys.Rdev), unix.Minor(sys.Rdev))
-	holders, err := os.ReadDir(dir)
-	if err != nil || len(holders) != 1 {
-		return true, nil
-	}
-	uuid, err := os.ReadFile(filepath.Join(dir, holders[0].Name(), "dm", "uuid"))
-	if err != nil || !strings.HasPrefix(string(uuid), "mpath-") {
-		return true, nil
-	}
-	return InUse(filepath.Join("/dev", holders[0].Name()))
-}
-
-// Mounts lists the folders on which something is mounted, from a file such as
-// /proc/self/mountinfo. See proc_pid_mountinfo(5).
-func Mounts(file string) ([]string, error) {
-	text, err := os.ReadFile(file)
-	if err != nil {
-		return nil, err
-	}
-	unescape := strings.NewReplacer(`\040`, " ", `\011`, "\t", `\012`, "\n", `\134`, `\`)
-	var dirs []string
-	for line := range strings.Lines(string(text)) {
-		const directory = 4
-		if f := strings.Fields(line); len(f) > directory {
-			dirs = append(dirs, unescape.Replace(f[directory]))
-		}
-	}
-	return dirs, nil
+	return !slices.ContainsFunc(r.Package.Groups, func(g string) bool { return r.inactive(g) != nil })
 }

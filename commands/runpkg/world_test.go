@@ -92,7 +92,7 @@ func newWorld(t *testing.T, config string) *world {
 		Env:     []string{"PATH=" + w.dir + ":/usr/bin:/bin", "FAKE=" + w.dir, "GORACE=atexit_sleep_ms=0"},
 		Reserve: func(context.Context) error { return w.call("reserve") },
 		Release: func(context.Context) error { return w.call("release") },
-		Mounts:  func() ([]string, error) { return Mounts(w.path("mounts")) },
+		Mounts:  w.mounted,
 		Grace:   100 * time.Millisecond, Pause: time.Millisecond,
 	}
 	self, err := os.Executable()
@@ -107,6 +107,16 @@ func newWorld(t *testing.T, config string) *world {
 	w.reopen()
 	t.Cleanup(func() { w.r.Log.Close() })
 	return w
+}
+
+// mounted lists what the fake mount has mounted.
+func (w *world) mounted() ([]string, error) {
+	text, err := os.ReadFile(w.path("mounts"))
+	var dirs []string
+	for line := range strings.Lines(string(text)) {
+		dirs = append(dirs, strings.Fields(line)[4])
+	}
+	return dirs, err
 }
 
 // reopen opens the state as another process would.

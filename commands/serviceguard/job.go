@@ -43,7 +43,7 @@ type job struct {
 
 // newJob prepares for a package. Nothing is opened yet.
 func newJob(s *session.Session, pkg *cluster.Package) (*job, error) {
-	run, logs, simulated, err := runFolders(s.Call)
+	run, logs, err := runFolders(s.Call)
 	if err != nil {
 		return nil, err
 	}
@@ -56,10 +56,8 @@ func newJob(s *session.Session, pkg *cluster.Package) (*job, error) {
 	if s.Conf.PRDisabled {
 		j.runner.Reserve = func(context.Context) error { return nil }
 	}
-	if !simulated {
-		j.runner.Mounts = func() ([]string, error) { return runpkg.Mounts("/proc/self/mountinfo") }
-		j.runner.InUse = runpkg.InUse
-		j.runner.Active = func(group string) ([]string, error) { return runpkg.ActiveVolumes("/sys/block", group) }
+	if kernel, ok := s.Host.(*vg.System); ok {
+		j.runner.Mounts, j.runner.InUse, j.runner.Active = kernel.Mounts, kernel.DeviceInUse, kernel.ActiveVolumes
 	}
 	exe, err := os.Executable()
 	if err != nil {
@@ -73,19 +71,18 @@ func newJob(s *session.Session, pkg *cluster.Package) (*job, error) {
 
 // runFolders are the folder of what is remembered, and that of logs. A
 // simulated host has its own.
-func runFolders(c *front.Call) (run, logs string, simulated bool, err error) {
+func runFolders(c *front.Call) (run, logs string, err error) {
 	sim := c.Simulated()
-	run, logs, simulated = defaultRun, defaultRunLog, sim != ""
 	switch dir := c.Getenv(runVariable); {
 	case dir != "":
 		run = dir
-	case simulated:
+	case sim != "":
 		run = filepath.Join(sim, "run")
 	default:
-		return run, logs, simulated, nil
+		return defaultRun, defaultRunLog, nil
 	}
 	run, err = filepath.Abs(run)
-	return run, filepath.Join(run, "log"), simulated, err
+	return run, filepath.Join(run, "log"), err
 }
 
 // scriptEnv is what scripts get of our environment. Commands of this binary
@@ -342,10 +339,15 @@ func (e *jobError) Message() words.Message {
 	switch err := e.err.(type) {
 	case *runpkg.StepError:
 		m.Hint = "see " + e.log
-		if err.Elsewhere() {
+		if unknown := (*runpkg.UnknownError)(nil); err.Elsewhere() || errors.As(err, &unknown) {
 			m.Status = words.ExitNode
 		}
-	case *runpkg.KeptError, *runpkg.UnfinishedError:
+	case *runpkg.KeptError:
+		m.Hint = "see what holds the package up, then run cmhaltpkg again"
+		if err.Unknown {
+			m.Status = words.ExitNode
+		}
+	case *runpkg.UnfinishedError:
 		m.Hint = "see what holds the package up, then run cmhaltpkg again"
 	case *runpkg.ParameterError:
 		m.Hint = "correct the parameter in the config; cmcheckconf finds this before a start"
