@@ -46,7 +46,7 @@ func deliver(ctx context.Context, at steps, from NexusID, req *scsi.Request) (sc
 			if a := v.fault.Action; a.Kind == FaultLate {
 				m.Late(from, req, a.Delay, a.Count)
 			}
-			reply = m.answer(v, req, scsi.Reply{})
+			reply = m.answer(v, from, req, scsi.Reply{})
 		case v.before > 0:
 			id, reply = m.admit(from, req)
 		default:

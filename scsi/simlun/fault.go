@@ -58,12 +58,16 @@ const (
 	// later: after Action.Count further commands of any nexus, or, if that is 0,
 	// after Action.Delay. See [Machine.Late].
 	FaultLate
-	// FaultBlank answers GOOD and says that all of the data has arrived, but only
+	// FaultElsewhere lets another unit perform the command: one without
+	// registrations, whose name is another, and that forgets what it was told. So
+	// it is where an array has put another unit behind a path.
+	FaultElsewhere
+	// FaultShort answers GOOD and says that all of the data has arrived, but only
 	// the first Action.Length bytes have; those behind stay as they were in
 	// the sender's memory.
-	FaultBlank
-	// FaultZeros is FaultBlank with zeros behind.
-	FaultZeros
+	FaultShort
+	// FaultZero is FaultShort with zeros behind.
+	FaultZero
 	// FaultSwap sends the data of another reading command, Action.What.
 	FaultSwap
 	// FaultCut lets PERSISTENT RESERVE IN tell of the first Action.Length
@@ -148,11 +152,13 @@ func (v verdict) prevents() bool {
 func (v verdict) dies() bool { return v.fault != nil && v.fault.Action.Kind == FaultDie }
 
 // answer makes the faulty answer out of the true one.
-func (m *Machine) answer(v verdict, req *scsi.Request, reply scsi.Reply) scsi.Reply {
+func (m *Machine) answer(v verdict, from NexusID, req *scsi.Request, reply scsi.Reply) scsi.Reply {
 	if v.fault == nil {
 		return reply
 	}
 	switch a := v.fault.Action; a.Kind {
+	case FaultElsewhere:
+		return m.stranger().Execute(from, req)
 	case FaultStatus:
 		return m.status(req, a.Status)
 	case FaultSense:
@@ -171,6 +177,18 @@ func (m *Machine) answer(v verdict, req *scsi.Request, reply scsi.Reply) scsi.Re
 		}
 	}
 	return reply
+}
+
+// stranger is another unit of the same make, with another name.
+func (m *Machine) stranger() *Machine {
+	cfg := m.Config()
+	cfg.Serial = "ELSEWHERE"
+	cfg.WWID = wwidOf(cfg.Serial)
+	cfg.Quirks.Busy, cfg.Quirks.FirstCmdUA = 0, 0
+	// What its own configuration was made of makes another one.
+	other, _ := NewMachine(cfg, nil)
+	other.now = m.now
+	return other
 }
 
 func (x Match) matches(from NexusID, req *scsi.Request) bool {

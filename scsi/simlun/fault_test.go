@@ -16,9 +16,9 @@ func TestParsePlan(t *testing.T) {
 	const text = "write@3:busy prout.register@2:sense=6/29/00;any@every:delay=10ms\nprout.clear@1:after:host=3 prin@1:die" +
 		" read%sas,000000000000000d/1@2:truncate=5 write%iqn.2001-04.com.example:host,i,0x000000000001@every:after:status=28" +
 		" 0x9e.0x10@1:full 0x5f.0x1f@1:conflict prout.preempt-abort@1:aborted prout@1:late=1m30s prout@2:late=3 prout@3:status=good" +
-		" prin@1:blank=8 prin.full@every:zeros=0 prin@2:swap=inquiry prin.keys@1:swap=prin.full prin@every:cut=1 prin@3:length=-16 prin@4:length=+8 prin@5:generation=7 prin@every:stale"
+		" prin@1:short=8 prin.full@every:zero=0 prin@2:swap=inquiry prin.keys@1:swap=prin.full prin@every:cut=1 prin@3:length=-16 prin@4:length=+8 prin@5:generation=7 prin@every:stale any@every:elsewhere"
 	plan, err := ParsePlan(text)
-	if err != nil || len(plan) != 22 {
+	if err != nil || len(plan) != 23 {
 		t.Fatal(plan, err)
 	}
 	again, err := ParsePlan(plan.String())
@@ -28,8 +28,8 @@ func TestParsePlan(t *testing.T) {
 	for _, bad := range []string{"write", "write@", "write@1", "write@1:", "write@0:busy", "write@x:busy", "wrote@1:busy",
 		"prout.regster@1:busy", "write.register@1:busy", "any.register@1:busy", "any.0x01@1:busy", "@1:busy", "write@1:sense=6", "write@1:sense=6/29",
 		"write@1:host=x", "write@1:delay=5", "write@1:delay=-5s", "write@1:truncate=-1", "write@1:status=xyz", "write@1:after:", "0xzz@1:busy",
-		"write@1:late", "write@1:late=0", "write@1:late=-1", "write@1:late=0s", "write@1:late=x", "write@1:after:late=3", "write@1:status=bad",
-		"prin@1:blank", "prin@1:blank=-1", "prin@1:zeros=x", "prin@1:swap", "prin@1:swap=write", "prin@1:swap=prin.all", "prin@1:cut=", "prin@1:length", "prin@1:generation=-1", "prin@1:stale=1"} {
+		"write@1:late", "write@1:late=0", "write@1:late=-1", "write@1:late=0s", "write@1:late=x", "write@1:after:late=3", "write@1:after:elsewhere", "write@1:status=bad",
+		"prin@1:short", "prin@1:short=-1", "prin@1:zero=x", "prin@1:swap", "prin@1:swap=write", "prin@1:swap=prin.all", "prin@1:cut=", "prin@1:length", "prin@1:generation=-1", "prin@1:stale=1"} {
 		if _, err := ParsePlan(bad); !errors.Is(err, ErrBadPlan) || !strings.Contains(err.Error(), bad) {
 			t.Errorf("%q: %v", bad, err)
 		}
@@ -81,6 +81,8 @@ func TestFaults(t *testing.T) {
 		{"prout@2:sense=6/29/00", reg, "GOOD,6/29/00,RC"},
 		{"prout@1:status=good", reg, "GOOD,GOOD,RC"}, // the first does nothing
 		{"0x5f.0x00@1:conflict", reg, "RC,GOOD,RC"},
+		{"prout@1:elsewhere", reg, "GOOD,GOOD,RC"}, // the first is another unit's
+		{"prout@2:elsewhere", reg, "GOOD,GOOD,RC"},
 		{"tur@2:die", turRequest(), "GOOD,DID_ERROR,GOOD"},
 		{"tur@2:after:aborted", turRequest(), "GOOD,TASK ABORTED,GOOD"},
 	} {

@@ -113,10 +113,10 @@ func inActionNamed(name string) (int, bool) {
 //	WHEN   = 1 and up: that matching command only; every: all of them
 //	ACTION = busy | full | conflict | aborted | status=HEX | sense=K/ASC/ASCQ |
 //	         host=NUMBER | delay=DURATION | late=DURATION | late=COMMANDS |
-//	         truncate=BYTES | die | blank=BYTES | zeros=BYTES | swap=WHAT |
+//	         truncate=BYTES | elsewhere | die | short=BYTES | zero=BYTES | swap=WHAT |
 //	         cut=COUNT | length=NUMBER | generation=NUMBER | stale
 //
-// "after" performs the command first, which late does not go with. reset is
+// "after" performs the command first, which late and elsewhere do not go with. reset is
 // LOGICAL UNIT RESET. status=good is GOOD for nothing. The error is ErrBadPlan.
 func ParsePlan(text string) (Plan, error) {
 	var plan Plan
@@ -154,8 +154,8 @@ func parseRule(word string) (Rule, error) {
 	action, r.After = strings.CutPrefix(action, "after:")
 	var err error
 	r.Action, err = parseAction(action)
-	if err == nil && r.After && r.Action.Kind == FaultLate {
-		err = fmt.Errorf("%w: late is never after", ErrBadPlan)
+	if err == nil && r.After && (r.Action.Kind == FaultLate || r.Action.Kind == FaultElsewhere) {
+		err = fmt.Errorf("%w: late and elsewhere are never after", ErrBadPlan)
 	}
 	return r, err
 }
@@ -178,6 +178,8 @@ func parseAction(text string) (Action, error) {
 		return Action{Kind: FaultStatus, Status: scsi.Good}, nil
 	case "die":
 		return Action{Kind: FaultDie}, nil
+	case "elsewhere":
+		return Action{Kind: FaultElsewhere}, nil
 	}
 	switch name {
 	case "status":
@@ -225,16 +227,16 @@ func parseAction(text string) (Action, error) {
 	if a, known := garblingNamed(name); known {
 		return a.with(value, bad)
 	}
-	return bad("busy, full, conflict, aborted, status=, sense=, host=, delay=, late=, truncate=, blank=, zeros=, swap=, cut=, length=, generation=, stale or die")
+	return bad("busy, full, conflict, aborted, status=, sense=, host=, delay=, late=, truncate=, elsewhere, short=, zero=, swap=, cut=, length=, generation=, stale or die")
 }
 
 // garblingNamed is the kind of a garbled answer by its name.
 func garblingNamed(name string) (Action, bool) {
 	switch name {
-	case "blank":
-		return Action{Kind: FaultBlank}, true
-	case "zeros":
-		return Action{Kind: FaultZeros}, true
+	case "short":
+		return Action{Kind: FaultShort}, true
+	case "zero":
+		return Action{Kind: FaultZero}, true
 	case "swap":
 		return Action{Kind: FaultSwap}, true
 	case "cut":
@@ -334,10 +336,12 @@ func (a Action) String() string {
 		return "late=" + a.Delay.String()
 	case FaultDie:
 		return "die"
-	case FaultBlank:
-		return fmt.Sprintf("blank=%d", a.Length)
-	case FaultZeros:
-		return fmt.Sprintf("zeros=%d", a.Length)
+	case FaultElsewhere:
+		return "elsewhere"
+	case FaultShort:
+		return fmt.Sprintf("short=%d", a.Length)
+	case FaultZero:
+		return fmt.Sprintf("zero=%d", a.Length)
 	case FaultSwap:
 		return "swap=" + a.What
 	case FaultCut:

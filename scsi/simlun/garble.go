@@ -11,7 +11,7 @@ import (
 // reads is not what the device has.
 func (k ActionKind) garbles() bool {
 	switch k {
-	case FaultBlank, FaultZeros, FaultSwap, FaultCut, FaultLength, FaultGeneration, FaultStale:
+	case FaultShort, FaultZero, FaultSwap, FaultCut, FaultLength, FaultGeneration, FaultStale:
 		return true
 	}
 	return false
@@ -37,7 +37,7 @@ func (m *Machine) recall() {
 // adapter did not write to.
 func (m *Machine) execute(v verdict, from NexusID, req *scsi.Request, do func(*scsi.Request) scsi.Reply) scsi.Reply {
 	if v.fault == nil || !v.fault.Action.Kind.garbles() || req.Dir != scsi.DataIn {
-		return m.answer(v, req, do(req))
+		return m.answer(v, from, req, do(req))
 	}
 	own := *req
 	own.Data = make([]byte, len(req.Data))
@@ -51,9 +51,9 @@ func (m *Machine) execute(v verdict, from NexusID, req *scsi.Request, do func(*s
 // garble answers with something else than data, which is the truth.
 func (m *Machine) garble(a Action, from NexusID, req *scsi.Request, data []byte) scsi.Reply {
 	switch a.Kind {
-	case FaultBlank, FaultZeros:
+	case FaultShort, FaultZero:
 		n := copy(req.Data, data[:min(len(data), a.Length)])
-		if a.Kind == FaultZeros {
+		if a.Kind == FaultZero {
 			clear(req.Data[n:])
 		}
 		return scsi.Reply{}

@@ -19,10 +19,10 @@ func TestGarbled(t *testing.T) {
 		want   string
 	}{
 		{"", scsi.InReadKeys, "00000003000000100000000000000001 8"},
-		{"prin@every:blank=0", scsi.InReadKeys, memory + memory + " 0"},
-		{"prin@every:blank=8", scsi.InReadKeys, "0000000300000010" + memory + " 0"},
-		{"prin@every:zeros=0", scsi.InReadKeys, "00000000000000000000000000000000 0"},
-		{"prin@every:zeros=8", scsi.InReadKeys, "00000003000000100000000000000000 0"},
+		{"prin@every:short=0", scsi.InReadKeys, memory + memory + " 0"},
+		{"prin@every:short=8", scsi.InReadKeys, "0000000300000010" + memory + " 0"},
+		{"prin@every:zero=0", scsi.InReadKeys, "00000000000000000000000000000000 0"},
+		{"prin@every:zero=8", scsi.InReadKeys, "00000003000000100000000000000000 0"},
 		{"prin@every:swap=prin.reservation", scsi.InReadKeys, "00000003000000100000000000000001 8"},
 		{"prin@every:swap=prin.keys", scsi.InReadReservation, "00000003000000100000000000000001 8"},
 		{"prin@every:swap=prin.capabilities", scsi.InReadKeys, "00081dc0ea010000" + memory + " 24"},
