@@ -114,6 +114,21 @@ type Resetter interface {
 	Reset(ctx context.Context) error
 }
 
+// Lister is a path that can tell keys and reservation by less than its whole state.
+type Lister interface {
+	// List reads the keys, and then the reservation: a state that is not identified,
+	// and whose two halves may be of two moments.
+	List(ctx context.Context) (*State, error)
+}
+
+// List reads keys and reservation by the simplest way that the path has.
+func List(ctx context.Context, p Path) (*State, error) {
+	if l, ok := p.(Lister); ok {
+		return l.List(ctx)
+	}
+	return p.State(ctx)
+}
+
 // Move moves the reservation by a path that can; ErrUnsupported by another.
 func Move(ctx context.Context, p Path, m *MoveOrder) error {
 	if mover, ok := p.(Mover); ok {

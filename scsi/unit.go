@@ -74,6 +74,21 @@ func (u *Unit) State(ctx context.Context) (*State, error) {
 	return s, u.named(err)
 }
 
+// List reads READ KEYS and READ RESERVATION, once each, which every device has and
+// which are the least that there is.
+func (u *Unit) List(ctx context.Context) (*State, error) {
+	keys, err := ReadKeys{}.Execute(ctx, u.t)
+	if err != nil {
+		return nil, u.named(err)
+	}
+	held, err := ReadReservation{}.Execute(ctx, u.t)
+	if err != nil {
+		return nil, u.named(err)
+	}
+	s, err := pairState(keys, held)
+	return s, u.named(err)
+}
+
 // WWID reads the worldwide name of the logical unit from the device; see
 // [Designators.WWID]. It is empty, without an error, if the device has none.
 func (u *Unit) WWID(ctx context.Context) (string, error) {

@@ -22,6 +22,12 @@ type candidate struct {
 	watchdog.Finding
 }
 
+// watchedHost opens the paths of a host for the watch.
+type watchedHost struct{ vg.Host }
+
+// Open opens a path.
+func (h watchedHost) Open(name string) (watchdog.Path, error) { return session.Open(h.Host, name) }
+
 // plan finds the LUNs to watch: those of the packages that were named or, if
 // none was, of all that this node has up. Those that are watched already stay
 // as they are, fenced or not: nothing but the config takes one out. A new one
@@ -113,7 +119,7 @@ func (d *deadman) candidate(pkg *cluster.Package, disk *vg.Disk, watched []*watc
 			return candidate{pkg: pkg.Name, lun: l, watched: true}
 		}
 	}
-	l := watchdog.NewLUN(d.host, disk, pkg.Name, watchdog.Boottime, d.event)
+	l := watchdog.NewLUN(watchedHost{d.host}, disk, pkg.Name, watchdog.Boottime, d.event)
 	l.Exclusive = exclusive
 	return candidate{pkg: pkg.Name, lun: l}
 }

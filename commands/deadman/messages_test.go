@@ -14,7 +14,6 @@ import (
 	"lunguard/commands/watchdog"
 	"lunguard/commands/words"
 	"lunguard/pr"
-	"lunguard/scsi"
 	"lunguard/vg"
 )
 
@@ -72,7 +71,7 @@ func spokenWatch() []catalogue.Message {
 		case watchdog.Gone:
 			e.Registered = true
 			say("event", d.eventWords(e))
-			e.Reservation = &scsi.Reservation{Key: 2}
+			e.Reservation = &pr.Reservation{Key: 2}
 			say("event", d.eventWords(e))
 		case watchdog.Expired:
 			e.Err = nil

@@ -17,7 +17,6 @@ import (
 	"lunguard/commands/watchdog"
 	"lunguard/commands/words"
 	"lunguard/pr"
-	"lunguard/scsi"
 )
 
 // lineQueue prints lines from a goroutine of its own: who reads them may not
@@ -213,7 +212,7 @@ func (d *deadman) eventWords(e watchdog.Event) string {
 }
 
 // holder says who has reserved a LUN.
-func (d *deadman) holder(r *scsi.Reservation) string {
+func (d *deadman) holder(r *pr.Reservation) string {
 	if r == nil {
 		return "it is not reserved"
 	}

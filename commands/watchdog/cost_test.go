@@ -16,7 +16,6 @@ import (
 
 // memoryHost has simulated LUNs in memory, with two paths each.
 type memoryHost struct {
-	vg.Host
 	paths map[string]*simlun.Path
 }
 
@@ -24,11 +23,15 @@ func (h *memoryHost) Paths(name string) (*vg.Disk, error) {
 	return &vg.Disk{Device: name, WWID: "naa." + name, Paths: []string{name + "/1", name + "/2"}}, nil
 }
 
-func (h *memoryHost) Open(name string) (vg.Path, error) { return memoryPath{h.paths[name]}, nil }
+func (h *memoryHost) Open(name string) (Path, error) {
+	return memoryPath{scsi.NewUnit(name, h.paths[name])}, nil
+}
 
-type memoryPath struct{ *simlun.Path }
+type memoryPath struct{ *scsi.Unit }
 
 func (memoryPath) Close() error { return nil }
+
+func (memoryPath) Idle() bool { return true }
 
 // newMemoryHost makes LUNs on which this node is registered on all paths.
 func newMemoryHost(tb testing.TB, luns int) (*memoryHost, []*LUN) {

@@ -8,7 +8,6 @@ import (
 
 	"lunguard/pr"
 	"lunguard/protocol"
-	"lunguard/scsi"
 )
 
 // A LUN that is to be this node's alone is so only while this node holds the
@@ -62,7 +61,7 @@ func TestExclusiveAllRegistrants(t *testing.T) {
 	run(t, 1, func(r *rig) {
 		r.luns[0].Exclusive = true
 		d := r.disk("A")
-		d.set(func() { d.held = &scsi.Reservation{Type: pr.WriteExclusiveAllRegistrants} })
+		d.set(func() { d.held = &pr.Reservation{Type: pr.WriteExclusiveAllRegistrants} })
 		r.start()
 		r.pass(10 * time.Second)
 		r.wantEvents()

@@ -6,7 +6,6 @@ import (
 
 	"lunguard/pr"
 	"lunguard/protocol"
-	"lunguard/scsi"
 )
 
 // State is what is known of a LUN.
@@ -51,7 +50,7 @@ type Finding struct {
 type Reading struct {
 	Keys []pr.Key
 	// Reservation is nil if there is none.
-	Reservation *scsi.Reservation
+	Reservation *pr.Reservation
 }
 
 // has reports whether a node's key is registered. Marked it is there all the

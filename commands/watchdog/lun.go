@@ -38,7 +38,7 @@ type LUN struct {
 	// its paths are looked for only once.
 	WWID string
 
-	host  vg.Host
+	host  Host
 	clock Clock
 	log   func(Event)
 
@@ -94,7 +94,7 @@ func (p *pass) settle() {
 
 // NewLUN prepares a LUN; its paths are looked for when it is first asked. log
 // takes what happens to its paths, from several goroutines; it must not block.
-func NewLUN(host vg.Host, d *vg.Disk, pkg string, clock Clock, log func(Event)) *LUN {
+func NewLUN(host Host, d *vg.Disk, pkg string, clock Clock, log func(Event)) *LUN {
 	ctx, cancel := context.WithCancel(context.Background())
 	return &LUN{Name: d.Device, WWID: d.WWID, Package: pkg, host: host, clock: clock, log: log, ctx: ctx, cancel: cancel}
 }

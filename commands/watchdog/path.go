@@ -3,10 +3,10 @@ package watchdog
 import (
 	"context"
 	"errors"
+	"io"
 	"time"
 
 	"lunguard/pr"
-	"lunguard/scsi"
 	"lunguard/vg"
 )
 
@@ -14,12 +14,28 @@ import (
 // is told once to each nexus.
 const unitAttentions = 5
 
+// Path is an open path to a LUN.
+type Path interface {
+	pr.Path
+	io.Closer
+	// Idle reports whether the kernel has returned every command.
+	Idle() bool
+}
+
+// Host finds the LUNs' paths and opens them.
+type Host interface {
+	// Paths finds the LUN under a device, with its paths; see [vg.Host].
+	Paths(device string) (*vg.Disk, error)
+	// Open opens one of the paths.
+	Open(path string) (Path, error)
+}
+
 // path is one nexus of a LUN with the worker that reads through it. All but t
 // and wake belongs to the LUN's lock.
 type path struct {
 	lun  *LUN
 	name string
-	t    vg.Path
+	t    Path
 	wake chan struct{}
 
 	// busy says that a read is under way, asked since when, round for whom.
@@ -34,7 +50,7 @@ type path struct {
 	retired, closing bool
 }
 
-func newPath(l *LUN, name string, t vg.Path) *path {
+func newPath(l *LUN, name string, t Path) *path {
 	return &path{lun: l, name: name, t: t, wake: make(chan struct{}, 1)}
 }
 
@@ -44,8 +60,7 @@ func (p *path) ready() bool {
 	if p.busy || p.retired {
 		return false
 	}
-	i, ok := p.t.(interface{ Idle() bool })
-	return !ok || i.Idle()
+	return p.t.Idle()
 }
 
 // fail takes note of why the path does not answer.
@@ -79,47 +94,19 @@ func (p *path) work() {
 
 // close gives the device back. There is nobody to whom an error of it would
 // matter.
-func (p *path) close(t vg.Path) { _ = t.Close() }
+func (p *path) close(t Path) { _ = t.Close() }
 
-// read asks for the keys, and then for the reservation. What changes between the
-// two shows in the second, or in the next pass.
+// read asks for keys and reservation, and again after unit attentions. It sets no time
+// limit: a command that is taken back makes the kernel reset devices, so it is only
+// waited for no longer. The path's own limit stays.
 func (p *path) read(ctx context.Context) (Reading, error) {
-	var r Reading
-	err := p.ask(func() error {
-		keys, err := scsi.ReadKeys{}.Execute(ctx, p.t)
-		if err == nil {
-			r.Keys = keys.Keys
-		}
-		return err
-	})
-	if err != nil {
-		return Reading{}, err
-	}
-	err = p.ask(func() error {
-		held, err := scsi.ReadReservation{}.Execute(ctx, p.t)
-		if err == nil {
-			r.Reservation = held.Reservation
-		}
-		return err
-	})
-	return r, err
-}
-
-// ask sends one command, and again after unit attentions. It sets no time limit: a
-// command that is taken back makes the kernel reset devices, so it is only waited
-// for no longer. The transport's own limit stays.
-func (p *path) ask(send func() error) error {
 	for n := 0; ; n++ {
-		err := send()
+		state, err := pr.List(ctx, p.t)
 		if err == nil {
-			return nil
+			return Reading{Keys: state.Keys(), Reservation: state.Reservation}, nil
 		}
 		if !errors.Is(err, pr.ErrUnitAttention) || n == unitAttentions {
-			var op *scsi.OpError
-			if errors.As(err, &op) && op.Device == "" {
-				op.Device = p.name
-			}
-			return err
+			return Reading{}, err
 		}
 	}
 }

@@ -11,7 +11,6 @@ import (
 	"time"
 
 	"lunguard/pr"
-	"lunguard/scsi"
 	"lunguard/vg"
 )
 
@@ -33,7 +32,7 @@ type disk struct {
 	names []string
 	keys  []pr.Key
 	// held is the reservation, nil for none.
-	held  *scsi.Reservation
+	held  *pr.Reservation
 	paths map[string]*wire
 	// reads counts the reads that were answered, opened the paths that were
 	// opened. findErr makes the search for the paths fail.
@@ -68,7 +67,7 @@ func (d *disk) setKeys(keys ...pr.Key) { d.set(func() { d.keys = keys }) }
 func (d *disk) setHolder(key pr.Key) {
 	d.set(func() {
 		if d.held = nil; key != 0 {
-			d.held = &scsi.Reservation{Key: key, Type: pr.WriteExclusiveRegistrantsOnly}
+			d.held = &pr.Reservation{Key: key, Type: pr.WriteExclusiveRegistrantsOnly}
 		}
 	})
 }
@@ -92,8 +91,9 @@ func (d *disk) release(name string) {
 	})
 }
 
-// nexus is an open path.
+// nexus is an open path. It is asked for the state, and for nothing else.
 type nexus struct {
+	pr.Path
 	*wire
 	disk *disk
 }
@@ -106,23 +106,19 @@ func (n *nexus) Idle() bool {
 	return !n.gaveUp
 }
 
-// Do answers READ KEYS and READ RESERVATION, and fails the test for any other
-// command and for a second one beside it.
-func (n *nexus) Do(ctx context.Context, req *scsi.Request) (scsi.Reply, error) {
+// State fails the test for a second read beside it.
+func (n *nexus) State(context.Context) (*pr.State, error) {
 	d := n.disk
-	if req.CDB[0] != byte(scsi.OpPRIn) || req.CDB[1] > 1 {
-		d.t.Errorf("a command that is neither READ KEYS nor READ RESERVATION was sent: % x", req.CDB)
-	}
 	d.mu.Lock()
 	if n.under++; n.under > 1 {
 		d.t.Error("a second read on a path whose first has not returned")
 	}
 	// The device answers as of now, even if the answer comes late.
-	keys, held, hung, delay, hook := slices.Clone(d.keys), d.held, n.hung, n.delay, d.onRead
-	if req.CDB[1] == 1 {
-		// A slow path is slow once a look.
-		delay, hook = 0, nil
+	state := &pr.State{Reservation: d.held}
+	for _, k := range d.keys {
+		state.Registrations = append(state.Registrations, pr.Registration{Key: k})
 	}
+	hung, delay, hook := n.hung, n.delay, d.onRead
 	d.mu.Unlock()
 	if hook != nil {
 		hook()
@@ -137,29 +133,17 @@ func (n *nexus) Do(ctx context.Context, req *scsi.Request) (scsi.Reply, error) {
 	defer d.mu.Unlock()
 	n.under--
 	if n.gaveUp {
-		return scsi.Reply{}, context.DeadlineExceeded
+		return nil, context.DeadlineExceeded
 	}
 	if n.failed {
-		return scsi.Reply{}, errCable
+		return nil, errCable
 	}
-	var data []byte
-	var err error
-	if req.CDB[1] == 1 {
-		data, err = (&scsi.ReadReservationResponse{Reservation: held}).MarshalBinary()
-	} else {
-		d.reads++
-		data, err = (&scsi.ReadKeysResponse{Keys: keys}).MarshalBinary()
-	}
-	if err != nil {
-		d.t.Error(err)
-	}
-	copied := copy(req.Data, data)
-	return scsi.Reply{Resid: len(req.Data) - copied}, nil
+	d.reads++
+	return state, nil
 }
 
 // fakeHost has disks by name.
 type fakeHost struct {
-	vg.Host
 	disks map[string]*disk
 }
 
@@ -173,7 +157,7 @@ func (h *fakeHost) Paths(name string) (*vg.Disk, error) {
 	return &vg.Disk{Device: name, WWID: d.wwid, Paths: slices.Clone(d.names)}, nil
 }
 
-func (h *fakeHost) Open(name string) (vg.Path, error) {
+func (h *fakeHost) Open(name string) (Path, error) {
 	for _, d := range h.disks {
 		d.mu.Lock()
 		w := d.paths[name]

@@ -230,3 +230,18 @@ func reset(x *bench) {
 	}
 	x.canWrite(a, b)
 }
+
+// The list of a path has the keys and the reservation of its state.
+func list(x *bench) {
+	for _, step := range []func(){
+		func() {}, func() { x.registers(a, b) }, func() { x.did("reserve", x.Paths[a].Reserve(x.ctx, keyA, kept)) },
+		func() { x.did("clear", x.Paths[b].Clear(x.ctx, keyB)) },
+	} {
+		step()
+		s := x.state()
+		l, err := pr.List(x.ctx, x.Paths[c])
+		if x.did("list", err); !slices.Equal(l.Keys(), s.Keys()) || l.Generation != s.Generation || (l.Reservation == nil) != (s.Reservation == nil) || l.Reservation != nil && *l.Reservation != *s.Reservation {
+			x.Errorf("%+v beside the state %+v", l, s)
+		}
+	}
+}

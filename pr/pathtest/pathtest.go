@@ -3,7 +3,7 @@
 // The protocols rely on no more than this.
 //
 // A case looks, after each verb, at its error, and at the state through another path.
-// What a path can do besides ([pr.Mover], [pr.Introducer], [pr.Resetter]) is looked at
+// What a path can do besides ([pr.Mover], [pr.Introducer], [pr.Resetter], [pr.Lister]) is looked at
 // if it has it.
 package pathtest
 
@@ -46,7 +46,7 @@ func Run(t *testing.T, f func(t *testing.T) *Bench) {
 		{"nothing", nothing}, {"register", register}, {"register anew", registerAnew}, {"reserve", reserve},
 		{"who may write", writes}, {"types", types}, {"preempt the holder", preemptHolder}, {"preempt another", preemptAnother},
 		{"preempt all registrants", preemptAll}, {"the holder leaves", holderLeaves}, {"clear", clearAll},
-		{"identities", identities}, {"move", move}, {"introduce", introduce}, {"reset", reset},
+		{"identities", identities}, {"move", move}, {"introduce", introduce}, {"reset", reset}, {"list", list},
 	} {
 		t.Run(s.name, func(t *testing.T) {
 			s.run(&bench{Bench: f(t), T: t, ctx: t.Context()})
