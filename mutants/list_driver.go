@@ -4,23 +4,23 @@ package main
 func driverMutants() []*mutant {
 	f := file("protocol/driver.go")
 	return []*mutant{
-		f.edit("target.drive", `if !t.changed {
+		f.edit("target.drive", `if !t.Changed {
 				return nil
 			}`, `return nil
 `, "the goal counts without being read, in all protocols"),
-		f.edit("target.drive", `if !a.anyAge && !t.fresh() {`, `if false && slow > 0 {`, "a decision never grows old"),
-		f.edit("target.send", `t.unread = a.effect == nil || !a.effect()`, `t.unread, t.readAt = a.effect == nil || !a.effect(), t.run.now()`, "the age is not looked at between paths: a command that was performed makes the state young"),
+		f.edit("target.drive", `if !a.anyAge && !t.Fresh() {`, `if false && slow > 0 {`, "a decision never grows old"),
+		f.edit("target.send", `t.Unread = a.effect == nil || !a.effect()`, `t.Unread, t.readAt = a.effect == nil || !a.effect(), t.run.now()`, "the age is not looked at between paths: a command that was performed makes the state young"),
 		f.edit("target.drive", `return t.final(ErrUnsettled)`, `return nil`, "who does not come to the goal says ok"),
 		f.edit("target.send", `if !a.anyAge {
-		ctx = pr.WhileFresh(ctx, t.fresh)
+		ctx = pr.WhileFresh(ctx, t.Fresh)
 	}`, ``, "a command that the device was too busy for is sent again however old it is"),
 		f.edit("target.send", `how == performed || how == unknown
 `, `how == performed
 `, "a command with an unknown end is no reason to undo"),
 		f.edit("target.send", `errors.Is(err, pr.ErrReservationConflict) || errors.Is(err, pr.ErrUnitAttention) || a.unsupported`, `a.unsupported`, "a conflict is not followed by reading"),
 		f.edit("target.send", `default:
-		t.unread = true`, `default:
-		t.unread = a.effect == nil || !a.effect()`, "an unknown end is taken for success"),
+		t.Unread = true`, `default:
+		t.Unread = a.effect == nil || !a.effect()`, "an unknown end is taken for success"),
 		f.edit("target.send", `t.pending = err`, `_ = err`, "a command that was given up and is still held is forgotten"),
 		f.edit("target.send", `t.drain(ctx, a.path)`, ``, "each path's unit attention costs a reading"),
 		f.edit("target.read", `t.noticeRemoval(generation)`, `_ = generation`, "it is not noticed that another node has removed this one"),
@@ -34,8 +34,8 @@ func driverMutants() []*mutant {
 		f.edit("target.unfinished", `t.pending == nil`, `true`, "a command that may still be performed is no reason not to say ok"),
 		f.edit("target.goesOn", `t.failures >= maxFailures`, `false`, "a command that the device itself fails is sent until the rounds are over"),
 		f.edit("target.goesOn", `case persistence:
-		t.aptpl = false`, `case persistence && false:
-		t.aptpl = false`, "a device that does not keep registrations is no good"),
+		t.APTPL = false`, `case persistence && false:
+		t.APTPL = false`, "a device that does not keep registrations is no good"),
 		f.edit("target.goesOn", `a.unsupported && errors.Is(err, pr.ErrUnsupported)`, `false`, "a device that cannot do it one way is not asked to do it another"),
 	}
 }
@@ -44,11 +44,11 @@ func driverMutants() []*mutant {
 func claimMutants() []*mutant {
 	f := file("protocol/claim.go")
 	return []*mutant{
-		f.edit("target.found", `t.doubt = t.doubt || t.hasOwn`, `t.doubt = t.doubt || false && t.hasOwn`, "a mark of this node's, from before, is no doubt"),
-		f.edit("target.found", `&& (t.run.Mode == Shared || !t.heldByOther())`, ``, "a mark is doubt though the holder was not removed"),
-		f.edit("target.found", `!t.isPresent(r) || r.Key&LeavingMark != 0`, `!t.isPresent(r)`, "a registration that leaves has to stay"),
+		f.edit("target.found", `t.doubt = t.doubt || t.HasOwn`, `t.doubt = t.doubt || false && t.HasOwn`, "a mark of this node's, from before, is no doubt"),
+		f.edit("target.found", `&& (t.run.Mode == Shared || !t.HeldByOther())`, ``, "a mark is doubt though the holder was not removed"),
+		f.edit("target.found", `!t.IsPresent(r) || r.Key&LeavingMark != 0`, `!t.IsPresent(r)`, "a registration that leaves has to stay"),
 		f.edit("target.noticeRemoval", `gone := slices`, `gone := false && slices`, "what was there before may go unnoticed"),
-		f.edit("target.noticeRemoval", `r.host && len(own) == 0 || !r.host && t.likeness(r.path, own) == pr.Unlike`, `false && r.host`, "fewer registrations than sure paths are accepted"),
+		f.edit("target.noticeRemoval", `r.host && len(own) == 0 || !r.host && t.Likeness(r.path, own) == pr.Unlike`, `false && r.host`, "fewer registrations than sure paths are accepted"),
 		f.edit("target.noticeRemoval", `len(own) < max(len(t.sure), len(t.old))`, `len(own) < 0`, "where nexuses are not told, fewer registrations than sure paths are accepted"),
 		f.edit("target.noticeRemoval", `t.doubt, t.took = true, true`, `t.took = true`, "who finds that it holds by a command without an answer is in no doubt"),
 		f.edit("target.reconcile", `t.registered(u.path, u.key)`, ``, "a REGISTER with an unknown end that shows is not counted"),
@@ -76,37 +76,37 @@ func verbMutants() []*mutant {
 		f.edit("claim.noteRegister", `c.unsure = append(c.unsure, registeredPath{path: p, key: key})`, ``, "a REGISTER with an unknown end is not looked for"),
 		f.edit("claim.noteRegister", `c.unanswered = append(c.unanswered, p)`, ``, "a path on which a REGISTER got lost is not undone"),
 		f.edit("target.unregisters", `a := t.registers(Unregistered, p, key, 0)`, `a := t.registersAnew(p, 0)`, "a registration is taken off without quoting it"),
-		file("protocol/effects.go").edit("unit.expectPreempted", `r.Key == victim || victim == 0`, `false`, "a PREEMPT AND ABORT is expected to remove nobody"),
+		file("protocol/unit/effects.go").edit("Unit.ExpectPreempted", `r.Key == victim || victim == 0`, `false`, "a PREEMPT AND ABORT is expected to remove nobody"),
 		f.edit("target.preempts", `t.suspect = t.suspect || how == performed && suspect`, `_ = suspect`, "no answer of PREEMPT AND ABORT is doubted"),
 		f.edit("target.preempts", `t.reserved, t.took = false, t.took || takes`, `t.took = t.took || takes`, "a LUN that was taken from another node counts as found free"),
 		f.edit("target.preempts", `t.unswept = true`, `_ = t`, "what a device refused to remove is tried for ever"),
 		f.edit("target.resets", `if errors.Is(err, pr.ErrUnitAttention) {`, `if false {`, "a reset that met a unit attention has failed"),
 		f.edit("target.resets", `t.doubt = t.doubt || t.suspect`, `_ = t`, "a reset that failed leaves no doubt where PREEMPT AND ABORT was answered"),
 		f.edit("target.resets", `!t.doubt && errors.Is(err, pr.ErrUnsupported)`, `false`, "a device without resets protects nobody"),
-		file("protocol/effects.go").edit("unit.expectRegistered", `if s.Count(was) > 1 {`, `if false {`, "where nexuses are not told the path that changes its key is expected to hold"),
-		file("protocol/effects.go").edit("unit.expectPreempted", `if took {`, `if false && took {`, "who removes the holder is not expected to hold"),
+		file("protocol/unit/effects.go").edit("Unit.ExpectRegistered", `if s.Count(was) > 1 {`, `if false {`, "where nexuses are not told the path that changes its key is expected to hold"),
+		file("protocol/unit/effects.go").edit("Unit.ExpectPreempted", `if took {`, `if false && took {`, "who removes the holder is not expected to hold"),
 	}
 }
 
 // unitMutants are of what is read, and how it is judged.
 func unitMutants() []*mutant {
-	f := file("protocol/unit.go")
+	f, reading := file("protocol/unit/unit.go"), file("protocol/unit/reading.go")
 	return []*mutant{
-		f.edit("unit.load", `u.state, u.readAt = s, now`, `u.state, u.readAt = s, max(now, u.run.now())`, "the age of an answer counts from its arrival"),
-		f.edit("unit.fresh", `u.run.now()-u.readAt <= maxAge`, `true`, "what was read never grows old"),
-		f.edit("unit.rightType", `held.Type == reservationType &&`, ``, "the type of a reservation is not compared"),
-		f.edit("unit.listing", `keys: allKeys(u.state)`, `keys: u.state.Keys()`, "a foreign key that holds and is not registered is none"),
-		f.edit("unit.isMine", `Plain(u.holder()) == u.me()`, `u.holder() == u.me()`, "who holds by a marked key does not hold"),
-		f.edit("unit.others", `Plain(k) != u.me() &&`, `k != u.me() &&`, "this node's marked keys are another node's"),
+		f.edit("Unit.Load", `u.State, u.readAt = s, now`, `u.State, u.readAt = s, max(now, u.host.Now())`, "the age of an answer counts from its arrival"),
+		f.edit("Unit.Fresh", `u.host.Now()-u.readAt <= MaxAge`, `true`, "what was read never grows old"),
+		reading.edit("Reading.RightType", `held.Type == ReservationType &&`, ``, "the type of a reservation is not compared"),
+		reading.edit("Reading.listing", `keys: AllKeys(rd.State)`, `keys: rd.State.Keys()`, "a foreign key that holds and is not registered is none"),
+		reading.edit("Reading.IsMine", `Plain(rd.Holder()) == rd.Me()`, `rd.Holder() == rd.Me()`, "who holds by a marked key does not hold"),
+		reading.edit("Reading.Others", `Plain(k) != rd.Me() &&`, `k != rd.Me() &&`, "this node's marked keys are another node's"),
 		file("protocol/run.go").edit("Run.survey", `return targets, r.judge(targets)`, `return targets, nil`, "a LUN is changed though another one has a foreign key"),
 		file("protocol/run.go").edit("Run.survey", `a.WWID == b.WWID`, `false`, "two names of one LUN are two LUNs"),
-		file("protocol/lun.go").edit("byWWID", `strings.Compare(a.WWID, b.WWID); c != 0`, `strings.Compare(a.WWID, b.WWID); false && c != 0`, "the arbiter is the first by its name on the node"),
+		file("protocol/run.go").edit("byWWID", `strings.Compare(a.WWID, b.WWID); c != 0`, `strings.Compare(a.WWID, b.WWID); false && c != 0`, "the arbiter is the first by its name on the node"),
 		file("protocol/run.go").edit("Run.eachWhole", `return f(whole, t)`, `_ = whole
 		return f(ctx, t)`, "a LUN at hand is not brought to its end"),
-		file("protocol/own.go").edit("unit.isPresent", `slices.ContainsFunc(u.Unopened, func`, `false && slices.ContainsFunc(u.Unopened, func`, "a path that could not be opened is of the past"),
+		file("protocol/unit/own.go").edit("Reading.IsPresent", `slices.ContainsFunc(rd.Unopened, func`, `false && slices.ContainsFunc(rd.Unopened, func`, "a path that could not be opened is of the past"),
 		file("protocol/check.go").edit("target.findings", `case held == nil && len(s.Registrations) > 0:`, `case held == nil && false:`, "a check does not see that a LUN is unreserved"),
 		file("pr/errors.go").edit("PathFailed", `errors.Is(err, context.Canceled) || errors.Is(err, ErrStale)`, `false && errors.Is(err, context.Canceled)`, "a path is given up because a command was not sent"),
-		f.edit("unit.dropIfFailed", `pr.PathFailed(err)`, `false && pr.PathFailed(err)`, "a path on which a command got lost is used again"),
+		f.edit("Unit.DropIfFailed", `pr.PathFailed(err)`, `false && pr.PathFailed(err)`, "a path on which a command got lost is used again"),
 		file("protocol/run.go").edit("Run.eachWhole", `if ctx.Err() != nil {`, `if false {`, "a LUN is begun after the run was cancelled"),
 	}
 }

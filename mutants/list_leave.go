@@ -17,16 +17,16 @@ func departMutants() []*mutant {
 		f.never(rows, "a dead path is marked"),
 		f.never(rows, "this node holds, and another stays"),
 		f.never(rows, "this node holds, another stays, and the device cannot move"),
-		f.edit("departure.heirs", `|| d.state.Has(Leaving(n.Key))`, ``, "a node with a path marked leaving inherits"),
+		f.edit("departure.heirs", `|| d.State.Has(Leaving(n.Key))`, ``, "a node with a path marked leaving inherits"),
 		f.edit("departure.heirs", `return append(taking, plain...)`, `return append(plain, taking...)`, "a node that another one may be removing inherits before that one"),
 		f.edit("departure.handsOver", `Unregister: true`, `Unregister: false`, "the reservation is moved, and the registration taken off by a second command"),
-		f.edit("departure.forget", `if !d.state.Has(Leaving(d.me())) {`, `if false {`, "a mark that another node has removed counts as there"),
-		f.edit("Run.departAll", `return len(t.own()) > 0`, `return false && len(t.own()) > 0`, "several LUNs are not looked at again at the end"),
+		f.edit("departure.forget", `if !d.State.Has(Leaving(d.Me())) {`, `if false {`, "a mark that another node has removed counts as there"),
+		f.edit("Run.departAll", `return len(t.Own()) > 0`, `return false && len(t.Own()) > 0`, "several LUNs are not looked at again at the end"),
 		f.edit("target.depart", `t.keepPersistence(ctx)`, `error(nil)`, "a halt switches the persistence off that others rely on"),
 		f.never(rows, "a nexus that is no usable path holds"),
 		f.never(rows, "several paths are marked"),
 		f.edit("departure.drops", `a.anyAge = false`, ``, "a marked path that is left goes however old the decision is"),
-		f.edit("departure.deadMarked", `d.holder() == mark && !d.isOn(from)`, `false`, "a dead path that holds by the mark alone stays"),
+		f.edit("departure.deadMarked", `d.Holder() == mark && !d.IsOn(from)`, `false`, "a dead path that holds by the mark alone stays"),
 		f.edit("departure.heir", `!slices.ContainsFunc(d.unwilling`, `true || !slices.ContainsFunc(d.unwilling`, "an heir to whom the device would not move is tried for ever"),
 	}
 }
@@ -37,7 +37,7 @@ func releaseMutants() []*mutant {
 	const rows = "releaseRows"
 	return []*mutant{
 		f.never(rows, "nothing of this node is left"),
-		f.edit(rows, `return len(t.own()) == 0 }, finish}`, `return len(t.own()) == 0 }, func(*target) action { return action{kind: paused} }}`, "CLEAR's GOOD is believed"),
+		f.edit(rows, `return len(t.Own()) == 0 }, finish}`, `return len(t.Own()) == 0 }, func(*target) action { return action{kind: paused} }}`, "CLEAR's GOOD is believed"),
 		f.never(rows, "another node holds, and a path is marked taking"),
 		f.never(rows, "another node holds, and a path is registered"),
 		f.edit(rows, `func(t *target) action { return t.leave(t.leaves()) }`,
@@ -53,11 +53,11 @@ func releaseMutants() []*mutant {
 		f.never(rows, "a path is marked leaving"),
 		f.edit(rows, `func(t *target) action { return t.marksLeaving(t.leaves()) }`,
 			`func(t *target) action {
-				r, _, _ := t.registration(t.leaves())
+				r, _, _ := t.Registration(t.leaves())
 				return t.clears(t.leaves(), r.Key)
 			}`, "CLEAR with the plain key"),
 		f.never(rows, "a path is registered"),
-		f.edit("target.marksLeaving", `Leaving(r.Key)`, `Leaving(t.me())`, "the mark of leaving replaces that of taking"),
+		f.edit("target.marksLeaving", `Leaving(r.Key)`, `Leaving(t.Me())`, "the mark of leaving replaces that of taking"),
 		f.edit("target.marking", `t.absent = append(t.absent, registeredPath{path: p, key: key})`, ``, "a path that refuses the key is tried for ever"),
 		f.never(rows, "registrations are left that no path can take off"),
 		f.edit("target.marksLeaving", `a.effect = nil`, ``, "a taker that marks itself leaving does not look whether it holds by now"),

@@ -17,12 +17,12 @@ func repairMutants() []*mutant {
 		f.never(repair, "a path is not registered"),
 		f.never(repair, "the witness was not looked at since"),
 		f.never(repair, "nobody holds"),
-		f.edit("target.asksWitness", `look.removed || len(look.own()) == 0`, `false`, "the witness is read, and not judged"),
+		f.edit("target.asksWitness", `look.removed || len(look.Own()) == 0`, `false`, "the witness is read, and not judged"),
 		f.edit("target.repair", `errors.Is(err, ErrRemoved) && t.touched`, `false && t.touched`, "a node that was removed meanwhile gives nothing up"),
 		f.edit("target.repair", `if !t.isIn(p) {`, `if false {`, "a readmission is not looked at again"),
 		f.edit("target.repair", `t.retry()`, ``, "a path on which a REGISTER got lost is not tried again"),
-		f.edit("Run.Repair", `if len(t.own()) > 0 {
-			member`, `if len(t.own()) > 0 || len(targets) > 1 {
+		f.edit("Run.Repair", `if len(t.Own()) > 0 {
+			member`, `if len(t.Own()) > 0 || len(targets) > 1 {
 			member`, "no witness is asked for"),
 		f.never(readmit, "another node has taken it"),
 		f.edit("Run.Repair", `len(member) == 0`, `false && len(member) == 0`, "a node that has the package not up is repaired"),
@@ -35,25 +35,25 @@ func copyMutants() []*mutant {
 	return []*mutant{
 		f.edit("copier.copy", `nodes := c.blocking(t, plan); len(nodes) > 0`, `nodes := c.blocking(t, plan); len(nodes) > 99`, "what another node's killed copy has left is copied over"),
 		f.edit("copier.copy", `c.withdraw(ctx, t, plan)`, `nil`, "a copy that failed leaves other nodes' keys on this node's ports"),
-		f.edit("copier.freePaths", `|| Plain(t.state.Registrations[at].Key) == t.me()`, ``, "a copy takes this node's own key off"),
+		f.edit("copier.freePaths", `|| Plain(t.State.Registrations[at].Key) == t.Me()`, ``, "a copy takes this node's own key off"),
 		f.edit("copier.carryOut", `if err := t.send(ctx, t.unregisters(s.path, s.key)); err != nil {
 			return err
 		}`, ``, "the path keeps the key that it was introduced with"),
 		f.edit("copier.lastLook", `if err := c.dropDeparted(ctx, t, now); err != nil {
 		return err
 	}`, ``, "who has left the model is not removed before the reservation is moved"),
-		f.edit("copier.settle", `plan.member && len(now.own()) == 0`, `false && len(now.own()) == 0`, "a node that was fenced meanwhile stays on the copy"),
+		f.edit("copier.settle", `plan.member && len(now.Own()) == 0`, `false && len(now.Own()) == 0`, "a node that was fenced meanwhile stays on the copy"),
 		f.edit("copier.settle", `len(c.departed(t, now)) == 0`, `true`, "who has left the model stays on the copy"),
 		f.edit("copier.verify", `if stays && !slices`, `if false && stays && !slices`, "it is not read back who was registered"),
-		f.edit("copier.verify", `if now.state.Reservation != nil && (!t.rightType()`, `if false && (!t.rightType()`, "it is not read back whether the copy is reserved"),
+		f.edit("copier.verify", `if now.State.Reservation != nil && (!t.RightType()`, `if false && (!t.RightType()`, "it is not read back whether the copy is reserved"),
 		f.edit("Run.lacking", `len(extra) > 0 || stays && !alone`, `false && alone`, "two LUNs that disagree are copied to each other"),
-		f.edit("target.staying", `!isLeaving(k) && `, ``, "who leaves is copied"),
+		f.edit("target.staying", `!unit.IsLeaving(k) && `, ``, "who leaves is copied"),
 		file("protocol/copyplan.go").edit("copier.ports", `byName[portName(port)] = port.Relative`, `byName[portName(port)] = 1`, "target ports are not matched by name"),
 		file("protocol/copyplan.go").edit("copier.plan", `r.Key = Plain(r.Key)`, ``, "a mark is copied"),
 		f.edit("copier.withdraw", `plan.member && !stays`, `false && plan.member`, "a copy that failed takes a node off that runs"),
 		f.edit("copier.withdraw", `if !stays {`, `if false {`, "a copy that failed leaves this node where it has no business"),
 		f.edit("copier.lastLook", `if !slices.Contains(now.staying(), plan.holder.Key) {`, `if false {`, "the reservation of a copy goes to who has left the model"),
-		f.edit("copier.reserve", `if t.holder() != c.run.Node.Key {`, `if false {`, "a copy that was not reserved goes on"),
+		f.edit("copier.reserve", `if t.Holder() != c.run.Node.Key {`, `if false {`, "a copy that was not reserved goes on"),
 		f.edit("copier.carryOut", `if len(ids) == 0 {
 			continue
 		}`, ``, "a copy registers again who is registered"),
@@ -76,6 +76,6 @@ func cleanUpMutants() []*mutant {
 		f.never(rows, "the key asked for is not there"),
 		f.edit("target.clearsAll", `t.doubt = t.doubt || t.sent && takers`, `_ = takers`, "a mark that is cleared is forgotten"),
 		f.edit("target.registersFor", `return t.registersAnew(p, Taking(Leaving(key)))`, `return t.registersAnew(p, key)`, "a clean-up clears with the plain key"),
-		f.edit("target.registersFor", `key := t.me()`, `key := pr.Key(0)`, "another node's key is registered in order to clear"),
+		f.edit("target.registersFor", `key := t.Me()`, `key := pr.Key(0)`, "another node's key is registered in order to clear"),
 	}
 }

@@ -5,7 +5,7 @@ func takeMutants() []*mutant {
 	f := file("protocol/take.go")
 	const enter, rows = "enterRows", "takeRows"
 	return []*mutant{
-		f.edit("foreignRow", `len(t.foreign()) > 0`, `false && len(t.foreign()) > 0`, "a foreign key that appears in the middle is ignored, in all protocols"),
+		f.edit("foreignRow", `len(t.Foreign()) > 0`, `false && len(t.Foreign()) > 0`, "a foreign key that appears in the middle is ignored, in all protocols"),
 		f.never(enter, "another node has won the LUN"),
 		f.edit("target.beaten", `t.removed || held == nil`, `held == nil`, "who was removed by the holder has not lost"),
 		f.edit("target.beaten", `held == nil ||`, `held != nil &&`, "who found the LUN free takes it from who has taken it meanwhile"),
@@ -28,11 +28,11 @@ func takeMutants() []*mutant {
 		f.never(rows, "another path is marked"),
 		f.never(rows, "the seat is marked"),
 		f.edit(rows, `unresolvedRow(), doubtRow(),`,
-			`row{"early", func(t *target) bool { return t.doubt && t.seatKey() != t.me() }, func(t *target) action { return t.unmarks(t.seat()) }}, unresolvedRow(), doubtRow(),`,
+			`row{"early", func(t *target) bool { return t.doubt && t.seatKey() != t.Me() }, func(t *target) action { return t.unmarks(t.seat()) }}, unresolvedRow(), doubtRow(),`,
 			"the mark comes off before the doubt is resolved"),
 		f.never(rows, "a path is not registered"),
 		f.earlier(rows, "a path is not registered", "nobody holds"),
-		f.edit("target.mustMark", `len(t.others()) > 0 || t.heldByOther() || held != nil && held.Type.AllRegistrants() ||
+		f.edit("target.mustMark", `len(t.Others()) > 0 || t.HeldByOther() || held != nil && held.Type.AllRegistrants() ||
 		t.victim() != 0 || t.doubt`, `held != nil && held.Key == 1 || t.doubt`, "others are removed without a mark"),
 		f.edit("target.victim", `!t.up && !t.unswept`, `!t.unswept`, "registrations of the past are removed though the package may be up"),
 		f.edit("target.victim", `!t.up && !t.unswept`, `!t.up`, "what the device refused to remove is removed for ever"),
@@ -41,17 +41,17 @@ func takeMutants() []*mutant {
 		f.edit("target.seats", `a = t.registers(Registered, p, 0, key)`, `a = t.registersAnew(p, key)`, "a second seat is registered whatever it was"),
 		f.edit("target.seats", `if before || t.removed {`, `if t.removed {`, "a second seat acts before it was seen that the first is there"),
 		f.edit("target.seats", `if before || t.removed {`, `if before {`, "who was removed acts on what he expects"),
-		f.edit("target.covering", `t.giveUp(p, err)`, ``, "a path that refuses every key is tried for ever"),
+		f.edit("target.covering", `t.GiveUp(p, err)`, ``, "a path that refuses every key is tried for ever"),
 		f.edit("target.covering", `t.coverHost(p, key)`, `_ = key`, "a path that is registered with the others of its host does not count"),
-		f.edit("target.widen", `return t.registers(as, p, t.state.Registrations[at].Key, t.me())`, `return t.registers(as, p, t.me(), t.me())`, "another node's key on a path of ours is not quoted"),
-		f.edit("target.admits", `a := t.registers(as, p, 0, t.me())`, `a := t.registersAnew(p, t.me())`, "a further path is registered whatever it was"),
+		f.edit("target.widen", `return t.registers(as, p, t.State.Registrations[at].Key, t.Me())`, `return t.registers(as, p, t.Me(), t.Me())`, "another node's key on a path of ours is not quoted"),
+		f.edit("target.admits", `a := t.registers(as, p, 0, t.Me())`, `a := t.registersAnew(p, t.Me())`, "a further path is registered whatever it was"),
 		f.edit("target.admits", `from != nil`, `from != nil && t.noMove`, "a path that comes back is never registered by REGISTER AND MOVE"),
 		f.edit("target.movesFrom", `|| id.Guessed && !t.guessesWell()`, ``, "a reservation is moved to an initiator port that is guessed"),
-		f.edit("target.stillOurs", `!look.isMine() || look.removed`, `false`, "the arbiter is read for another LUN, and not judged"),
-		f.edit("target.unmarks", `return t.registers(Unmarked, p, key, t.me())`, `return t.registersAnew(p, t.me())`, "the mark is taken off without quoting it"),
+		f.edit("target.stillOurs", `!look.IsMine() || look.removed`, `false`, "the arbiter is read for another LUN, and not judged"),
+		f.edit("target.unmarks", `return t.registers(Unmarked, p, key, t.Me())`, `return t.registersAnew(p, t.Me())`, "the mark is taken off without quoting it"),
 		f.edit("target.ofNoPath", `listed > ours`, `listed > 0`, "where nexuses are not told a mark of a path that works is that of a dead one"),
 		f.edit("target.ofNoPath", `t.hasHost() && t.sureKey(p) == r.Key`, `false`, "a mark that stands for all paths of a host is that of a dead one"),
-		f.edit("target.widens", `t.isSure(p) || t.likeness`, `t.isSure(p) || false && t.likeness`, "a path that is registered already is registered again"),
+		f.edit("target.widens", `t.isSure(p) || t.Likeness`, `t.isSure(p) || false && t.Likeness`, "a path that is registered already is registered again"),
 	}
 }
 
@@ -79,7 +79,7 @@ func giveUpMutants() []*mutant {
 		f.never(rows, "a mark of this run is not needed any more"),
 		f.never(rows, "this node had it before"),
 		f.never(rows, "it was taken from another node"),
-		f.edit(rows, `t.isMine() && (!t.reserved || t.doubt)`, `t.isMine() && !t.reserved`, "a LUN is given up though removed nodes' commands may be under way"),
+		f.edit(rows, `t.IsMine() && (!t.reserved || t.doubt)`, `t.IsMine() && !t.reserved`, "a LUN is given up though removed nodes' commands may be under way"),
 		f.never(rows, "a command may still take it"),
 		f.never(rows, "a path is registered"),
 		f.edit("Run.giveUp", `t.retry()`, ``, "a path on which a REGISTER got lost is not tried again"),

@@ -10,6 +10,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"lunguard/protocol/unit"
 	"lunguard/scsi"
 	"lunguard/scsi/simlun"
 )
@@ -117,7 +118,7 @@ func (c trial) truth(w *world) string {
 		others := slices.DeleteFunc(slices.Clone(c.up), func(n string) bool { return n == "A" || n == c.victim })
 		wrong := ""
 		switch {
-		case c.kind == startKind && (st.Type != reservationType || !w.canWrite("A", i)):
+		case c.kind == startKind && (st.Type != unit.ReservationType || !w.canWrite("A", i)):
 			wrong = "A is not protected"
 		case c.kind == startKind && c.typ == Exclusive && (st.Holder != keyA || has("B") || has("C") || w.canWrite("B", i)):
 			wrong = "A is not alone"
@@ -125,7 +126,7 @@ func (c trial) truth(w *world) string {
 			wrong = "A is still registered"
 		case c.kind == fenceKind && (has(c.victim) || w.canWrite(c.victim, i) || !w.canWrite("A", i)):
 			wrong = "the fence is open"
-		case c.typ != Exclusive && len(others) > 0 && (st.Type != reservationType || !w.canWrite(others[0], i)):
+		case c.typ != Exclusive && len(others) > 0 && (st.Type != unit.ReservationType || !w.canWrite(others[0], i)):
 			wrong = others[0] + " is not protected"
 		}
 		if wrong != "" {

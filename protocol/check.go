@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"lunguard/pr"
+	"lunguard/protocol/unit"
 )
 
 // FindingKind is one thing that can be wrong with a LUN.
@@ -90,7 +91,7 @@ func (r *Run) Check(ctx context.Context) []Report {
 
 // look reads one LUN through each of its paths.
 func (t *target) look(ctx context.Context) Report {
-	rep := Report{LUN: t.Name, Paths: t.expected()}
+	rep := Report{LUN: t.Name, Paths: t.Expected()}
 	var failures []Finding
 	var errs []error
 	for _, p := range t.Unopened {
@@ -112,13 +113,13 @@ func (t *target) look(ctx context.Context) Report {
 		return rep
 	}
 	rep.Findings = failures
-	t.state = rep.State
-	t.usable = slices.DeleteFunc(t.usable, func(p pr.Path) bool {
+	t.State = rep.State
+	t.Usable = slices.DeleteFunc(t.Usable, func(p pr.Path) bool {
 		return slices.ContainsFunc(failures, func(f Finding) bool { return f.Path == p.Name() })
 	})
-	switch err := t.readCapabilities(ctx); {
+	switch err := t.capabilities(ctx); {
 	case err == nil, errors.Is(err, ErrNoReservationType):
-		rep.Capabilities = t.caps
+		rep.Capabilities = t.Caps
 	default:
 		rep.Findings = append(rep.Findings, Finding{Kind: Unreadable, Err: err})
 	}
@@ -130,15 +131,15 @@ func (t *target) look(ctx context.Context) Report {
 func (t *target) findings(caps *pr.Capabilities) []Finding {
 	var list []Finding
 	add := func(kind FindingKind, keys ...pr.Key) { list = append(list, Finding{Kind: kind, Keys: keys}) }
-	if keys := t.foreign(); len(keys) > 0 {
+	if keys := t.Foreign(); len(keys) > 0 {
 		add(ForeignKeys, keys...)
 	}
-	s := t.state
+	s := t.State
 	held := s.Reservation
 	switch {
 	case held == nil && len(s.Registrations) > 0:
 		add(Unreserved, s.Keys()...)
-	case held != nil && (held.Type != reservationType || held.Part):
+	case held != nil && (held.Type != unit.ReservationType || held.Part):
 		add(WrongType, held.Key)
 	case held != nil && !s.Has(held.Key):
 		add(Unreserved, held.Key)
@@ -151,7 +152,7 @@ func (t *target) findings(caps *pr.Capabilities) []Finding {
 	}
 	list = append(list, t.pathFindings()...)
 	if t.run.Mode == Exclusive {
-		if nodes := t.nodes(); len(nodes) > 1 {
+		if nodes := t.Nodes(); len(nodes) > 1 {
 			add(SeveralOwners, nodes...)
 		}
 	}
@@ -170,21 +171,21 @@ func marked(s *pr.State, mark pr.Key) []pr.Key {
 // enough is known of each, else their numbers.
 func (t *target) pathFindings() []Finding {
 	key := t.run.Node.Key
-	own := t.own()
+	own := t.Own()
 	if len(own) == 0 || key == 0 {
 		return nil
 	}
 	keys := []pr.Key{key}
 	var list []Finding
-	for _, p := range t.usable {
-		switch t.likeness(p, own) {
+	for _, p := range t.Usable {
+		switch t.Likeness(p, own) {
 		case pr.Perhaps:
 			return t.countFindings(len(own), keys)
 		case pr.Unlike:
 			list = append(list, Finding{Kind: PathsUnregistered, Path: p.Name(), Keys: keys})
 		}
 	}
-	for _, r := range t.past() {
+	for _, r := range t.Past() {
 		list = append(list, Finding{Kind: StaleNexus, Path: r.Initiator.String(), Keys: keys})
 	}
 	return list
@@ -192,11 +193,11 @@ func (t *target) pathFindings() []Finding {
 
 // countFindings compares numbers only.
 func (t *target) countFindings(n int, keys []pr.Key) []Finding {
-	perHost := slices.ContainsFunc(t.own(), func(r pr.Registration) bool { return r.AllPorts })
+	perHost := slices.ContainsFunc(t.Own(), func(r pr.Registration) bool { return r.AllPorts })
 	switch {
-	case n < t.expected() && !perHost:
+	case n < t.Expected() && !perHost:
 		return []Finding{{Kind: PathsUnregistered, Keys: keys}}
-	case n > t.expected():
+	case n > t.Expected():
 		return []Finding{{Kind: StaleNexus, Keys: keys}}
 	}
 	return nil

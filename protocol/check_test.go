@@ -10,6 +10,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"lunguard/pr"
+	"lunguard/protocol/unit"
 	"lunguard/scsi"
 	"lunguard/scsi/simlun"
 )
@@ -99,7 +100,7 @@ func (w *world) drop(lun int, node string, path int) {
 func (w *world) release(lun int, node string) {
 	w.t.Helper()
 	n, _ := w.node(node)
-	w.must((&scsi.PROut{Action: scsi.OutRelease, Key: n.Key, Type: reservationType}).Execute(context.Background(), w.unit(lun, node, 0).Transport()))
+	w.must((&scsi.PROut{Action: scsi.OutRelease, Key: n.Key, Type: unit.ReservationType}).Execute(context.Background(), w.unit(lun, node, 0).Transport()))
 }
 
 func (w *world) cut(lun int, node string, path int) {
@@ -143,7 +144,7 @@ func TestRepair(t *testing.T) {
 				t.Fatal(err)
 			}
 			for i := range w.luns {
-				if st := w.status(i); st.Type != reservationType || len(slices.DeleteFunc(st.Keys, func(k pr.Key) bool { return k != keyA })) != 2 {
+				if st := w.status(i); st.Type != unit.ReservationType || len(slices.DeleteFunc(st.Keys, func(k pr.Key) bool { return k != keyA })) != 2 {
 					t.Errorf("LUN %d: %+v", i, st)
 				}
 			}

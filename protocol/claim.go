@@ -100,16 +100,16 @@ type registeredPath struct {
 
 // found notes the state that the run begins with.
 func (t *target) found() {
-	t.before = t.state
+	t.before = t.State
 	// A registration that is marked leaving may be removed by anybody.
-	t.old = slices.DeleteFunc(slices.Clone(t.own()), func(r pr.Registration) bool { return !t.isPresent(r) || r.Key&LeavingMark != 0 })
+	t.old = slices.DeleteFunc(slices.Clone(t.Own()), func(r pr.Registration) bool { return !t.IsPresent(r) || r.Key&LeavingMark != 0 })
 	if t.up = len(t.old) > 0; !t.up {
-		t.old = slices.DeleteFunc(slices.Clone(t.own()), func(r pr.Registration) bool { return r.Key&LeavingMark != 0 })
+		t.old = slices.DeleteFunc(slices.Clone(t.Own()), func(r pr.Registration) bool { return r.Key&LeavingMark != 0 })
 	}
-	t.took = t.isMine()
+	t.took = t.IsMine()
 	// Who takes a LUN removes the holder first, and nobody else before. Who
 	// fences removes others, too.
-	t.doubt = t.doubt || t.hasOwn(TakingMark) && (t.run.Mode == Shared || !t.heldByOther())
+	t.doubt = t.doubt || t.HasOwn(TakingMark) && (t.run.Mode == Shared || !t.HeldByOther())
 }
 
 // isSure reports whether this run has registered the path.
@@ -167,20 +167,20 @@ func (c *claim) preempted(p pr.Path, victim pr.Key) {
 // noticeRemoval compares what was read with the claim. generation is the
 // PRGENERATION that was expected.
 func (t *target) noticeRemoval(generation uint32) {
-	own := t.own()
+	own := t.Own()
 	t.reconcile(own)
 	gone := slices.ContainsFunc(t.old, func(r pr.Registration) bool {
 		return r.Initiator != nil && !slices.ContainsFunc(own, r.SameNexus)
 	})
 	gone = gone || slices.ContainsFunc(t.sure, func(r registeredPath) bool {
-		return r.host && len(own) == 0 || !r.host && t.likeness(r.path, own) == pr.Unlike
+		return r.host && len(own) == 0 || !r.host && t.Likeness(r.path, own) == pr.Unlike
 	})
-	if !t.state.Identified && len(own) < max(len(t.sure), len(t.old)) {
+	if !t.State.Identified && len(own) < max(len(t.sure), len(t.old)) {
 		// A device may list a key once for several nexuses. If nobody else has
 		// changed anything, that is it.
-		gone = gone || t.state.Generation != generation || len(own) == 0
+		gone = gone || t.State.Generation != generation || len(own) == 0
 	}
-	if t.isMine() && t.holder()&TakingMark != 0 && !t.took {
+	if t.IsMine() && t.Holder()&TakingMark != 0 && !t.took {
 		// By a command of this node that nobody has the answer of: an earlier
 		// run's, or one of this run's that was given up.
 		t.doubt, t.took = true, true
@@ -196,7 +196,7 @@ func (t *target) noticeRemoval(generation uint32) {
 // known whether it is registered, and keys that another node's command has changed.
 func (t *target) reconcile(own []pr.Registration) {
 	for _, u := range t.unsure {
-		like := t.likeness(u.path, own)
+		like := t.Likeness(u.path, own)
 		if !t.isSure(u.path) && (like == pr.Alike || like == pr.Perhaps && len(own) > len(t.sure)) {
 			t.registered(u.path, u.key)
 		}
@@ -204,11 +204,11 @@ func (t *target) reconcile(own []pr.Registration) {
 	t.unseen = len(t.unsure) > 0 && len(t.sure) == 0 && len(own) == 0
 	t.unsure = nil
 	for i, r := range t.sure {
-		now, sure, _ := t.registration(r.path)
+		now, sure, _ := t.Registration(r.path)
 		switch {
 		case sure:
 			t.sure[i].key = now.Key
-		case len(own) > 0 && (r.host || !t.state.Identified && !t.state.Has(r.key)):
+		case len(own) > 0 && (r.host || !t.State.Identified && !t.State.Has(r.key)):
 			t.sure[i].key = own[0].Key
 		}
 	}
@@ -218,8 +218,8 @@ func (t *target) reconcile(own []pr.Registration) {
 // run got lost on them, for undoing: it may have been performed.
 func (t *target) retry() {
 	for _, p := range t.unanswered {
-		if !slices.Contains(t.usable, p) {
-			t.usable = append(t.usable, p)
+		if !slices.Contains(t.Usable, p) {
+			t.Usable = append(t.Usable, p)
 		}
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"lunguard/pr"
+	"lunguard/protocol/unit"
 )
 
 // Cleanup clears what an unclean halt left on LUNs, whoever left it. Members
@@ -52,7 +53,7 @@ func (t *target) cleanup(ctx context.Context, only pr.Key) CleanupResult {
 	if res.Err = t.surveyState(ctx); res.Err != nil {
 		return res
 	}
-	res.Before, res.Holder = t.state.Keys(), t.holder()
+	res.Before, res.Holder = t.State.Keys(), t.Holder()
 	// What the path holds by the key that is registered in order to clear, it holds
 	// by that.
 	t.took = true
@@ -69,15 +70,15 @@ func (t *target) cleanup(ctx context.Context, only pr.Key) CleanupResult {
 // without a config with one that is there already, so that no stranger's is left.
 func clearRows(only pr.Key) []row {
 	return []row{
-		{"it is empty", func(t *target) bool { return len(allKeys(t.state)) == 0 && !t.doubt && (t.sent || only == 0) }, finish},
-		{"it is empty, and it is not known whether commands are over", func(t *target) bool { return len(allKeys(t.state)) == 0 && t.sent && t.unresolved != nil },
+		{"it is empty", func(t *target) bool { return len(unit.AllKeys(t.State)) == 0 && !t.doubt && (t.sent || only == 0) }, finish},
+		{"it is empty, and it is not known whether commands are over", func(t *target) bool { return len(unit.AllKeys(t.State)) == 0 && t.sent && t.unresolved != nil },
 			func(t *target) action { return fail(errors.Join(ErrUnresolved, t.unresolved)) }},
 		noPathRow(),
-		{"it is empty, and somebody was taking it", func(t *target) bool { return len(allKeys(t.state)) == 0 && t.doubt },
+		{"it is empty, and somebody was taking it", func(t *target) bool { return len(unit.AllKeys(t.State)) == 0 && t.doubt },
 			func(t *target) action { return t.resets() }},
 		{"it was cleared, and is not empty", func(t *target) bool { return t.accepted },
 			func(*target) action { return fail(ErrKeysLeft) }},
-		{"the key asked for is not there", func(t *target) bool { return only != 0 && !t.touched && !t.hasKey(only) },
+		{"the key asked for is not there", func(t *target) bool { return only != 0 && !t.touched && !t.HasKey(only) },
 			func(*target) action { return fail(ErrOtherKeys) }},
 		{"no path is registered", func(t *target) bool { return t.sureKey(t.seat()) == 0 },
 			func(t *target) action { return t.registersFor(only) }},
@@ -86,26 +87,21 @@ func clearRows(only pr.Key) []row {
 	}
 }
 
-// hasKey reports whether the key is registered, marked or not.
-func (t *target) hasKey(k pr.Key) bool {
-	return slices.ContainsFunc(t.listing().keys, func(l pr.Key) bool { return l == k || Plain(l) == k })
-}
-
 // registersFor registers the seat in order to clear, quoting the key that is listed
 // for it. The key has both marks: a CLEAR that was given up and is performed late
 // finds it gone, and does nothing to this node's next start; and nobody takes a node
 // that runs for one that has stopped.
 func (t *target) registersFor(only pr.Key) action {
-	key := t.me()
+	key := t.Me()
 	switch {
 	case key != 0:
 	case only != 0:
 		key = Plain(only)
 	default:
-		key = Plain(allKeys(t.state)[0])
+		key = Plain(unit.AllKeys(t.State)[0])
 	}
 	p := t.seat()
-	if r, sure, _ := t.registration(p); sure {
+	if r, sure, _ := t.Registration(p); sure {
 		return t.registers(Registered, p, r.Key, Taking(Leaving(key)))
 	}
 	return t.registersAnew(p, Taking(Leaving(key)))
@@ -114,7 +110,7 @@ func (t *target) registersFor(only pr.Key) action {
 // clearsAll clears with the key of the seat.
 func (t *target) clearsAll() action {
 	p := t.seat()
-	takers := slices.ContainsFunc(t.before.Registrations, func(r pr.Registration) bool { return r.Key&TakingMark != 0 }) || len(t.takers()) > 0
+	takers := slices.ContainsFunc(t.before.Registrations, func(r pr.Registration) bool { return r.Key&TakingMark != 0 }) || len(t.Takers()) > 0
 	a := t.clears(p, t.sureKey(p))
 	a.ended = func(how end, _ error) {
 		t.registered(p, 0)

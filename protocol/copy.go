@@ -7,6 +7,7 @@ import (
 	"slices"
 
 	"lunguard/pr"
+	"lunguard/protocol/unit"
 )
 
 // Copied is what was copied to one LUN.
@@ -98,8 +99,8 @@ func modelOf(targets []*target) *target {
 // staying are the registrations of nodes that do not leave, by key.
 func (t *target) staying() []pr.Key {
 	var keys []pr.Key
-	for _, k := range t.state.Keys() {
-		if !isLeaving(k) && !slices.Contains(keys, Plain(k)) {
+	for _, k := range t.State.Keys() {
+		if !unit.IsLeaving(k) && !slices.Contains(keys, Plain(k)) {
 			keys = append(keys, Plain(k))
 		}
 	}
@@ -117,16 +118,16 @@ func (r *Run) lacking(ctx context.Context, model *target, targets []*target) ([]
 	want := model.staying()
 	for _, t := range targets {
 		have := t.staying()
-		stays := t.rightType() && !isLeaving(t.holder())
+		stays := t.RightType() && !unit.IsLeaving(t.Holder())
 		if slices.Equal(want, have) && stays {
 			continue
 		}
 		missing, extra := difference(want, have), difference(have, want)
-		if err := t.readCapabilities(ctx); err != nil {
+		if err := t.capabilities(ctx); err != nil {
 			errs = append(errs, err)
 			continue
 		}
-		alone := t.caps != nil && !t.caps.Introduces && slices.Contains(missing, r.Node.Key)
+		alone := t.Caps != nil && !t.Caps.Introduces && slices.Contains(missing, r.Node.Key)
 		if len(extra) > 0 || stays && !alone {
 			errs = append(errs, &DisagreeError{Model: model.Name, LUN: t.Name, Missing: missing, Extra: extra})
 			continue
@@ -155,7 +156,7 @@ type copier struct {
 
 // copy makes one LUN like the model.
 func (c *copier) copy(ctx context.Context, t *target) (*Copied, error) {
-	if !c.model.state.Identified || t.caps == nil || !t.caps.Introduces {
+	if !c.model.State.Identified || t.Caps == nil || !t.Caps.Introduces {
 		return nil, c.copyOwn(ctx, t)
 	}
 	plan, err := c.plan(ctx, t)
@@ -180,7 +181,7 @@ func (c *copier) copy(ctx context.Context, t *target) (*Copied, error) {
 func (c *copier) blocking(t *target, plan *copyPlan) []string {
 	var nodes []string
 	for _, w := range plan.wanted {
-		for _, r := range t.state.Registrations {
+		for _, r := range t.State.Registrations {
 			asWanted := r
 			asWanted.Key = w.Key
 			if n, ok := c.run.Members.Of(w.Key); ok && r.Key != w.Key && w.same(asWanted) && !slices.Contains(nodes, n.Name) {
@@ -198,11 +199,11 @@ func (c *copier) carryOut(ctx context.Context, t *target, plan *copyPlan) error 
 		return err
 	}
 	for _, s := range plan.steps {
-		ids := s.missing(t.state)
+		ids := s.missing(t.State)
 		if len(ids) == 0 {
 			continue
 		}
-		if at := t.registrationOf(s.path, 0); at >= 0 && t.identity(s.path).Likens(t.state.Registrations[at]) == pr.Alike {
+		if at := t.RegistrationOf(s.path, 0); at >= 0 && t.Identity(s.path).Likens(t.State.Registrations[at]) == pr.Alike {
 			// The path would have to be unregistered for it, and this node may be
 			// relying on it.
 			n, _ := c.run.Members.Of(s.key)
@@ -222,12 +223,12 @@ func (c *copier) carryOut(ctx context.Context, t *target, plan *copyPlan) error 
 // another node's key. Our own key stays: another node may have put it there, and
 // have said so.
 func (c *copier) freePaths(ctx context.Context, t *target) error {
-	for _, p := range slices.Clone(t.usable) {
-		at := t.registrationOf(p, 0)
-		if at < 0 || t.identity(p).Likens(t.state.Registrations[at]) != pr.Alike || Plain(t.state.Registrations[at].Key) == t.me() {
+	for _, p := range slices.Clone(t.Usable) {
+		at := t.RegistrationOf(p, 0)
+		if at < 0 || t.Identity(p).Likens(t.State.Registrations[at]) != pr.Alike || Plain(t.State.Registrations[at].Key) == t.Me() {
 			continue
 		}
-		if err := t.send(ctx, t.unregisters(p, t.state.Registrations[at].Key)); err != nil {
+		if err := t.send(ctx, t.unregisters(p, t.State.Registrations[at].Key)); err != nil {
 			return err
 		}
 	}
@@ -238,7 +239,7 @@ func (c *copier) freePaths(ctx context.Context, t *target) error {
 func (c *copier) introduces(t *target, s copyStep, ids []pr.Initiator) action {
 	return action{
 		kind: sending, path: s.path, event: Event{Action: Introduced, Key: s.key},
-		send: func(ctx context.Context) error { return pr.Introduce(ctx, s.path, s.key, ids, t.aptpl) },
+		send: func(ctx context.Context) error { return pr.Introduce(ctx, s.path, s.key, ids, t.APTPL) },
 	}
 }
 
@@ -258,7 +259,7 @@ func (c *copier) withdraw(ctx context.Context, t *target, plan *copyPlan) error 
 	stays := t.before.Has(c.run.Node.Key)
 	if plan.member && !stays {
 		now, err := c.lookAgain(ctx)
-		stays = err != nil || len(now.own()) > 0
+		stays = err != nil || len(now.Own()) > 0
 	}
 	if !stays {
 		err := t.read(ctx)
@@ -300,8 +301,8 @@ func ownRows() []row {
 // one path and leaves with the move.
 func (c *copier) reserveAndMove(ctx context.Context, t *target, plan *copyPlan) error {
 	key := c.run.Node.Key
-	if len(t.usable) == 0 {
-		return t.noPath()
+	if len(t.Usable) == 0 {
+		return t.NoPath()
 	}
 	switch {
 	case plan.member:
@@ -310,7 +311,7 @@ func (c *copier) reserveAndMove(ctx context.Context, t *target, plan *copyPlan) 
 		if err := t.drive(ctx, ownRows()); err != nil {
 			return err
 		}
-		if c.model.state.Reservation != nil {
+		if c.model.State.Reservation != nil {
 			if err := t.drive(ctx, joinRows()); err != nil {
 				return err
 			}
@@ -322,7 +323,7 @@ func (c *copier) reserveAndMove(ctx context.Context, t *target, plan *copyPlan) 
 			return err
 		}
 	}
-	if c.model.state.Reservation != nil && t.state.Reservation == nil {
+	if c.model.State.Reservation != nil && t.State.Reservation == nil {
 		if err := c.reserve(ctx, t); err != nil {
 			return err
 		}
@@ -336,7 +337,7 @@ func (c *copier) reserveAndMove(ctx context.Context, t *target, plan *copyPlan) 
 			return err
 		}
 	}
-	from := t.holding()
+	from := t.Holding()
 	if from == nil {
 		// Another node's copy was here.
 		if plan.member {
@@ -345,21 +346,21 @@ func (c *copier) reserveAndMove(ctx context.Context, t *target, plan *copyPlan) 
 		return ErrUnsettled
 	}
 	return t.send(ctx, t.moves(Moved, from, &pr.MoveOrder{
-		Key: key, ActionKey: plan.holder.Key, Unregister: !plan.member, Persist: t.aptpl,
+		Key: key, ActionKey: plan.holder.Key, Unregister: !plan.member, Persist: t.APTPL,
 		RelativePort: plan.holder.RelativePort, Destination: plan.holder.Initiator,
 	}))
 }
 
 // reserve reserves the copy. If only the answer was lost, that shows.
 func (c *copier) reserve(ctx context.Context, t *target) error {
-	err := t.send(ctx, t.reserves(t.seat(), t.me()))
+	err := t.send(ctx, t.reserves(t.seat(), t.Me()))
 	if err == nil || t.goesOn(action{}, err) != nil {
 		return err
 	}
 	if rerr := t.read(ctx); rerr != nil {
 		return rerr
 	}
-	if t.holder() != c.run.Node.Key {
+	if t.Holder() != c.run.Node.Key {
 		return err
 	}
 	return nil
@@ -395,7 +396,7 @@ func (c *copier) settle(ctx context.Context, t *target, plan *copyPlan) (*Copied
 		switch {
 		case err != nil:
 			return nil, err
-		case plan.member && len(now.own()) == 0:
+		case plan.member && len(now.Own()) == 0:
 			// This node was fenced meanwhile.
 			return nil, errors.Join(&LUNError{LUN: t.Name, Err: ErrRemoved}, t.depart(ctx))
 		case len(c.departed(t, now)) == 0:
@@ -412,23 +413,23 @@ func (c *copier) settle(ctx context.Context, t *target, plan *copyPlan) (*Copied
 func (c *copier) verify(t, now *target, plan *copyPlan) (*Copied, error) {
 	for _, r := range plan.wanted {
 		stays := slices.Contains(now.staying(), r.Key)
-		if stays && !slices.ContainsFunc(t.state.Registrations, r.same) {
+		if stays && !slices.ContainsFunc(t.State.Registrations, r.same) {
 			return nil, &LUNError{LUN: t.Name, Err: fmt.Errorf("%w: %s is not registered for %s", ErrNotCopied, r.Key, r.Initiator)}
 		}
 	}
-	if now.state.Reservation != nil && (!t.rightType() || isLeaving(t.holder())) {
+	if now.State.Reservation != nil && (!t.RightType() || unit.IsLeaving(t.Holder())) {
 		return nil, &LUNError{LUN: t.Name, Err: fmt.Errorf("%w: it has no reservation", ErrNotCopied)}
 	}
 	if err := t.unfinished(); err != nil {
 		return nil, err
 	}
-	return &Copied{LUN: t.Name, Keys: t.state.Keys(), Holder: t.holder()}, nil
+	return &Copied{LUN: t.Name, Keys: t.State.Keys(), Holder: t.Holder()}, nil
 }
 
 // lookAgain reads the model as it is now.
 func (c *copier) lookAgain(ctx context.Context) (*target, error) {
 	now := *c.model
-	now.usable = slices.Clone(c.model.usable)
+	now.Usable = slices.Clone(c.model.Usable)
 	c.run.looking.Lock()
 	defer c.run.looking.Unlock()
 	return &now, now.read(ctx)
@@ -441,12 +442,12 @@ var ErrNotCopied = errors.New("the copy is not complete")
 // node's own part. Others have to do theirs.
 func (c *copier) copyOwn(ctx context.Context, t *target) error {
 	key := c.run.Node.Key
-	member := c.model.state.Has(key)
+	member := c.model.State.Has(key)
 	if member {
 		if err := t.drive(ctx, ownRows()); err != nil {
 			return err
 		}
-		if c.model.isMine() && t.state.Reservation == nil {
+		if c.model.IsMine() && t.State.Reservation == nil {
 			if err := c.reserve(ctx, t); err != nil {
 				return t.final(err)
 			}
@@ -455,17 +456,17 @@ func (c *copier) copyOwn(ctx context.Context, t *target) error {
 	if err := t.read(ctx); err != nil {
 		return err
 	}
-	if member && !t.state.Has(key) {
+	if member && !t.State.Has(key) {
 		return &LUNError{LUN: t.Name, Err: ErrNotCopied}
 	}
 	e := &IncompleteError{LUN: t.Name}
-	for _, k := range difference(c.model.staying(), t.state.Keys()) {
+	for _, k := range difference(c.model.staying(), t.State.Keys()) {
 		if n, ok := c.run.Members.Of(k); ok {
 			e.Nodes = append(e.Nodes, n.Name)
 		}
 	}
-	if len(e.Nodes) == 0 && t.state.Reservation == nil {
-		if n, ok := c.run.Members.Of(c.model.holder()); ok {
+	if len(e.Nodes) == 0 && t.State.Reservation == nil {
+		if n, ok := c.run.Members.Of(c.model.Holder()); ok {
 			e.Nodes = append(e.Nodes, n.Name)
 		}
 	}

@@ -10,6 +10,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"lunguard/pr"
+	"lunguard/protocol/unit"
 	"lunguard/scsi"
 	"lunguard/scsi/simlun"
 )
@@ -60,7 +61,7 @@ func (w *world) wantAlike(holder bool) {
 		return list
 	}
 	for i := 1; i < len(w.luns); i++ {
-		if st := w.status(i); st.Type != reservationType {
+		if st := w.status(i); st.Type != unit.ReservationType {
 			w.t.Errorf("LUN %d: %+v", i, st)
 		}
 		if diff := cmp.Diff(full(0), full(i)); diff != "" {
@@ -132,14 +133,14 @@ func TestCopyRefuses(t *testing.T) {
 			func(err error) bool { var e *ForeignKeyError; return errors.As(err, &e) && e.LUN == "sdb" },
 		},
 		"two key sets": {
-			func(w *world) { w.put(1, "C", 0, keyC, reservationType) },
+			func(w *world) { w.put(1, "C", 0, keyC, unit.ReservationType) },
 			func(err error) bool {
 				var e *DisagreeError
 				return errors.As(err, &e) && slices.Equal(e.Extra, []pr.Key{keyC}) && slices.Equal(e.Missing, []pr.Key{keyA, keyB})
 			},
 		},
 		"a part of the keys, reserved": {
-			func(w *world) { w.put(1, "A", 0, keyA, reservationType) },
+			func(w *world) { w.put(1, "A", 0, keyA, unit.ReservationType) },
 			func(err error) bool {
 				var e *DisagreeError
 				return errors.As(err, &e) && slices.Equal(e.Missing, []pr.Key{keyB})

@@ -58,13 +58,13 @@ func (w wantedRegistration) same(r pr.Registration) bool {
 // that the command comes by. It is nil if there is no such path.
 func (c *copier) plan(ctx context.Context, t *target) (*copyPlan, error) {
 	key := c.run.Node.Key
-	plan := &copyPlan{member: len(c.model.own()) > 0}
+	plan := &copyPlan{member: len(c.model.Own()) > 0}
 	ports, err := c.ports(ctx, t)
 	if err != nil {
 		return nil, err
 	}
-	held := c.model.holder()
-	for _, r := range c.model.state.Registrations {
+	held := c.model.Holder()
+	for _, r := range c.model.State.Registrations {
 		if Plain(r.Key) == key || r.Key&LeavingMark != 0 {
 			continue
 		}
@@ -108,7 +108,7 @@ type copyPort struct {
 func (c *copier) ports(ctx context.Context, t *target) (map[uint16]copyPort, error) {
 	byName := map[string]uint16{}
 	c.run.looking.Lock()
-	for _, p := range c.model.usable {
+	for _, p := range c.model.Usable {
 		port, err := pr.PortOf(ctx, p)
 		if err != nil {
 			c.run.looking.Unlock()
@@ -118,7 +118,7 @@ func (c *copier) ports(ctx context.Context, t *target) (map[uint16]copyPort, err
 	}
 	c.run.looking.Unlock()
 	ports := map[uint16]copyPort{}
-	for _, p := range t.usable {
+	for _, p := range t.Usable {
 		port, err := pr.PortOf(ctx, p)
 		if err != nil {
 			return nil, &LUNError{LUN: t.Name, Err: err}
@@ -140,8 +140,8 @@ func portName(p pr.Port) string {
 
 // departed are the keys on the copy of nodes that have left the model.
 func (c *copier) departed(t, now *target) []pr.Key {
-	return slices.DeleteFunc(t.state.Keys(), func(k pr.Key) bool {
-		return Plain(k) == t.me() || slices.Contains(now.staying(), Plain(k))
+	return slices.DeleteFunc(t.State.Keys(), func(k pr.Key) bool {
+		return Plain(k) == t.Me() || slices.Contains(now.staying(), Plain(k))
 	})
 }
 
@@ -159,7 +159,7 @@ func (c *copier) dropDeparted(ctx context.Context, t, now *target) error {
 		{"somebody has left the model", func(t *target) bool { return len(c.departed(t, now)) > 0 },
 			func(t *target) action { return t.preempts(t.seat(), t.seatKey(), c.departed(t, now)[0]) }},
 		unresolvedRow(), doubtRow(), suspectRow(),
-		{"the seat is marked", func(t *target) bool { return t.seatKey() != t.me() },
+		{"the seat is marked", func(t *target) bool { return t.seatKey() != t.Me() },
 			func(t *target) action { return t.unmarks(t.seat()) }},
 	})
 }

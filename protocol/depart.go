@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"lunguard/pr"
+	"lunguard/protocol/unit"
 )
 
 // departAll leaves all LUNs, and looks at them again then: a copy that ran
@@ -23,7 +24,7 @@ func (r *Run) departAll(ctx context.Context, targets []*target) error {
 		if err := r.each(targets, func(t *target) error { return t.read(ctx) }); err != nil {
 			return err
 		}
-		if !slices.ContainsFunc(targets, func(t *target) bool { return len(t.own()) > 0 }) {
+		if !slices.ContainsFunc(targets, func(t *target) bool { return len(t.Own()) > 0 }) {
 			return nil
 		}
 	}
@@ -34,7 +35,7 @@ func (r *Run) departAll(ctx context.Context, targets []*target) error {
 // hands the reservation over if this node holds it, so that there is no
 // instant without one while somebody who stays is registered.
 func (t *target) depart(ctx context.Context) error {
-	if len(t.own()) > 0 {
+	if len(t.Own()) > 0 {
 		if err := t.keepPersistence(ctx); err != nil {
 			return err
 		}
@@ -71,12 +72,12 @@ type departure struct {
 // look as if this node stayed, and a hand-over to one that has just gone would
 // register it again.
 func (d *departure) rows() []row {
-	mark := Leaving(d.me())
+	mark := Leaving(d.Me())
 	from := func() pr.Path { return d.marked[len(d.marked)-1] }
-	plainHolds := func() bool { return d.isMine() && d.holder() != mark }
+	plainHolds := func() bool { return d.IsMine() && d.Holder() != mark }
 	return []row{
 		foreignRow(),
-		{"nothing of this node is left", func(t *target) bool { return len(t.own()) == 0 }, finish},
+		{"nothing of this node is left", func(t *target) bool { return len(t.Own()) == 0 }, finish},
 		noPathRow(),
 		unresolvedRow(), doubtRow(),
 		{"no path is marked, or one that is not holds", func(t *target) bool { d.forget(); return (len(d.marked) == 0 || plainHolds()) && d.toMark() != nil },
@@ -86,18 +87,18 @@ func (d *departure) rows() []row {
 		{"the key is listed, and every path refuses it again", func(t *target) bool { return len(d.marked) == 0 },
 			func(*target) action { return fail(ErrStaleNexus) }},
 		{"a nexus that is no usable path holds", func(t *target) bool { return plainHolds() },
-			func(t *target) action { return d.removes(from(), t.holder()) }},
-		{"another node that leaves holds", func(t *target) bool { return t.heldByOther() && isLeaving(t.holder()) },
-			func(t *target) action { return d.removes(from(), t.holder()) }},
+			func(t *target) action { return d.removes(from(), t.Holder()) }},
+		{"another node that leaves holds", func(t *target) bool { return t.HeldByOther() && unit.IsLeaving(t.Holder()) },
+			func(t *target) action { return d.removes(from(), t.Holder()) }},
 		{"several paths are marked", func(t *target) bool { return len(d.marked) > 1 },
 			func(t *target) action { return d.drops(d.marked[0]) }},
 		{"paths are not marked", func(t *target) bool { return d.unmarked() != 0 },
 			func(t *target) action { return d.removes(from(), d.unmarked()) }},
 		{"a dead path is marked", func(*target) bool { return d.deadMarked(from()) },
 			func(t *target) action { return d.removes(from(), mark) }},
-		{"this node holds, and another stays", func(t *target) bool { return t.holder() == mark && d.heir() != nil },
+		{"this node holds, and another stays", func(t *target) bool { return t.Holder() == mark && d.heir() != nil },
 			func(t *target) action { return d.handsOver(from(), d.heir()) }},
-		{"this node holds, another stays, and the device cannot move", func(t *target) bool { return t.holder() == mark && len(d.heirs()) > 0 },
+		{"this node holds, another stays, and the device cannot move", func(t *target) bool { return t.Holder() == mark && len(d.heirs()) > 0 },
 			func(t *target) action { return d.leavesOpen(from()) }},
 		{"one path is left", func(*target) bool { return true },
 			func(t *target) action { return d.drops(from()) }},
@@ -107,8 +108,8 @@ func (d *departure) rows() []row {
 // forget forgets marked paths that have failed, and all when no mark is listed
 // any more.
 func (d *departure) forget() {
-	d.marked = slices.DeleteFunc(d.marked, func(p pr.Path) bool { return !slices.Contains(d.usable, p) })
-	if !d.state.Has(Leaving(d.me())) {
+	d.marked = slices.DeleteFunc(d.marked, func(p pr.Path) bool { return !slices.Contains(d.Usable, p) })
+	if !d.State.Has(Leaving(d.Me())) {
 		d.marked = nil
 	}
 }
@@ -116,7 +117,7 @@ func (d *departure) forget() {
 // toMark is a usable path that is, or may be, registered and not marked by this
 // run; nil if there is none.
 func (d *departure) toMark() pr.Path {
-	for _, p := range d.usable {
+	for _, p := range d.Usable {
 		if !slices.Contains(d.marked, p) && d.registeredAs(p) != 0 {
 			return p
 		}
@@ -128,18 +129,18 @@ func (d *departure) toMark() pr.Path {
 // holds by the mark. Where the path is not listed by itself the device registers
 // the paths of this host as one.
 func (d *departure) deadMarked(from pr.Path) bool {
-	mark := Leaving(d.me())
-	if !d.state.Identified {
-		return d.state.Count(mark) > 1
+	mark := Leaving(d.Me())
+	if !d.State.Identified {
+		return d.State.Count(mark) > 1
 	}
-	_, listed, _ := d.registration(from)
-	return listed && (d.state.Count(mark) > 1 || d.holder() == mark && !d.isOn(from))
+	_, listed, _ := d.Registration(from)
+	return listed && (d.State.Count(mark) > 1 || d.Holder() == mark && !d.IsOn(from))
 }
 
 // registeredAs is the key that the path is, or may be, registered with and that
 // was not refused on it; 0 if there is none.
 func (d *departure) registeredAs(p pr.Path) pr.Key {
-	if r, sure, _ := d.registration(p); sure && !d.isAbsent(p, r.Key) {
+	if r, sure, _ := d.Registration(p); sure && !d.isAbsent(p, r.Key) {
 		return r.Key
 	}
 	return d.likely(p)
@@ -147,7 +148,7 @@ func (d *departure) registeredAs(p pr.Path) pr.Key {
 
 // mark marks a path, and lets the state be read after it.
 func (d *departure) mark(p pr.Path) action {
-	old, mark := d.registeredAs(p), Leaving(d.me())
+	old, mark := d.registeredAs(p), Leaving(d.Me())
 	a := d.registers(Marked, p, old, mark)
 	a.event.Key = old
 	a.effect = nil
@@ -163,7 +164,7 @@ func (d *departure) mark(p pr.Path) action {
 // removes preempts a key by a marked path, and lets the state be read after it: who
 // else is there, and leaves, decides who is an heir.
 func (d *departure) removes(from pr.Path, victim pr.Key) action {
-	a := d.preempts(from, Leaving(d.me()), victim)
+	a := d.preempts(from, Leaving(d.Me()), victim)
 	a.effect = nil
 	return a
 }
@@ -171,8 +172,8 @@ func (d *departure) removes(from pr.Path, victim pr.Key) action {
 // unmarked is a key of this node that is registered without the mark of leaving,
 // 0 if there is none.
 func (d *departure) unmarked() pr.Key {
-	for _, r := range d.own() {
-		if r.Key != Leaving(d.me()) {
+	for _, r := range d.Own() {
+		if r.Key != Leaving(d.Me()) {
 			return r.Key
 		}
 	}
@@ -183,7 +184,7 @@ func (d *departure) unmarked() pr.Key {
 // is: a node that had not seen the mark yet may have handed over to us, which
 // puts the plain key back.
 func (d *departure) drops(p pr.Path) action {
-	a := d.unregisters(p, Leaving(d.me()))
+	a := d.unregisters(p, Leaving(d.Me()))
 	a.anyAge = false
 	a.ended = d.forgetting(p)
 	return a
@@ -205,10 +206,10 @@ func (d *departure) forgetting(p pr.Path) func(end, error) {
 // the mark with it.
 func (d *departure) heirs() []pr.Registration {
 	var plain, taking []pr.Registration
-	for _, r := range d.state.Registrations {
+	for _, r := range d.State.Registrations {
 		n, ok := d.run.Members.Of(r.Key)
 		switch {
-		case !ok || n.Key == d.me() || d.state.Has(Leaving(n.Key)):
+		case !ok || n.Key == d.Me() || d.State.Has(Leaving(n.Key)):
 		case r.Key&TakingMark != 0:
 			taking = append(taking, r)
 		default:
@@ -221,7 +222,7 @@ func (d *departure) heirs() []pr.Registration {
 // heir is whom the reservation can be moved to; nil if there is nobody, or the
 // device cannot do it.
 func (d *departure) heir() *pr.Registration {
-	if heirs := d.heirs(); len(heirs) > 0 && d.state.Identified && !d.noMove {
+	if heirs := d.heirs(); len(heirs) > 0 && d.State.Identified && !d.noMove {
 		for i, h := range heirs {
 			if !slices.ContainsFunc(d.unwilling, h.SameNexus) {
 				return &heirs[i]
@@ -235,7 +236,7 @@ func (d *departure) heir() *pr.Registration {
 // path's registration off, in one step.
 func (d *departure) handsOver(from pr.Path, h *pr.Registration) action {
 	m := &pr.MoveOrder{
-		Key: Leaving(d.me()), ActionKey: h.Key, Unregister: true, Persist: d.aptpl, RelativePort: h.RelativePort, Destination: h.Initiator,
+		Key: Leaving(d.Me()), ActionKey: h.Key, Unregister: true, Persist: d.APTPL, RelativePort: h.RelativePort, Destination: h.Initiator,
 	}
 	a := d.moves(Moved, from, m)
 	a.event.Heir = h.Key
@@ -273,7 +274,7 @@ func (d *departure) leavesOpen(from pr.Path) action {
 	a.ended = func(how end, err error) {
 		forget(how, err)
 		if how == performed {
-			d.run.log(Event{Action: Unmoved, LUN: d.Name, Key: Leaving(d.me()), Heirs: slices.Compact(keys), Err: d.whyUnmoved})
+			d.run.log(Event{Action: Unmoved, LUN: d.Name, Key: Leaving(d.Me()), Heirs: slices.Compact(keys), Err: d.whyUnmoved})
 		}
 	}
 	return a
@@ -282,9 +283,9 @@ func (d *departure) leavesOpen(from pr.Path) action {
 // keepPersistence makes our REGISTERs leave the LU-wide bit as it is that
 // keeps registrations through power loss: others rely on it.
 func (t *target) keepPersistence(ctx context.Context) error {
-	if err := t.readCapabilities(ctx); err != nil && !errors.Is(err, ErrNoReservationType) {
+	if err := t.capabilities(ctx); err != nil && !errors.Is(err, ErrNoReservationType) {
 		return err
 	}
-	t.aptpl = t.caps != nil && t.caps.Persisting
+	t.APTPL = t.Caps != nil && t.Caps.Persisting
 	return nil
 }

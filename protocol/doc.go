@@ -7,9 +7,9 @@
 // judging finds one key that belongs to no node, nothing is changed anywhere. Each is safe
 // to kill at any command and safe to run again.
 //
-// On one LUN the unit (unit.go) has the paths and what was read, the claim (claim.go) what
-// this run has done and what of it is not known; a protocol is a table of rows, each a
-// condition and an action, and one driver (driver.go) carries the actions out. A command
+// On one LUN the unit (package unit) has the paths and what was read, the claim (claim.go)
+// what this run has done and what of it is not known; a protocol is a table of rows, each
+// a condition and an action, and one driver (driver.go) carries the actions out. A command
 // has four ends: performed, refused, not sent, unknown. docs/protocols.md has the tables
 // row by row, with what happens without each.
 package protocol

@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"lunguard/pr"
+	"lunguard/protocol/unit"
 )
 
 const (
@@ -29,28 +30,60 @@ const (
 // target is a LUN in the hands of a running protocol: the unit, and this run's
 // claim to it.
 type target struct {
-	unit
+	unit.Unit
 	claim
+	run *Run
 }
 
-func (r *Run) target(l *LUN) *target { return &target{unit: r.unit(l)} }
+func (r *Run) target(l *LUN) *target {
+	h := &unit.Host{Members: r.Members, Node: r.Node, Now: r.now, PathFailed: r.pathFailed}
+	return &target{Unit: h.Unit(l), run: r}
+}
+
+// pathFailed tells of a path that is given up.
+func (r *Run) pathFailed(l *LUN, p pr.Path, err error) {
+	r.log(Event{Action: PathFailed, LUN: l.Name, Path: p.Name(), Err: err})
+}
+
+// final makes an error that ends the run say which LUN it is about.
+func (t *target) final(err error) error {
+	switch err.(type) {
+	case nil, *LUNError, *ForeignKeyError, *LostError, *StrayPortError, *IncompleteError:
+		return err
+	}
+	return &LUNError{LUN: t.Name, Err: err}
+}
+
+// foreignError is the error of a LUN with foreign keys, nil if there are none.
+func (t *target) foreignError() error {
+	if keys := t.Foreign(); len(keys) > 0 {
+		return &ForeignKeyError{LUN: t.Name, Keys: keys}
+	}
+	return nil
+}
+
+// notBegun is the error of a LUN that was left as it was.
+func (t *target) notBegun() error { return &LUNError{LUN: t.Name, Err: ErrNotBegun} }
 
 // survey reads what the device can do and its state.
 func (t *target) survey(ctx context.Context) error {
-	if err := t.readCapabilities(ctx); err != nil {
+	if err := t.capabilities(ctx); err != nil {
 		return err
 	}
 	return t.surveyState(ctx)
 }
 
+// capabilities asks what the device can do.
+func (t *target) capabilities(ctx context.Context) error { return t.final(t.ReadCapabilities(ctx)) }
+
 // surveyState reads the state, and asks for persistence through power loss as
 // long as the device does not refuse it.
 func (t *target) surveyState(ctx context.Context) error {
-	if t.caps == nil {
-		t.aptpl = true
+	if t.Caps == nil {
+		t.APTPL = true
 	}
-	if err := t.load(ctx); err != nil {
-		return err
+	if err := t.Load(ctx); err != nil {
+		return t.final(err)
 	}
 	t.found()
 	return nil
@@ -59,11 +92,11 @@ func (t *target) surveyState(ctx context.Context) error {
 // read brings the state up to date and compares it with the claim.
 func (t *target) read(ctx context.Context) error {
 	generation := uint32(0)
-	if t.state != nil {
-		generation = t.state.Generation
+	if t.State != nil {
+		generation = t.State.Generation
 	}
-	if err := t.load(ctx); err != nil {
-		return err
+	if err := t.Load(ctx); err != nil {
+		return t.final(err)
 	}
 	t.noticeRemoval(generation)
 	return nil
@@ -162,7 +195,7 @@ func (t *target) drive(ctx context.Context, rows []row) error {
 	slow, before := 0, t.pending
 	most := maxRounds + 8*len(t.Paths)
 	for rounds, steps := 0, 0; rounds < maxRounds && steps-rounds < most; steps++ {
-		if t.unread {
+		if t.Unread {
 			if err := t.read(ctx); err != nil {
 				return t.doubtful(err)
 			}
@@ -175,22 +208,22 @@ func (t *target) drive(ctx context.Context, rows []row) error {
 		case failed:
 			return t.doubtful(t.final(a.err))
 		case finished:
-			if !t.changed {
+			if !t.Changed {
 				return nil
 			}
-			t.unread = true
+			t.Unread = true
 		case reading:
-			t.unread = true
+			t.Unread = true
 		case asking:
 			if err := a.ask(ctx); err != nil {
 				return err
 			}
 		case sending:
-			if !a.anyAge && !t.fresh() {
+			if !a.anyAge && !t.Fresh() {
 				if slow++; slow > maxSlow {
 					return t.final(ErrTooSlow)
 				}
-				t.unread = true
+				t.Unread = true
 				continue
 			}
 			slow = 0
@@ -230,10 +263,10 @@ func (t *target) send(ctx context.Context, a action) error {
 	default:
 	}
 	if !a.anyAge {
-		ctx = pr.WhileFresh(ctx, t.fresh)
+		ctx = pr.WhileFresh(ctx, t.Fresh)
 	}
 	e := a.event
-	e.LUN, e.Generation = t.Name, t.state.Generation
+	e.LUN, e.Generation = t.Name, t.State.Generation
 	if e.Path == "" {
 		e.Path = a.path.Name()
 	}
@@ -241,15 +274,15 @@ func (t *target) send(ctx context.Context, a action) error {
 	e.Err = err
 	t.run.log(e)
 	how := endOf(err)
-	t.changed = t.changed || how != unsent
+	t.Changed = t.Changed || how != unsent
 	t.touched = t.touched || how == performed || how == unknown
 	switch how {
 	case performed:
-		t.unread = a.effect == nil || !a.effect()
+		t.Unread = a.effect == nil || !a.effect()
 	case refused:
-		t.unread = errors.Is(err, pr.ErrReservationConflict) || errors.Is(err, pr.ErrUnitAttention) || a.unsupported
+		t.Unread = errors.Is(err, pr.ErrReservationConflict) || errors.Is(err, pr.ErrUnitAttention) || a.unsupported
 	default:
-		t.unread = true
+		t.Unread = true
 	}
 	if pr.StillUnderWay(err) {
 		t.pending = err
@@ -257,7 +290,7 @@ func (t *target) send(ctx context.Context, a action) error {
 	if a.ended != nil {
 		a.ended(how, err)
 	}
-	t.dropIfFailed(a.path, err)
+	t.DropIfFailed(a.path, err)
 	if errors.Is(err, pr.ErrStateChanged) {
 		t.drain(ctx, a.path)
 	}
@@ -272,9 +305,9 @@ func (t *target) drain(ctx context.Context, but pr.Path) {
 		return
 	}
 	t.drained = true
-	for _, p := range slices.Clone(t.usable) {
+	for _, p := range slices.Clone(t.Usable) {
 		if p != but {
-			t.dropIfFailed(p, p.Drain(ctx))
+			t.DropIfFailed(p, p.Drain(ctx))
 		}
 	}
 }
@@ -283,18 +316,18 @@ func (t *target) drain(ctx context.Context, but pr.Path) {
 // changed something, it is open what the command did, the path is gone, or the
 // device does not take a bit that can be left out.
 func (t *target) goesOn(a action, err error) error {
-	persistence := t.aptpl && a.persists && refusesPersistence(err)
+	persistence := t.APTPL && a.persists && refusesPersistence(err)
 	switch {
 	case err == nil:
 		t.failures, t.busy = 0, 0
 		return nil
-	case errors.Is(err, pr.ErrBusy) && !a.anyAge && !t.fresh():
+	case errors.Is(err, pr.ErrBusy) && !a.anyAge && !t.Fresh():
 		if t.busy++; t.busy >= maxBusy {
 			return t.final(err)
 		}
 		return nil
 	case persistence:
-		t.aptpl = false
+		t.APTPL = false
 		if a.event.Action == Registered {
 			t.run.log(Event{Action: NotPersistent, LUN: t.Name, Path: a.path.Name(), Err: err})
 		}

@@ -6,15 +6,16 @@ import (
 	"strings"
 
 	"lunguard/pr"
+	"lunguard/protocol/unit"
 )
 
 // Reasons of a *LUNError, to be tested with errors.Is.
 var (
 	// ErrNoReservationType says that the device cannot reserve Write
 	// Exclusive - Registrants Only.
-	ErrNoReservationType = errors.New("the device has no Write Exclusive - Registrants Only reservations")
+	ErrNoReservationType = unit.ErrNoReservationType
 	// ErrNoPath says that no path to the LUN is left.
-	ErrNoPath = errors.New("no usable path")
+	ErrNoPath = unit.ErrNoPath
 	// ErrPathLost says that a path failed, where every path is wanted
 	// (Run.Strict).
 	ErrPathLost = errors.New("a path failed")

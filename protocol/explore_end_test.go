@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 
+	"lunguard/protocol/unit"
 	"lunguard/scsi"
 	"lunguard/scsi/simlun"
 )
@@ -221,7 +222,7 @@ func (x *explorer) recover(s *state, node int) string {
 		switch {
 		case f.dying != 0 && x.typ == Exclusive:
 			return fmt.Sprintf("says ok while writes are under way; LUNs had %v", x.all(s))
-		case f.typ != reservationType, f.own&(1<<node) == 0, x.typ == Exclusive && (f.holds != 1<<node || f.any != 1<<node):
+		case f.typ != unit.ReservationType, f.own&(1<<node) == 0, x.typ == Exclusive && (f.holds != 1<<node || f.any != 1<<node):
 			return fmt.Sprintf("says ok and leaves LUN %d as %v; LUNs had %v", i, f, x.all(s))
 		}
 	}
@@ -237,7 +238,7 @@ func (x *explorer) refences(s *state, w *world, node int, dying *[mostLUNs]nodes
 		}
 		r := w.run(nodeNames[node])
 		r.Parallel = 1
-		m, _ := r.Members.named(name)
+		m, _ := named(r.Members, name)
 		switch err := r.Fence(context.Background(), m); {
 		case err == nil && (dying[0]|dying[1])&(1<<n) != 0:
 			return fmt.Sprintf("and its fence of %s say ok while that node's writes are under way; LUNs had %v", name, x.all(s))

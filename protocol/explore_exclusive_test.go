@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"lunguard/pr"
+	"lunguard/protocol/unit"
 	"lunguard/scsi/simlun"
 )
 
@@ -146,7 +147,7 @@ func TestExploreExclusiveFound(t *testing.T) {
 	g := group{dims: "other reservation types, nexuses of the past, a device that says GOOD to everything; " + adverse.words(), quick: 5, each: 15_000, turns: true}
 	states := []found{
 		other("B", pr.WriteExclusiveAllRegistrants), other("A", pr.WriteExclusiveAllRegistrants), other("B", pr.WriteExclusive), other("A", pr.ExclusiveAccess),
-		relogged(found{name: "clean"}, reservationType), relogged(found{name: "clean"}, 0), relogged(ownedBy("A"), 0), relogged(ownedBy("B"), 0),
+		relogged(found{name: "clean"}, unit.ReservationType), relogged(found{name: "clean"}, 0), relogged(ownedBy("A"), 0), relogged(ownedBy("B"), 0),
 	}
 	for _, shape := range shapes {
 		g.list = append(g.list, lying.on(scene(Exclusive, found{name: "clean"}, shape, harmless, one(starts("A")))))

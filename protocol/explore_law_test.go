@@ -3,6 +3,8 @@ package protocol
 import (
 	"fmt"
 	"slices"
+
+	"lunguard/protocol/unit"
 )
 
 // The laws speak of who can write and who believes to be protected, not of
@@ -60,7 +62,7 @@ func (x *explorer) holds(s *state) string {
 		if rely := s.up[i] &^ s.gone[i] &^ s.upset; rely != 0 {
 			unmoved := f.typ == 0 && x.unmoves(s)
 			switch {
-			case f.typ != reservationType && !unmoved, x.typ == Exclusive && f.holds != rely, x.typ == Shared && rely&^f.own != 0:
+			case f.typ != unit.ReservationType && !unmoved, x.typ == Exclusive && f.holds != rely, x.typ == Shared && rely&^f.own != 0:
 				return fmt.Sprintf("K: %v runs, but LUN %d has %v", rely, i, f)
 			}
 		}
@@ -181,7 +183,7 @@ func (x *explorer) hasSeen(s *state, v int, set uint8) string {
 			continue // Its last look is not kept.
 		}
 		for i := range x.luns {
-			if set&(1<<i) != 0 && now.looked[i] != reservationType {
+			if set&(1<<i) != 0 && now.looked[i] != unit.ReservationType {
 				return fmt.Sprintf("S: %v says ok, but when it looked last there was no reservation as it should be: LUN %d has %v", &x.verbs[v], i, x.lunAt(s, i))
 			}
 		}
@@ -191,7 +193,7 @@ func (x *explorer) hasSeen(s *state, v int, set uint8) string {
 
 func (x *explorer) saysRightOf(s *state, verb *verb, self nodes, i int) string {
 	f := x.lunAt(s, i)
-	if verb.kind != haltKind && verb.kind != cleanupKind && verb.kind != readmitKind && f.typ != reservationType && s.upset&self == 0 &&
+	if verb.kind != haltKind && verb.kind != cleanupKind && verb.kind != readmitKind && f.typ != unit.ReservationType && s.upset&self == 0 &&
 		!x.unmoves(s) && !x.began(s, cleanupKind) && s.gone[i]&self == 0 {
 		relied := s.up[i] &^ s.gone[i]
 		if verb.kind == startKind || verb.kind == fenceKind && relied != 0 || relied&self != 0 {

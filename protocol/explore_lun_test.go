@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"lunguard/pr"
+	"lunguard/protocol/unit"
 	"lunguard/scsi"
 	"lunguard/scsi/simlun"
 )
@@ -108,7 +109,7 @@ func (f *facts) String() string {
 	switch f.typ {
 	case 0:
 		text += " not reserved"
-	case reservationType:
+	case unit.ReservationType:
 	default:
 		text += fmt.Sprintf(" type %d", f.typ)
 	}

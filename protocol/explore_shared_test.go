@@ -3,6 +3,8 @@ package protocol
 import (
 	"slices"
 	"testing"
+
+	"lunguard/protocol/unit"
 )
 
 // sharedVerbs are what a node may do.
@@ -180,7 +182,7 @@ func TestExplorePast(t *testing.T) {
 	g := group{dims: "nexuses of the past; " + adverse.words(), quick: 5, each: 30_000, turns: true}
 	alone := found{name: "[] up", prepare: func(w *world) { w.share() }}
 	for _, shape := range shapes {
-		for _, f := range []found{relogged(alone, reservationType), relogged(shared("A", "B"), 0), relogged(shared("B"), 0)} {
+		for _, f := range []found{relogged(alone, unit.ReservationType), relogged(shared("A", "B"), 0), relogged(shared("B"), 0)} {
 			g.list = append(g.list, scene(Shared, f, shape, adverse, one(starts("A"))))
 			for _, b := range []verb{starts("B"), halts("B"), fences("B", "A")} {
 				g.list = append(g.list, scene(Shared, f, shape, adverse, one(starts("A")), one(b)))

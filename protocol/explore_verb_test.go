@@ -45,7 +45,7 @@ func halts(node string) verb {
 
 func fences(node, victim string) verb {
 	return verb{node: node, name: "fence of " + victim, kind: fenceKind, victim: victim, do: func(ctx context.Context, r *Run) error {
-		n, err := r.Members.named(victim)
+		n, err := named(r.Members, victim)
 		if err != nil {
 			return err
 		}

@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"lunguard/pr"
+	"lunguard/protocol/unit"
 )
 
 // Fence takes a failed node's registrations off every LUN, by PREEMPT AND ABORT;
@@ -62,7 +63,7 @@ func (r *Run) Fence(ctx context.Context, victim Member) error {
 		}
 		if f.allDone() {
 			for _, t := range targets {
-				if len(t.own()) > 0 {
+				if len(t.Own()) > 0 {
 					t.checkPaths()
 				}
 			}
@@ -78,20 +79,24 @@ type fencing struct {
 	victim  Member
 	targets []*target
 	arbiter *target
-	// hosts tell whose the initiator ports are.
-	hosts hosts
+	// owners tell whose the initiator ports are.
+	owners unit.Owners
 }
 
 // strays fails if a port of the victim is registered with the key of a third node,
 // from a copy that was killed, beside a port of that node's own: only that node can
 // take it off without removing itself.
 func (f *fencing) strays() error {
-	f.hosts = hostsOf(f.targets)
+	var states []*pr.State
+	for _, t := range f.targets {
+		states = append(states, t.State)
+	}
+	f.owners = unit.OwnersOf(states)
 	var errs []error
 	for _, t := range f.targets {
-		for _, r := range t.state.Registrations {
+		for _, r := range t.State.Registrations {
 			n, ok := f.run.Members.Of(r.Key)
-			if ok && n != f.victim && n != f.run.Node && !isLeaving(r.Key) && f.isPort(r) && !f.isAlone(t, r.Key) {
+			if ok && n != f.victim && n != f.run.Node && !unit.IsLeaving(r.Key) && f.isPort(r) && !f.isAlone(t, r.Key) {
 				errs = append(errs, &StrayPortError{LUN: t.Name, Port: r.Initiator, Key: r.Key, Node: n.Name, Victim: f.victim.Name})
 			}
 		}
@@ -101,13 +106,13 @@ func (f *fencing) strays() error {
 
 // isPort reports whether a registration is that of a port of the victim.
 func (f *fencing) isPort(r pr.Registration) bool {
-	return r.Initiator != nil && f.hosts.mayOwn(f.victim.Key, r.Initiator)
+	return r.Initiator != nil && f.owners.MayOwn(f.victim.Key, r.Initiator)
 }
 
 // isAlone reports whether a key is registered by ports of the victim only, so that
 // nobody else is removed with it.
 func (f *fencing) isAlone(t *target, key pr.Key) bool {
-	return !slices.ContainsFunc(t.state.Registrations, func(r pr.Registration) bool { return r.Key == key && !f.isPort(r) })
+	return !slices.ContainsFunc(t.State.Registrations, func(r pr.Registration) bool { return r.Key == key && !f.isPort(r) })
 }
 
 // mayAct fails if there is something to be done on a LUN and this node is not
@@ -115,7 +120,7 @@ func (f *fencing) isAlone(t *target, key pr.Key) bool {
 func (f *fencing) mayAct() error {
 	var errs []error
 	for _, t := range f.targets {
-		if len(t.own()) == 0 && !f.allDone() {
+		if len(t.Own()) == 0 && !f.allDone() {
 			errs = append(errs, &LUNError{LUN: t.Name, Err: ErrNotRegistered})
 		}
 	}
@@ -130,7 +135,7 @@ func (f *fencing) allDone() bool {
 // under any key, a reservation of a node that stays keeps it out, nobody is still
 // removing somebody, and this run leaves no mark.
 func (f *fencing) isDone(t *target) bool {
-	return !f.mustAct(t) && t.state.Has(t.holder()) && t.waitsFor() == 0
+	return !f.mustAct(t) && t.State.Has(t.Holder()) && t.waitsFor() == 0
 }
 
 // once fences on all LUNs: the arbiter is struck first, the others while our mark
@@ -173,22 +178,22 @@ func (f *fencing) once(ctx context.Context) error {
 // mustAct reports whether there is something to be removed from a LUN, or to be
 // reserved. Who holds and leaves may be this node itself, whose halt was killed.
 func (f *fencing) mustAct(t *target) bool {
-	return f.next(t) != 0 || f.stray(t) || !t.rightType() || isLeaving(t.holder()) || t.doubt || t.hasOwn(TakingMark)
+	return f.next(t) != 0 || f.stray(t) || !t.RightType() || unit.IsLeaving(t.Holder()) || t.doubt || t.HasOwn(TakingMark)
 }
 
 // next is the key to be removed next, 0 if there is none: of the victim that is
 // taking first, then of one that holds, then the victim's others, then those of
 // other nodes that leave.
 func (f *fencing) next(t *target) pr.Key {
-	keys := allKeys(t.state)
+	keys := unit.AllKeys(t.State)
 	for _, first := range []func(pr.Key) bool{
 		func(k pr.Key) bool { return k == Taking(f.victim.Key) },
-		func(k pr.Key) bool { return k == t.holder() },
+		func(k pr.Key) bool { return k == t.Holder() },
 		func(pr.Key) bool { return true },
 	} {
 		for _, k := range keys {
-			leaves := isLeaving(k) && Plain(k) != t.me()
-			stray := Plain(k) != t.me() && t.state.Identified && t.state.Has(k) && f.isAlone(t, k)
+			leaves := unit.IsLeaving(k) && Plain(k) != t.Me()
+			stray := Plain(k) != t.Me() && t.State.Identified && t.State.Has(k) && f.isAlone(t, k)
 			if first(k) && (leaves || stray || Plain(k) == f.victim.Key) {
 				return k
 			}
@@ -199,7 +204,7 @@ func (f *fencing) next(t *target) pr.Key {
 
 // stray reports whether a port of the victim is registered with this node's key.
 func (f *fencing) stray(t *target) bool {
-	return slices.ContainsFunc(t.own(), func(r pr.Registration) bool { return f.isPort(r) && !t.isPresent(r) })
+	return slices.ContainsFunc(t.Own(), func(r pr.Registration) bool { return f.isPort(r) && !t.IsPresent(r) })
 }
 
 // strikeRows remove the victim from one LUN. What is done under the mark is not
@@ -213,26 +218,26 @@ func (f *fencing) strikeRows(t *target) []row {
 	seatMarked := func(t *target) bool { return t.seatKey()&TakingMark != 0 }
 	return []row{
 		foreignRow(), noPathRow(),
-		{"nothing is to be removed", func(t *target) bool { return !must(t) && !t.hasOwn(TakingMark) },
+		{"nothing is to be removed", func(t *target) bool { return !must(t) && !t.HasOwn(TakingMark) },
 			func(*target) action { return action{kind: paused} }},
-		{"another node has removed this one", func(t *target) bool { return t.removed || len(t.own()) == 0 },
+		{"another node has removed this one", func(t *target) bool { return t.removed || len(t.Own()) == 0 },
 			func(t *target) action { return fail(f.gone(t)) }},
 		{"the seat is not marked", func(t *target) bool { return !t.isSure(t.seat()) || !seatMarked(t) },
 			func(t *target) action { return f.marks(t) }},
 		{"our mark on the arbiter was not seen since the seat was marked", func(t *target) bool { return arbiter != nil && !t.looked },
 			func(t *target) action { return f.asks(t) }},
 		unresolvedRow(), doubtRow(),
-		{"nobody holds", func(t *target) bool { return t.state.Reservation == nil },
+		{"nobody holds", func(t *target) bool { return t.State.Reservation == nil },
 			func(t *target) action { return t.reserves(t.seat(), t.seatKey()) }},
 		{"the victim, or who leaves, is registered", func(t *target) bool { return f.next(t) != 0 },
 			func(t *target) action { return t.preempts(t.seat(), t.seatKey(), f.next(t)) }},
 		{"a port of the victim has our key, and so has another path of ours", func(t *target) bool { return f.stray(t) && f.plainPath(t) != nil },
-			func(t *target) action { return t.marksTaking(f.plainPath(t), t.me()) }},
+			func(t *target) action { return t.marksTaking(f.plainPath(t), t.Me()) }},
 		{"a port of the victim has our key", func(t *target) bool { return f.stray(t) },
 			func(t *target) action { return t.preempts(t.seat(), t.seatKey(), f.strayKey(t)) }},
-		{"this node holds by another type", func(t *target) bool { return t.isMine() && !t.rightType() },
-			func(t *target) action { return t.preempts(t.seat(), t.seatKey(), t.holder()) }},
-		{"others hold by another type", func(t *target) bool { return !t.rightType() },
+		{"this node holds by another type", func(t *target) bool { return t.IsMine() && !t.RightType() },
+			func(t *target) action { return t.preempts(t.seat(), t.seatKey(), t.Holder()) }},
+		{"others hold by another type", func(t *target) bool { return !t.RightType() },
 			func(*target) action { return fail(ErrOtherType) }},
 		suspectRow(),
 		{"done, but for the marks", func(*target) bool { return true },
@@ -249,9 +254,9 @@ func (f *fencing) settleRows() []row {
 			func(t *target) action { return t.waits() }},
 		{"and its commands may not be over", func(t *target) bool { return t.waitsFor() != 0 },
 			func(t *target) action { t.doubt = true; return t.resets() }},
-		{"another path is marked", func(t *target) bool { return len(t.own()) > 0 && t.markedPath() != nil },
+		{"another path is marked", func(t *target) bool { return len(t.Own()) > 0 && t.markedPath() != nil },
 			func(t *target) action { return t.unmarks(t.markedPath()) }},
-		{"the seat is marked", func(t *target) bool { return len(t.own()) > 0 && t.seatKey() != t.me() },
+		{"the seat is marked", func(t *target) bool { return len(t.Own()) > 0 && t.seatKey() != t.Me() },
 			func(t *target) action { return t.unmarks(t.seat()) }},
 		{"a mark of this node is left on a path that is dead", func(t *target) bool { return t.isSure(t.seat()) && t.deadMark() != 0 },
 			func(t *target) action { return t.preempts(t.seat(), t.seatKey(), t.deadMark()) }},
@@ -264,7 +269,7 @@ func (f *fencing) marks(t *target) action {
 	if p == nil {
 		return fail(ErrNotRegistered)
 	}
-	r, sure, _ := t.registration(p)
+	r, sure, _ := t.Registration(p)
 	if !sure {
 		r.Key = t.likely(p)
 	}
@@ -279,8 +284,8 @@ func (f *fencing) marks(t *target) action {
 
 // plainPath is a path of this node without a mark.
 func (f *fencing) plainPath(t *target) pr.Path {
-	for _, p := range t.usable {
-		if r, sure, _ := t.registration(p); sure && r.Key == t.me() {
+	for _, p := range t.Usable {
+		if r, sure, _ := t.Registration(p); sure && r.Key == t.Me() {
 			return p
 		}
 	}
@@ -289,8 +294,8 @@ func (f *fencing) plainPath(t *target) pr.Path {
 
 // strayKey is our key as a port of the victim has it.
 func (f *fencing) strayKey(t *target) pr.Key {
-	for _, r := range t.own() {
-		if f.isPort(r) && !t.isPresent(r) {
+	for _, r := range t.Own() {
+		if f.isPort(r) && !t.IsPresent(r) {
 			return r.Key
 		}
 	}
@@ -299,7 +304,7 @@ func (f *fencing) strayKey(t *target) pr.Key {
 
 // gone says what became of this node on a LUN from which it was removed.
 func (f *fencing) gone(t *target) error {
-	if f.run.Mode == Exclusive && t.heldByOther() {
+	if f.run.Mode == Exclusive && t.HeldByOther() {
 		return t.lost()
 	}
 	return ErrRemoved
@@ -311,11 +316,11 @@ func (f *fencing) asks(t *target) action {
 		f.run.looking.Lock()
 		defer f.run.looking.Unlock()
 		look := *f.arbiter
-		look.usable = slices.Clone(f.arbiter.usable)
+		look.Usable = slices.Clone(f.arbiter.Usable)
 		if err := look.read(ctx); err != nil {
 			return err
 		}
-		if look.removed || !look.hasOwn(TakingMark) {
+		if look.removed || !look.HasOwn(TakingMark) {
 			return look.final(f.gone(&look))
 		}
 		t.looked = true

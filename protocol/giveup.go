@@ -37,15 +37,15 @@ func (r *Run) giveUp(ctx context.Context, targets []*target, why error) error {
 // reservation, or wait to be removed by it.
 func giveUpRows(leaveAll bool) []row {
 	return []row{
-		{"nothing is registered", func(t *target) bool { return len(t.own()) == 0 }, finish},
+		{"nothing is registered", func(t *target) bool { return len(t.Own()) == 0 }, finish},
 		{"a mark of this run is not needed any more", func(t *target) bool {
-			return t.markedByUs() != nil && (t.isMine() && !t.reserved || t.hadIt() && !leaveAll)
+			return t.markedByUs() != nil && (t.IsMine() && !t.reserved || t.hadIt() && !leaveAll)
 		},
 			func(t *target) action { return t.unmarks(t.markedByUs()) }},
 		{"this node had it before", func(t *target) bool { return t.hadIt() && !leaveAll }, finish},
-		{"it was taken from another node", func(t *target) bool { return t.isMine() && (!t.reserved || t.doubt) },
+		{"it was taken from another node", func(t *target) bool { return t.IsMine() && (!t.reserved || t.doubt) },
 			func(t *target) action { return t.keeps(Kept) }},
-		{"a command may still take it", func(t *target) bool { return t.open && !t.isMine() && !leaveAll },
+		{"a command may still take it", func(t *target) bool { return t.open && !t.IsMine() && !leaveAll },
 			func(t *target) action { return t.keeps(TakingOpen) }},
 		{"a path is registered", func(t *target) bool { return t.leaves() != nil },
 			func(t *target) action { return t.leave(t.leaves()) }},
@@ -57,13 +57,13 @@ func giveUpRows(leaveAll bool) []row {
 func finish(*target) action { return action{kind: finished} }
 
 // hadIt reports whether this node was registered before the run.
-func (t *target) hadIt() bool { return t.before.Has(t.me()) }
+func (t *target) hadIt() bool { return t.before.Has(t.Me()) }
 
 // keeps logs why the LUN is left as it is, and ends.
 func (t *target) keeps(why Action) action {
-	e := Event{Action: why, LUN: t.Name, Key: t.me()}
+	e := Event{Action: why, LUN: t.Name, Key: t.Me()}
 	if why == TakingOpen {
-		e.Heir = Plain(t.holder())
+		e.Heir = Plain(t.Holder())
 	}
 	t.run.log(e)
 	return action{kind: paused}
@@ -71,8 +71,8 @@ func (t *target) keeps(why Action) action {
 
 // markedByUs is a path that this run has left marked taking.
 func (t *target) markedByUs() pr.Path {
-	for _, p := range t.usable {
-		if r, sure, _ := t.registration(p); sure && r.Key&TakingMark != 0 && !t.doubt {
+	for _, p := range t.Usable {
+		if r, sure, _ := t.Registration(p); sure && r.Key&TakingMark != 0 && !t.doubt {
 			return p
 		}
 	}
@@ -82,8 +82,8 @@ func (t *target) markedByUs() pr.Path {
 // leaves is a usable path that is, or may be, registered with a key that was not
 // tried on it yet; nil if there is none.
 func (t *target) leaves() pr.Path {
-	for _, p := range t.usable {
-		if r, sure, found := t.registration(p); sure && !t.isAbsent(p, r.Key) || found && !sure && t.likely(p) != 0 {
+	for _, p := range t.Usable {
+		if r, sure, found := t.Registration(p); sure && !t.isAbsent(p, r.Key) || found && !sure && t.likely(p) != 0 {
 			return p
 		}
 	}
@@ -93,7 +93,7 @@ func (t *target) leaves() pr.Path {
 // likely is a key of this node that may be the path's, of those that were not
 // tried on it yet; 0 if there is none.
 func (t *target) likely(p pr.Path) pr.Key {
-	for _, r := range t.own() {
+	for _, r := range t.Own() {
 		if !t.isAbsent(p, r.Key) {
 			return r.Key
 		}
@@ -104,7 +104,7 @@ func (t *target) likely(p pr.Path) pr.Key {
 // leave unregisters a path. A conflict says that the registration has gone
 // already, or that the key was another path's.
 func (t *target) leave(p pr.Path) action {
-	r, sure, _ := t.registration(p)
+	r, sure, _ := t.Registration(p)
 	if !sure {
 		r.Key = t.likely(p)
 	}

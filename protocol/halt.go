@@ -25,8 +25,8 @@ func (r *Run) Halt(ctx context.Context) error {
 		return err
 	}
 	for _, t := range targets {
-		if len(t.own()) == 0 {
-			r.log(Event{Action: NothingLeft, LUN: t.Name, Key: r.Node.Key, Heir: Plain(t.holder()), Generation: t.state.Generation})
+		if len(t.Own()) == 0 {
+			r.log(Event{Action: NothingLeft, LUN: t.Name, Key: r.Node.Key, Heir: Plain(t.Holder()), Generation: t.State.Generation})
 		}
 	}
 	if r.Mode == Shared {
@@ -46,18 +46,18 @@ func (r *Run) Halt(ctx context.Context) error {
 func releaseRows() []row {
 	return []row{
 		foreignRow(),
-		{"nothing of this node is left", func(t *target) bool { return len(t.own()) == 0 }, finish},
+		{"nothing of this node is left", func(t *target) bool { return len(t.Own()) == 0 }, finish},
 		noPathRow(),
-		{"another node holds, and a path is marked taking", func(t *target) bool { return t.heldByOther() && t.takingPath() != nil },
+		{"another node holds, and a path is marked taking", func(t *target) bool { return t.HeldByOther() && t.takingPath() != nil },
 			func(t *target) action { return t.marksLeaving(t.takingPath()) }},
-		{"another node holds, and a path is registered", func(t *target) bool { return t.heldByOther() && t.leaves() != nil },
+		{"another node holds, and a path is registered", func(t *target) bool { return t.HeldByOther() && t.leaves() != nil },
 			func(t *target) action { return t.leave(t.leaves()) }},
 		unresolvedRow(), doubtRow(),
-		{"a mark of taking holds, or may have", func(t *target) bool { return t.hasOwn(TakingMark) && !t.settled },
+		{"a mark of taking holds, or may have", func(t *target) bool { return t.HasOwn(TakingMark) && !t.settled },
 			func(t *target) action { t.doubt = true; return t.resets() }},
 		{"a path is marked leaving", func(t *target) bool { return t.markedLeaving() != nil },
 			func(t *target) action { return t.clears(t.markedLeaving(), t.sureKey(t.markedLeaving())) }},
-		{"a path is registered", func(t *target) bool { return t.leaves() != nil && !t.heldByOther() },
+		{"a path is registered", func(t *target) bool { return t.leaves() != nil && !t.HeldByOther() },
 			func(t *target) action { return t.marksLeaving(t.leaves()) }},
 		{"registrations are left that no path can take off", func(*target) bool { return true },
 			func(*target) action { return fail(ErrStaleNexus) }},
@@ -66,8 +66,8 @@ func releaseRows() []row {
 
 // markedLeaving is a path that this run has marked leaving; nil if there is none.
 func (t *target) markedLeaving() pr.Path {
-	for _, p := range slices.Backward(t.usable) {
-		if key := t.sureKey(p); key&LeavingMark != 0 && t.state.Has(key) {
+	for _, p := range slices.Backward(t.Usable) {
+		if key := t.sureKey(p); key&LeavingMark != 0 && t.State.Has(key) {
 			return p
 		}
 	}
@@ -78,8 +78,8 @@ func (t *target) markedLeaving() pr.Path {
 // nil if there is none. A command by which it takes may still be on its way: it
 // quotes that key, and finds it gone once the path is marked leaving, too.
 func (t *target) takingPath() pr.Path {
-	for _, p := range t.usable {
-		if r, _, found := t.registration(p); found && r.Key&Marks == TakingMark && !t.isAbsent(p, r.Key) {
+	for _, p := range t.Usable {
+		if r, _, found := t.Registration(p); found && r.Key&Marks == TakingMark && !t.isAbsent(p, r.Key) {
 			return p
 		}
 	}
@@ -89,7 +89,7 @@ func (t *target) takingPath() pr.Path {
 // marksLeaving marks a path that is, or may be, registered. A mark of taking
 // stays beside it: what is not known stays not known.
 func (t *target) marksLeaving(p pr.Path) action {
-	r, sure, _ := t.registration(p)
+	r, sure, _ := t.Registration(p)
 	if !sure {
 		r.Key = t.likely(p)
 	}

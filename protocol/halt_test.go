@@ -9,23 +9,24 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"lunguard/pr"
+	"lunguard/protocol/unit"
 	"lunguard/scsi"
 	"lunguard/scsi/simlun"
 )
 
 func TestHalt(t *testing.T) {
-	held := func(keys ...pr.Key) status { return status{keys, keys[0], reservationType} }
+	held := func(keys ...pr.Key) status { return status{keys, keys[0], unit.ReservationType} }
 	cases := map[string]struct {
 		prepare func(*world)
 		want    status
 	}{
-		"ours":                         {func(w *world) { w.put(0, "A", 0, keyA, reservationType); w.put(0, "A", 1, keyA, 0) }, status{}},
-		"ours, one path only":          {func(w *world) { w.put(0, "A", 1, keyA, reservationType) }, status{}},
+		"ours":                         {func(w *world) { w.put(0, "A", 0, keyA, unit.ReservationType); w.put(0, "A", 1, keyA, 0) }, status{}},
+		"ours, one path only":          {func(w *world) { w.put(0, "A", 1, keyA, unit.ReservationType) }, status{}},
 		"ours, not reserved":           {func(w *world) { w.put(0, "A", 1, keyA, 0) }, status{}},
 		"nothing there":                {func(*world) {}, status{}},
-		"taken over":                   {func(w *world) { w.put(0, "B", 0, keyB, reservationType) }, held(keyB)},
-		"taken over, we came too late": {func(w *world) { w.put(0, "B", 0, keyB, reservationType); w.put(0, "A", 0, keyA, 0) }, held(keyB)},
-		"another registered beside us": {func(w *world) { w.put(0, "A", 0, keyA, reservationType); w.put(0, "B", 0, keyB, 0) }, status{}},
+		"taken over":                   {func(w *world) { w.put(0, "B", 0, keyB, unit.ReservationType) }, held(keyB)},
+		"taken over, we came too late": {func(w *world) { w.put(0, "B", 0, keyB, unit.ReservationType); w.put(0, "A", 0, keyA, 0) }, held(keyB)},
+		"another registered beside us": {func(w *world) { w.put(0, "A", 0, keyA, unit.ReservationType); w.put(0, "B", 0, keyB, 0) }, status{}},
 		"all registrants":              {func(w *world) { w.put(0, "A", 0, keyA, pr.WriteExclusiveAllRegistrants) }, status{}},
 	}
 	for name, c := range cases {
@@ -88,7 +89,7 @@ func TestHaltForeignKey(t *testing.T) {
 // is said.
 func TestHaltStaleNexus(t *testing.T) {
 	w := newWorld(t, 1, 2, simlun.Quirks{})
-	w.put(0, "A", 7, keyA, reservationType)
+	w.put(0, "A", 7, keyA, unit.ReservationType)
 	if err := w.run("A").Halt(context.Background()); !errors.Is(err, ErrStaleNexus) {
 		t.Errorf("error %v, ErrStaleNexus expected", err)
 	}

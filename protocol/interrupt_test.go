@@ -10,6 +10,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"lunguard/pr"
+	"lunguard/protocol/unit"
 	"lunguard/scsi/simlun"
 )
 
@@ -58,7 +59,7 @@ func TestTakeOverEnded(t *testing.T) {
 			if err := r.Start(endAt(r, c.at, false)); err == nil {
 				t.Fatal("it said ok")
 			}
-			want := status{Keys: c.keys, Holder: c.holder, Type: reservationType}
+			want := status{Keys: c.keys, Holder: c.holder, Type: unit.ReservationType}
 			if diff := cmp.Diff(want, w.status(0)); diff != "" {
 				t.Errorf("(-want +got):\n%s", diff)
 			}
@@ -97,7 +98,7 @@ func TestStartEnded(t *testing.T) {
 // The LUN at hand is brought to its end, and the next ones are left as they
 // were.
 func TestLUNAtHand(t *testing.T) {
-	shared := status{Keys: []pr.Key{keyA, keyB}, Holder: keyA, Type: reservationType}
+	shared := status{Keys: []pr.Key{keyA, keyB}, Holder: keyA, Type: unit.ReservationType}
 	for name, c := range map[string]struct {
 		typ   Mode
 		up    []string
@@ -108,20 +109,20 @@ func TestLUNAtHand(t *testing.T) {
 		other status
 		want  error
 	}{
-		"halt":        {Exclusive, []string{"A"}, Cleared, false, (*Run).Halt, status{}, status{Keys: []pr.Key{keyA}, Holder: keyA, Type: reservationType}, ErrNotBegun},
-		"shared halt": {Shared, []string{"A", "B"}, Marked, false, (*Run).Halt, status{Keys: []pr.Key{keyB}, Holder: keyB, Type: reservationType}, shared, ErrNotBegun},
+		"halt":        {Exclusive, []string{"A"}, Cleared, false, (*Run).Halt, status{}, status{Keys: []pr.Key{keyA}, Holder: keyA, Type: unit.ReservationType}, ErrNotBegun},
+		"shared halt": {Shared, []string{"A", "B"}, Marked, false, (*Run).Halt, status{Keys: []pr.Key{keyB}, Holder: keyB, Type: unit.ReservationType}, shared, ErrNotBegun},
 		"shared halt in a hurry": {Shared, []string{"A", "B"}, Marked, true, (*Run).Halt,
-			status{Keys: []pr.Key{keyB, Leaving(keyA)}, Holder: Leaving(keyA), Type: reservationType}, shared, context.Canceled},
+			status{Keys: []pr.Key{keyB, Leaving(keyA)}, Holder: Leaving(keyA), Type: unit.ReservationType}, shared, context.Canceled},
 		"fence": {Shared, []string{"A", "B"}, Preempted, false, func(r *Run, ctx context.Context) error {
 			return r.Fence(ctx, Member{Name: "B", Key: keyB})
-		}, status{Keys: []pr.Key{keyA}, Holder: keyA, Type: reservationType}, shared, ErrNotBegun},
+		}, status{Keys: []pr.Key{keyA}, Holder: keyA, Type: unit.ReservationType}, shared, ErrNotBegun},
 		"cleanup": {Exclusive, []string{"A"}, Registered, false, func(r *Run, ctx context.Context) error {
 			var errs []error
 			for _, res := range r.Cleanup(ctx, 0) {
 				errs = append(errs, res.Err)
 			}
 			return errors.Join(errs...)
-		}, status{}, status{Keys: []pr.Key{keyA}, Holder: keyA, Type: reservationType}, ErrNotBegun},
+		}, status{}, status{Keys: []pr.Key{keyA}, Holder: keyA, Type: unit.ReservationType}, ErrNotBegun},
 	} {
 		t.Run(name, func(t *testing.T) {
 			w := newWorld(t, 3, 1, simlun.Quirks{})

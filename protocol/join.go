@@ -5,6 +5,7 @@ import (
 	"errors"
 
 	"lunguard/pr"
+	"lunguard/protocol/unit"
 )
 
 // joinAll joins the LUNs, and looks at all of them again once it is registered
@@ -43,19 +44,19 @@ func joinRows() []row {
 		unresolvedRow(), doubtRow(),
 		{"the seat is not known to be registered", func(t *target) bool { return !t.isSure(t.seat()) },
 			func(t *target) action { return t.joins() }},
-		{"the seat is marked", func(t *target) bool { return t.seatKey() != t.me() },
+		{"the seat is marked", func(t *target) bool { return t.seatKey() != t.Me() },
 			func(t *target) action { return t.unmarks(t.seat()) }},
 		{"another path is marked", func(t *target) bool { return t.markedPath() != nil },
 			func(t *target) action { return t.unmarks(t.markedPath()) }},
 		{"a mark of this node is left on a path that is dead", func(t *target) bool { return t.deadMark() != 0 },
 			func(t *target) action { return t.preempts(t.seat(), t.seatKey(), t.deadMark()) }},
-		{"nobody holds", func(t *target) bool { return t.state.Reservation == nil },
-			func(t *target) action { return t.reserves(t.seat(), t.me()) }},
-		{"who holds leaves", func(t *target) bool { return isLeaving(t.holder()) },
-			func(t *target) action { return t.preempts(t.seat(), t.me(), t.holder()) }},
-		{"this node holds by another type, or by a nexus of the past", func(t *target) bool { return t.isMine() && (!t.rightType() || t.sweeps()) },
-			func(t *target) action { return t.preempts(t.seat(), t.me(), t.holder()) }},
-		{"others hold by another type", func(t *target) bool { return !t.rightType() },
+		{"nobody holds", func(t *target) bool { return t.State.Reservation == nil },
+			func(t *target) action { return t.reserves(t.seat(), t.Me()) }},
+		{"who holds leaves", func(t *target) bool { return unit.IsLeaving(t.Holder()) },
+			func(t *target) action { return t.preempts(t.seat(), t.Me(), t.Holder()) }},
+		{"this node holds by another type, or by a nexus of the past", func(t *target) bool { return t.IsMine() && (!t.RightType() || t.sweeps()) },
+			func(t *target) action { return t.preempts(t.seat(), t.Me(), t.Holder()) }},
+		{"others hold by another type", func(t *target) bool { return !t.RightType() },
 			func(*target) action { return fail(ErrOtherType) }},
 		{"a path is not registered", func(t *target) bool { return t.widens() != nil },
 			func(t *target) action { return t.widen(t.widens(), Registered) }},
@@ -73,8 +74,8 @@ const maxPatience = 3
 // joins registers the seat: anew, or by quoting the key that is listed for it.
 func (t *target) joins() action {
 	p := t.seat()
-	key := t.me()
-	if r, sure, _ := t.registration(p); sure && r.Key&TakingMark != 0 {
+	key := t.Me()
+	if r, sure, _ := t.Registration(p); sure && r.Key&TakingMark != 0 {
 		key = r.Key
 	}
 	return t.seats(p, key)
@@ -83,11 +84,11 @@ func (t *target) joins() action {
 // sweeps reports whether registrations of the past are to be removed: this node
 // holds the reservation, so that a PREEMPT of its own key takes them away, and
 // nothing of it can be up through a path that there is now.
-func (t *target) sweeps() bool { return !t.up && !t.unswept && len(t.past()) > 0 }
+func (t *target) sweeps() bool { return !t.up && !t.unswept && len(t.Past()) > 0 }
 
 // deadMark is a marked key of this node on no usable path, 0 if there is none.
 func (t *target) deadMark() pr.Key {
-	for _, r := range t.own() {
+	for _, r := range t.Own() {
 		if r.Key&Marks != 0 && t.ofNoPath(r) {
 			return r.Key
 		}
@@ -98,7 +99,7 @@ func (t *target) deadMark() pr.Key {
 // waitsFor is another node's key marked taking whose doubt this run has not
 // resolved, 0 if there is none.
 func (t *target) waitsFor() pr.Key {
-	for _, k := range t.takers() {
+	for _, k := range t.Takers() {
 		if !t.isResolved(k) {
 			return k
 		}
@@ -110,7 +111,7 @@ func (t *target) waitsFor() pr.Key {
 func (t *target) waits() action {
 	t.patience++
 	return action{kind: asking, ask: func(ctx context.Context) error {
-		t.unread = true
+		t.Unread = true
 		return t.final(t.run.sleep(ctx))
 	}}
 }

@@ -52,7 +52,7 @@ func (r *Run) View(ctx context.Context, gate Gate) []View {
 // view asks one LUN what it can do and reads it. A device that did not answer
 // the one is not asked the other, which would take as long again.
 func (t *target) view(ctx context.Context) View {
-	err := t.readCapabilities(ctx)
+	err := t.capabilities(ctx)
 	v := View{LUN: t.Name, Support: supportOf(err)}
 	switch {
 	case errors.Is(err, pr.ErrUnsupported):
@@ -66,12 +66,12 @@ func (t *target) view(ctx context.Context) View {
 	err = t.read(ctx)
 	switch {
 	case err == nil:
-		v.State = t.state
+		v.State = t.State
 	case errors.Is(err, pr.ErrUnsupported):
 		v.Support, v.Err = Unsupported, nil
 	default:
 		v.Err = errors.Join(v.Err, err)
-		if t.caps == nil && v.Support == Supported {
+		if t.Caps == nil && v.Support == Supported {
 			// An old device of which the reading was the test.
 			v.Support = SupportUnknown
 		}
@@ -89,10 +89,10 @@ func (r *Run) Supports(ctx context.Context) []Support {
 
 // support asks one LUN.
 func (t *target) support(ctx context.Context) Support {
-	err := t.readCapabilities(ctx)
-	if err == nil && t.caps == nil {
+	err := t.capabilities(ctx)
+	if err == nil && t.Caps == nil {
 		// Older than REPORT CAPABILITIES. Whoever knows READ KEYS can reserve.
-		err = t.onAnyPath(func(p pr.Path) error { return knowsKeys(ctx, p) })
+		err = t.OnAnyPath(func(p pr.Path) error { return knowsKeys(ctx, p) })
 	}
 	return supportOf(err)
 }
@@ -113,4 +113,34 @@ func supportOf(err error) Support {
 func knowsKeys(ctx context.Context, p pr.Path) error {
 	_, err := p.Keys(ctx)
 	return err
+}
+
+// Status is what one LUN tells; with an error its state is unknown.
+type Status struct {
+	LUN   string
+	State *pr.State
+	Err   error
+}
+
+// Show reads the LUNs of the run and changes nothing. The answers come in the
+// order of the LUNs. Members and Node of the run are not looked at.
+func (r *Run) Show(ctx context.Context) []Status {
+	list := make([]Status, len(r.LUNs))
+	r.eachLUN(func(i int) {
+		t := r.target(r.LUNs[i])
+		list[i] = Status{LUN: t.Name, Err: t.read(ctx)}
+		list[i].State = t.State
+	})
+	return list
+}
+
+// Up reports whether this node has the package up, as far as can be told: its
+// key is on one of the LUNs, or the state of one is unknown.
+func (r *Run) Up(ctx context.Context) bool {
+	for _, s := range r.Show(ctx) {
+		if s.Err != nil || s.State.Has(r.Node.Key) || s.State.Has(Taking(r.Node.Key)) {
+			return true
+		}
+	}
+	return false
 }

@@ -4,39 +4,36 @@ import (
 	"slices"
 
 	"lunguard/pr"
+	"lunguard/protocol/unit"
 )
 
-// Member is a node of a cluster: its name, and the one key by which it is
-// registered on every path of every LUN.
-type Member struct {
-	Name string
-	Key  pr.Key
-}
+// Who and what a run is about; see package unit.
+type (
+	// Member is a node of a cluster.
+	Member = unit.Member
+	// Members are all nodes of a cluster.
+	Members = unit.Members
+	// LUN is a logical unit that is to be protected, with this host's paths to it.
+	LUN = unit.LUN
+	// UnopenedPath is a path that could not be opened, and why.
+	UnopenedPath = unit.UnopenedPath
+)
 
-// Members are all nodes of a cluster. A key that belongs to none of them is
-// foreign.
-type Members []Member
+// The marks of keys; see package unit.
+const (
+	LeavingMark = unit.LeavingMark
+	TakingMark  = unit.TakingMark
+	Marks       = unit.Marks
+)
 
-// Of returns the node that the key belongs to, marked or not.
-func (list Members) Of(k pr.Key) (Member, bool) {
-	for _, m := range list {
-		if m.Key == Plain(k) {
-			return m, true
-		}
-	}
-	return Member{}, false
-}
+// Plain is the key without a mark.
+func Plain(k pr.Key) pr.Key { return unit.Plain(k) }
 
-// Foreign returns those keys that belong to no node.
-func (list Members) Foreign(keys []pr.Key) []pr.Key {
-	var foreign []pr.Key
-	for _, k := range keys {
-		if _, ok := list.Of(k); !ok {
-			foreign = append(foreign, k)
-		}
-	}
-	return foreign
-}
+// Leaving returns the key by which a node marks itself leaving.
+func Leaving(k pr.Key) pr.Key { return unit.Leaving(k) }
+
+// Taking returns the key by which a node marks itself taking.
+func Taking(k pr.Key) pr.Key { return unit.Taking(k) }
 
 // MaxMembers is the largest cluster that the protocols are made for.
 const MaxMembers = 16
@@ -51,28 +48,6 @@ const (
 	// Shared: several nodes have the LUNs at once.
 	Shared
 )
-
-// Marks are high bits of a key by which its node says on the LUN itself what
-// it is about to do. No node's key may have one. A key that differs from a
-// node's key by a mark only belongs to that node.
-const (
-	// LeavingMark: the node is giving its registrations up.
-	LeavingMark pr.Key = 1 << 63
-	// TakingMark: the node removes others, and it is not known yet whether the
-	// commands of those that are gone are over.
-	TakingMark pr.Key = 1 << 62
-	// Marks are both.
-	Marks = LeavingMark | TakingMark
-)
-
-// Plain is the key without a mark.
-func Plain(k pr.Key) pr.Key { return k &^ Marks }
-
-// Leaving returns the key by which a node marks itself leaving.
-func Leaving(k pr.Key) pr.Key { return k | LeavingMark }
-
-// Taking returns the key by which a node marks itself taking.
-func Taking(k pr.Key) pr.Key { return k | TakingMark }
 
 // IsOn reports whether the node of the key is registered, marked or not.
 func IsOn(s *pr.State, node pr.Key) bool {
@@ -104,8 +79,3 @@ func (m Mode) String() string {
 	}
 	return "shared"
 }
-
-// isLeaving reports whether the key says that its node gives its registrations up
-// and has stopped writing. Beside the mark of taking it says no more than that: a
-// clean-up marks so, whose node may be running.
-func isLeaving(k pr.Key) bool { return k&Marks == LeavingMark }

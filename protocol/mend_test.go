@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"lunguard/pr"
+	"lunguard/protocol/unit"
 	"lunguard/scsi/simlun"
 )
 
@@ -57,7 +58,7 @@ func (w *world) wantMended() {
 	w.t.Helper()
 	for i := range w.luns {
 		st := w.status(i)
-		if n := len(slices.DeleteFunc(slices.Clone(st.Keys), func(k pr.Key) bool { return k != keyA })); n != w.paths || st.Type != reservationType {
+		if n := len(slices.DeleteFunc(slices.Clone(st.Keys), func(k pr.Key) bool { return k != keyA })); n != w.paths || st.Type != unit.ReservationType {
 			w.t.Errorf("LUN %d: %+v", i, st)
 		}
 	}

@@ -10,6 +10,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"lunguard/pr"
+	"lunguard/protocol/unit"
 	"lunguard/scsi/simlun"
 )
 
@@ -31,7 +32,7 @@ func (w *world) wantShared(nodes ...string) {
 	var want status
 	for i, n := range nodes {
 		if i == 0 {
-			want.Holder, want.Type = keyOf(n), reservationType
+			want.Holder, want.Type = keyOf(n), unit.ReservationType
 		}
 		want.Keys = append(want.Keys, slices.Repeat([]pr.Key{keyOf(n)}, w.paths)...)
 	}
@@ -172,7 +173,7 @@ func TestFenceCost(t *testing.T) {
 // What a halt that was killed has left is put right by any halt or start.
 func TestMultiLeftovers(t *testing.T) {
 	marked := Leaving(keyC)
-	w5 := reservationType
+	w5 := unit.ReservationType
 	cases := map[string]struct {
 		prepare func(*world)
 		node    string
@@ -225,7 +226,7 @@ func (r *Run) start(ctx context.Context) error { return r.Start(ctx) }
 func TestMultiHaltStaleNexus(t *testing.T) {
 	for _, key := range []pr.Key{keyA, Leaving(keyA)} {
 		w := sharedWorld(t, 1, 2, simlun.Quirks{})
-		w.put(0, "A", 7, key, reservationType)
+		w.put(0, "A", 7, key, unit.ReservationType)
 		r := w.run("A") // logs in
 		before := w.prints()
 		if err := r.Halt(context.Background()); !errors.Is(err, ErrStaleNexus) {

@@ -9,6 +9,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"lunguard/pr"
+	"lunguard/protocol/unit"
 	"lunguard/scsi"
 	"lunguard/scsi/simlun"
 )
@@ -48,28 +49,28 @@ func TestStartAfterRelogin(t *testing.T) {
 		left bool
 		want status
 	}{
-		"failover, one path": {Exclusive, 1, func(w *world) { w.pastPut(0, "A", reservationType) }, false,
-			status{[]pr.Key{keyA}, keyA, reservationType}},
-		"failover, two paths": {Exclusive, 2, func(w *world) { w.pastPut(0, "A", reservationType) }, false,
-			status{[]pr.Key{keyA, keyA}, keyA, reservationType}},
+		"failover, one path": {Exclusive, 1, func(w *world) { w.pastPut(0, "A", unit.ReservationType) }, false,
+			status{[]pr.Key{keyA}, keyA, unit.ReservationType}},
+		"failover, two paths": {Exclusive, 2, func(w *world) { w.pastPut(0, "A", unit.ReservationType) }, false,
+			status{[]pr.Key{keyA, keyA}, keyA, unit.ReservationType}},
 		"failover, not held": {Exclusive, 2, func(w *world) { w.pastPut(0, "A", 0) }, false,
-			status{[]pr.Key{keyA, keyA}, keyA, reservationType}},
+			status{[]pr.Key{keyA, keyA}, keyA, unit.ReservationType}},
 		"failover, taken from another": {Exclusive, 2, func(w *world) { w.start("B"); w.pastPut(0, "A", 0) }, false,
-			status{[]pr.Key{keyA, keyA}, keyA, reservationType}},
+			status{[]pr.Key{keyA, keyA}, keyA, unit.ReservationType}},
 		"failover, of another type": {Exclusive, 2, func(w *world) { w.pastPut(0, "A", pr.WriteExclusive) }, false,
-			status{[]pr.Key{keyA, keyA}, keyA, reservationType}},
+			status{[]pr.Key{keyA, keyA}, keyA, unit.ReservationType}},
 		"failover, up": {Exclusive, 2, func(w *world) { w.start("A"); w.pastPut(0, "A", 0) }, true,
-			status{[]pr.Key{keyA, keyA, keyA}, keyA, reservationType}},
+			status{[]pr.Key{keyA, keyA, keyA}, keyA, unit.ReservationType}},
 		"failover, up on one path": {Exclusive, 1, func(w *world) { w.start("A"); w.pastPut(0, "A", 0) }, true,
-			status{[]pr.Key{keyA, keyA}, keyA, reservationType}},
-		"multi-node, holds": {Shared, 2, func(w *world) { w.pastPut(0, "A", reservationType) }, false,
-			status{[]pr.Key{keyA, keyA}, keyA, reservationType}},
-		"multi-node, beside another": {Shared, 1, func(w *world) { w.pastPut(0, "A", reservationType); w.start("B") }, false,
-			status{[]pr.Key{keyA, keyB}, keyA, reservationType}},
+			status{[]pr.Key{keyA, keyA}, keyA, unit.ReservationType}},
+		"multi-node, holds": {Shared, 2, func(w *world) { w.pastPut(0, "A", unit.ReservationType) }, false,
+			status{[]pr.Key{keyA, keyA}, keyA, unit.ReservationType}},
+		"multi-node, beside another": {Shared, 1, func(w *world) { w.pastPut(0, "A", unit.ReservationType); w.start("B") }, false,
+			status{[]pr.Key{keyA, keyB}, keyA, unit.ReservationType}},
 		"multi-node, holds, up": {Shared, 2, func(w *world) { w.start("A"); w.pastPut(0, "A", 0) }, true,
-			status{[]pr.Key{keyA, keyA, keyA}, keyA, reservationType}},
+			status{[]pr.Key{keyA, keyA, keyA}, keyA, unit.ReservationType}},
 		"multi-node, another holds": {Shared, 1, func(w *world) { w.start("B"); w.pastPut(0, "A", 0) }, true,
-			status{[]pr.Key{keyA, keyA, keyB}, keyB, reservationType}},
+			status{[]pr.Key{keyA, keyA, keyB}, keyB, unit.ReservationType}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			w := newWorld(t, 1, c.paths, simlun.Quirks{})
@@ -108,7 +109,7 @@ func TestUnopenedPath(t *testing.T) {
 		t.Errorf("%+v", rep)
 	}
 	w.must(shut().Start(context.Background()))
-	if diff := cmp.Diff(status{[]pr.Key{keyA, keyA}, keyA, reservationType}, w.status(0)); diff != "" || w.logged(PastLeft) {
+	if diff := cmp.Diff(status{[]pr.Key{keyA, keyA}, keyA, unit.ReservationType}, w.status(0)); diff != "" || w.logged(PastLeft) {
 		t.Errorf("warned of: %v (-want +got):\n%s", w.logged(PastLeft), diff)
 	}
 }
@@ -117,7 +118,7 @@ func TestUnopenedPath(t *testing.T) {
 // nevertheless, and says what is left.
 func TestPastThatStays(t *testing.T) {
 	w := newWorld(t, 1, 1, simlun.Quirks{})
-	w.pastPut(0, "A", reservationType)
+	w.pastPut(0, "A", unit.ReservationType)
 	w.faults(0, "prout.preempt-abort@1:conflict")
 	w.start("A")
 	if !w.hasPast(0, "A") || !w.logged(PastLeft) || w.status(0).Holder != keyA {
@@ -171,7 +172,7 @@ func TestOtherPortsAreNoPast(t *testing.T) {
 // nothing is removed.
 func TestPastUnknown(t *testing.T) {
 	w := newWorld(t, 1, 2, simlun.Quirks{})
-	w.pastPut(0, "A", reservationType)
+	w.pastPut(0, "A", unit.ReservationType)
 	run := w.run("A")
 	for _, l := range run.LUNs {
 		for i, p := range l.Paths {
@@ -232,7 +233,7 @@ func TestStrictInTheMiddle(t *testing.T) {
 			err := run.Start(context.Background())
 			switch st := w.status(0); {
 			case err == nil:
-				if diff := cmp.Diff(status{[]pr.Key{keyA, keyA}, keyA, reservationType}, st); diff != "" {
+				if diff := cmp.Diff(status{[]pr.Key{keyA, keyA}, keyA, unit.ReservationType}, st); diff != "" {
 					t.Errorf("%v, path dead after %d: success, but (-want +got):\n%s", typ, at, diff)
 				}
 				if at < 2 {

@@ -28,7 +28,7 @@ func (r *Run) Repair(ctx context.Context) error {
 	}
 	var member, absent []*target
 	for _, t := range targets {
-		if len(t.own()) > 0 {
+		if len(t.Own()) > 0 {
 			member = append(member, t)
 		} else {
 			absent = append(absent, t)
@@ -100,19 +100,19 @@ func (t *target) repair(ctx context.Context, rows []row) error {
 // isIn reports whether a path is registered, by itself or with the others of its
 // host.
 func (t *target) isIn(p pr.Path) bool {
-	return t.likeness(p, t.own()) == pr.Alike || t.isSure(p)
+	return t.Likeness(p, t.Own()) == pr.Alike || t.isSure(p)
 }
 
 // readmitRows register what is not registered, where something is.
 func readmitRows() []row {
 	return []row{
 		foreignRow(), noPathRow(),
-		{"another node has removed this one", func(t *target) bool { return t.removed || t.touched && len(t.own()) == 0 },
+		{"another node has removed this one", func(t *target) bool { return t.removed || t.touched && len(t.Own()) == 0 },
 			func(*target) action { return fail(ErrRemoved) }},
-		{"nothing of this node is registered", func(t *target) bool { return len(t.own()) == 0 }, finish},
-		{"this node leaves", func(t *target) bool { return t.hasOwn(LeavingMark) }, finish},
-		{"another node has it, or is taking it", func(t *target) bool { return t.run.Mode == Exclusive && len(t.others()) > 0 && !t.touched }, finish},
-		{"another node has taken it", func(t *target) bool { return t.run.Mode == Exclusive && t.heldByOther() },
+		{"nothing of this node is registered", func(t *target) bool { return len(t.Own()) == 0 }, finish},
+		{"this node leaves", func(t *target) bool { return t.HasOwn(LeavingMark) }, finish},
+		{"another node has it, or is taking it", func(t *target) bool { return t.run.Mode == Exclusive && len(t.Others()) > 0 && !t.touched }, finish},
+		{"another node has taken it", func(t *target) bool { return t.run.Mode == Exclusive && t.HeldByOther() },
 			func(*target) action { return fail(ErrRemoved) }},
 		{"a path is not registered, and does not answer", func(t *target) bool { return t.widens() != nil && !t.answers(t.widens()) },
 			func(t *target) action { return t.tries(t.widens()) }},
@@ -129,8 +129,8 @@ func repairRows(witness *target) []row {
 	if witness != nil {
 		rows = []row{
 			foreignRow(), noPathRow(),
-			{"another node has it, or is taking it", func(t *target) bool { return t.run.Mode == Exclusive && len(t.others()) > 0 && !t.touched }, finish},
-			{"another node has removed this one", func(t *target) bool { return t.removed || t.run.Mode == Exclusive && t.heldByOther() },
+			{"another node has it, or is taking it", func(t *target) bool { return t.run.Mode == Exclusive && len(t.Others()) > 0 && !t.touched }, finish},
+			{"another node has removed this one", func(t *target) bool { return t.removed || t.run.Mode == Exclusive && t.HeldByOther() },
 				func(*target) action { return fail(ErrRemoved) }},
 			{"a path is not registered, and does not answer", func(t *target) bool { return t.widens() != nil && !t.answers(t.widens()) },
 				func(t *target) action { return t.tries(t.widens()) }},
@@ -140,7 +140,7 @@ func repairRows(witness *target) []row {
 				func(t *target) action { return t.asksWitness(witness) }},
 		}
 	}
-	return append(rows, row{"nobody holds", func(t *target) bool { return t.state.Reservation == nil },
+	return append(rows, row{"nobody holds", func(t *target) bool { return t.State.Reservation == nil },
 		func(t *target) action { return t.reserves(t.seat(), t.seatKey()) }})
 }
 
@@ -155,7 +155,7 @@ func (t *target) tries(p pr.Path) action {
 			if !pr.PathFailed(err) {
 				return t.final(err)
 			}
-			t.dropIfFailed(p, err)
+			t.DropIfFailed(p, err)
 			return nil
 		}
 		t.tried = append(t.tried, p)
@@ -169,11 +169,11 @@ func (t *target) asksWitness(witness *target) action {
 		t.run.looking.Lock()
 		defer t.run.looking.Unlock()
 		look := *witness
-		look.usable = slices.Clone(witness.Paths)
+		look.Usable = slices.Clone(witness.Paths)
 		if err := look.read(ctx); err != nil {
 			return err
 		}
-		if look.removed || len(look.own()) == 0 {
+		if look.removed || len(look.Own()) == 0 {
 			return t.final(ErrRemoved)
 		}
 		t.looked = true

@@ -4,12 +4,14 @@ import (
 	"context"
 	"errors"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
 	"golang.org/x/sync/errgroup"
 
 	"lunguard/pr"
+	"lunguard/protocol/unit"
 )
 
 // DefaultParallel is how many LUNs are worked on at once. Each one blocks a
@@ -153,7 +155,7 @@ func (r *Run) now() time.Duration {
 	if r.Now != nil {
 		return r.Now()
 	}
-	return uptime()
+	return unit.Uptime()
 }
 
 // patience is how long is waited before another look at a LUN on which another
@@ -293,9 +295,15 @@ func (r *Run) survey(ctx context.Context, read func(*target, context.Context) er
 func (r *Run) judge(targets []*target) error {
 	var errs []error
 	for _, t := range targets {
-		if keys := t.foreign(); len(keys) > 0 {
-			errs = append(errs, &ForeignKeyError{LUN: t.Name, Keys: keys})
-		}
+		errs = append(errs, t.foreignError())
 	}
 	return errors.Join(errs...)
+}
+
+// byWWID orders LUNs in the same way on every node; the first is the arbiter.
+func byWWID(a, b *target) int {
+	if c := strings.Compare(a.WWID, b.WWID); c != 0 {
+		return c
+	}
+	return strings.Compare(a.Name, b.Name)
 }

@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"lunguard/pr"
+	"lunguard/protocol/unit"
 	"lunguard/scsi/simlun"
 )
 
@@ -73,7 +74,7 @@ func TestTakeOnOddDevices(t *testing.T) {
 func TestCleanupQuotes(t *testing.T) {
 	for _, key := range []pr.Key{Taking(keyA), Leaving(keyA), keyA} {
 		w := newWorld(t, 1, 1, simlun.Quirks{})
-		w.put(0, "A", 0, key, reservationType)
+		w.put(0, "A", 0, key, unit.ReservationType)
 		w.quirks(0, simlun.Quirks{NoRegIgnore: true})
 		if res := w.run("A").Cleanup(context.Background(), 0); res[0].Err != nil || !res[0].Cleared {
 			t.Errorf("%v: %+v", key, res[0])

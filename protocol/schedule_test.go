@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"lunguard/pr"
+	"lunguard/protocol/unit"
 	"lunguard/scsi"
 	"lunguard/scsi/simlun"
 )
@@ -255,7 +256,7 @@ func TestLastLook(t *testing.T) {
 			r.Parallel = 1
 			w.wrap = nil
 			err := verb(w, r)
-			if st := w.status(1); err == nil && (st.Holder != keyA || st.Type != reservationType) {
+			if st := w.status(1); err == nil && (st.Holder != keyA || st.Type != unit.ReservationType) {
 				t.Errorf("ok, and LUN 1 has %+v", st)
 			}
 		})
@@ -413,7 +414,7 @@ func busyFor(t *testing.T, long time.Duration, want error) {
 			}
 		}
 		err := r.Start(context.Background())
-		if late > maxAge {
+		if late > unit.MaxAge {
 			t.Errorf("sent %v after it was decided", late)
 		}
 		if !errors.Is(err, want) || time.Since(begin) > long+2*time.Minute {
@@ -464,7 +465,7 @@ func TestCopiesAtOnce(t *testing.T) {
 		w := extended(t, 2, 1, simlun.Quirks{}, "A", "B")
 		copy := func(r *Run, ctx context.Context) error { _, err := r.Copy(ctx); return err }
 		errs := race(w, seed, map[string]func(*Run, context.Context) error{"A": copy, "B": copy})
-		if st := w.status(1); (errs["A"] == nil || errs["B"] == nil) && (len(st.Keys) != 2 || st.Type != reservationType) {
+		if st := w.status(1); (errs["A"] == nil || errs["B"] == nil) && (len(st.Keys) != 2 || st.Type != unit.ReservationType) {
 			t.Fatalf("seed %d: %v, LUN 1 has %+v", seed, errs, st)
 		}
 	}

@@ -75,15 +75,15 @@ func (t *target) answersOnAll(ctx context.Context) error {
 // hasAll fails unless each path is registered: by itself, or by a registration
 // that the device says is for all of its ports.
 func (t *target) hasAll() error {
-	if len(t.usable) < len(t.Paths) {
-		return &LUNError{LUN: t.Name, Err: fmt.Errorf("%w: %w", ErrPathLost, t.failure)}
+	if len(t.Usable) < len(t.Paths) {
+		return &LUNError{LUN: t.Name, Err: fmt.Errorf("%w: %w", ErrPathLost, t.Failure)}
 	}
-	own := t.own()
+	own := t.Own()
 	if slices.ContainsFunc(own, func(r pr.Registration) bool { return r.AllPorts }) {
 		return nil
 	}
 	for _, p := range t.Paths {
-		if like := t.likeness(p, own); like == pr.Unlike || like == pr.Perhaps && !t.isSure(p) {
+		if like := t.Likeness(p, own); like == pr.Unlike || like == pr.Perhaps && !t.isSure(p) {
 			return &LUNError{LUN: t.Name, Err: fmt.Errorf("%w: %s is not registered", ErrPathLost, p.Name())}
 		}
 	}
@@ -93,11 +93,11 @@ func (t *target) hasAll() error {
 // checkPaths warns if the device lists fewer registrations of ours than paths
 // were registered, or some of the past.
 func (t *target) checkPaths() {
-	switch n := len(t.own()); {
-	case n < len(t.usable) && !t.hasHost():
-		t.run.log(Event{Action: PathsMissing, LUN: t.Name, Key: t.me()})
-	case n > len(t.usable) && len(t.past()) > 0:
-		t.run.log(Event{Action: PastLeft, LUN: t.Name, Key: t.me()})
+	switch n := len(t.Own()); {
+	case n < len(t.Usable) && !t.hasHost():
+		t.run.log(Event{Action: PathsMissing, LUN: t.Name, Key: t.Me()})
+	case n > len(t.Usable) && len(t.Past()) > 0:
+		t.run.log(Event{Action: PastLeft, LUN: t.Name, Key: t.Me()})
 	}
 }
 
@@ -148,7 +148,7 @@ func (t *target) confirm(ctx context.Context) error {
 	if err := t.read(ctx); err != nil {
 		return err
 	}
-	if !t.isMine() || t.removed {
+	if !t.IsMine() || t.removed {
 		return t.lost()
 	}
 	if err := t.drive(ctx, takeRows(nil)); err != nil || !t.removed {

@@ -11,6 +11,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"lunguard/pr"
+	"lunguard/protocol/unit"
 	"lunguard/scsi"
 	"lunguard/scsi/simlun"
 )
@@ -24,7 +25,7 @@ func TestStartCommandCount(t *testing.T) {
 				w := newWorld(t, 3, paths, simlun.Quirks{})
 				for i := range w.luns {
 					if stale > 0 {
-						w.put(i, "B", 0, keyB, reservationType)
+						w.put(i, "B", 0, keyB, unit.ReservationType)
 					}
 					if stale > 1 {
 						w.put(i, "C", 0, keyC, 0)
@@ -48,7 +49,7 @@ func TestStartCommandCount(t *testing.T) {
 }
 
 func TestStartFromEveryState(t *testing.T) {
-	w5, we, ea := reservationType, pr.WriteExclusive, pr.ExclusiveAccess
+	w5, we, ea := unit.ReservationType, pr.WriteExclusive, pr.ExclusiveAccess
 	cases := map[string]func(*world){
 		"clean":                      func(*world) {},
 		"ours already":               func(w *world) { w.put(0, "A", 0, keyA, w5) },
@@ -72,7 +73,7 @@ func TestStartFromEveryState(t *testing.T) {
 			w.start("A")
 			for i := range w.luns {
 				st := w.status(i)
-				if st.Holder != keyA || st.Type != reservationType || len(slices.Compact(st.Keys)) != 1 {
+				if st.Holder != keyA || st.Type != unit.ReservationType || len(slices.Compact(st.Keys)) != 1 {
 					t.Errorf("LUN %d: %+v", i, st)
 				}
 				if !w.canWrite("A", i) || w.canWrite("B", i) || w.canWrite("C", i) {
@@ -87,8 +88,8 @@ func TestStartFromEveryState(t *testing.T) {
 func TestStartForeignKey(t *testing.T) {
 	cases := map[string]func(*world){
 		"registered":                  func(w *world) { w.put(1, "X", 0, foreign, 0) },
-		"holding":                     func(w *world) { w.put(1, "X", 0, foreign, reservationType) },
-		"beside ours":                 func(w *world) { w.put(1, "A", 0, keyA, reservationType); w.put(1, "X", 0, foreign, 0) },
+		"holding":                     func(w *world) { w.put(1, "X", 0, foreign, unit.ReservationType) },
+		"beside ours":                 func(w *world) { w.put(1, "A", 0, keyA, unit.ReservationType); w.put(1, "X", 0, foreign, 0) },
 		"marked as a leaving node's":  func(w *world) { w.put(1, "X", 0, foreign|LeavingMark, 0) },
 		"on a device without details": func(w *world) { w.put(1, "X", 0, foreign, pr.WriteExclusive) },
 	}
@@ -196,7 +197,7 @@ func TestStartWithDeadPath(t *testing.T) {
 			if !w.logged(PathFailed) {
 				t.Error("no warning of the dead path")
 			}
-			if diff := cmp.Diff(status{[]pr.Key{keyA}, keyA, reservationType}, w.status(1)); diff != "" {
+			if diff := cmp.Diff(status{[]pr.Key{keyA}, keyA, unit.ReservationType}, w.status(1)); diff != "" {
 				t.Errorf("(-want +got):\n%s", diff)
 			}
 			if err := w.run("A").Halt(context.Background()); err != nil {
@@ -250,7 +251,7 @@ func TestStartFailsInTheMiddle(t *testing.T) {
 			}
 			for i, key := range []pr.Key{keyA, keyB} {
 				// The arbiter was taken, the other was not.
-				if diff := cmp.Diff(status{[]pr.Key{key}, key, reservationType}, w.status(i)); diff != "" {
+				if diff := cmp.Diff(status{[]pr.Key{key}, key, unit.ReservationType}, w.status(i)); diff != "" {
 					t.Errorf("LUN %d (-want +got):\n%s", i, diff)
 				}
 			}

@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"lunguard/pr"
+	"lunguard/protocol/unit"
 	"lunguard/scsi"
 	"lunguard/scsi/simlun"
 )
@@ -106,7 +107,7 @@ func TestCopyOfMarked(t *testing.T) {
 func TestCleanupOfTaker(t *testing.T) {
 	for _, reset := range []bool{true, false} {
 		w := newWorld(t, 1, 1, simlun.Quirks{NoReset: !reset})
-		w.put(0, "B", 0, Taking(keyB), reservationType)
+		w.put(0, "B", 0, Taking(keyB), unit.ReservationType)
 		err := w.run("A").Cleanup(context.Background(), 0)[0].Err
 		switch {
 		case reset && (err != nil || !w.logged(Reset)):

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"lunguard/pr"
+	"lunguard/protocol/unit"
 	"lunguard/scsi"
 	"lunguard/scsi/simlun"
 )
@@ -55,12 +56,12 @@ func TestFenceWithoutReset(t *testing.T) {
 func TestEffectWithoutNexuses(t *testing.T) {
 	r := newWorld(t, 1, 1, simlun.Quirks{}).run("A")
 	x := r.target(r.LUNs[0])
-	x.state = &pr.State{
+	x.State = &pr.State{
 		Registrations: []pr.Registration{{Key: keyA}, {Key: keyA}},
-		Reservation:   &pr.Reservation{Key: keyA, Type: reservationType},
+		Reservation:   &pr.Reservation{Key: keyA, Type: unit.ReservationType},
 	}
-	if x.expectRegistered(x.usable[0], keyA, Taking(keyA)) {
-		t.Errorf("%+v is expected", x.state.Reservation)
+	if x.ExpectRegistered(x.Usable[0], keyA, Taking(keyA)) {
+		t.Errorf("%+v is expected", x.State.Reservation)
 	}
 }
 
@@ -75,7 +76,7 @@ func TestBusyHalt(t *testing.T) {
 			return doFunc(func(ctx context.Context, req *scsi.Request) (scsi.Reply, error) {
 				if registersKey(0)(req) && !busy {
 					busy = true
-					time.Sleep(maxAge + time.Second)
+					time.Sleep(unit.MaxAge + time.Second)
 					w.put2path(0, "B", 0, keyB)
 					return scsi.Reply{Status: scsi.Busy}, nil
 				}

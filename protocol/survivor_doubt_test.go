@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"lunguard/pr"
+	"lunguard/protocol/unit"
 	"lunguard/scsi"
 	"lunguard/scsi/simlun"
 )
@@ -30,7 +31,7 @@ func TestHoldsByLateCommand(t *testing.T) {
 	w.start("B")
 	w.put2path(0, "A", 0, Taking(keyA))
 	r := w.during("A", 0, registersKey(Taking(keyA)), func() {
-		w.must(w.unit(0, "A", 0).PreemptAndAbort(context.Background(), Taking(keyA), keyB, reservationType))
+		w.must(w.unit(0, "A", 0).PreemptAndAbort(context.Background(), Taking(keyA), keyB, unit.ReservationType))
 	})
 	if err := r.Start(context.Background()); !errors.Is(err, ErrUnresolved) {
 		t.Errorf("%v; LUN 0 has %+v", err, w.status(0))
@@ -135,8 +136,8 @@ func TestSameNexus(t *testing.T) {
 func TestForeignHolder(t *testing.T) {
 	r := newWorld(t, 1, 1, simlun.Quirks{}).run("A")
 	x := r.target(r.LUNs[0])
-	x.state = &pr.State{Reservation: &pr.Reservation{Key: foreign, Type: reservationType}}
-	if got := x.foreign(); !slices.Equal(got, []pr.Key{foreign}) {
+	x.State = &pr.State{Reservation: &pr.Reservation{Key: foreign, Type: unit.ReservationType}}
+	if got := x.Foreign(); !slices.Equal(got, []pr.Key{foreign}) {
 		t.Errorf("%v", got)
 	}
 }
@@ -170,7 +171,7 @@ func TestSlowPathsReadAgain(t *testing.T) {
 		}
 		w.must(r.Start(context.Background()))
 		w.wantOwned(keyA)
-		if late > maxAge {
+		if late > unit.MaxAge {
 			t.Errorf("sent %v after it was decided", late)
 		}
 	})
@@ -178,8 +179,8 @@ func TestSlowPathsReadAgain(t *testing.T) {
 
 // The arbiter is the same on nodes that name the LUNs in another way.
 func TestArbiterByWWID(t *testing.T) {
-	first := &target{unit: unit{LUN: &LUN{Name: "sdb", WWID: "naa.1"}}}
-	second := &target{unit: unit{LUN: &LUN{Name: "sda", WWID: "naa.2"}}}
+	first := &target{Unit: unit.Unit{Reading: unit.Reading{LUN: &LUN{Name: "sdb", WWID: "naa.1"}}}}
+	second := &target{Unit: unit.Unit{Reading: unit.Reading{LUN: &LUN{Name: "sda", WWID: "naa.2"}}}}
 	if byWWID(first, second) >= 0 || byWWID(second, first) <= 0 {
 		t.Error("the name on the node decides")
 	}

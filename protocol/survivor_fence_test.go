@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"lunguard/pr"
+	"lunguard/protocol/unit"
 	"lunguard/scsi"
 	"lunguard/scsi/simlun"
 )
@@ -221,7 +222,7 @@ func TestFenceByWhoLeaves(t *testing.T) {
 			w.cut(0, "A", 0)
 		}
 		w.must(w.fence("A", "B"))
-		if st := w.status(0); slices.ContainsFunc(st.Keys, isLeaving) || st.Holder != keyA {
+		if st := w.status(0); slices.ContainsFunc(st.Keys, unit.IsLeaving) || st.Holder != keyA {
 			t.Errorf("dead %v: LUN 0 has %+v", dead, st)
 		}
 	}
@@ -243,7 +244,7 @@ func TestFenceHolderUnlisted(t *testing.T) {
 	r := w.run("A")
 	x := r.target(r.LUNs[0])
 	f := &fencing{run: r, victim: w.members[1], targets: []*target{x}, arbiter: x}
-	x.state = &pr.State{Reservation: &pr.Reservation{Key: keyA, Type: reservationType}}
+	x.State = &pr.State{Reservation: &pr.Reservation{Key: keyA, Type: unit.ReservationType}}
 	if f.isDone(x) {
 		t.Error("it is done")
 	}

@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"lunguard/pr"
+	"lunguard/protocol/unit"
 	"lunguard/scsi"
 	"lunguard/scsi/simlun"
 )
@@ -34,7 +35,7 @@ func TestHaltBesideLatePreempt(t *testing.T) {
 		if st := w.status(0); !slices.Contains(st.Keys, Leaving(Taking(keyA))) {
 			t.Errorf("LUN 0 has %+v", st)
 		}
-		_ = w.unit(0, "A", 0).PreemptAndAbort(context.Background(), Taking(keyA), keyB, reservationType)
+		_ = w.unit(0, "A", 0).PreemptAndAbort(context.Background(), Taking(keyA), keyB, unit.ReservationType)
 	})
 	w.must(r.Halt(context.Background()))
 	w.wantOwned(keyB)
@@ -74,7 +75,7 @@ func TestHeirLeavesMeanwhile(t *testing.T) {
 func TestHaltHoldsByAnotherPath(t *testing.T) {
 	w := sharedWorld(t, 1, 2, simlun.Quirks{}, "A", "B")
 	w.release(0, "A")
-	w.put(0, "A", 1, keyA, reservationType)
+	w.put(0, "A", 1, keyA, unit.ReservationType)
 	w.log = nil
 	w.halt("A")
 	if got, want := w.changes("sda"), []Action{Marked, Marked, Unregistered, Moved}; !slices.Equal(got, want) {
@@ -90,7 +91,7 @@ func TestHaltOfTakerThatHeldLate(t *testing.T) {
 	w.start("B")
 	w.put2path(0, "A", 0, Taking(keyA))
 	r := w.during("A", 0, registersKey(Leaving(Taking(keyA))), func() {
-		w.must(w.unit(0, "A", 0).PreemptAndAbort(context.Background(), Taking(keyA), keyB, reservationType))
+		w.must(w.unit(0, "A", 0).PreemptAndAbort(context.Background(), Taking(keyA), keyB, unit.ReservationType))
 	})
 	if err := r.Halt(context.Background()); !errors.Is(err, ErrUnresolved) {
 		t.Errorf("%v; LUN 0 has %+v", err, w.status(0))
@@ -114,14 +115,14 @@ func TestHaltUnlistedHolder(t *testing.T) {
 	for _, holder := range []pr.Key{keyA, Leaving(keyA)} {
 		r := newWorld(t, 1, 1, simlun.Quirks{}).run("A")
 		d := &departure{target: r.target(r.LUNs[0])}
-		d.marked = d.usable
-		d.state = &pr.State{
+		d.marked = d.Usable
+		d.State = &pr.State{
 			Identified: true,
 			Registrations: []pr.Registration{
 				{Key: Leaving(keyA), Initiator: port("A", 0), RelativePort: 1},
 				{Key: keyB, Initiator: port("B", 0), RelativePort: 1},
 			},
-			Reservation: &pr.Reservation{Key: holder, Type: reservationType},
+			Reservation: &pr.Reservation{Key: holder, Type: unit.ReservationType},
 		}
 		if a := d.decide(d.rows()); a.event.Action != Preempted || a.event.Victim != holder {
 			t.Errorf("%v holds: %+v", holder, a.event)

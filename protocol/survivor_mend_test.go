@@ -9,6 +9,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"lunguard/protocol/unit"
 	"lunguard/scsi"
 	"lunguard/scsi/simlun"
 )
@@ -156,7 +157,7 @@ func TestReadmitBesideTaker(t *testing.T) {
 	w.start("A")
 	w.drop(0, "A", 1)
 	w.release(0, "A")
-	r := w.during("A", 0, registersKey(keyA), func() { w.put(0, "B", 0, keyB, reservationType) })
+	r := w.during("A", 0, registersKey(keyA), func() { w.put(0, "B", 0, keyB, unit.ReservationType) })
 	if _, err := r.Readmit(context.Background()); !errors.Is(err, ErrRemoved) {
 		t.Errorf("%v; LUN 0 has %+v", err, w.status(0))
 	}

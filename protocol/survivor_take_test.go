@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"lunguard/pr"
+	"lunguard/protocol/unit"
 	"lunguard/scsi"
 	"lunguard/scsi/simlun"
 )
@@ -16,7 +17,7 @@ import (
 // anybody is removed.
 func TestRemovedReadsFirst(t *testing.T) {
 	w := newWorld(t, 1, 1, simlun.Quirks{})
-	w.pastPut(0, "A", reservationType)
+	w.pastPut(0, "A", unit.ReservationType)
 	w.put2path(0, "A", 6, keyA)
 	w.put2path(0, "B", 0, keyB)
 	registers := 0

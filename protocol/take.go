@@ -19,20 +19,20 @@ func takeRows(arbiter *target) []row {
 		row{"the arbiter was not looked at since the seat was registered", func(t *target) bool { return arbiter != nil && !t.looked },
 			func(t *target) action { return t.asks(arbiter) }},
 		unresolvedRow(), doubtRow(),
-		row{"nobody holds", func(t *target) bool { return t.state.Reservation == nil },
+		row{"nobody holds", func(t *target) bool { return t.State.Reservation == nil },
 			func(t *target) action { return t.reserves(t.seat(), t.seatKey()) }},
-		row{"all registrants hold", func(t *target) bool { return t.state.Reservation.Type.AllRegistrants() },
+		row{"all registrants hold", func(t *target) bool { return t.State.Reservation.Type.AllRegistrants() },
 			func(t *target) action { return t.preempts(t.seat(), t.seatKey(), 0) }},
-		row{"another node holds", (*target).heldByOther,
-			func(t *target) action { return t.preempts(t.seat(), t.seatKey(), t.holder()) }},
+		row{"another node holds", (*target).HeldByOther,
+			func(t *target) action { return t.preempts(t.seat(), t.seatKey(), t.Holder()) }},
 		row{"other keys are registered", func(t *target) bool { return t.victim() != 0 },
 			func(t *target) action { return t.preempts(t.seat(), t.seatKey(), t.victim()) }},
-		row{"this node holds by another type", func(t *target) bool { return !t.rightType() },
-			func(t *target) action { return t.preempts(t.seat(), t.seatKey(), t.holder()) }},
+		row{"this node holds by another type", func(t *target) bool { return !t.RightType() },
+			func(t *target) action { return t.preempts(t.seat(), t.seatKey(), t.Holder()) }},
 		suspectRow(),
 		row{"another path is marked", func(t *target) bool { return t.markedPath() != nil },
 			func(t *target) action { return t.unmarks(t.markedPath()) }},
-		row{"the seat is marked", func(t *target) bool { return t.seatKey() != t.me() },
+		row{"the seat is marked", func(t *target) bool { return t.seatKey() != t.Me() },
 			func(t *target) action { return t.unmarks(t.seat()) }},
 		row{"a path is not registered", func(t *target) bool { return t.widens() != nil },
 			func(t *target) action { return t.widen(t.widens(), Registered) }},
@@ -58,13 +58,13 @@ func enterRows(arbiter *target) []row {
 // Rows that several protocols have.
 
 func foreignRow() row {
-	return row{"there is a foreign key", func(t *target) bool { return len(t.foreign()) > 0 },
+	return row{"there is a foreign key", func(t *target) bool { return len(t.Foreign()) > 0 },
 		func(t *target) action { return fail(t.foreignError()) }}
 }
 
 func noPathRow() row {
-	return row{"no path is usable", func(t *target) bool { return len(t.usable) == 0 },
-		func(t *target) action { return fail(t.noPath()) }}
+	return row{"no path is usable", func(t *target) bool { return len(t.Usable) == 0 },
+		func(t *target) action { return fail(t.NoPath()) }}
 }
 
 // liarRow: each removal is another node's, and who has lost stops.
@@ -95,17 +95,17 @@ func suspectRow() row {
 
 // seat is the path that acts: a usable one that is registered, else the first.
 func (t *target) seat() pr.Path {
-	for _, p := range t.usable {
+	for _, p := range t.Usable {
 		if t.isSure(p) {
 			return p
 		}
 	}
-	for _, p := range t.usable {
-		if _, sure, _ := t.registration(p); sure {
+	for _, p := range t.Usable {
+		if _, sure, _ := t.Registration(p); sure {
 			return p
 		}
 	}
-	return t.usable[0]
+	return t.Usable[0]
 }
 
 // seatKey is the key that the seat is registered with.
@@ -113,29 +113,29 @@ func (t *target) seatKey() pr.Key {
 	if key := t.sureKey(t.seat()); key != 0 {
 		return key
 	}
-	if r, _, found := t.registration(t.seat()); found {
+	if r, _, found := t.Registration(t.seat()); found {
 		return r.Key
 	}
-	return t.me()
+	return t.Me()
 }
 
 // beaten reports whether another node has won the LUN: it holds the reservation,
 // and had not when this run began, or has removed this one's registration. If
 // nobody holds, a halt has cleared the LUN, and who reserves first wins.
 func (t *target) beaten() bool {
-	if !t.heldByOther() {
+	if !t.HeldByOther() {
 		return false
 	}
 	held := t.before.Reservation
-	return t.removed || held == nil || Plain(held.Key) != Plain(t.holder())
+	return t.removed || held == nil || Plain(held.Key) != Plain(t.Holder())
 }
 
 // mustMark reports whether there are others to be removed, or the doubt about
 // those who were.
 func (t *target) mustMark() bool {
-	held := t.state.Reservation
-	return len(t.others()) > 0 || t.heldByOther() || held != nil && held.Type.AllRegistrants() ||
-		t.victim() != 0 || t.doubt || t.hasOwn(TakingMark)
+	held := t.State.Reservation
+	return len(t.Others()) > 0 || t.HeldByOther() || held != nil && held.Type.AllRegistrants() ||
+		t.victim() != 0 || t.doubt || t.HasOwn(TakingMark)
 }
 
 // victim is a key to be removed that does not hold: another node's, or this
@@ -143,12 +143,12 @@ func (t *target) mustMark() bool {
 // be up already, registrations of the past are left: to remove them would take
 // the paths' away, too.
 func (t *target) victim() pr.Key {
-	if others := t.others(); len(others) > 0 {
+	if others := t.Others(); len(others) > 0 {
 		return others[0]
 	}
-	for _, r := range t.own() {
+	for _, r := range t.Own() {
 		marked := r.Key&Marks != 0 && t.ofNoPath(r)
-		if marked || !t.up && !t.unswept && !t.isPresent(r) {
+		if marked || !t.up && !t.unswept && !t.IsPresent(r) {
 			return r.Key
 		}
 	}
@@ -158,11 +158,11 @@ func (t *target) victim() pr.Key {
 // ofNoPath reports whether a registration of this node is that of no usable path.
 func (t *target) ofNoPath(r pr.Registration) bool {
 	ours, listed := 0, 0
-	for _, p := range t.usable {
+	for _, p := range t.Usable {
 		if t.hasHost() && t.sureKey(p) == r.Key {
 			return false
 		}
-		switch t.identity(p).Likens(r) {
+		switch t.Identity(p).Likens(r) {
 		case pr.Alike:
 			return false
 		case pr.Perhaps:
@@ -171,7 +171,7 @@ func (t *target) ofNoPath(r pr.Registration) bool {
 			}
 		}
 	}
-	for _, o := range t.own() {
+	for _, o := range t.Own() {
 		if o.Key == r.Key {
 			listed++
 		}
@@ -183,7 +183,7 @@ func (t *target) ofNoPath(r pr.Registration) bool {
 // is changed by quoting it: a node that was removed must notice.
 func (t *target) sits() action {
 	t.looked = false
-	key := t.me()
+	key := t.Me()
 	if t.mustMark() {
 		key = Taking(key)
 	}
@@ -195,9 +195,9 @@ func (t *target) sits() action {
 // has failed, its registration has to be seen before this one acts: a device that
 // registers a host's paths as one would hide by this one that it was removed.
 func (t *target) seats(p pr.Path, key pr.Key) action {
-	r, sure, found := t.registration(p)
+	r, sure, found := t.Registration(p)
 	var a action
-	own := t.own()
+	own := t.Own()
 	before := len(t.sure) > 0 || slices.ContainsFunc(own, func(r pr.Registration) bool { return r.AllPorts })
 	switch {
 	case sure || found && t.up && !t.isRefused(p):
@@ -243,8 +243,8 @@ func (t *target) asks(arbiter *target) action {
 // markedPath is a path of this node, other than the seat, that a run before has
 // left marked; nil if there is none.
 func (t *target) markedPath() pr.Path {
-	for _, p := range t.usable {
-		if r, sure, _ := t.registration(p); sure && p != t.seat() && r.Key&Marks != 0 {
+	for _, p := range t.Usable {
+		if r, sure, _ := t.Registration(p); sure && p != t.seat() && r.Key&Marks != 0 {
 			return p
 		}
 	}
@@ -254,17 +254,17 @@ func (t *target) markedPath() pr.Path {
 // unmarks takes the mark off a path.
 func (t *target) unmarks(p pr.Path) action {
 	key := t.sureKey(p)
-	if r, _, found := t.registration(p); key == 0 && found {
+	if r, _, found := t.Registration(p); key == 0 && found {
 		key = r.Key
 	}
-	return t.registers(Unmarked, p, key, t.me())
+	return t.registers(Unmarked, p, key, t.Me())
 }
 
 // widens is a usable path that is still to be registered; nil if there is none.
 func (t *target) widens() pr.Path {
-	own := t.own()
-	for _, p := range t.usable {
-		if t.isSure(p) || t.likeness(p, own) == pr.Alike {
+	own := t.Own()
+	for _, p := range t.Usable {
+		if t.isSure(p) || t.Likeness(p, own) == pr.Alike {
 			continue
 		}
 		return p
@@ -276,27 +276,27 @@ func (t *target) widens() pr.Path {
 // see admits. A conflict says that the path is registered, with another key or
 // as one with the other paths of this host.
 func (t *target) widen(p pr.Path, as Action) action {
-	if !t.state.Identified && t.up {
+	if !t.State.Identified && t.up {
 		// It may be registered: then that is the way to find out that does not
 		// register a node which was removed.
 		if !t.isRefused(p) {
-			a := t.registers(as, p, t.me(), t.me())
+			a := t.registers(as, p, t.Me(), t.Me())
 			a.ended = t.noticing(p, a.ended)
 			return a
 		}
-		a := t.registers(as, p, 0, t.me())
-		a.ended = t.covering(p, t.me(), a.ended)
+		a := t.registers(as, p, 0, t.Me())
+		a.ended = t.covering(p, t.Me(), a.ended)
 		return a
 	}
 	if !t.isRefused(p) {
 		return t.admits(p, as)
 	}
-	if at := t.registrationOf(p, 0); at >= 0 && t.identity(p).Likens(t.state.Registrations[at]) == pr.Alike {
+	if at := t.RegistrationOf(p, 0); at >= 0 && t.Identity(p).Likens(t.State.Registrations[at]) == pr.Alike {
 		// Another node's key, from a copy that was killed.
-		return t.registers(as, p, t.state.Registrations[at].Key, t.me())
+		return t.registers(as, p, t.State.Registrations[at].Key, t.Me())
 	}
-	a := t.registers(as, p, t.me(), t.me())
-	a.ended = t.covering(p, t.me(), a.ended)
+	a := t.registers(as, p, t.Me(), t.Me())
+	a.ended = t.covering(p, t.Me(), a.ended)
 	return a
 }
 
@@ -306,11 +306,11 @@ func (t *target) covering(p pr.Path, key pr.Key, then func(end, error)) func(end
 	return func(how end, err error) {
 		then(how, err)
 		switch {
-		case how == performed && t.state.Identified:
+		case how == performed && t.State.Identified:
 			t.coverHost(p, key)
 			t.run.log(Event{Action: PerHost, LUN: t.Name, Path: p.Name()})
 		case how == refused && errors.Is(err, pr.ErrReservationConflict):
-			t.giveUp(p, err)
+			t.GiveUp(p, err)
 		}
 	}
 }
@@ -322,22 +322,22 @@ func (t *target) covering(p pr.Path, key pr.Key, then func(end, error)) func(end
 // afterwards that this node was not removed.
 func (t *target) admits(p pr.Path, as Action) action {
 	if from := t.movesFrom(p); from != nil {
-		r, _, _ := t.registration(from)
-		id := t.identity(p)
+		r, _, _ := t.Registration(from)
+		id := t.Identity(p)
 		a := t.moves(as, from, &pr.MoveOrder{
-			Key: r.Key, ActionKey: t.me(), Persist: t.aptpl, RelativePort: id.RelativePort, Destination: id.Initiator,
+			Key: r.Key, ActionKey: t.Me(), Persist: t.APTPL, RelativePort: id.RelativePort, Destination: id.Initiator,
 		})
-		a.event.Key, a.event.Heir, a.event.From, a.event.Path = t.me(), 0, from.Name(), p.Name()
+		a.event.Key, a.event.Heir, a.event.From, a.event.Path = t.Me(), 0, from.Name(), p.Name()
 		a.ended = func(how end, err error) {
 			if how == performed {
-				t.registered(p, t.me())
+				t.registered(p, t.Me())
 			}
 			t.noMove = t.noMove || how == refused && errors.Is(err, pr.ErrUnsupported)
 		}
 		a.unsupported = true
 		return a
 	}
-	a := t.registers(as, p, 0, t.me())
+	a := t.registers(as, p, 0, t.Me())
 	a.ended = t.noticing(p, a.ended)
 	return a
 }
@@ -346,11 +346,11 @@ func (t *target) admits(p pr.Path, as Action) action {
 // reservation to it; nil if there is none. A start that makes the LUN its own
 // for the first time has nothing to lose by the simpler way.
 func (t *target) movesFrom(to pr.Path) pr.Path {
-	id := t.identity(to)
-	if !t.up || t.noMove || !t.state.Identified || id.RelativePort == 0 || id.Initiator == nil || !id.Initiator.Whole() || id.Guessed && !t.guessesWell() {
+	id := t.Identity(to)
+	if !t.up || t.noMove || !t.State.Identified || id.RelativePort == 0 || id.Initiator == nil || !id.Initiator.Whole() || id.Guessed && !t.guessesWell() {
 		return nil
 	}
-	if p := t.holding(); p != nil && p != to && t.rightType() && t.holder() == t.me() {
+	if p := t.Holding(); p != nil && p != to && t.RightType() && t.Holder() == t.Me() {
 		return p
 	}
 	return nil
@@ -359,9 +359,9 @@ func (t *target) movesFrom(to pr.Path) pr.Path {
 // guessesWell reports whether a path whose initiator port is guessed is listed as
 // it was guessed.
 func (t *target) guessesWell() bool {
-	own := t.own()
+	own := t.Own()
 	return slices.ContainsFunc(t.Paths, func(p pr.Path) bool {
-		return t.identity(p).Guessed && t.likeness(p, own) == pr.Alike
+		return t.Identity(p).Guessed && t.Likeness(p, own) == pr.Alike
 	})
 }
 
@@ -372,11 +372,11 @@ func (t *target) stillOurs(ctx context.Context) error {
 	t.run.looking.Lock()
 	defer t.run.looking.Unlock()
 	look := *t
-	look.usable = slices.Clone(t.usable)
+	look.Usable = slices.Clone(t.Usable)
 	if err := look.read(ctx); err != nil {
 		return err
 	}
-	if !look.isMine() || look.removed {
+	if !look.IsMine() || look.removed {
 		return look.lost()
 	}
 	return nil
@@ -394,10 +394,10 @@ func (t *target) lost() error {
 // owner returns the key that has the LUN: the holder's, else the lowest
 // registered one that is not ours.
 func (t *target) owner() pr.Key {
-	if t.heldByOther() {
-		return Plain(t.holder())
+	if t.HeldByOther() {
+		return Plain(t.Holder())
 	}
-	if others := t.others(); len(others) > 0 {
+	if others := t.Others(); len(others) > 0 {
 		return Plain(others[0])
 	}
 	return 0

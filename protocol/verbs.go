@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"lunguard/pr"
+	"lunguard/protocol/unit"
 )
 
 // The commands of the protocols as actions: how each is sent, what it does to
@@ -18,15 +19,15 @@ func fail(err error) action { return action{kind: failed, err: err} }
 func (t *target) registers(a Action, p pr.Path, old, key pr.Key) action {
 	return action{
 		kind: sending, path: p, event: Event{Action: a, Key: key}, persists: true,
-		send:   func(ctx context.Context) error { return p.Register(ctx, old, key, t.aptpl) },
-		effect: func() bool { return t.expectRegistered(p, old, key) },
+		send:   func(ctx context.Context) error { return p.Register(ctx, old, key, t.APTPL) },
+		effect: func() bool { return t.ExpectRegistered(p, old, key) },
 		ended:  func(how end, _ error) { t.noteRegister(how, p, key) },
 	}
 }
 
 // marksTaking marks a path whose key is known.
 func (t *target) marksTaking(p pr.Path, old pr.Key) action {
-	a := t.registers(MarkedTaking, p, old, Taking(t.me()))
+	a := t.registers(MarkedTaking, p, old, Taking(t.Me()))
 	a.event.Key = old
 	return a
 }
@@ -43,8 +44,8 @@ func (t *target) unregisters(p pr.Path, key pr.Key) action {
 func (t *target) registersAnew(p pr.Path, key pr.Key) action {
 	return action{
 		kind: sending, path: p, event: Event{Action: Registered, Key: key, Anew: true}, persists: true,
-		send:   func(ctx context.Context) error { return p.RegisterAndIgnore(ctx, key, t.aptpl) },
-		effect: func() bool { return t.expectRegistered(p, 0, key) },
+		send:   func(ctx context.Context) error { return p.RegisterAndIgnore(ctx, key, t.APTPL) },
+		effect: func() bool { return t.ExpectRegistered(p, 0, key) },
 		ended:  func(how end, _ error) { t.noteRegister(how, p, key) },
 	}
 }
@@ -64,8 +65,8 @@ func (c *claim) noteRegister(how end, p pr.Path, key pr.Key) {
 func (t *target) reserves(p pr.Path, key pr.Key) action {
 	return action{
 		kind: sending, path: p, event: Event{Action: Reserved, Key: key},
-		send:   func(ctx context.Context) error { return p.Reserve(ctx, key, reservationType) },
-		effect: func() bool { return t.expectReserved(p, key) },
+		send:   func(ctx context.Context) error { return p.Reserve(ctx, key, unit.ReservationType) },
+		effect: func() bool { return t.ExpectReserved(p, key) },
 		ended: func(how end, _ error) {
 			t.reserved = t.reserved || how == performed || how == unknown
 			t.took = t.took || t.reserved
@@ -84,14 +85,14 @@ func (t *target) reserves(p pr.Path, key pr.Key) action {
 // several nodes write, or where nobody held, or all, a reset makes sure, if the
 // device can do it.
 func (t *target) preempts(p pr.Path, key, victim pr.Key) action {
-	other := Plain(victim) != t.me() && victim != 0
-	takes := victim == 0 || victim == t.holder()
+	other := Plain(victim) != t.Me() && victim != 0
+	takes := victim == 0 || victim == t.Holder()
 	inherits := victim&TakingMark != 0 && other
-	suspect := victim == 0 || other && !isLeaving(victim) && (t.run.Mode == Shared || t.before.Reservation == nil)
+	suspect := victim == 0 || other && !unit.IsLeaving(victim) && (t.run.Mode == Shared || t.before.Reservation == nil)
 	return action{
 		kind: sending, path: p, event: Event{Action: Preempted, Key: key, Victim: victim},
-		send:   func(ctx context.Context) error { return p.PreemptAndAbort(ctx, key, victim, reservationType) },
-		effect: func() bool { return t.expectPreempted(p, key, victim) },
+		send:   func(ctx context.Context) error { return p.PreemptAndAbort(ctx, key, victim, unit.ReservationType) },
+		effect: func() bool { return t.ExpectPreempted(p, key, victim) },
 		// Victim 0 under a reservation that is not of all registrants any more.
 		unsupported: victim == 0,
 		ended: func(how end, _ error) {
@@ -103,10 +104,10 @@ func (t *target) preempts(p pr.Path, key, victim pr.Key) action {
 			}
 			t.doubt = t.doubt || how == performed && inherits
 			t.suspect = t.suspect || how == performed && suspect
-			if how == refused && victim == t.me() {
+			if how == refused && victim == t.Me() {
 				t.unswept = true
 			}
-			if how == performed && (Plain(victim) == t.me() || victim == 0) {
+			if how == performed && (Plain(victim) == t.Me() || victim == 0) {
 				t.preempted(p, victim)
 			}
 		},
@@ -117,16 +118,16 @@ func (t *target) preempts(p pr.Path, key, victim pr.Key) action {
 // nodes that were removed are over. Everything that was marked taking by then is
 // resolved. Each path is tried once.
 func (t *target) resets() action {
-	p := t.usable[0]
-	for _, q := range t.usable {
+	p := t.Usable[0]
+	for _, q := range t.Usable {
 		if !slices.Contains(t.vainResets, q) {
 			p = q
 			break
 		}
 	}
-	takers := t.takers()
+	takers := t.Takers()
 	return action{
-		kind: sending, path: p, event: Event{Action: Reset, Key: t.me()}, anyAge: true,
+		kind: sending, path: p, event: Event{Action: Reset, Key: t.Me()}, anyAge: true,
 		send:   func(ctx context.Context) error { return pr.Reset(ctx, p) },
 		effect: func() bool { return true },
 		ended: func(how end, err error) {
@@ -144,7 +145,7 @@ func (t *target) resets() action {
 				return
 			}
 			t.doubt = t.doubt || t.suspect
-			others := slices.ContainsFunc(t.usable, func(q pr.Path) bool { return !slices.Contains(t.vainResets, q) })
+			others := slices.ContainsFunc(t.Usable, func(q pr.Path) bool { return !slices.Contains(t.vainResets, q) })
 			if !others || !pr.PathFailed(err) && !errors.Is(err, pr.ErrDevice) {
 				t.unresolved = err
 			}
@@ -157,7 +158,7 @@ func (t *target) clears(p pr.Path, key pr.Key) action {
 	return action{
 		kind: sending, path: p, event: Event{Action: Cleared, Key: key},
 		send:   func(ctx context.Context) error { return p.Clear(ctx, key) },
-		effect: t.expectCleared,
+		effect: t.ExpectCleared,
 	}
 }
 
@@ -166,6 +167,6 @@ func (t *target) moves(a Action, p pr.Path, m *pr.MoveOrder) action {
 	return action{
 		kind: sending, path: p, event: Event{Action: a, Key: m.Key, Heir: m.ActionKey},
 		send:   func(ctx context.Context) error { return pr.Move(ctx, p, m) },
-		effect: func() bool { return t.expectMoved(p, m) },
+		effect: func() bool { return t.ExpectMoved(p, m) },
 	}
 }

@@ -13,6 +13,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"lunguard/pr"
+	"lunguard/protocol/unit"
 	"lunguard/scsi"
 	"lunguard/scsi/simlun"
 )
@@ -42,7 +43,7 @@ type world struct {
 
 func newWorld(t testing.TB, luns, paths int, quirks simlun.Quirks) *world {
 	t.Helper()
-	w := &world{t: t, paths: paths, sent: make([]atomic.Int64, luns), members: Members{{"A", keyA}, {"B", keyB}, {"C", keyC}}}
+	w := &world{t: t, paths: paths, sent: make([]atomic.Int64, luns), members: Members{{Name: "A", Key: keyA}, {Name: "B", Key: keyB}, {Name: "C", Key: keyC}}}
 	for i := range luns {
 		l, err := simlun.NewMemory(simlun.Config{Serial: fmt.Sprintf("W%04d", i), WWID: fmt.Sprintf("naa.600140500000%04x", i), Quirks: quirks})
 		if err != nil {
@@ -82,10 +83,10 @@ func (c tally) Do(ctx context.Context, req *scsi.Request) (scsi.Reply, error) {
 func noSleep(ctx context.Context, _ time.Duration) error { return ctx.Err() }
 
 // node is the member of that name.
-func (w *world) node(name string) (Member, error) { return w.members.named(name) }
+func (w *world) node(name string) (Member, error) { return named(w.members, name) }
 
 // named is the member of that name.
-func (list Members) named(name string) (Member, error) {
+func named(list Members, name string) (Member, error) {
 	for _, m := range list {
 		if m.Name == name {
 			return m, nil
@@ -194,7 +195,7 @@ func (w *world) prints() []string {
 // wantOwned fails the test unless the key alone holds every LUN, on each path.
 func (w *world) wantOwned(key pr.Key) {
 	w.t.Helper()
-	want := status{Keys: slices.Repeat([]pr.Key{key}, w.paths), Holder: key, Type: reservationType}
+	want := status{Keys: slices.Repeat([]pr.Key{key}, w.paths), Holder: key, Type: unit.ReservationType}
 	for i := range w.luns {
 		if diff := cmp.Diff(want, w.status(i)); diff != "" {
 			w.t.Errorf("LUN %d (-want +got):\n%s", i, diff)

@@ -1,4 +1,4 @@
-package protocol
+package unit
 
 import (
 	"time"
@@ -6,10 +6,10 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// uptime is the time since the machine was started, with the time in it during
+// Uptime is the time since the machine was started, with the time in it during
 // which it was suspended: CLOCK_BOOTTIME. Nobody can set it. The clock behind
 // time.Since stands still in a suspended machine, while other nodes go on.
-func uptime() time.Duration {
+func Uptime() time.Duration {
 	var ts unix.Timespec
 	// Cannot fail: every kernel since 2.6.39 has the clock.
 	_ = unix.ClockGettime(unix.CLOCK_BOOTTIME, &ts)

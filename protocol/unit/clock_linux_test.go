@@ -1,4 +1,4 @@
-package protocol
+package unit
 
 import (
 	"os"
@@ -23,7 +23,7 @@ func TestUptime(t *testing.T) {
 		}
 		return d
 	}
-	before, got, after := read(), uptime(), read()
+	before, got, after := read(), Uptime(), read()
 	if got < before || got > after+10*time.Millisecond {
 		t.Errorf("%v, and the kernel says %v to %v", got, before, after)
 	}

@@ -1,10 +1,6 @@
-package protocol
+package unit
 
-import (
-	"strings"
-
-	"lunguard/pr"
-)
+import "lunguard/pr"
 
 // LUN is a logical unit that is to be protected, with this host's paths to it.
 type LUN struct {
@@ -25,13 +21,5 @@ type UnopenedPath struct {
 	Err      error
 }
 
-// expected is how many paths this host has.
-func (l *LUN) expected() int { return len(l.Paths) + len(l.Unopened) }
-
-// byWWID orders LUNs in the same way on every node; the first is the arbiter.
-func byWWID(a, b *target) int {
-	if c := strings.Compare(a.WWID, b.WWID); c != 0 {
-		return c
-	}
-	return strings.Compare(a.Name, b.Name)
-}
+// Expected is how many paths this host has.
+func (l *LUN) Expected() int { return len(l.Paths) + len(l.Unopened) }

@@ -4,11 +4,12 @@ import (
 	"testing"
 
 	"lunguard/pr"
+	"lunguard/protocol/unit"
 )
 
 // A port is its host's: the one with whose key it is registered most often; of two
 // the one that has no other.
-func TestHosts(t *testing.T) {
+func TestOwners(t *testing.T) {
 	at := func(node string, path int, key pr.Key) pr.Registration {
 		return pr.Registration{Key: key, Initiator: port(node, path)}
 	}
@@ -25,9 +26,8 @@ func TestHosts(t *testing.T) {
 		"one each, and both have":      {[]pr.Registration{at("A", 0, keyA), at("A", 1, keyB), at("B", 0, keyB), at("C", 0, keyA)}, true, true},
 		"nobody's":                     {[]pr.Registration{at("B", 0, keyB)}, false, false},
 	} {
-		x := &target{unit: unit{state: &pr.State{Registrations: c.list}}}
-		h := hostsOf([]*target{x})
-		if a, b := h.mayOwn(keyA, port("A", 0)), h.mayOwn(keyB, port("A", 0)); a != c.a || b != c.b {
+		o := unit.OwnersOf([]*pr.State{{Registrations: c.list}})
+		if a, b := o.MayOwn(keyA, port("A", 0)), o.MayOwn(keyB, port("A", 0)); a != c.a || b != c.b {
 			t.Errorf("%s: A's %v, B's %v; %v and %v expected", name, a, b, c.a, c.b)
 		}
 	}

@@ -1,4 +1,4 @@
-package protocol
+package unit
 
 import (
 	"slices"
@@ -10,12 +10,12 @@ import (
 // every step has to be read back before the next. What cannot be told is read:
 // each of these reports whether the effect is known. SPC-4 5.13.
 
-// registrationOf is the index of a nexus's registration in the state, of
+// RegistrationOf is the index of a nexus's registration in the state, of
 // several that may be it the first with the key old; -1 if there is none.
-func (u *unit) registrationOf(p pr.Path, old pr.Key) int {
+func (u *Unit) RegistrationOf(p pr.Path, old pr.Key) int {
 	at := -1
-	for i, r := range u.state.Registrations {
-		switch u.identity(p).Likens(r) {
+	for i, r := range u.State.Registrations {
+		switch u.Identity(p).Likens(r) {
 		case pr.Alike:
 			return i
 		case pr.Perhaps:
@@ -29,25 +29,25 @@ func (u *unit) registrationOf(p pr.Path, old pr.Key) int {
 
 // expect makes the state one that may be changed: others may look at the one
 // that was read.
-func (u *unit) expect() {
-	s := *u.state
+func (u *Unit) expect() {
+	s := *u.State
 	s.Registrations = slices.Clone(s.Registrations)
 	if s.Reservation != nil {
 		held := *s.Reservation
 		s.Reservation = &held
 	}
-	u.state = &s
+	u.State = &s
 }
 
-// expectRegistered: the nexus had the key old, 0 for none or any, and has key.
-func (u *unit) expectRegistered(p pr.Path, old, key pr.Key) bool {
+// ExpectRegistered: the nexus had the key old, 0 for none or any, and has key.
+func (u *Unit) ExpectRegistered(p pr.Path, old, key pr.Key) bool {
 	u.expect()
-	s := u.state
+	s := u.State
 	s.Generation++
-	at := u.registrationOf(p, old)
+	at := u.RegistrationOf(p, old)
 	if at < 0 {
 		if key != 0 {
-			id := u.identity(p)
+			id := u.Identity(p)
 			s.Registrations = append(s.Registrations, pr.Registration{Key: key, Initiator: id.Initiator, RelativePort: id.RelativePort})
 		}
 		return old == 0
@@ -73,31 +73,31 @@ func (u *unit) expectRegistered(p pr.Path, old, key pr.Key) bool {
 	return true
 }
 
-// expectReserved: the nexus holds by the key.
-func (u *unit) expectReserved(p pr.Path, key pr.Key) bool {
+// ExpectReserved: the nexus holds by the key.
+func (u *Unit) ExpectReserved(p pr.Path, key pr.Key) bool {
 	u.expect()
-	for i := range u.state.Registrations {
-		u.state.Registrations[i].Holder = false
+	for i := range u.State.Registrations {
+		u.State.Registrations[i].Holder = false
 	}
-	at := u.registrationOf(p, key)
+	at := u.RegistrationOf(p, key)
 	if at >= 0 {
-		r := &u.state.Registrations[at]
+		r := &u.State.Registrations[at]
 		r.Holder = true
 	}
-	u.state.Reservation = &pr.Reservation{Key: key, Type: reservationType}
+	u.State.Reservation = &pr.Reservation{Key: key, Type: ReservationType}
 	return at >= 0
 }
 
-// expectPreempted: the nexus, registered by the key, has removed all others
+// ExpectPreempted: the nexus, registered by the key, has removed all others
 // with the victim's, or, if that is 0, all others; if one of them held, it holds
 // now.
-func (u *unit) expectPreempted(p pr.Path, key, victim pr.Key) bool {
+func (u *Unit) ExpectPreempted(p pr.Path, key, victim pr.Key) bool {
 	u.expect()
-	s := u.state
+	s := u.State
 	s.Generation++
 	held := s.Reservation
 	took := held != nil && (held.Key == victim || held.Type.AllRegistrants() && victim == 0)
-	own := u.registrationOf(p, key)
+	own := u.RegistrationOf(p, key)
 	if own < 0 {
 		return false
 	}
@@ -107,16 +107,16 @@ func (u *unit) expectPreempted(p pr.Path, key, victim pr.Key) bool {
 		s.Registrations = append(s.Registrations, mine)
 	}
 	if took {
-		return u.expectReserved(p, key)
+		return u.ExpectReserved(p, key)
 	}
 	return true
 }
 
-// expectMoved: the reservation went from the nexus to another, which is
+// ExpectMoved: the reservation went from the nexus to another, which is
 // registered with the heir's key now.
-func (u *unit) expectMoved(p pr.Path, m *pr.MoveOrder) bool {
+func (u *Unit) ExpectMoved(p pr.Path, m *pr.MoveOrder) bool {
 	u.expect()
-	s := u.state
+	s := u.State
 	s.Generation++
 	heir := slices.IndexFunc(s.Registrations, func(r pr.Registration) bool {
 		return pr.Same(r.Initiator, m.Destination) && (r.AllPorts || r.RelativePort == m.RelativePort)
@@ -130,9 +130,9 @@ func (u *unit) expectMoved(p pr.Path, m *pr.MoveOrder) bool {
 	}
 	r := &s.Registrations[heir]
 	r.Key = m.ActionKey
-	s.Reservation = &pr.Reservation{Key: m.ActionKey, Type: reservationType}
+	s.Reservation = &pr.Reservation{Key: m.ActionKey, Type: ReservationType}
 	if m.Unregister {
-		at := u.registrationOf(p, m.Key)
+		at := u.RegistrationOf(p, m.Key)
 		if at < 0 {
 			return false
 		}
@@ -141,8 +141,8 @@ func (u *unit) expectMoved(p pr.Path, m *pr.MoveOrder) bool {
 	return true
 }
 
-// expectCleared: there is nothing left.
-func (u *unit) expectCleared() bool {
-	u.state = &pr.State{Generation: u.state.Generation + 1, Identified: u.state.Identified}
+// ExpectCleared: there is nothing left.
+func (u *Unit) ExpectCleared() bool {
+	u.State = &pr.State{Generation: u.State.Generation + 1, Identified: u.State.Identified}
 	return true
 }

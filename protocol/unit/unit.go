@@ -1,0 +1,175 @@
+// Package unit is one LUN under a protocol, as this host reaches it and as it was read.
+//
+// A [Unit] has the paths, which of them are of use, and what was read through them; it
+// expects what commands do to that, so that not each has to be read back (effects.go). A
+// [Reading] is the judgement of what was read: whose the keys are ([Members], and their
+// marks), which registration is which path's, who holds. [Owners] tell, from several
+// LUNs, whose an initiator port is. What a protocol wants, and what it has done, is not
+// known here.
+package unit
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"lunguard/pr"
+)
+
+const (
+	// ReservationType is the type of every reservation made here: all may
+	// read, registrants alone may write.
+	ReservationType = pr.WriteExclusiveRegistrantsOnly
+	// MaxAge is how old what was read may be when a command that was decided on
+	// it is sent. A process that was stopped in between decides anew.
+	MaxAge = 10 * time.Second
+)
+
+// Reasons for which a unit is of no use, to be tested with errors.Is.
+var (
+	// ErrNoReservationType says that the device cannot reserve Write
+	// Exclusive - Registrants Only.
+	ErrNoReservationType = errors.New("the device has no Write Exclusive - Registrants Only reservations")
+	// ErrNoPath says that no path to the LUN is left.
+	ErrNoPath = errors.New("no usable path")
+)
+
+// Unit is a LUN as this host reaches it: which paths are usable, and what was
+// read through them. It knows nothing of what a protocol wants.
+type Unit struct {
+	Reading
+	// Usable are the paths that have not failed, Failure why the last one did.
+	Usable  []pr.Path
+	Failure error
+	// Caps is nil if the device does not tell.
+	Caps *pr.Capabilities
+	// APTPL asks the device to keep registrations through power loss.
+	APTPL bool
+	// readAt is when the state was asked for, by the host's clock.
+	readAt time.Duration
+	// Changed says that something was sent since the last reading, Unread that
+	// it is not known what that did: the state must be read before anything is
+	// decided on it.
+	Changed, Unread bool
+}
+
+// Host is this host as a node of a cluster.
+type Host struct {
+	Members Members
+	Node    Member
+	// Now is a clock that goes on while the machine is suspended.
+	Now func() time.Duration
+	// PathFailed is told of each path that is given up, and why.
+	PathFailed func(l *LUN, p pr.Path, err error)
+}
+
+// Unit is a LUN of which nothing was read yet.
+func (h *Host) Unit(l *LUN) Unit {
+	return Unit{Reading: Reading{LUN: l, host: h}, Usable: slices.Clone(l.Paths)}
+}
+
+// ReadCapabilities asks what the device can do. ErrNoReservationType if it cannot
+// reserve as the protocols do.
+func (u *Unit) ReadCapabilities(ctx context.Context) error {
+	var caps *pr.Capabilities
+	err := u.OnAnyPath(func(p pr.Path) (err error) {
+		caps, err = p.Capabilities(ctx)
+		return err
+	})
+	switch {
+	case errors.Is(err, pr.ErrUnsupported) && !errors.Is(err, pr.ErrNoReservations):
+		// SPC-2. Without REPORT CAPABILITIES the bit is not asked for either.
+		return nil
+	case err != nil:
+		return err
+	}
+	u.Caps, u.APTPL = caps, caps.Persists
+	if !caps.Supports(ReservationType) {
+		return ErrNoReservationType
+	}
+	return nil
+}
+
+// Load brings the state up to date, on the first path that answers. With an error
+// the state is unknown.
+func (u *Unit) Load(ctx context.Context) error {
+	var s *pr.State
+	// The clock starts before the command: the answer is at least this old.
+	now := u.host.Now()
+	err := u.OnAnyPath(func(p pr.Path) (err error) {
+		s, err = p.State(ctx)
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	u.State, u.readAt = s, now
+	u.Changed, u.Unread = false, false
+	return nil
+}
+
+// OnAnyPath tries usable paths in order until one does not fail for reasons
+// of its own. Paths that fail so are no longer usable, unless all do.
+func (u *Unit) OnAnyPath(f func(pr.Path) error) error {
+	var errs []error
+	for i, p := range u.Usable {
+		err := f(p)
+		if err == nil || !pr.PathFailed(err) {
+			if i > 0 && err == nil {
+				u.dropPaths(i, errs)
+			}
+			return err
+		}
+		errs = append(errs, err)
+	}
+	if len(errs) == 0 {
+		return u.NoPath()
+	}
+	return errors.Join(errs...)
+}
+
+// NoPath is the error of a LUN without usable paths, with the last reason.
+func (u *Unit) NoPath() error {
+	if u.Failure == nil {
+		return ErrNoPath
+	}
+	return fmt.Errorf("%w: %w", ErrNoPath, u.Failure)
+}
+
+// Fresh reports whether the state is young enough to act on.
+func (u *Unit) Fresh() bool { return u.host.Now()-u.readAt <= MaxAge }
+
+// dropPaths gives up the first n usable paths.
+func (u *Unit) dropPaths(n int, errs []error) {
+	for i, p := range u.Usable[:n] {
+		u.host.PathFailed(u.LUN, p, errs[i])
+		u.Failure = errs[i]
+	}
+	u.Usable = u.Usable[n:]
+}
+
+// DropIfFailed gives up a path on which a command got lost.
+func (u *Unit) DropIfFailed(p pr.Path, err error) {
+	if pr.PathFailed(err) && slices.Contains(u.Usable, p) {
+		u.GiveUp(p, err)
+	}
+}
+
+// GiveUp leaves a path out from now on.
+func (u *Unit) GiveUp(p pr.Path, err error) {
+	u.host.PathFailed(u.LUN, p, err)
+	u.Failure = err
+	u.Usable = slices.DeleteFunc(u.Usable, func(q pr.Path) bool { return q == p })
+}
+
+// Holding is a usable path that is known to hold the reservation; nil if none is.
+func (u *Unit) Holding() pr.Path {
+	for _, p := range u.Usable {
+		if u.IsOn(p) {
+			return p
+		}
+	}
+	return nil
+}
