@@ -23,7 +23,7 @@ type Capacity struct {
 func (ReadCapacity) Execute(ctx context.Context, t Transport) (Capacity, error) {
 	cdb := make([]byte, 10)
 	cdb[0] = byte(OpReadCapacity10)
-	buf := make([]byte, 8)
+	buf := Blank(8)
 	reply, err := Exec(ctx, t, OpReadCapacity10.String(), &Request{CDB: cdb, Dir: DataIn, Data: buf})
 	if err != nil {
 		return Capacity{}, err

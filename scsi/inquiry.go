@@ -55,7 +55,7 @@ func inquiry(ctx context.Context, t Transport, vpd bool, page uint8, alloc int) 
 	cdb[1] = bit(vpd, 0)
 	cdb[2] = page
 	binary.BigEndian.PutUint16(cdb[3:], uint16(alloc))
-	buf := make([]byte, alloc)
+	buf := Blank(alloc)
 	reply, err := Exec(ctx, t, OpInquiry.String(), &Request{CDB: cdb, Dir: DataIn, Data: buf})
 	if err != nil {
 		return nil, err

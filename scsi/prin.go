@@ -1,6 +1,7 @@
 package scsi
 
 import (
+	"bytes"
 	"context"
 	"encoding/binary"
 	"errors"
@@ -37,7 +38,7 @@ func prInCDB(action InAction, alloc int) []byte {
 
 // prIn sends one PERSISTENT RESERVE IN and returns the bytes that arrived.
 func prIn(ctx context.Context, t Transport, action InAction, alloc int) ([]byte, error) {
-	buf := make([]byte, alloc)
+	buf := Blank(alloc)
 	reply, err := Exec(ctx, t, prInName(action), &Request{CDB: prInCDB(action, alloc), Dir: DataIn, Data: buf})
 	if err != nil {
 		return nil, err
@@ -45,12 +46,45 @@ func prIn(ctx context.Context, t Transport, action InAction, alloc int) ([]byte,
 	return arrived(prInName(action), buf, reply.Resid)
 }
 
+// blankHead is how much of a buffer is filled before a command: that is where an
+// answer says how long it is. Behind it stay zeros, which are no key and no length.
+const blankHead = 512
+
+// Blank makes a buffer for an answer. It begins with bytes that no answer begins
+// with, since in zeros nobody would see that nothing has arrived: an answer of zeros
+// says that nobody is registered.
+func Blank(n int) []byte {
+	b := make([]byte, n)
+	blank(b)
+	return b
+}
+
+func blank(b []byte) {
+	for i := range min(len(b), blankHead) {
+		b[i] = 0xff
+	}
+}
+
+// IsBlank reports whether the first n bytes of an answer are still those that
+// [Blank] has put there.
+func IsBlank(b []byte, n int) bool {
+	return len(b) >= n && bytes.Count(b[:n], []byte{0xff}) == n
+}
+
 func prInName(action InAction) string { return OpPRIn.String() + ", " + action.String() }
 
-// arrived cuts the buffer to the bytes that were transferred.
+// beginning is how much of an answer has to be blank for it to be none: PRGENERATION
+// may be anything, a list of 4 GB is not, and no other answer here begins so.
+const beginning = 8
+
+// arrived cuts the buffer to the bytes that were transferred. A status of GOOD with
+// a residual count of 0 is no proof that there are any.
 func arrived(op string, buf []byte, resid int) ([]byte, error) {
-	if resid < 0 || resid > len(buf) {
+	switch {
+	case resid < 0 || resid > len(buf):
 		return nil, malformed(op, "residual count %d of %d bytes", resid, len(buf))
+	case IsBlank(buf[:len(buf)-resid], beginning):
+		return nil, malformed(op, "GOOD, and no data")
 	}
 	return buf[:len(buf)-resid], nil
 }
@@ -212,6 +246,9 @@ func (r *ReadReservationResponse) UnmarshalBinary(b []byte) error {
 		return nil
 	case len(body) != 16:
 		return malformed(prInName(InReadReservation), "ADDITIONAL LENGTH %d, 0 or 16 expected", len(body))
+	case body[13] == 0xff, bytes.Count(body, []byte{0}) == len(body):
+		// Neither a scope nor a type, but what a buffer is filled with.
+		return malformed(prInName(InReadReservation), "not all of it arrived")
 	}
 	*r = ReadReservationResponse{Generation: generation, Reservation: &Reservation{
 		Key:   Key(binary.BigEndian.Uint64(body)),
@@ -294,6 +331,10 @@ func (ReportCapabilities) Execute(ctx context.Context, t Transport) (*Capabiliti
 	var c Capabilities
 	if err := c.UnmarshalBinary(data); err != nil {
 		return nil, err
+	}
+	// The last two bytes are reserved, and 0.
+	if IsBlank(data[capabilitiesLength-2:], 2) {
+		return nil, malformed(prInName(InReportCapabilities), "not all of it arrived")
 	}
 	return &c, nil
 }

@@ -16,16 +16,18 @@ import (
 
 // From Linux's include/scsi/sg.h.
 const (
-	sgReset        = 0x2284
-	sgResetDevice  = 0x001 // the logical unit, in the words of SAM
-	sgNoEscalate   = 0x100 // and never the target or the bus after it
-	sgIO           = 0x2285
-	sgInterfaceID  = 'S'
-	sgDxferNone    = -1
-	sgDxferToDev   = -2
-	sgDxferFromDev = -3
-	senseMax       = 96
-	maxCDB         = 16
+	sgReset       = 0x2284
+	sgResetDevice = 0x001 // the logical unit, in the words of SAM
+	sgNoEscalate  = 0x100 // and never the target or the bus after it
+	sgIO          = 0x2285
+	sgInterfaceID = 'S'
+	sgDxferNone   = -1
+	sgDxferToDev  = -2
+	// sgDxferBoth is SG_DXFER_TO_FROM_DEV: the device sends, and what is in the buffer
+	// before stays where it sends nothing. Block devices take it for FROM_DEV.
+	sgDxferBoth = -4
+	senseMax    = 96
+	maxCDB      = 16
 	// abandonGrace is what the kernel's error recovery may take on top.
 	abandonGrace = 5 * time.Second
 	// longestTimeout is the most that can be told the kernel: for it 31 bits of
@@ -261,7 +263,8 @@ func newSGCall(req *Request, timeout time.Duration) *sgCall {
 			copy(c.data, req.Data)
 			c.hdr.dxferDirection = sgDxferToDev
 		case DataIn:
-			c.hdr.dxferDirection = sgDxferFromDev
+			blank(c.data)
+			c.hdr.dxferDirection = sgDxferBoth
 		}
 	}
 	return c

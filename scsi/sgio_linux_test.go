@@ -140,7 +140,7 @@ func TestSGCall(t *testing.T) {
 	var seen sgIOHdr
 	d := deviceWith(func(c *sgCall) error {
 		seen = c.hdr
-		if c.hdr.dxferDirection == sgDxferFromDev {
+		if c.hdr.dxferDirection == sgDxferBoth {
 			copy(c.data, "answer")
 		}
 		copy(c.sense[:], sense)
@@ -159,7 +159,7 @@ func TestSGCall(t *testing.T) {
 	}{
 		{"no data", Request{CDB: make([]byte, 6)}, sgDxferNone, 0, 60000, ""},
 		{"no direction", Request{CDB: make([]byte, 6), Data: []byte("ignored")}, sgDxferNone, 0, 60000, "ignored"},
-		{"in", Request{CDB: make([]byte, 10), Dir: DataIn, Data: []byte("........"), Timeout: 5 * time.Second}, sgDxferFromDev, 8, 5000, "answer.."},
+		{"in", Request{CDB: make([]byte, 10), Dir: DataIn, Data: []byte("........"), Timeout: 5 * time.Second}, sgDxferBoth, 8, 5000, "answer.."},
 		{"in, no bytes", Request{CDB: make([]byte, 10), Dir: DataIn}, sgDxferNone, 0, 60000, ""},
 		{"out", Request{CDB: make([]byte, 16), Dir: DataOut, Data: []byte("parameter list")}, sgDxferToDev, 14, 60000, "parameter list"},
 		{"less than a millisecond", Request{CDB: make([]byte, 6), Timeout: 1}, sgDxferNone, 0, 1, ""},

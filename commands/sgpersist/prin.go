@@ -93,10 +93,13 @@ func (d *device) ask(ctx context.Context, n *nexus, action scsi.InAction, alloc 
 	cdb := make([]byte, 10)
 	cdb[0], cdb[1] = byte(scsi.OpPRIn), byte(action)
 	binary.BigEndian.PutUint16(cdb[7:], uint16(alloc))
-	data := make([]byte, alloc)
+	data := scsi.Blank(alloc)
 	arrived, s := n.do(ctx, &command{lead: "Persistent reservation in", cdb: cdb, dir: scsi.DataIn, data: data})
 	switch s {
 	case success:
+		if scsi.IsBlank(data[:arrived], headerSize) {
+			return nil, d.cutShort(action, 0, headerSize)
+		}
 		return data[:arrived], success
 	case invalidOpcode:
 		d.errorf("PR in (%s): command not supported\n", readName(action))
