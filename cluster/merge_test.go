@@ -2,6 +2,7 @@ package cluster
 
 import (
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -97,7 +98,7 @@ func TestMergeExplicitKeys(t *testing.T) {
 	d.want(d.apply("CLUSTER_NAME x\nNODE_NAME b\nNODE_NAME a\nNODE_PR_KEY 00010001\n"),
 		"CLUSTER_NAME x\nNODE_NAME b\n  NODE_PR_KEY 2\nNODE_NAME a\nNODE_PR_KEY 00010001\n")
 	d.want(d.apply("CLUSTER_NAME x\nNODE_NAME a\nNODE_NAME c\n"),
-		"CLUSTER_PR_TAG 0x9a5f\nCLUSTER_NAME x\nNODE_NAME a\n  NODE_PR_KEY 10001\nNODE_NAME c\n  NODE_ID 1\n")
+		"CLUSTER_PR_TAG 0x9a5f\nCLUSTER_NAME x\nNODE_NAME a\n  NODE_PR_KEY 10001\nNODE_NAME c\n  NODE_ID 1\nRETIRED_NODE_PR_KEY b=2\n")
 }
 
 // A package file takes the place of its package, with its comments; the others
@@ -195,5 +196,98 @@ func TestTrust(t *testing.T) {
 	}
 	if err := ownfile.Replace(d.conf, text, text); err != nil {
 		t.Errorf("folder with the sticky bit: %v", err)
+	}
+}
+
+// However a file writes ids, keys and names, nobody gets what another has or
+// had, and what comes out goes in again without a change.
+func TestMergeSpellings(t *testing.T) {
+	const conf = "CLUSTER_NAME bla\nCLUSTER_PR_TAG 0xbcb0\nNODE_NAME jack3\nNODE_ID 1\nNODE_NAME jack4\nNODE_PR_KEY 91ce0007\n" +
+		"RETIRED_NODE_ID old=2\nRETIRED_NODE_PR_KEY older=dead0001\n"
+	const both = "CLUSTER_NAME bla\nNODE_NAME jack3\nNODE_NAME jack4\n"
+	keys := func(c *Config) string {
+		var list []string
+		for _, n := range c.Nodes {
+			list = append(list, n.Name+" "+n.Key.String())
+		}
+		return strings.Join(list, ", ")
+	}
+	for name, c := range map[string]struct{ file, want string }{
+		"id with a zero":         {"NODE_NAME jack3\nNODE_ID 01\nNODE_NAME jack4\n", "jack3 0xbcb00001, jack4 0x91ce0007"},
+		"id in quotes":           {"node_name \"jack3\"\nnode_id \"0001\"#x\nNODE_NAME jack4\n", "jack3 0xbcb00001, jack4 0x91ce0007"},
+		"key in capitals":        {"NODE_NAME jack3\nNODE_NAME jack4\nNODE_PR_KEY 0X0091CE0007\n", "jack3 0xbcb00001, jack4 0x91ce0007"},
+		"key without 0x":         {"NODE_NAME jack3\nNODE_NAME jack4\nNODE_PR_KEY \"91CE0007\"\n", "jack3 0xbcb00001, jack4 0x91ce0007"},
+		"name with a comment":    {"NODE_NAME \"jack3\"#x\nNODE_NAME \"jack4\" # y\n", "jack3 0xbcb00001, jack4 0x91ce0007"},
+		"name of two words":      {"NODE_NAME \"jack3\" x\nNODE_NAME jack4\n", `cmcl.conf:1: "NODE_NAME": nothing was expected behind the closing quote`},
+		"decimal, not octal":     {both + "NODE_NAME new\nNODE_ID 010\nNODE_NAME newer\n", "jack3 0xbcb00001, jack4 0x91ce0007, new 0xbcb0000a, newer 0xbcb0000b"},
+		"retired id with a zero": {both + "NODE_NAME new\nNODE_ID 02\n", `cmcl.conf:5: "02": another id was expected, node old had this one`},
+		"retired id in quotes":   {both + "NODE_NAME new\nNODE_ID \"2\"\n", `cmcl.conf:5: "2": another id was expected, node old had this one`},
+		"retired id as a key":    {both + "NODE_NAME new\nNODE_PR_KEY bcb00002\n", `cmcl.conf:5: "bcb00002": another key was expected, node old had this one`},
+		"... in capitals":        {both + "NODE_NAME new\nNODE_PR_KEY 0XBCB00002\n", `cmcl.conf:5: "0XBCB00002": another key was expected, node old had this one`},
+		"retired key":            {both + "NODE_NAME new\nNODE_PR_KEY 0x0dead0001\n", `cmcl.conf:5: "0x0dead0001": another key was expected, node older had this one`},
+		"retired node, other id": {both + "NODE_NAME old\nNODE_ID 5\n", `cmcl.conf:5: "5": node old had NODE_ID 2, which must not change`},
+		"retired node is back":   {both + "NODE_NAME old\nNODE_NAME older\n", "jack3 0xbcb00001, jack4 0x91ce0007, old 0xbcb00002, older 0xdead0001"},
+		"... with what it had":   {both + "NODE_NAME old\nNODE_ID 002\nRETIRED_NODE_ID old=2\n", "jack3 0xbcb00001, jack4 0x91ce0007, old 0xbcb00002"},
+		"retired line changed":   {both + "RETIRED_NODE_ID old=3\n", `cmcl.conf:4: "old=3": node old had NODE_ID 2, which must not change`},
+		"retired in other case":  {both + "retired_node_id old=002\nNODE_NAME new\n", "jack3 0xbcb00001, jack4 0x91ce0007, new 0xbcb00003"},
+		"id of one that leaves":  {"NODE_NAME jack4\nNODE_NAME new\nNODE_ID 001\n", `cmcl.conf:3: "001": another id was expected, node jack3 had this one`},
+		"key of one that leaves": {"NODE_NAME jack3\nNODE_NAME new\nNODE_PR_KEY 91CE0007\n", `cmcl.conf:3: "91CE0007": another key was expected, node jack4 had this one`},
+		"tag in another form":    {"CLUSTER_PR_TAG \"BCB0\"\n" + both, "jack3 0xbcb00001, jack4 0x91ce0007"},
+		"ids all given":          {both + "NODE_NAME new\nNODE_ID 65535\nNODE_NAME newer\n", "jack3 0xbcb00001, jack4 0x91ce0007, new 0xbcb0ffff, newer 0xbcb00003"},
+		"a key that an id makes": {both + "NODE_NAME new\nNODE_PR_KEY bcb00003\nNODE_NAME newer\n", "jack3 0xbcb00001, jack4 0x91ce0007, new 0xbcb00003, newer 0xbcb00004"},
+		"nothing retired told":   {both, "jack3 0xbcb00001, jack4 0x91ce0007"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			d := newDesk(t, conf)
+			file := d.write("cmcl.conf", c.file)
+			m, err := MergeFiles(d.conf, file, nil)
+			if err != nil {
+				if got := strings.TrimPrefix(err.Error(), d.dir+"/"); got != c.want {
+					t.Errorf("%s; %s expected", got, c.want)
+				}
+				return
+			}
+			if got := keys(m.Config); got != c.want {
+				t.Errorf("keys %s; %s expected\n%s", got, c.want, m.Text)
+			}
+			// Nothing that was retired is forgotten, and a second time changes nothing.
+			for _, name := range []string{"old", "older"} {
+				_, member := m.Config.Node(name)
+				if _, ok := retiredIn(m.Config, name); ok == (member == nil) {
+					t.Errorf("%s: retired %v, member %v", name, ok, member)
+				}
+			}
+			d.write("cluster.conf", string(m.Text))
+			again, err := MergeFiles(d.conf, file, nil)
+			if err != nil || again.Changed() {
+				t.Errorf("a second time: %v\n%s\n%s", err, m.Text, again.Text)
+			}
+		})
+	}
+}
+
+// What is not replaced stays to the byte, whatever it looks like, and a part
+// that is the same is not replaced.
+func TestMergeKeepsBytes(t *testing.T) {
+	const conf = "\r\n\n# top\r\nCLUSTER_NAME x\n\n\nNODE_NAME a\r\n\tNODE_PR_KEY 1\n\n\n# p\npackage_name p  # here\n\n\n\n\t# q\r\nPACKAGE_NAME \"q\"#y\nvg v\n\n  \npackage_name r"
+	d := newDesk(t, conf)
+	for _, files := range [][]string{{"# p\npackage_name p  # here\n"}, {"\n\t# q\nPACKAGE_NAME \"q\"#y\r\nvg v\r\n\r\n", "package_name r\n"}} {
+		d.want(d.apply("", files...), conf)
+	}
+	d.want(d.apply("# top\nCLUSTER_NAME x\n\n\nNODE_NAME a\n\tNODE_PR_KEY 1\n"), conf)
+	d.want(d.apply("", "package_name q\nvg v2\n"), strings.Replace(conf, "\t# q\r\nPACKAGE_NAME \"q\"#y\nvg v\n", "package_name q\nvg v2\n", 1)+"\n")
+}
+
+// When every id was somebody's, none is given.
+func TestMergeNoID(t *testing.T) {
+	var conf strings.Builder
+	conf.WriteString("CLUSTER_PR_TAG 1\nNODE_NAME a\nNODE_ID 1\n")
+	for id := 2; id <= maxNodeID; id++ {
+		fmt.Fprintf(&conf, "RETIRED_NODE_ID r%d=%d\n", id, id)
+	}
+	d := newDesk(t, conf.String())
+	_, err := MergeFiles(d.conf, d.write("cmcl.conf", "NODE_NAME a\nNODE_NAME b\n"), nil)
+	if want := `:2: "b": a NODE_PR_KEY line was expected for this node, all ids were given to others`; err == nil || !strings.HasSuffix(err.Error(), want) {
+		t.Errorf("%v; %s expected", err, want)
 	}
 }

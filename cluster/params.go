@@ -84,7 +84,7 @@ func clusterForm(name string) (form, bool) {
 		return onOff(), true
 	case "ip_monitor":
 		return onOff().in("subnet"), true
-	case "volume_group", "ops_volume_group", "retired_node_id", "subnet", "site_name":
+	case "volume_group", "ops_volume_group", "retired_node_id", "retired_node_pr_key", "subnet", "site_name":
 		return form{many: true}, true
 	case "polling_target":
 		return form{many: true, head: "subnet"}, true

@@ -152,38 +152,41 @@ func parameterFaults() map[string]string {
 	node := "NODE_NAME a\nNODE_PR_KEY 1\n"
 	pkg := node + "package_name p\n"
 	return map[string]string{
-		node + "FORCED_PR_DISABLE maybe":                       `f:3: "maybe": yes or no was expected`,
-		node + "MEMBER_TIMEOUT 14s":                            `f:3: "14s": a number from 0 to 4294967295 was expected`,
-		node + "LOAD_BALANCING yes":                            `f:3: "yes": on or off was expected`,
-		node + "SUBNET 10.0.0.0\nIP_MONITOR yes":               `f:4: "yes": on or off was expected`,
-		node + "CAPACITY_NAME a\nCAPACITY_VALUE all":           `f:4: "all": a number from 0 to 1000000, or infinite, was expected`,
-		node + "MAX_CONFIGURED_PACKAGES 301":                   `f:3: "301": a number from 0 to 300 was expected`,
-		node + "MEMBER_TIMEOUT 1\nMEMBER_TIMEOUT 2":            `f:4: "MEMBER_TIMEOUT": the cluster has it already, in line 3`,
-		node + "HEARTBEAT_IP 1.2.3.4":                          `f:3: "HEARTBEAT_IP": a network_interface line was expected before it`,
-		"NETWORK_INTERFACE lan0\n" + node:                      `f:1: "NETWORK_INTERFACE": a NODE_NAME line was expected before it`,
-		node + "CLUSTER_LOCK_LUN sda":                          `f:3: "sda": the full name of a file was expected, /...`,
-		node + "CLUSTER_LOCK_LUN /dev/a\nCLUSTER_LOCK_LUN /b":  `f:4: "CLUSTER_LOCK_LUN": node a has it already, in line 3`,
-		node + "RETIRED_NODE_ID b":                             `f:3: "b": the name of a node, = and a number from 1 to 65535 were expected`,
-		node + "auto_run yes":                                  `f:3: "auto_run": a package_name line was expected before it`,
-		pkg + "auto_run 1":                                     `f:4: "1": yes or no was expected`,
-		pkg + "auto_run yes\nauto_run no":                      `f:5: "auto_run": package p has it already, in line 4`,
-		pkg + "auto_run yes no":                                `f:4: "auto_run": one value was expected behind it, not 2`,
-		pkg + "auto_run":                                       `f:4: "auto_run": one value was expected behind it, not 0`,
-		pkg + "auto_run \"\"":                                  `f:4: "auto_run": one value was expected behind it, not 0`,
-		pkg + "auto_run \"yes":                                 `f:4: "auto_run": a closing quote was expected`,
-		pkg + "auto_run \"yes\" no":                            `f:4: "auto_run": nothing was expected behind the closing quote`,
-		pkg + "run_script_timeout 4295":                        `f:4: "4295": a number from 0 to 4294, or no_timeout, was expected`,
-		pkg + "failover_policy best":                           `f:4: "best": configured_node, min_package_node, site_preferred, site_preferred_manual or min_weight_pkg_node was expected`,
-		pkg + "service_cmd x":                                  `f:4: "service_cmd": a service_name line was expected before it`,
-		pkg + "service_name s\nservice_cmd x\nservice_cmd y":   `f:6: "service_cmd": the service_name has it already, in line 5`,
-		pkg + "service_name s":                                 `f:4: "s": a service_cmd line was expected behind it`,
-		pkg + "fs_name /dev/v/l\nfs_type ext4":                 `f:4: "/dev/v/l": a fs_directory line was expected behind it`,
-		pkg + "service_name -s\nservice_cmd x":                 `f:4: "-s": letters and digits, and . - _ between them, were expected`,
-		pkg + "pev_ x":                                         `f:4: "pev_": pev_ and a name of letters, digits and _ was expected, at most 4096`,
-		pkg + "pev_a-b x":                                      `f:4: "pev_a-b": pev_ and a name of letters, digits and _ was expected, at most 4096`,
-		pkg + "pev_a " + strings.Repeat("x", 4097):             `f:4: "` + strings.Repeat("x", 4097) + `": at most 4096 characters were expected, not 4097`,
-		pkg + "package_description " + strings.Repeat("x", 81): `f:4: "` + strings.Repeat("x", 81) + `": at most 80 characters were expected, not 81`,
-		pkg + "run_script a.sh":                                `f:4: "a.sh": the full name of a file was expected, /...`,
+		node + "FORCED_PR_DISABLE maybe":                                `f:3: "maybe": yes or no was expected`,
+		node + "MEMBER_TIMEOUT 14s":                                     `f:3: "14s": a number from 0 to 4294967295 was expected`,
+		node + "LOAD_BALANCING yes":                                     `f:3: "yes": on or off was expected`,
+		node + "SUBNET 10.0.0.0\nIP_MONITOR yes":                        `f:4: "yes": on or off was expected`,
+		node + "CAPACITY_NAME a\nCAPACITY_VALUE all":                    `f:4: "all": a number from 0 to 1000000, or infinite, was expected`,
+		node + "MAX_CONFIGURED_PACKAGES 301":                            `f:3: "301": a number from 0 to 300 was expected`,
+		node + "MEMBER_TIMEOUT 1\nMEMBER_TIMEOUT 2":                     `f:4: "MEMBER_TIMEOUT": the cluster has it already, in line 3`,
+		node + "HEARTBEAT_IP 1.2.3.4":                                   `f:3: "HEARTBEAT_IP": a network_interface line was expected before it`,
+		"NETWORK_INTERFACE lan0\n" + node:                               `f:1: "NETWORK_INTERFACE": a NODE_NAME line was expected before it`,
+		node + "CLUSTER_LOCK_LUN sda":                                   `f:3: "sda": the full name of a file was expected, /...`,
+		node + "CLUSTER_LOCK_LUN /dev/a\nCLUSTER_LOCK_LUN /b":           `f:4: "CLUSTER_LOCK_LUN": node a has it already, in line 3`,
+		node + "RETIRED_NODE_ID b":                                      `f:3: "b": the name of a node, = and a number from 1 to 65535 were expected`,
+		node + "RETIRED_NODE_PR_KEY b=0":                                `f:3: "b=0": the name of a node, = and a key of 1 to 16 hexadecimal digits were expected`,
+		node + "RETIRED_NODE_PR_KEY b=1\n":                              `f:2: "1": another key was expected, node b had this one`,
+		"CLUSTER_PR_TAG 1\nNODE_NAME a\nNODE_ID 1\nRETIRED_NODE_ID b=1": `f:3: "1": another id was expected, node b had this one`,
+		node + "auto_run yes":                                           `f:3: "auto_run": a package_name line was expected before it`,
+		pkg + "auto_run 1":                                              `f:4: "1": yes or no was expected`,
+		pkg + "auto_run yes\nauto_run no":                               `f:5: "auto_run": package p has it already, in line 4`,
+		pkg + "auto_run yes no":                                         `f:4: "auto_run": one value was expected behind it, not 2`,
+		pkg + "auto_run":                                                `f:4: "auto_run": one value was expected behind it, not 0`,
+		pkg + "auto_run \"\"":                                           `f:4: "auto_run": one value was expected behind it, not 0`,
+		pkg + "auto_run \"yes":                                          `f:4: "auto_run": a closing quote was expected`,
+		pkg + "auto_run \"yes\" no":                                     `f:4: "auto_run": nothing was expected behind the closing quote`,
+		pkg + "run_script_timeout 4295":                                 `f:4: "4295": a number from 0 to 4294, or no_timeout, was expected`,
+		pkg + "failover_policy best":                                    `f:4: "best": configured_node, min_package_node, site_preferred, site_preferred_manual or min_weight_pkg_node was expected`,
+		pkg + "service_cmd x":                                           `f:4: "service_cmd": a service_name line was expected before it`,
+		pkg + "service_name s\nservice_cmd x\nservice_cmd y":            `f:6: "service_cmd": the service_name has it already, in line 5`,
+		pkg + "service_name s":                                          `f:4: "s": a service_cmd line was expected behind it`,
+		pkg + "fs_name /dev/v/l\nfs_type ext4":                          `f:4: "/dev/v/l": a fs_directory line was expected behind it`,
+		pkg + "service_name -s\nservice_cmd x":                          `f:4: "-s": letters and digits, and . - _ between them, were expected`,
+		pkg + "pev_ x":                                                  `f:4: "pev_": pev_ and a name of letters, digits and _ was expected, at most 4096`,
+		pkg + "pev_a-b x":                                               `f:4: "pev_a-b": pev_ and a name of letters, digits and _ was expected, at most 4096`,
+		pkg + "pev_a " + strings.Repeat("x", 4097):                      `f:4: "` + strings.Repeat("x", 4097) + `": at most 4096 characters were expected, not 4097`,
+		pkg + "package_description " + strings.Repeat("x", 81):          `f:4: "` + strings.Repeat("x", 81) + `": at most 80 characters were expected, not 81`,
+		pkg + "run_script a.sh":                                         `f:4: "a.sh": the full name of a file was expected, /...`,
 	}
 }
 
@@ -216,8 +219,8 @@ func FuzzSettings(f *testing.F) {
 		lines := strings.Split(text, "\n")
 		for _, p := range c.Packages {
 			for _, s := range p.Settings {
-				name, _ := parameterOf(lines[s.At.Line-1])
-				if name != s.Name {
+				words := strings.Fields(uncomment(lines[s.At.Line-1]))
+				if strings.ToLower(words[0]) != s.Name {
 					t.Errorf("%+v stands as %q", s, lines[s.At.Line-1])
 				}
 			}

@@ -2,6 +2,7 @@ package cluster
 
 import (
 	"bufio"
+	"bytes"
 	"errors"
 	"fmt"
 	"io"
@@ -19,6 +20,7 @@ const (
 	wildcard   = "*"
 	tagBits    = 16
 	nodeIDBits = 16
+	maxNodeID  = 1<<nodeIDBits - 1
 )
 
 // LoadConfig reads and checks a config file. Errors: *os.PathError (for root
@@ -55,6 +57,7 @@ func readLines(r io.Reader, name string) ([]fileLine, error) {
 	whole := &io.LimitedReader{R: r, N: maxConfig + 1}
 	scan := bufio.NewScanner(whole)
 	scan.Buffer(nil, maxLine+1)
+	scan.Split(toNewline)
 	var lines []fileLine
 	for scan.Scan() {
 		lines = append(lines, fileLine{scan.Text(), Position{name, len(lines) + 1}})
@@ -76,14 +79,32 @@ func readLines(r io.Reader, name string) ([]fileLine, error) {
 	return lines, nil
 }
 
-// parseLines checks a config whose lines may come from several files. path is
-// where it stands, or will stand.
-func parseLines(path string, lines []fileLine) (*Config, error) {
+// toNewline splits at newlines. A carriage return before one stays: a line that
+// nobody changes is written as it was. For the parser it is a blank.
+func toNewline(data []byte, atEOF bool) (advance int, token []byte, err error) {
+	if i := bytes.IndexByte(data, '\n'); i >= 0 {
+		return i + 1, data[:i], nil
+	}
+	if atEOF && len(data) > 0 {
+		return len(data), data, nil
+	}
+	return 0, nil, nil
+}
+
+// read takes lines, without asking for what can be told only of a whole config.
+func read(path string, lines []fileLine) *parser {
 	p := &parser{config: &Config{Path: path}, inCluster: map[string]Position{}}
 	for _, l := range lines {
 		p.at = l.at
 		p.parse(l.text)
 	}
+	return p
+}
+
+// parseLines checks a config whose lines may come from several files. path is
+// where it stands, or will stand.
+func parseLines(path string, lines []fileLine) (*Config, error) {
+	p := read(path, lines)
 	p.finish()
 	if len(p.errs) > 0 {
 		return nil, errors.Join(p.errs...)

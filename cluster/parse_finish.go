@@ -17,7 +17,30 @@ func (p *parser) finish() {
 		p.failAt(p.nodes[protocol.MaxMembers].name, c.Nodes[protocol.MaxMembers].Name, fmt.Sprintf("at most %d nodes were expected", protocol.MaxMembers))
 	}
 	p.finishKeys()
+	p.finishRetired()
 	p.finishPackages()
+}
+
+// finishRetired refuses a key that a removed node had: it may be on LUNs still.
+func (p *parser) finishRetired() {
+	c := p.config
+	for i := range c.Retired {
+		r := &c.Retired[i]
+		if r.ID != 0 {
+			r.Key = pr.Key(c.Tag)<<nodeIDBits | pr.Key(r.ID)
+		}
+		for j, n := range c.Nodes {
+			if n.Name == r.Name || n.Key == 0 || n.Key != r.Key {
+				continue
+			}
+			what := "key"
+			if n.ID != 0 {
+				what = "id"
+			}
+			line, _ := n.keyLine()
+			p.failAt(keyLine(p.nodes[j]), line.Value, "another "+what+" was expected, node "+r.Name+" had this one")
+		}
+	}
 }
 
 func (p *parser) finishKeys() {

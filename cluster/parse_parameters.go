@@ -22,6 +22,8 @@ func (p *parser) clusterParameter(name, value string) {
 		p.config.PRDisabled = strings.EqualFold(value, "yes")
 	case "retired_node_id":
 		p.retired(value)
+	case "retired_node_pr_key":
+		p.retiredKey(value)
 	}
 }
 
@@ -33,7 +35,18 @@ func (p *parser) retired(value string) {
 		p.fail(value, "the name of a node, = and a number from 1 to 65535 were expected")
 		return
 	}
-	p.config.Retired = append(p.config.Retired, RetiredNode{name, uint16(n)})
+	p.config.Retired = append(p.config.Retired, RetiredNode{Name: name, ID: uint16(n), at: p.at})
+}
+
+// retiredKey takes the key of a node that was removed: NAME=KEY.
+func (p *parser) retiredKey(value string) {
+	name, text, _ := strings.Cut(value, "=")
+	key, err := pr.ParseKey(text)
+	if err != nil || badName(name) != "" {
+		p.fail(value, "the name of a node, = and a key of 1 to 16 hexadecimal digits were expected")
+		return
+	}
+	p.config.Retired = append(p.config.Retired, RetiredNode{Name: name, Key: key, at: p.at})
 }
 
 func (p *parser) clusterName(value string) {

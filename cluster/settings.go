@@ -1,10 +1,11 @@
 package cluster
 
 import (
-	"fmt"
 	"strconv"
 	"strings"
 	"time"
+
+	"lunguard/pr"
 )
 
 // Position is a place in a file.
@@ -148,11 +149,13 @@ func seconds(text string) time.Duration {
 	return time.Duration(n) * time.Second
 }
 
-// RetiredNode is a node that was removed. Its id is given to no other, and it
-// gets it back.
+// RetiredNode is a node that was removed. Its id and its key are given to no
+// other, and it gets them back.
 type RetiredNode struct {
 	Name string
-	ID   uint16
+	// ID is 0 if it had an explicit key.
+	ID  uint16
+	Key pr.Key
+	// at is where it stands.
+	at Position
 }
-
-func (r RetiredNode) String() string { return fmt.Sprintf("%s=%d", r.Name, r.ID) }

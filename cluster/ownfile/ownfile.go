@@ -5,6 +5,7 @@ package ownfile
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"io/fs"
 	"os"
@@ -85,22 +86,74 @@ func plain(f *os.File) error {
 	return nil
 }
 
-// Replace puts a text in the place of a file: all of it or nothing, with what
-// was there before beside it as FILE.bak. old is what was read; nil is no
-// file. Two that write in one folder do not come between each other. Errors:
-// *os.PathError, with ErrNotTrusted, ErrBeingWritten, ErrSymlink or ErrChanged.
-func Replace(path string, text, old []byte) error {
+// Held is the right to replace files of one folder, which one process has at a
+// time.
+type Held struct {
+	path string
+	dir  *os.File
+}
+
+// Hold takes the right to replace a file. Whoever reads the file, decides, and
+// replaces it under one Held loses nothing that others write. If another process
+// has the right, busy is called, and then it is waited for until ctx is over. The
+// right ends with the process, however that ends. Errors: *os.PathError, with
+// ErrBeingWritten if ctx is over.
+func Hold(ctx context.Context, path string, busy func()) (*Held, error) {
 	dir, err := os.Open(filepath.Dir(path))
+	if err != nil {
+		return nil, err
+	}
+	h := &Held{path, dir}
+	if unix.Flock(int(dir.Fd()), unix.LOCK_EX|unix.LOCK_NB) == nil {
+		return h, nil
+	}
+	busy()
+	// There is no way to end the wait of a thread for a lock; its own descriptor,
+	// which nobody else closes, gives the lock back if it comes too late.
+	had := make(chan error)
+	go func() {
+		err := unix.Flock(int(dir.Fd()), unix.LOCK_EX)
+		select {
+		case had <- err:
+		case <-ctx.Done():
+			dir.Close()
+		}
+	}()
+	select {
+	case err = <-had:
+	case <-ctx.Done():
+		return nil, &os.PathError{Op: "lock", Path: path, Err: ErrBeingWritten}
+	}
+	if err != nil {
+		dir.Close()
+		return nil, &os.PathError{Op: "lock", Path: path, Err: err}
+	}
+	return h, nil
+}
+
+// Release gives the right up.
+func (h *Held) Release() { h.dir.Close() }
+
+// Replace is Held.Replace for one who does not wait for the right.
+func Replace(path string, text, old []byte) error {
+	now, over := context.WithCancel(context.Background())
+	h, err := Hold(now, path, over)
+	over()
 	if err != nil {
 		return err
 	}
-	defer dir.Close()
+	defer h.Release()
+	return h.Replace(text, old)
+}
+
+// Replace puts a text in the place of the file: all of it or nothing, with what
+// was there before beside it as FILE.bak. old is what was read; nil is no
+// file. Errors: *os.PathError, with ErrNotTrusted, ErrSymlink, or ErrChanged if
+// somebody who does not ask for the right has written.
+func (h *Held) Replace(text, old []byte) error {
+	path, dir := h.path, h.dir
 	if err := trustParent(dir); err != nil {
 		return err
-	}
-	// The lock ends with the process, however that ends.
-	if err := unix.Flock(int(dir.Fd()), unix.LOCK_EX|unix.LOCK_NB); err != nil {
-		return &os.PathError{Op: "lock", Path: path, Err: ErrBeingWritten}
 	}
 	if st, err := os.Lstat(path); err == nil && st.Mode()&fs.ModeSymlink != 0 {
 		return &os.PathError{Op: "write", Path: path, Err: ErrSymlink}

@@ -109,17 +109,26 @@ func (a *application) close() {
 }
 
 func runApplyConf(c *front.Call) error {
-	a, err := checkConfig(c)
+	named, err := namedFiles(c)
+	if err != nil {
+		return err
+	}
+	path := named.conf
+	held, err := hold(c, path)
+	if err != nil {
+		return err
+	}
+	defer held.Release()
+	a, err := checkConfig(c, named)
 	if err != nil || !a.sound {
 		return err
 	}
-	path := a.merge.Config.Path
 	if a.merge.Changed() {
 		if !c.Flags.Bool("force") && !confirmed(c, a.merge) {
 			return &unconfirmedError{path}
 		}
 		begin := time.Now()
-		err := ownfile.Replace(path, a.merge.Text, a.merge.Old)
+		err := held.Replace(a.merge.Text, a.merge.Old)
 		e := front.NewEntry(front.DeedApply)
 		e.Field(front.FieldFile, path)
 		e.Field(front.FieldNode, a.Node.Name)
@@ -149,6 +158,22 @@ func runApplyConf(c *front.Call) error {
 	}
 	c.Printf("The configuration has not changed.\n")
 	return nil
+}
+
+// hold takes the right to write the config, before it is read: what another run
+// writes meanwhile would be lost.
+func hold(c *front.Call, path string) (*ownfile.Held, error) {
+	patience, err := session.Timeout(c)
+	if err != nil {
+		return nil, err
+	}
+	ctx, stop := context.WithTimeout(c.Ctx, patience)
+	defer stop()
+	held, err := ownfile.Hold(ctx, path, func() { c.Warn("%s: another process is writing it, which is waited for", path) })
+	if err != nil {
+		return nil, &session.ConfigFileError{Err: err}
+	}
+	return held, nil
 }
 
 // otherNodes are all but this one: each has its own copy of the config, and
@@ -200,24 +225,31 @@ func confirmed(c *front.Call, m *cluster.Merge) bool {
 	}
 }
 
-// checkConfig merges the files and looks at everything that can be looked at
-// on this node. Faults are reported; an error is one that ends the check.
-func checkConfig(c *front.Call) (*application, error) {
+// files are those of a command line: the config, and what goes into it.
+type files struct {
+	conf, cluster string
+	packages      []string
+}
+
+func namedFiles(c *front.Call) (files, error) {
 	if ops := c.Operands(); len(ops) > 0 {
-		return nil, front.Usagef("%s: name files with -C or -P", ops[0])
+		return files{}, front.Usagef("%s: name files with -C or -P", ops[0])
 	}
 	packages, err := packageFiles(c)
-	if err != nil {
-		return nil, err
+	named := files{c.Flags.String("conf"), c.Flags.String("cluster"), packages}
+	if named.conf == "" {
+		named.conf, _ = session.ConfigPath(c)
 	}
-	path := c.Flags.String("conf")
-	if path == "" {
-		path, _ = session.ConfigPath(c)
-	}
-	m, err := cluster.MergeFiles(path, c.Flags.String("cluster"), packages)
+	return named, err
+}
+
+// checkConfig merges the files and looks at everything that can be looked at
+// on this node. Faults are reported; an error is one that ends the check.
+func checkConfig(c *front.Call, named files) (*application, error) {
+	m, err := cluster.MergeFiles(named.conf, named.cluster, named.packages)
 	var unread *os.PathError
 	switch {
-	case errors.As(err, &unread) && unread.Path == path:
+	case errors.As(err, &unread) && unread.Path == named.conf:
 		return nil, &session.ConfigFileError{Err: err}
 	case errors.As(err, &unread):
 		return nil, &inputFileError{unread}

@@ -35,7 +35,11 @@ exit status: 0 no fault; 1 faults, foreign keys; 2 a device cannot be read;
 128 + N ended by signal N`,
 		Flags: applyFlags(front.JSONFlag()),
 		Run: func(c *front.Call) error {
-			a, err := checkConfig(c)
+			named, err := namedFiles(c)
+			if err != nil {
+				return err
+			}
+			a, err := checkConfig(c, named)
 			if err != nil {
 				return err
 			}

@@ -98,6 +98,7 @@ func messages() []catalogue.Message {
 		}
 	}
 	list = append(list,
+		catalogue.New("cmapplyconf", "warning", "/etc/lunguard/cluster.conf: another process is writing it, which is waited for"),
 		catalogue.New("cmrunpkg", "warning", "package pkg1 runs without service s1, which has ended"),
 		catalogue.New("log", "log", "Failed: vgchange: exit status 5"),
 		catalogue.New("log", "log", "The reservations are kept: volume group vg1 is still active: lv1"),
