@@ -45,6 +45,9 @@ var (
 	ErrMalformed = errors.New("malformed answer")
 	// ErrDevice is any other answer that is a failure.
 	ErrDevice = errors.New("device error")
+	// ErrNotTrusted says that where processes of root tell each other of commands
+	// under way is open to others, so that nothing is sent on what it says.
+	ErrNotTrusted = errors.New("not a directory that only root can change")
 	// ErrStale says that a command was not sent because the state that it was decided
 	// on had become too old: see [WhileFresh]. Nothing happened.
 	ErrStale = errors.New("what it was decided on is too old")
@@ -56,6 +59,20 @@ type Uncertain interface {
 	error
 	// OutcomeUnknown reports whether it may.
 	OutcomeUnknown() bool
+}
+
+// CommandError is what the error of a command is made of, whatever the storage: words
+// for people are made from these, and not from its text.
+type CommandError interface {
+	Uncertain
+	// Where names the path that the command was for; empty if nobody told.
+	Where() string
+	// What is the command, as the standard of its storage spells it.
+	What() string
+	// Why is the class, or an error that wraps it.
+	Why() error
+	// Say says all but the path, with the class in these words.
+	Say(class string) string
 }
 
 // OutcomeUnknown reports whether err leaves open if the command took effect:

@@ -64,11 +64,27 @@ type OpError struct {
 // Error gives all the data on one line, for a log. Words for people are made
 // by the commands.
 func (e *OpError) Error() string {
-	var b strings.Builder
+	text := e.Say(e.Class.Error())
 	if e.Device != "" {
-		b.WriteString(e.Device + ": ")
+		text = e.Device + ": " + text
 	}
-	b.WriteString(e.Op + ": " + e.Class.Error())
+	return text
+}
+
+// Where is the name of the path, What the command, Why the class: an OpError is a
+// [pr.CommandError].
+func (e *OpError) Where() string { return e.Device }
+
+// What is the command with its service action.
+func (e *OpError) What() string { return e.Op }
+
+// Why is the class.
+func (e *OpError) Why() error { return e.Class }
+
+// Say gives all the data but the path, with the class in these words.
+func (e *OpError) Say(class string) string {
+	var b strings.Builder
+	b.WriteString(e.Op + ": " + class)
 	switch {
 	case e.Sense != nil:
 		b.WriteString(": " + e.Sense.String())

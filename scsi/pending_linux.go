@@ -9,11 +9,13 @@ import (
 	"os"
 
 	"golang.org/x/sys/unix"
+
+	"lunguard/pr"
 )
 
 // ErrPendingDir says that the directory of the commands under way is not one that
 // only this user and root can change, so that what is in it proves nothing.
-var ErrPendingDir = errors.New("not a directory that only root can change")
+var ErrPendingDir = pr.ErrNotTrusted
 
 // Pending reports whether a PERSISTENT RESERVE OUT for a device, which some
 // process of this host has given up, is still under way in the kernel. dir is the

@@ -4,8 +4,8 @@ import (
 	"io/fs"
 	"strings"
 
+	"lunguard/pr"
 	"lunguard/protocol"
-	"lunguard/scsi"
 	"lunguard/vg"
 )
 
@@ -21,16 +21,15 @@ type cause struct{ lun, device string }
 // say says an error; first says that nothing stands between the LUN's name and it.
 func (c cause) say(err error, first bool) string {
 	switch e := err.(type) {
-	case *scsi.OpError:
-		bare := *e
-		bare.Device, bare.Class = "", worded(c.say(e.Class, false))
+	case pr.CommandError:
+		text, where := e.Say(c.say(e.Why(), false)), e.Where()
 		switch {
-		case e.Device == "" || e.Device == c.lun && first:
-			return bare.Error()
-		case e.Device == c.lun:
-			return e.Device + ": " + bare.Error()
+		case where == "" || where == c.lun && first:
+			return text
+		case where == c.lun:
+			return where + ": " + text
 		}
-		return "path " + e.Device + ": " + bare.Error()
+		return "path " + where + ": " + text
 	case *fs.PathError:
 		if e.Op == "SG_IO" && e.Path == c.device {
 			return "SG_IO: " + e.Err.Error()
@@ -46,11 +45,6 @@ func (c cause) say(err error, first bool) string {
 	}
 	return err.Error()
 }
-
-// worded is an error that is in words already.
-type worded string
-
-func (s worded) Error() string { return string(s) }
 
 // partsOf are the errors that one is made of, and what stands between them; false
 // if it says something of its own as well.
@@ -80,11 +74,9 @@ func Reason(device string, err error) string {
 		if e.Device == device {
 			return e.Err.Error()
 		}
-	case *scsi.OpError:
-		if e.Device == device {
-			bare := *e
-			bare.Device = ""
-			return bare.Error()
+	case pr.CommandError:
+		if e.Where() == device {
+			return e.Say(e.Why().Error())
 		}
 	case interface{ Unwrap() []error }:
 		if parts, between, ok := partsOf(err, e.Unwrap()); ok && len(parts) > 0 {

@@ -6,7 +6,6 @@ import (
 	"lunguard/cluster"
 	"lunguard/pr"
 	"lunguard/protocol"
-	"lunguard/scsi"
 )
 
 // Event says a change or a warning of a protocol.
@@ -97,9 +96,9 @@ func Outcome(e protocol.Event) string {
 	if e.Err == nil {
 		return ": done"
 	}
-	var op *scsi.OpError
-	if errors.As(e.Err, &op) {
-		return ": " + op.Class.Error()
+	var failed pr.CommandError
+	if errors.As(e.Err, &failed) {
+		return ": " + failed.Why().Error()
 	}
 	return ": " + e.Err.Error()
 }

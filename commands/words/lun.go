@@ -7,7 +7,6 @@ import (
 
 	"lunguard/pr"
 	"lunguard/protocol"
-	"lunguard/scsi"
 )
 
 // runWords says what kept a protocol from its end.
@@ -116,17 +115,17 @@ func lunWords(e *protocol.LUNError) Message {
 
 // deviceFailure says what a device or the way to it did wrong.
 func deviceFailure(e *protocol.LUNError, m *Message) {
-	var op *scsi.OpError
+	var op pr.CommandError
 	if !errors.As(e, &op) {
 		if errors.Is(e, protocol.ErrNoPath) {
 			m.Hint = lookAtPath
 		}
 		return
 	}
-	m.What = causeWords(e, op.Device)
+	m.What = causeWords(e, op.Where())
 	where := ""
-	if op.Device != "" && op.Device != e.LUN {
-		where = "path " + op.Device + ": "
+	if op.Where() != "" && op.Where() != e.LUN {
+		where = "path " + op.Where() + ": "
 	}
 	switch {
 	case errors.Is(e, syscall.EPERM), errors.Is(e, syscall.EACCES):
@@ -134,12 +133,12 @@ func deviceFailure(e *protocol.LUNError, m *Message) {
 	case errors.Is(op, pr.ErrCannotStore):
 		m.Hint = nowhereToStore
 	case errors.Is(op, pr.ErrReservationConflict):
-		m.What = where + "reservation conflict on " + op.Op
+		m.What = where + "reservation conflict on " + op.What()
 		m.Hint = "a classic SCSI-2 RESERVE is in force, or the device refuses; find who holds it, release or reset the LUN"
 	case errors.Is(op, pr.ErrNoReservations):
 		m.What = where + "the device knows no persistent reservations"
 		m.Hint, m.Status = "a virtual disk, or an array with the feature turned off; take the LUN out of the package", ExitFailed
-	case errors.Is(op, scsi.ErrPendingDir):
+	case errors.Is(op, pr.ErrNotTrusted):
 		m.Hint = "whether a command that was given up is under way stands in it: make root its owner, and take the right to write from group and others"
 	case errors.Is(op, pr.ErrStillUnderWay):
 		m.Hint = waitForPath
