@@ -81,3 +81,26 @@ func (s *State) HeldBy(k Key) bool {
 	}
 	return s.Reservation.Key == k
 }
+
+// Equal reports whether two readings tell the same. The order of registrations means
+// nothing, and where one of the readings does not tell whose they are only the keys
+// are compared.
+func (s *State) Equal(o *State) bool {
+	if s.Generation != o.Generation || len(s.Registrations) != len(o.Registrations) {
+		return false
+	}
+	if (s.Reservation == nil) != (o.Reservation == nil) || s.Reservation != nil && *s.Reservation != *o.Reservation {
+		return false
+	}
+	left := slices.Clone(o.Registrations)
+	for _, r := range s.Registrations {
+		i := slices.IndexFunc(left, func(l Registration) bool {
+			return l.Key == r.Key && (!s.Identified || !o.Identified || l.SameNexus(r) && l.Holder == r.Holder)
+		})
+		if i < 0 {
+			return false
+		}
+		left = slices.Delete(left, i, i+1)
+	}
+	return true
+}

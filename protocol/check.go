@@ -16,6 +16,8 @@ type FindingKind string
 const (
 	// Unreadable: the state is unknown.
 	Unreadable FindingKind = "unreadable"
+	// Contradiction: two paths tell different things, so that the state is unknown.
+	Contradiction FindingKind = "contradiction"
 	// DeadPath: a path does not answer, another one does.
 	DeadPath FindingKind = "dead-path"
 	// ForeignKeys are keys that belong to no node.
@@ -92,30 +94,25 @@ func (r *Run) Check(ctx context.Context) []Report {
 // look reads one LUN through each of its paths.
 func (t *target) look(ctx context.Context) Report {
 	rep := Report{LUN: t.Name, Paths: t.Expected()}
-	var failures []Finding
-	var errs []error
-	for _, p := range t.Unopened {
-		failures = append(failures, Finding{Kind: DeadPath, Path: p.Name, Err: p.Err})
-		errs = append(errs, p.Err)
+	heard := t.ask(ctx)
+	if heard.contradiction() != nil {
+		// Somebody may have changed it between one path and the next.
+		heard = t.ask(ctx)
 	}
-	for _, p := range t.Paths {
-		s, err := p.State(ctx)
-		if err != nil {
-			failures = append(failures, Finding{Kind: DeadPath, Path: p.Name(), Err: err})
-			errs = append(errs, err)
-			continue
-		}
-		rep.State = s
-		rep.Working++
-	}
-	if rep.State == nil {
-		rep.Findings = []Finding{{Kind: Unreadable, Err: &LUNError{LUN: t.Name, Err: errors.Join(errs...)}}}
+	rep.Working = len(heard.said)
+	if c := heard.contradiction(); c != nil {
+		rep.Findings = append([]Finding{{Kind: Contradiction, Path: c.Paths[1], Err: &LUNError{LUN: t.Name, Err: c}}}, heard.failures...)
 		return rep
 	}
-	rep.Findings = failures
+	if len(heard.said) == 0 {
+		rep.Findings = []Finding{{Kind: Unreadable, Err: &LUNError{LUN: t.Name, Err: errors.Join(heard.errs...)}}}
+		return rep
+	}
+	rep.State = heard.said[0].state
+	rep.Findings = heard.failures
 	t.State = rep.State
 	t.Usable = slices.DeleteFunc(t.Usable, func(p pr.Path) bool {
-		return slices.ContainsFunc(failures, func(f Finding) bool { return f.Path == p.Name() })
+		return slices.ContainsFunc(heard.failures, func(f Finding) bool { return f.Path == p.Name() })
 	})
 	switch err := t.capabilities(ctx); {
 	case err == nil, errors.Is(err, ErrNoReservationType):

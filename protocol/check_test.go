@@ -73,6 +73,64 @@ func TestCheck(t *testing.T) {
 	}
 }
 
+// A path that leads to another LUN, or that answers what was once, contradicts the
+// others, whichever is the first: then nobody knows. A change between the reading of
+// one path and the next is no contradiction.
+func TestCheckContradiction(t *testing.T) {
+	for _, c := range []struct {
+		name string
+		// astray is the path that is answered by the LUN next to it, and how often.
+		astray, times int
+		want          []FindingKind
+	}{
+		{"the first path", 0, 9, []FindingKind{Contradiction}},
+		{"the last path", 1, 9, []FindingKind{Contradiction}},
+		{"once", 1, 1, nil},
+		{"none", 0, 0, nil},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			w := newWorld(t, 2, 2, simlun.Quirks{})
+			w.must(w.only("A", "sda").Start(context.Background()))
+			left := c.times
+			w.wrap = func(node string, lun, path int, straight scsi.Transport) scsi.Transport {
+				if lun != 0 || path != c.astray {
+					return straight
+				}
+				return astray{straight, w.transport(node, 1, path), &left}
+			}
+			rep := w.only("A", "sda").Check(context.Background())[0]
+			var got []FindingKind
+			for _, f := range rep.Findings {
+				got = append(got, f.Kind)
+			}
+			if diff := cmp.Diff(c.want, got); diff != "" {
+				t.Errorf("(-want +got):\n%s", diff)
+			}
+			if rep.Unknown() != (c.want != nil) {
+				t.Errorf("state %v", rep.State)
+			}
+			if rep.Working != 2 {
+				t.Errorf("%d paths answer", rep.Working)
+			}
+		})
+	}
+}
+
+// astray is a path whose first answers to PERSISTENT RESERVE IN are another LUN's.
+type astray struct {
+	scsi.Transport
+	other scsi.Transport
+	left  *int
+}
+
+func (a astray) Do(ctx context.Context, req *scsi.Request) (scsi.Reply, error) {
+	if req.Opcode() == scsi.OpPRIn && *a.left > 0 {
+		*a.left--
+		return a.other.Do(ctx, req)
+	}
+	return a.Transport.Do(ctx, req)
+}
+
 func (w *world) unit(lun int, node string, path int) *scsi.Unit {
 	return scsi.NewUnit("direct", &scsi.Retry{Transport: w.transport(node, lun, path), AfterStateChange: true, Sleep: noSleep})
 }

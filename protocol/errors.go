@@ -69,6 +69,17 @@ func (e *LUNError) Error() string { return e.LUN + ": " + e.Err.Error() }
 // Unwrap gives the reason.
 func (e *LUNError) Unwrap() error { return e.Err }
 
+// ContradictionError says that two paths to one LUN tell different things of it, and
+// went on to when they were asked again.
+type ContradictionError struct {
+	Paths  [2]string
+	States [2]*pr.State
+}
+
+func (e *ContradictionError) Error() string {
+	return fmt.Sprintf("paths %s and %s contradict each other", e.Paths[0], e.Paths[1])
+}
+
 // ForeignKeyError says that a LUN has keys which belong to no node of the
 // cluster.
 type ForeignKeyError struct {

@@ -143,7 +143,7 @@ func drawFinding(conf *cluster.Config, rep protocol.Report, f protocol.Finding) 
 // grave reports whether data can be lost as it is, or nobody knows.
 func grave(kind protocol.FindingKind) bool {
 	switch kind {
-	case protocol.Unreadable, protocol.ForeignKeys, protocol.Unreserved, protocol.WrongType, protocol.TakingKeys,
+	case protocol.Unreadable, protocol.Contradiction, protocol.ForeignKeys, protocol.Unreserved, protocol.WrongType, protocol.TakingKeys,
 		protocol.SeveralOwners, protocol.DifferentSets, protocol.StaleNexus, words.InTwoPackages:
 		return true
 	}

@@ -151,7 +151,7 @@ func validateLUNs(c *front.Call, run *session.PackageRun) error {
 		}
 		for _, f := range rep.Findings {
 			switch f.Kind {
-			case protocol.Unreadable:
+			case protocol.Unreadable, protocol.Contradiction:
 				errs = append(errs, f.Err)
 			case protocol.ForeignKeys:
 				errs = append(errs, &protocol.ForeignKeyError{LUN: rep.LUN, Keys: f.Keys})

@@ -31,6 +31,11 @@ func FindingMessage(conf *cluster.Config, rep protocol.Report, f protocol.Findin
 		m := Of(f.Err)
 		// The LUN is named beside it, and one finding is one line.
 		return Message{What: "unknown: " + JoinedLines(m.about(rep.LUN)), Hint: m.Hint}
+	case protocol.Contradiction:
+		var e *protocol.ContradictionError
+		if errors.As(f.Err, &e) {
+			return Message{What: "unknown: " + contradictionWords(conf, e), Hint: contradictionHint}
+		}
 	case protocol.DeadPath:
 		return Message{What: "path " + f.Path + " does not answer", Hint: "look at the path: cable, switch, session, kernel log"}
 	case protocol.ForeignKeys:
@@ -73,6 +78,18 @@ func FindingMessage(conf *cluster.Config, rep protocol.Report, f protocol.Findin
 		return Message{What: "the device would forget it at power loss", Hint: "run pr_start again"}
 	}
 	return Message{What: string(f.Kind)}
+}
+
+// contradictionHint is what can be done about paths that tell different things.
+const contradictionHint = "one of them leads to another LUN, or answers what was once: compare their WWIDs, and have the host look for its paths again; start nothing on it before"
+
+// contradictionWords says what two paths tell.
+func contradictionWords(conf *cluster.Config, e *protocol.ContradictionError) string {
+	text := e.Error()
+	for i, s := range e.States {
+		text += fmt.Sprintf("; %s: %s, generation %d", e.Paths[i], OnLUN(conf, protocol.Member{}, s), s.Generation)
+	}
+	return text
 }
 
 // InTwoPackages is the kind of finding that says that a LUN is in two packages. It

@@ -73,7 +73,10 @@ const waitForPath = "the path hangs: see the kernel log and multipath -ll; when 
 // lunWords says what went wrong on one LUN.
 func lunWords(e *protocol.LUNError) Message {
 	m := Message{Subject: e.LUN, What: causeWords(e, ""), Status: ExitNode}
+	var contradiction *protocol.ContradictionError
 	switch {
+	case errors.As(e, &contradiction):
+		m.What, m.Hint = contradictionWords(nil, contradiction), contradictionHint
 	case errors.Is(e, protocol.ErrOtherKeys):
 		m.What, m.Status = "left alone, the key is not registered there", ExitFailed
 		m.Hint = "without -k everything is cleared, whoever registered it"

@@ -30,6 +30,7 @@ func errorsByTopic() map[string][]error {
 		},
 		"unregistered": {lun(protocol.ErrNotRegistered)},
 		"removed":      {lun(protocol.ErrRemoved)},
+		"pr_cntl":      {contradiction()},
 		"protocol":     {lun(protocol.ErrOtherType), lun(protocol.ErrUnsettled)},
 		"config": {
 			&cluster.ConfigError{File: "cluster.conf", Expected: "at least one NODE_NAME line was expected"},
@@ -192,6 +193,7 @@ func spokenFindings() []catalogue.Message {
 		// Where nothing tells which registration is which path's.
 		list = append(list, catalogue.New("finding", "finding", "/dev/sda: "+Finding(conf, rep, protocol.Finding{Kind: k, Keys: []pr.Key{1}})))
 	}
+	list = append(list, catalogue.New("finding", "finding", "/dev/sda: "+Finding(conf, rep, protocol.Finding{Kind: protocol.Contradiction, Err: contradiction()})))
 	for _, k := range []protocol.FindingKind{
 		protocol.Unreadable, protocol.DeadPath, protocol.ForeignKeys, protocol.Unreserved, protocol.WrongType, protocol.LeavingKeys, protocol.TakingKeys,
 		protocol.PathsUnregistered, protocol.StaleNexus, protocol.KeysMissing, protocol.SeveralOwners, protocol.DifferentSets, protocol.WrongKey, protocol.NotKept,
@@ -200,6 +202,12 @@ func spokenFindings() []catalogue.Message {
 		list = append(list, catalogue.New("finding", "finding", "/dev/sda: "+Finding(conf, rep, f)))
 	}
 	return list
+}
+
+// contradiction is that of two paths to a LUN.
+func contradiction() error {
+	held := &pr.State{Generation: 7, Registrations: []pr.Registration{{Key: 1}}, Reservation: &pr.Reservation{Key: 1, Type: pr.WriteExclusiveRegistrantsOnly}}
+	return &protocol.LUNError{LUN: "/dev/sda", Err: &protocol.ContradictionError{Paths: [2]string{"/dev/sda", "/dev/sdb"}, States: [2]*pr.State{held, {}}}}
 }
 
 func TestMain(m *testing.M) { catalogue.Main(m) }
