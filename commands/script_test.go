@@ -231,7 +231,7 @@ func registerByHand(host, device string, key pr.Key, typ pr.Type) error {
 	if err != nil {
 		return err
 	}
-	p, err := h.Open(device)
+	p, err := h.OpenName(device)
 	if err != nil {
 		return err
 	}

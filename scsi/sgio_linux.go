@@ -74,6 +74,7 @@ type SGDevice struct {
 	file  *os.File
 	path  string
 	devno uint64
+	char  bool
 	// abandoned is set when a command outlived its deadline: it may still be
 	// in flight, and a second one beside it would break the order.
 	abandoned atomic.Bool
@@ -124,9 +125,19 @@ func OpenSG(path string, mode OpenMode) (*SGDevice, error) {
 		unix.Close(fd)
 		return nil, &os.PathError{Op: "fcntl", Path: path, Err: err}
 	}
-	d := &SGDevice{file: os.NewFile(uintptr(fd), path), path: path, devno: uint64(st.Rdev), grace: abandonGrace}
+	d := &SGDevice{file: os.NewFile(uintptr(fd), path), path: path, devno: uint64(st.Rdev), char: st.Mode&unix.S_IFMT == unix.S_IFCHR, grace: abandonGrace}
 	d.issue = func(c *sgCall) error { return c.run(d.file) }
 	return d, nil
+}
+
+// Number is the kind, block or char, and the major:minor number of what was opened,
+// which a name that is looked up later need not lead to.
+func (d *SGDevice) Number() (kind, number string) {
+	kind = "block"
+	if d.char {
+		kind = "char"
+	}
+	return kind, fmt.Sprintf("%d:%d", unix.Major(d.devno), unix.Minor(d.devno))
 }
 
 // Close closes the device, without waiting: a command that was abandoned keeps

@@ -18,10 +18,6 @@ type blockDevice struct {
 	align int64
 }
 
-// errOtherDevice says that a device file is not the device that sysfs has under
-// the name.
-var errOtherDevice = errors.New("the device file is another device's")
-
 // memoryAlign suits all devices whose sectors are not larger.
 const memoryAlign = 4096
 
@@ -55,7 +51,7 @@ func (d *blockDevice) check(number string) error {
 	}
 	is := fmt.Sprintf("%d:%d", unix.Major(st.Rdev), unix.Minor(st.Rdev))
 	if st.Mode&unix.S_IFMT != unix.S_IFBLK || is != number {
-		return errOtherDevice
+		return ErrOtherDevice
 	}
 	size, err := unix.IoctlGetInt(d.fd, unix.BLKSSZGET)
 	if err != nil {

@@ -64,7 +64,7 @@ func blockClaimed(node, number string) (bool, error) {
 		return false, os.NewSyscallError("fstat", err)
 	}
 	if fmt.Sprintf("%d:%d", unix.Major(st.Rdev), unix.Minor(st.Rdev)) != number {
-		return false, errOtherDevice
+		return false, ErrOtherDevice
 	}
 	return false, nil
 }

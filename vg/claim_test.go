@@ -122,7 +122,7 @@ func TestDeviceInUse(t *testing.T) {
 		"unreadable":              {"/dev/sick", map[string]error{"8:64": syscall.EIO}, false, syscall.EIO},
 		"not for us":              {"/dev/denied", map[string]error{"8:80": syscall.EACCES}, false, syscall.EACCES},
 		"no answer":               {"/dev/loop", nil, false, syscall.ELOOP},
-		"another device by now":   {"/dev/sda", map[string]error{"8:0": errOtherDevice}, false, errOtherDevice},
+		"another device by now":   {"/dev/sda", map[string]error{"8:0": ErrOtherDevice}, false, ErrOtherDevice},
 		"not there":               {"/no/such", nil, false, fs.ErrNotExist},
 		"disk that is gone":       {"/dev/sdz", nil, false, fs.ErrNotExist},
 		"map that is gone":        {"/dev/mapper/mpathz", nil, false, fs.ErrNotExist},

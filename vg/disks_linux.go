@@ -8,6 +8,8 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"lunguard/pr"
 )
 
 // scsiDisks are the SCSI disks of this machine, by the LUN that they lead to.
@@ -19,12 +21,14 @@ import (
 // for.
 type scsiDisks struct {
 	mu sync.Mutex
-	// wwids are by the SCSI address, which is how sysfs names the devices;
+	// names are by the SCSI address, which is how sysfs names the devices;
 	// addresses are by WWID.
-	wwids     map[string]string
+	names     map[string]diskNames
 	addresses map[string][]string
-	// initiators are the names of those whose sessions have been looked at.
+	// initiators are the names of those whose sessions have been looked at, ports
+	// the initiator ports by the folder of their session or adapter.
 	initiators map[session]string
+	ports      map[string]pr.Identity
 	at         time.Time
 }
 
@@ -38,18 +42,19 @@ func diskClass(sysfs string) string { return filepath.Join(sysfs, "class", "scsi
 // holds the lock when it returns.
 func (d *scsiDisks) read(sysfs string) {
 	d.mu.Lock()
-	if d.wwids != nil && time.Since(d.at) < reportAge {
+	if d.names != nil && time.Since(d.at) < reportAge {
 		return
 	}
-	d.wwids, d.addresses, d.initiators, d.at = map[string]string{}, map[string][]string{}, map[session]string{}, time.Now()
+	d.names, d.addresses, d.at = map[string]diskNames{}, map[string][]string{}, time.Now()
+	d.initiators, d.ports = map[session]string{}, map[string]pr.Identity{}
 	class := diskClass(sysfs)
 	entries, _ := os.ReadDir(class) // a machine without SCSI disks has no such folder
 	for _, e := range entries {
 		address := e.Name()
-		name := wwid(filepath.Join(class, address, "device"))
-		d.wwids[address] = name
-		if name != "" {
-			d.addresses[name] = append(d.addresses[name], address)
+		of := readDiskNames(filepath.Join(class, address, "device"))
+		d.names[address] = of
+		if of.wwid != "" {
+			d.addresses[of.wwid] = append(d.addresses[of.wwid], address)
 		}
 	}
 }
@@ -61,8 +66,8 @@ func (d *scsiDisks) find(sysfs, dir string) (scsiDisk, bool) {
 	}
 	d.read(sysfs)
 	defer d.mu.Unlock()
-	name, ok := d.wwids[filepath.Base(dir)]
-	return scsiDisk{name, dir}, ok
+	of, ok := d.names[filepath.Base(dir)]
+	return scsiDisk{of.wwid, dir}, ok
 }
 
 // others are the folders of the disks that lead to a LUN beside the paths that

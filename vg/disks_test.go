@@ -103,6 +103,7 @@ func (tr *tree) sd(name string, a adapter, lun, port int) string {
 	tr.write(scsiDir+"/scsi_level", "7\n")
 	tr.write(scsiDir+"/vpd_pg83", page)
 	tr.write(dir+"/size", "131072\n")
+	tr.write(dir+"/dev", fmt.Sprintf("8:%d\n", len(tr.numbers)))
 	tr.link(dir+"/device", scsiDir)
 	tr.write(scsiDir+"/scsi_disk/"+address+"/FUA", "0\n")
 	tr.link(scsiDir+"/scsi_disk/"+address+"/device", scsiDir)
@@ -173,11 +174,11 @@ func TestDisksOfOneLUN(t *testing.T) {
 		case err != nil:
 			t.Errorf("%s: %v", device, err)
 		default:
-			if diff := cmp.Diff(c.want, d.Paths); diff != "" {
+			if diff := cmp.Diff(c.want, named(d.Paths)); diff != "" {
 				t.Errorf("%s (-want +got):\n%s", device, diff)
 			}
 		}
-		if d, err = s.Paths(device); err != nil || !slices.Equal(d.Paths, c.loose) {
+		if d, err = s.Paths(device); err != nil || !slices.Equal(named(d.Paths), c.loose) {
 			t.Errorf("Paths(%s): %v, %v; want %v", device, d, err, c.loose)
 		}
 	}
@@ -202,13 +203,30 @@ func TestSystemIdentity(t *testing.T) {
 	} {
 		tr := newTree(t)
 		tr.sd("sda", c.a, 1, 2)
-		if got := tr.system().Identity("/dev/sda"); got != c.want {
-			t.Errorf("%s: %+v, want %+v", name, got, c.want)
+		want := []Device{{Name: "/dev/sda", Number: "8:0", Identity: c.want}}
+		if d, err := tr.system().Disk("/dev/sda"); err != nil || !slices.Equal(d.Paths, want) {
+			t.Errorf("%s: %+v, %v, want %+v", name, d, err, want)
 		}
 	}
-	if got := newTree(t).system().Identity("/dev/sda"); got != (pr.Identity{}) {
-		t.Errorf("of a device that is not there: %+v", got)
+}
+
+// named are the names of paths.
+func named(paths []Device) []string {
+	var list []string
+	for _, p := range paths {
+		list = append(list, p.Name)
 	}
+	return list
+}
+
+// onPaths are paths of which nothing is known but the names, as of a sysfs that lacks
+// the numbers.
+func onPaths(names ...string) []Device {
+	var list []Device
+	for _, n := range names {
+		list = append(list, Device{Name: n})
+	}
+	return list
 }
 
 // manyLUNs is a machine with LUNs of four paths each and their maps, and the

@@ -1,6 +1,7 @@
 package vg
 
 import (
+	"cmp"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -10,33 +11,52 @@ import (
 	"lunguard/scsi"
 )
 
-// Identity tells what sysfs knows of the I_T nexus of a path. What it does not
-// know stays zero.
-func (s *System) Identity(path string) pr.Identity {
-	dir, err := s.folder(path)
-	if err != nil {
-		return pr.Identity{}
+// identity is what sysfs knows of the I_T nexus of the disk or sg device whose
+// folder is dir. What it does not know stays zero.
+func (d *scsiDisks) identity(sysfs, dir string) pr.Identity {
+	scsiDir := dir
+	if filepath.Base(filepath.Dir(dir)) == "block" {
+		scsiDir = scsiFolder(dir)
+	} else if to, err := os.Readlink(filepath.Join(dir, "device")); err == nil {
+		scsiDir = absolute(dir, to)
 	}
-	return identityIn(dir)
+	d.read(sysfs)
+	defer d.mu.Unlock()
+	of, ok := d.names[filepath.Base(scsiDir)]
+	if !ok {
+		of = readDiskNames(filepath.Join(dir, "device"))
+	}
+	id := d.initiatorOf(dir)
+	id.RelativePort = of.port
+	return id
 }
 
-// identityIn is the identity of the disk or sg device whose folder is dir.
-func identityIn(dir string) pr.Identity {
-	var id pr.Identity
-	scsiDir := filepath.Join(dir, "device")
-	if page, err := os.ReadFile(filepath.Join(scsiDir, "vpd_pg83")); err == nil {
-		if names, err := scsi.DecodeDesignators(page); err == nil {
-			id.RelativePort = names.TargetPort().Relative
-		}
+// initiatorOf is the initiator port of a disk, which many have: it is looked up
+// once.
+func (d *scsiDisks) initiatorOf(dir string) pr.Identity {
+	at := cmp.Or(string(sessionOf(dir)), above(dir, "host"))
+	id, ok := d.ports[at]
+	if !ok {
+		id = initiatorIn(at)
+		d.ports[at] = id
 	}
-	if session := sessionOf(dir); session != "" {
-		id.Initiator, id.Guessed = session.initiator()
+	return id
+}
+
+// initiatorIn is the initiator port of an iSCSI session or of an adapter, whose
+// folder is at; empty for none.
+func initiatorIn(at string) pr.Identity {
+	var id pr.Identity
+	if s := sessionOf(at); s != "" {
+		id.Initiator, id.Guessed = s.initiator()
 		return id
 	}
-	host := above(dir, "host")
-	if wwpn, err := strconv.ParseUint(attribute(host, filepath.Join("fc_host", filepath.Base(host), "port_name")), 0, 64); host != "" && err == nil {
+	if at == "" {
+		return id
+	}
+	if wwpn, err := strconv.ParseUint(attribute(at, filepath.Join("fc_host", filepath.Base(at), "port_name")), 0, 64); err == nil {
 		id.Initiator = scsi.FCTransportID(wwpn)
-	} else if address, ok := sasAddress(host); ok {
+	} else if address, ok := sasAddress(at); ok {
 		id.Initiator = scsi.SASTransportID(address)
 	}
 	return id
@@ -45,9 +65,6 @@ func identityIn(dir string) pr.Identity {
 // sasAddress is the one address of a SAS adapter. One whose phys have several
 // does not say which of them a disk is reached by.
 func sasAddress(host string) (uint64, bool) {
-	if host == "" {
-		return 0, false
-	}
 	// The adapter's own phys are phy-H:N, those of an expander phy-H:E:N.
 	phys, _ := filepath.Glob(filepath.Join(host, "phy-*", "sas_phy", "phy-*", "sas_address"))
 	var found uint64

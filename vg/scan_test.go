@@ -223,7 +223,7 @@ func TestOpenBlock(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, node := range []string{file, "/dev/null"} {
-		if d, err := openBlock(node, "1:3"); d != nil || !errors.Is(err, errOtherDevice) {
+		if d, err := openBlock(node, "1:3"); d != nil || !errors.Is(err, ErrOtherDevice) {
 			t.Errorf("%s: %v, %v", node, d, err)
 		}
 	}

@@ -132,7 +132,7 @@ func (s *System) unlisted(dir string) (scsiDisk, error) {
 	if disk, ok := s.scsi.find(s.sysfs, scsiDir); ok {
 		return disk, nil
 	}
-	return scsiDisk{wwid(scsiDir), scsiDir}, nil
+	return scsiDisk{readDiskNames(scsiDir).wwid, scsiDir}, nil
 }
 
 // lun is the LUN that the disk or sg device whose folder is dir is a path to.

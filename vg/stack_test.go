@@ -83,22 +83,22 @@ func TestStacks(t *testing.T) {
 	s.over("dm-17", "dm", "LVM-s", "sda", "sdz")
 	s.write("dm-0/dm-0p1/partition", "1\n")
 	const one, two = "naa.60014050000000000000000000000001", "naa.60014050000000000000000000000002"
-	both := []string{"/dev/sda", "/dev/sdb"}
+	both := onPaths("/dev/sda", "/dev/sdb")
 	for name, c := range map[string]struct {
 		want *Disk
 		err  error
 		says string
 	}{
 		"dm-0":        {&Disk{Device: "/dev/x", WWID: one, Paths: both}, nil, ""},
-		"dm-1":        {&Disk{Device: "/dev/x", WWID: two, Paths: []string{"/dev/sdc", "/dev/sdd"}}, nil, ""},
+		"dm-1":        {&Disk{Device: "/dev/x", WWID: two, Paths: onPaths("/dev/sdc", "/dev/sdd")}, nil, ""},
 		"dm-0/dm-0p1": {&Disk{Device: "/dev/x", WWID: one, Paths: both}, nil, ""},
 		"dm-2":        {&Disk{Device: "/dev/x", WWID: one, Paths: both}, nil, ""},
 		"dm-3":        {&Disk{Device: "/dev/x", WWID: one, Paths: both}, nil, ""},
 		"dm-5":        {&Disk{Device: "/dev/x", WWID: one, Paths: both}, nil, ""},
-		"dm-6":        {&Disk{Device: "/dev/x", WWID: "", Paths: []string{"/dev/sde", "/dev/sdf"}}, nil, ""},
+		"dm-6":        {&Disk{Device: "/dev/x", WWID: "", Paths: onPaths("/dev/sde", "/dev/sdf")}, nil, ""},
 		"dm-11":       {&Disk{Device: "/dev/x", WWID: one, Paths: both}, nil, ""},
-		"dm-12":       {&Disk{Device: "/dev/x", WWID: one, Paths: []string{"/dev/sda"}}, nil, ""},
-		"md0":         {&Disk{Device: "/dev/x", WWID: one, Paths: []string{"/dev/sda"}}, nil, ""},
+		"dm-12":       {&Disk{Device: "/dev/x", WWID: one, Paths: onPaths("/dev/sda")}, nil, ""},
+		"md0":         {&Disk{Device: "/dev/x", WWID: one, Paths: onPaths("/dev/sda")}, nil, ""},
 		"dm-4":        {nil, ErrStacked, "dm-4 over sda+sdb, sdc+sdd"},
 		"md1":         {nil, ErrStacked, "md1 over sda+sdb, sdc+sdd"},
 		"dm-7":        {nil, ErrStacked, "dm-7 has paths to " + one + " and " + two},

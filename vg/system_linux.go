@@ -80,13 +80,35 @@ func (s *System) Group(ctx context.Context, name string) (*Group, error) {
 }
 
 // Open opens a path for SG_IO, without any command.
-func (s *System) Open(path string) (Path, error) {
-	d, err := scsi.OpenSG(path, scsi.OpenReadOnly)
+func (s *System) Open(path Device) (Path, error) {
+	d, err := path.OpenSG(scsi.OpenReadOnly)
 	if err != nil {
-		return nil, deviceError(path, err)
+		return nil, err
 	}
 	d.PendingDir = s.pending
 	return d, nil
+}
+
+// OpenSG opens the device for SG_IO, if its name still leads to it. Errors:
+// *DeviceError, ErrOtherDevice if it does not.
+func (d Device) OpenSG(mode scsi.OpenMode) (*scsi.SGDevice, error) {
+	sg, err := scsi.OpenSG(d.Name, mode)
+	if err != nil {
+		return nil, deviceError(d.Name, err)
+	}
+	kind, number := sg.Number()
+	if numbered(kind, number) != d.Number {
+		return nil, deviceError(d.Name, errors.Join(ErrOtherDevice, sg.Close()))
+	}
+	return sg, nil
+}
+
+// numbered is the number of a device in a [Device]; empty for none.
+func numbered(kind, number string) string {
+	if kind == "char" && number != "" {
+		return "char " + number
+	}
+	return number
 }
 
 // deviceError keeps the reason and leaves out what *os.PathError repeats.
@@ -111,10 +133,23 @@ func (s *System) folder(device string) (string, error) {
 	if err != nil {
 		return "", deviceError(device, err)
 	}
-	at := filepath.Join(s.sysfs, "dev", kind)
-	to, err := os.Readlink(filepath.Join(at, of))
+	dir, err := s.folderOf(Device{Name: device, Number: numbered(kind, of)})
 	if err != nil {
 		return "", &DeviceError{Device: device, Err: ErrNotSCSIDisk}
+	}
+	return dir, nil
+}
+
+// folderOf is the sysfs folder of a device, by its number alone. Errors:
+// *DeviceError, ErrGone if the kernel has no such device any more.
+func (s *System) folderOf(d Device) (string, error) {
+	at, number := filepath.Join(s.sysfs, "dev", "block"), d.Number
+	if char, ok := strings.CutPrefix(number, "char "); ok {
+		at, number = filepath.Join(s.sysfs, "dev", "char"), char
+	}
+	to, err := os.Readlink(filepath.Join(at, number))
+	if err != nil || number == "" {
+		return "", &DeviceError{Device: d.Name, Err: ErrGone}
 	}
 	return absolute(at, to), nil
 }
@@ -179,7 +214,7 @@ func (s *System) diskIn(device, dir string, loose bool) (*Disk, error) {
 	}
 	d := &Disk{Device: device, WWID: luns[0].wwid}
 	for _, path := range paths {
-		d.Paths = append(d.Paths, s.node(device, path))
+		d.Paths = append(d.Paths, s.device(device, path))
 	}
 	for _, name := range luns[0].gone {
 		d.Gone = append(d.Gone, s.node(device, name))
@@ -187,24 +222,43 @@ func (s *System) diskIn(device, dir string, loose bool) (*Disk, error) {
 	return d, nil
 }
 
+// device is the path whose sysfs folder is dir, to a LUN that was asked for as asked.
+func (s *System) device(asked, dir string) Device {
+	kind := "block"
+	if isSG(dir) {
+		kind = "char"
+	}
+	return Device{Name: s.node(asked, dir), Number: numbered(kind, attribute(dir, "dev")), Identity: s.scsi.identity(s.sysfs, dir)}
+}
+
+// isSG reports whether a sysfs folder is that of an sg device.
+func isSG(dir string) bool { return strings.HasPrefix(filepath.Base(dir), "sg") }
+
 // node names the device file of a whole disk. An sg device stands for itself.
 func (s *System) node(device, dir string) string {
-	if strings.HasPrefix(filepath.Base(dir), "sg") {
+	if isSG(dir) {
 		return device
 	}
 	// sysfs writes ! for the / of names such as cciss/c0d0.
 	return filepath.Join("/dev", strings.ReplaceAll(filepath.Base(dir), "!", "/"))
 }
 
-// wwid reads the kernel's copy of the device identification page, so that no
-// command is needed. It is empty if the kernel has none.
-func wwid(scsiDir string) string {
-	page := attributeBytes(scsiDir, "vpd_pg83")
-	names, err := scsi.DecodeDesignators(page)
+// diskNames is what the device identification page says of a disk.
+type diskNames struct {
+	// wwid is the LUN's name in the world, empty if it has none.
+	wwid string
+	// port is the relative identifier of the target port, 0 if it is not told.
+	port uint16
+}
+
+// readDiskNames reads the kernel's copy of the page, so that no command is needed. It
+// is empty if the kernel has none.
+func readDiskNames(scsiDir string) diskNames {
+	names, err := scsi.DecodeDesignators(attributeBytes(scsiDir, "vpd_pg83"))
 	if err != nil {
-		return ""
+		return diskNames{}
 	}
-	return names.WWID()
+	return diskNames{names.WWID(), names.TargetPort().Relative}
 }
 
 func exists(path string) bool { return unix.Access(path, unix.F_OK) == nil }

@@ -10,6 +10,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"lunguard/pr"
 	"lunguard/scsi"
 )
 
@@ -72,17 +73,17 @@ func TestDiskIn(t *testing.T) {
 		err   error
 		says  string
 	}{
-		"disk":           {disk("sda", "0\n", page83(naa)), "sda", &Disk{Device: "/dev/x", WWID: "naa.60014050000000000000000000000001", Paths: []string{"/dev/sda"}}, nil, ""},
-		"zoned disk":     {disk("sdb", "20\n", page83(naa)), "sdb", &Disk{Device: "/dev/x", WWID: "naa.60014050000000000000000000000001", Paths: []string{"/dev/sdb"}}, nil, ""},
-		"partition":      {with(disk("sdc", "0\n", page83(naa)), "sdc/sdc1/partition"), "sdc/sdc1", &Disk{Device: "/dev/x", WWID: "naa.60014050000000000000000000000001", Paths: []string{"/dev/sdc"}}, nil, ""},
-		"sg node":        {disk("sg3", "0\n", page83(naa)), "sg3", &Disk{Device: "/dev/x", WWID: "naa.60014050000000000000000000000001", Paths: []string{"/dev/x"}}, nil, ""},
-		"name with !":    {disk("cciss!c0d0", "0\n", page83(naa)), "cciss!c0d0", &Disk{Device: "/dev/x", WWID: "naa.60014050000000000000000000000001", Paths: []string{"/dev/cciss/c0d0"}}, nil, ""},
-		"best name wins": {disk("sda", "0\n", page83(port, t10, eui, naa)), "sda", &Disk{Device: "/dev/x", WWID: "naa.60014050000000000000000000000001", Paths: []string{"/dev/sda"}}, nil, ""},
-		"second best":    {disk("sda", "0\n", page83(port, t10, eui)), "sda", &Disk{Device: "/dev/x", WWID: "eui.0011223344556677", Paths: []string{"/dev/sda"}}, nil, ""},
-		"no page 83h":    {disk("sda", "0\n", ""), "sda", &Disk{Device: "/dev/x", WWID: "", Paths: []string{"/dev/sda"}}, nil, ""},
-		"broken page":    {disk("sda", "0\n", page83(naa)[:12]), "sda", &Disk{Device: "/dev/x", WWID: "", Paths: []string{"/dev/sda"}}, nil, ""},
-		"empty page":     {disk("sda", "0\n", page83()), "sda", &Disk{Device: "/dev/x", WWID: "", Paths: []string{"/dev/sda"}}, nil, ""},
-		"a port's name":  {disk("sda", "0\n", page83(port)), "sda", &Disk{Device: "/dev/x", WWID: "", Paths: []string{"/dev/sda"}}, nil, ""},
+		"disk":           {disk("sda", "0\n", page83(naa)), "sda", &Disk{Device: "/dev/x", WWID: "naa.60014050000000000000000000000001", Paths: onPaths("/dev/sda")}, nil, ""},
+		"zoned disk":     {disk("sdb", "20\n", page83(naa)), "sdb", &Disk{Device: "/dev/x", WWID: "naa.60014050000000000000000000000001", Paths: onPaths("/dev/sdb")}, nil, ""},
+		"partition":      {with(disk("sdc", "0\n", page83(naa)), "sdc/sdc1/partition"), "sdc/sdc1", &Disk{Device: "/dev/x", WWID: "naa.60014050000000000000000000000001", Paths: onPaths("/dev/sdc")}, nil, ""},
+		"sg node":        {disk("sg3", "0\n", page83(naa)), "sg3", &Disk{Device: "/dev/x", WWID: "naa.60014050000000000000000000000001", Paths: onPaths("/dev/x")}, nil, ""},
+		"name with !":    {disk("cciss!c0d0", "0\n", page83(naa)), "cciss!c0d0", &Disk{Device: "/dev/x", WWID: "naa.60014050000000000000000000000001", Paths: onPaths("/dev/cciss/c0d0")}, nil, ""},
+		"best name wins": {disk("sda", "0\n", page83(port, t10, eui, naa)), "sda", &Disk{Device: "/dev/x", WWID: "naa.60014050000000000000000000000001", Paths: []Device{{Name: "/dev/sda", Identity: pr.Identity{RelativePort: 1}}}}, nil, ""},
+		"second best":    {disk("sda", "0\n", page83(port, t10, eui)), "sda", &Disk{Device: "/dev/x", WWID: "eui.0011223344556677", Paths: []Device{{Name: "/dev/sda", Identity: pr.Identity{RelativePort: 1}}}}, nil, ""},
+		"no page 83h":    {disk("sda", "0\n", ""), "sda", &Disk{Device: "/dev/x", WWID: "", Paths: onPaths("/dev/sda")}, nil, ""},
+		"broken page":    {disk("sda", "0\n", page83(naa)[:12]), "sda", &Disk{Device: "/dev/x", WWID: "", Paths: onPaths("/dev/sda")}, nil, ""},
+		"empty page":     {disk("sda", "0\n", page83()), "sda", &Disk{Device: "/dev/x", WWID: "", Paths: onPaths("/dev/sda")}, nil, ""},
+		"a port's name":  {disk("sda", "0\n", page83(port)), "sda", &Disk{Device: "/dev/x", WWID: "", Paths: []Device{{Name: "/dev/sda", Identity: pr.Identity{RelativePort: 1}}}}, nil, ""},
 
 		"CD-ROM":           {disk("sr0", "5\n", ""), "sr0", nil, ErrNotSCSIDisk, "type 5"},
 		"tape":             {disk("st0", "1\n", ""), "st0", nil, ErrNotSCSIDisk, "type 1"},
@@ -135,10 +136,24 @@ func TestSystemRefuses(t *testing.T) {
 		}
 	}
 	for path, want := range map[string]error{dir: ErrNotSCSIDisk, file: ErrNotSCSIDisk, filepath.Join(dir, "absent"): fs.ErrNotExist} {
-		p, err := s.Open(path)
+		p, err := s.Open(Device{Name: path})
 		var de *DeviceError
 		if p != nil || !errors.As(err, &de) || !errors.Is(err, want) {
 			t.Errorf("Open(%q) = %v, %v", path, p, err)
+		}
+	}
+}
+
+// What is opened is the device that was found, or nothing is.
+func TestOpenOtherDevice(t *testing.T) {
+	for number, want := range map[string]error{"char 1:3": nil, "char 1:5": ErrOtherDevice, "1:3": ErrOtherDevice, "": ErrOtherDevice} {
+		p, err := NewSystem().Open(Device{Name: "/dev/null", Number: number})
+		var de *DeviceError
+		if !errors.Is(err, want) || (p == nil) != (want != nil) || err != nil && (!errors.As(err, &de) || de.Device != "/dev/null") {
+			t.Errorf("as %q: %v, %v; %v expected", number, p, err, want)
+		}
+		if p != nil {
+			p.Close()
 		}
 	}
 }
@@ -181,7 +196,7 @@ func TestOpenTellsOfPending(t *testing.T) {
 	s := NewSystem()
 	s.pending = "/nonexistent"
 	for _, s := range []*System{s, s.WithoutLVM("")} {
-		p, err := s.Open("/dev/null")
+		p, err := s.Open(Device{Name: "/dev/null", Number: "char 1:3"})
 		if err != nil {
 			t.Fatal(err)
 		}

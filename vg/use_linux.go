@@ -144,12 +144,12 @@ type useWalk struct {
 
 func (w *useWalk) disk(d *Disk) error {
 	for _, path := range d.Paths {
-		dir, err := w.sys.folder(path)
+		dir, err := w.sys.folderOf(path)
 		if err != nil {
 			return err
 		}
 		dirs := []string{dir}
-		if strings.HasPrefix(filepath.Base(dir), "sg") {
+		if isSG(dir) {
 			// The disk beside an sg device.
 			if dirs, err = filepath.Glob(filepath.Join(dir, "device", "block", "*")); err != nil {
 				return err

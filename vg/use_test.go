@@ -62,6 +62,15 @@ func (w *useWorld) block(name string) {
 	}
 }
 
+// paths are devices as they were found.
+func (w *useWorld) paths(names ...string) []Device {
+	var list []Device
+	for _, n := range names {
+		list = append(list, Device{Name: n, Number: w.numbers[n]})
+	}
+	return list
+}
+
 // part makes a partition.
 func (w *useWorld) part(disk, name string) string {
 	w.write(disk+"/"+name+"/partition", "1\n")
@@ -208,7 +217,7 @@ func TestInUse(t *testing.T) {
 			w := newUseWorld(t)
 			c.build(w)
 			synctest.Test(t, func(t *testing.T) {
-				got := w.system().InUse([]*Disk{{Device: "/dev/x", Paths: []string{"/dev/sda", "/dev/sdb"}}})
+				got := w.system().InUse([]*Disk{{Device: "/dev/x", Paths: w.paths("/dev/sda", "/dev/sdb")}})
 				if len(got) != 1 {
 					t.Fatalf("%d answers to one question", len(got))
 				}
@@ -238,7 +247,7 @@ func TestInUseClaimed(t *testing.T) {
 		w.part("sda", "sda1")
 		build(w)
 		var u Usage
-		synctest.Test(t, func(*testing.T) { u = w.system().InUse([]*Disk{{Device: "/dev/sda", Paths: []string{"/dev/sda"}}})[0] })
+		synctest.Test(t, func(*testing.T) { u = w.system().InUse([]*Disk{{Device: "/dev/sda", Paths: w.paths("/dev/sda")}})[0] })
 		return w, u
 	}
 	w, u := claim(t, func(*useWorld) {})
@@ -273,14 +282,9 @@ func TestInUseClaimed(t *testing.T) {
 	}
 	w.opens["/dev/dm-0"]++
 	s := w.system()
-	number := s.number
-	s.number = func(device string) (string, string, error) {
-		if device == "/dev/sg3" {
-			return "char", "21:3", nil
-		}
-		return number(device)
-	}
-	synctest.Test(t, func(*testing.T) { u = s.InUse([]*Disk{{Device: "/dev/sg3", Paths: []string{"/dev/sg3"}}})[0] })
+	synctest.Test(t, func(*testing.T) {
+		u = s.InUse([]*Disk{{Device: "/dev/sg3", Paths: []Device{{Name: "/dev/sg3", Number: "char 21:3"}}}})[0]
+	})
 	if diff := cmp.Diff(Usage{Uses: []Use{{Kind: Opened, Device: "/dev/mapper/mpatha"}}}, u); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
@@ -296,7 +300,7 @@ func TestInUseForAMoment(t *testing.T) {
 			looks++
 			return 1 / looks, nil
 		}
-		if u := s.InUse([]*Disk{{Device: "/dev/x", Paths: []string{"/dev/sda"}}})[0]; u.Err != nil || len(u.Uses) > 0 || looks != 2 {
+		if u := s.InUse([]*Disk{{Device: "/dev/x", Paths: w.paths("/dev/sda")}})[0]; u.Err != nil || len(u.Uses) > 0 || looks != 2 {
 			t.Errorf("after %d looks: %+v", looks, u)
 		}
 	})
@@ -312,7 +316,7 @@ func TestInUseHere(t *testing.T) {
 	if claimed, err := blockClaimed("/dev/null", "1:3"); claimed || err != nil {
 		t.Errorf("/dev/null: %v, %v", claimed, err)
 	}
-	if _, err := blockClaimed("/dev/null", "1:4"); !errors.Is(err, errOtherDevice) {
+	if _, err := blockClaimed("/dev/null", "1:4"); !errors.Is(err, ErrOtherDevice) {
 		t.Errorf("/dev/null in place of another device: %v", err)
 	}
 }

@@ -29,15 +29,13 @@ type Host interface {
 	// Paths is Disk for a path that has come back: it does not mind if no
 	// multipath map joins the paths of the LUN (yet).
 	Paths(device string) (*Disk, error)
-	// Identity tells what is known of the I_T nexus of one of a Disk's paths
-	// without asking the device.
-	Identity(path string) pr.Identity
 	// InUse tells what of this host uses each of the LUNs, in their order. It
 	// sends no SCSI command.
 	InUse(disks []*Disk) []Usage
-	// Open opens one of a Disk's paths. It sends no SCSI command. Errors:
-	// *DeviceError.
-	Open(path string) (Path, error)
+	// Open opens one of a Disk's paths, if its name still leads to the device that
+	// it was found as. It sends no SCSI command. Errors: *DeviceError,
+	// ErrOtherDevice if it does not.
+	Open(path Device) (Path, error)
 }
 
 // Path is an open path to a LUN.
@@ -54,6 +52,22 @@ type Group struct {
 	Volumes []string
 }
 
+// Device is one of this host's devices: by which name it is opened, which one it is,
+// and what is known of its I_T nexus without asking it. All three were found at one
+// time. A name can lead to another device later.
+type Device struct {
+	Name string
+	// Number is the kernel's major:minor of a block device, with "char " before it
+	// that of a character device, as sg is. A simulated host has something of its
+	// own. Empty if it is not known; then nothing is opened by the name.
+	Number string
+	// Identity has zeros for what is not known.
+	Identity pr.Identity
+}
+
+// Same reports whether both are one device, by one name.
+func (d Device) Same(o Device) bool { return d.Name == o.Name && d.Number == o.Number }
+
 // Disk is a logical unit as this host sees it.
 type Disk struct {
 	// Device is the name by which it was asked for.
@@ -63,7 +77,7 @@ type Disk struct {
 	WWID string
 	// Paths are the devices of its paths, at least one, each a single I_T
 	// nexus.
-	Paths []string
+	Paths []Device
 	// Gone are those that the kernel has removed, by the names that they had:
 	// nothing must be opened by these.
 	Gone []string
@@ -94,6 +108,9 @@ var (
 	ErrNoMatch = errors.New("no device file fits this pattern")
 	// ErrNoPath says that the disks under a device are gone.
 	ErrNoPath = errors.New("no path is left")
+	// ErrOtherDevice says that a name leads to another device than it did when it
+	// was looked up.
+	ErrOtherDevice = errors.New("the device file is another device's")
 	// ErrGone says that the kernel has removed a disk.
 	ErrGone = errors.New("the kernel has removed this disk")
 	// ErrUnjoined says that a LUN has several paths and no multipath map.

@@ -26,7 +26,7 @@ type candidate struct {
 type watchedHost struct{ vg.Host }
 
 // Open opens a path.
-func (h watchedHost) Open(name string) (watchdog.Path, error) { return session.Open(h.Host, name) }
+func (h watchedHost) Open(dev vg.Device) (watchdog.Path, error) { return session.Open(h.Host, dev) }
 
 // plan finds the LUNs to watch: those of the packages that were named or, if
 // none was, of all that this node has up. Those that are watched already stay

@@ -74,7 +74,7 @@ func newDeadman(t *testing.T, args ...string) *deadman {
 // register registers a node on the LUN of jack3.
 func register(t *testing.T, d *deadman, n cluster.Node) {
 	t.Helper()
-	path, err := d.host.Open("/dev/sda")
+	path, err := d.host.(*simhost.Host).OpenName("/dev/sda")
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -29,9 +29,9 @@ type stuckHost struct {
 	path string
 }
 
-func (h stuckHost) Open(path string) (vg.Path, error) {
-	if path == h.path {
-		return nil, &vg.DeviceError{Device: path, Err: syscall.ENXIO}
+func (h stuckHost) Open(path vg.Device) (vg.Path, error) {
+	if path.Name == h.path {
+		return nil, &vg.DeviceError{Device: path.Name, Err: syscall.ENXIO}
 	}
 	return h.Host.Open(path)
 }
@@ -47,7 +47,7 @@ func TestUnopenedPath(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	path, err := sim.Open("/dev/sda")
+	path, err := sim.OpenName("/dev/sda")
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -188,7 +188,7 @@ func checkSection(s *session.Session, pkg *cluster.Package) (picture.Section, er
 	s.Follow(run, o)
 	shared := make([]error, len(o.LUNs))
 	for i, l := range o.LUNs {
-		shared[i] = s.Owners().TwoPackages(pkg, session.DiskOf(l))
+		shared[i] = s.Owners().TwoPackages(pkg, o.DiskOf(l))
 	}
 	if s.Flags.Bool("repair") && len(at) == len(reports) {
 		err := errors.Join(shared...)

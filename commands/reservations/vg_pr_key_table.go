@@ -98,7 +98,7 @@ func (d *drawnGroups) section(s *session.Session, own cluster.Node, name string)
 		return unopened(name, "", err), nil
 	}
 	reports, at := o.OpenEach(s.Ctx, s.Host, group.Volumes, s.WarnErr)
-	run := session.NewPackageRun(d.Conf, d.owner(group.Name), own, o.LUNs)
+	run := session.NewPackageRun(d.Conf, d.owner(group.Name), own, o)
 	for i, rep := range run.Check(s.Ctx) {
 		reports[at[i]] = rep
 	}

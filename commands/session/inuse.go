@@ -25,7 +25,7 @@ func (s *Session) MayTake(ctx context.Context, run *PackageRun) error {
 	}
 	disks := make([]*vg.Disk, len(run.LUNs))
 	for i, l := range run.LUNs {
-		disks[i] = DiskOf(l)
+		disks[i] = run.opened.DiskOf(l)
 	}
 	look := &protocol.Run{Parallel: run.Parallel, Room: run.Room}
 	var used []vg.Usage

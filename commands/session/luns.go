@@ -42,6 +42,8 @@ type Opened struct {
 	// sent counts the commands on the wire, retries included.
 	sent    atomic.Int64
 	closers []io.Closer
+	// disks are what the LUNs were opened by.
+	disks map[*protocol.LUN]*vg.Disk
 	// shadows are the copies that a rehearsal works on.
 	shadows map[*protocol.LUN]*shadow
 	// Say tells people of a change or a warning.
@@ -56,7 +58,7 @@ type Opened struct {
 
 // newOpened has no LUN yet.
 func newOpened(a access) *Opened {
-	return &Opened{access: a, changes: map[string][]string{}, shadows: map[*protocol.LUN]*shadow{}}
+	return &Opened{access: a, changes: map[string][]string{}, disks: map[*protocol.LUN]*vg.Disk{}, shadows: map[*protocol.LUN]*shadow{}}
 }
 
 // Watch shows how far a run on the LUNs is.
@@ -101,11 +103,11 @@ func (o *Opened) OpenDisk(ctx context.Context, host vg.Host, d *vg.Disk, warn fu
 		errs = append(errs, err)
 		lun.Unopened = append(lun.Unopened, protocol.UnopenedPath{Name: name, Err: err})
 	}
-	for _, name := range d.Paths {
-		p, err := host.Open(name)
+	for _, dev := range d.Paths {
+		p, err := host.Open(dev)
 		if err != nil {
 			errs = append(errs, err)
-			lun.Unopened = append(lun.Unopened, protocol.UnopenedPath{Name: name, Identity: host.Identity(name), Err: err})
+			lun.Unopened = append(lun.Unopened, protocol.UnopenedPath{Name: dev.Name, Identity: dev.Identity, Err: err})
 			continue
 		}
 		o.closers = append(o.closers, p)
@@ -115,12 +117,12 @@ func (o *Opened) OpenDisk(ctx context.Context, host vg.Host, d *vg.Disk, warn fu
 			retry.Retried = func(e *scsi.OpError) { o.meter.retries(d.Device, e) }
 		}
 		var t scsi.Transport = &retry
-		identity := func() pr.Identity { return host.Identity(name) }
+		identity := func() pr.Identity { return dev.Identity }
 		if o.Rehearse {
 			r := shadow.path(t, identity)
 			t, identity = r, r.Identity
 		}
-		unit := scsi.NewUnit(name, t).WithIdentity(identity)
+		unit := scsi.NewUnit(dev.Name, t).WithIdentity(identity)
 		if lun.WWID == "" {
 			// The kernel does not know it; the device does, or nobody.
 			lun.WWID, _ = unit.WWID(ctx)
@@ -136,6 +138,7 @@ func (o *Opened) OpenDisk(ctx context.Context, host vg.Host, d *vg.Disk, warn fu
 	if o.Rehearse {
 		o.shadows[lun] = shadow
 	}
+	o.disks[lun] = d
 	return lun, nil
 }
 
@@ -167,10 +170,10 @@ func (o *Opened) OpenEach(ctx context.Context, host vg.Host, devices []string, w
 			lost(dev, err)
 			continue
 		}
-		if seen[d.Paths[0]] {
+		if seen[d.Paths[0].Name] {
 			continue
 		}
-		seen[d.Paths[0]] = true
+		seen[d.Paths[0].Name] = true
 		lun, err := o.OpenDisk(ctx, host, d, warn)
 		if err != nil {
 			lost(d.Device, err)
@@ -194,8 +197,8 @@ func FindDisks(host vg.Host, devices []string) ([]*vg.Disk, error) {
 			errs = append(errs, err)
 			continue
 		}
-		if !seen[d.Paths[0]] {
-			seen[d.Paths[0]] = true
+		if !seen[d.Paths[0].Name] {
+			seen[d.Paths[0].Name] = true
 			disks = append(disks, d)
 		}
 	}

@@ -69,7 +69,7 @@ func messages() []catalogue.Message {
 // endedErrors are what a command says when a signal has ended it.
 func endedErrors() []error {
 	node := cluster.Node{Name: "jack3", Key: 1}
-	run := NewPackageRun(&cluster.Config{Nodes: []cluster.Node{node, {Name: "jack4", Key: 2}}}, &cluster.Package{Name: "pkg1"}, node, nil)
+	run := NewPackageRun(&cluster.Config{Nodes: []cluster.Node{node, {Name: "jack4", Key: 2}}}, &cluster.Package{Name: "pkg1"}, node, newOpened(access{}))
 	state := func(held pr.Key, how pr.Type, keys ...pr.Key) protocol.Status {
 		s := protocol.Status{LUN: "/dev/sda", State: &pr.State{}}
 		for _, k := range keys {

@@ -113,7 +113,7 @@ func sameLUN(a, b *vg.Disk) bool {
 	if a.WWID != "" && b.WWID != "" {
 		return a.WWID == b.WWID
 	}
-	return slices.ContainsFunc(a.Paths, func(p string) bool { return slices.Contains(b.Paths, p) })
+	return slices.ContainsFunc(a.Paths, func(p vg.Device) bool { return slices.ContainsFunc(b.Paths, p.Same) })
 }
 
 // TwoPackages says that a LUN of a package is in another one, too; nil if it is
@@ -145,20 +145,17 @@ func (s *Session) SoleOwner(pkg *cluster.Package, disks []*vg.Disk) error {
 	return errors.Join(errs...)
 }
 
-// DiskOf is the disk that a LUN was opened by.
-func DiskOf(l *protocol.LUN) *vg.Disk {
-	d := &vg.Disk{Device: l.Name, WWID: l.WWID}
-	for _, p := range l.Paths {
-		d.Paths = append(d.Paths, p.Name())
-	}
-	for _, p := range l.Unopened {
-		if errors.Is(p.Err, vg.ErrGone) || errors.Is(p.Err, fs.ErrNotExist) {
-			// By now another disk may have its name.
-			continue
-		}
-		d.Paths = append(d.Paths, p.Name)
-	}
-	return d
+// DiskOf is the disk that a LUN was opened by, without those of its paths that
+// were gone by then.
+func (o *Opened) DiskOf(l *protocol.LUN) *vg.Disk {
+	d := *o.disks[l]
+	d.WWID = l.WWID
+	d.Paths = slices.DeleteFunc(slices.Clone(d.Paths), func(dev vg.Device) bool {
+		return slices.ContainsFunc(l.Unopened, func(p protocol.UnopenedPath) bool {
+			return p.Name == dev.Name && (errors.Is(p.Err, fs.ErrNotExist) || errors.Is(p.Err, vg.ErrOtherDevice))
+		})
+	})
+	return &d
 }
 
 // twoPackagesError says that a LUN is in several packages.

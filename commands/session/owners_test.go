@@ -50,12 +50,12 @@ func (h *ownersHost) Group(ctx context.Context, name string) (*vg.Group, error) 
 func TestTwoPackages(t *testing.T) {
 	host := &ownersHost{
 		disks: map[string]*vg.Disk{
-			"/dev/sda": {Device: "/dev/sda", WWID: "naa.1", Paths: []string{"/dev/sda"}},
-			"/dev/dm1": {Device: "/dev/dm1", WWID: "naa.1", Paths: []string{"/dev/sdq", "/dev/sdr"}},
-			"/dev/sdb": {Device: "/dev/sdb", Paths: []string{"/dev/sdb"}},
-			"/dev/dm2": {Device: "/dev/dm2", Paths: []string{"/dev/sdc", "/dev/sdb"}},
-			"/dev/sdd": {Device: "/dev/sdd", Paths: []string{"/dev/sdd"}},
-			"/dev/sde": {Device: "/dev/sde", WWID: "naa.2", Paths: []string{"/dev/sde"}},
+			"/dev/sda": {Device: "/dev/sda", WWID: "naa.1", Paths: []vg.Device{{Name: "/dev/sda"}}},
+			"/dev/dm1": {Device: "/dev/dm1", WWID: "naa.1", Paths: []vg.Device{{Name: "/dev/sdq"}, {Name: "/dev/sdr"}}},
+			"/dev/sdb": {Device: "/dev/sdb", Paths: []vg.Device{{Name: "/dev/sdb"}}},
+			"/dev/dm2": {Device: "/dev/dm2", Paths: []vg.Device{{Name: "/dev/sdc"}, {Name: "/dev/sdb"}}},
+			"/dev/sdd": {Device: "/dev/sdd", Paths: []vg.Device{{Name: "/dev/sdd"}}},
+			"/dev/sde": {Device: "/dev/sde", WWID: "naa.2", Paths: []vg.Device{{Name: "/dev/sde"}}},
 		},
 		groups: map[string][]string{"vg1": {"/dev/dm1", "/dev/dm2", "/dev/nothere"}},
 	}
@@ -88,7 +88,7 @@ func TestTwoPackages(t *testing.T) {
 func TestOwnersHang(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		host := &ownersHost{
-			disks:  map[string]*vg.Disk{"/dev/sda": {Device: "/dev/sda", WWID: "naa.1", Paths: []string{"/dev/sda"}}},
+			disks:  map[string]*vg.Disk{"/dev/sda": {Device: "/dev/sda", WWID: "naa.1", Paths: []vg.Device{{Name: "/dev/sda"}}}},
 			groups: map[string][]string{"vg1": nil}, hang: make(chan struct{}),
 		}
 		defer close(host.hang)

@@ -13,11 +13,12 @@ type PackageRun struct {
 	*protocol.Run
 	Config  *cluster.Config
 	Package *cluster.Package
+	opened  *Opened
 }
 
-// NewPackageRun makes one; the LUNs are those that were opened.
-func NewPackageRun(conf *cluster.Config, pkg *cluster.Package, node cluster.Node, luns []*protocol.LUN) *PackageRun {
-	r := &PackageRun{Config: conf, Package: pkg, Run: &protocol.Run{Room: makeRoom, Members: conf.Members(), Node: node.Member(), LUNs: luns}}
+// NewPackageRun makes one on the LUNs that were opened.
+func NewPackageRun(conf *cluster.Config, pkg *cluster.Package, node cluster.Node, o *Opened) *PackageRun {
+	r := &PackageRun{Config: conf, Package: pkg, opened: o, Run: &protocol.Run{Room: makeRoom, Members: conf.Members(), Node: node.Member(), LUNs: o.LUNs}}
 	if pkg != nil {
 		r.Mode = pkg.Mode()
 	}

@@ -169,7 +169,7 @@ func (s *Session) openFor(pkg *cluster.Package, may func([]*vg.Disk) error, f fu
 
 // Run is a protocol on the LUNs that were opened; the package may be nil.
 func (s *Session) Run(pkg *cluster.Package, o *Opened) *PackageRun {
-	return NewPackageRun(s.Conf, pkg, s.Node, o.LUNs)
+	return NewPackageRun(s.Conf, pkg, s.Node, o)
 }
 
 // Begin prepares for opening LUNs as the flags want it, and shows from then on how

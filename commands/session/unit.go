@@ -19,12 +19,12 @@ type OpenPath interface {
 
 // Open opens a path to a LUN for who repeats commands by rules of his own: each verb
 // sends its commands once. Errors: those of [vg.Host].
-func Open(host vg.Host, name string) (OpenPath, error) {
-	device, err := host.Open(name)
+func Open(host vg.Host, path vg.Device) (OpenPath, error) {
+	device, err := host.Open(path)
 	if err != nil {
 		return nil, err
 	}
-	unit := scsi.NewUnit(name, device).WithIdentity(func() pr.Identity { return host.Identity(name) })
+	unit := scsi.NewUnit(path.Name, device).WithIdentity(func() pr.Identity { return path.Identity })
 	return &openUnit{unit, device}, nil
 }
 

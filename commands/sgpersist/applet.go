@@ -15,6 +15,7 @@ import (
 	"lunguard/commands/session"
 	"lunguard/scsi"
 	"lunguard/vg"
+	"lunguard/vg/simhost"
 )
 
 // Applet is the drop-in for sg3_utils' sg_persist.
@@ -70,8 +71,9 @@ func completeTypes(*front.Completion, string) []front.Suggestion {
 
 // persistOn is what sg_persist works with on the host.
 func persistOn(c *front.Call, open Opener) Call {
+	found := map[string]vg.Device{}
 	if open == nil {
-		open = func(path string, readOnly bool) (vg.Path, error) { return openRaw(c, path, readOnly) }
+		open = func(path string, readOnly bool) (vg.Path, error) { return openRaw(c, path, found[path], readOnly) }
 	}
 	return Call{Out: c.Out, Err: c.Err, Open: open, Version: version(), Paths: func(device string) ([]string, error) {
 		host, err := session.OpenHost(c)
@@ -82,29 +84,48 @@ func persistOn(c *front.Call, open Opener) Call {
 		if err != nil {
 			return nil, err
 		}
-		return disk.Paths, nil
+		names := make([]string, len(disk.Paths))
+		for i, p := range disk.Paths {
+			names[i], found[p.Name] = p.Name, p
+		}
+		return names, nil
 	}}
 }
 
-// openRaw opens whatever is named, as the command line wants it. On a
-// simulated host every device can be written to.
-func openRaw(c *front.Call, path string, readOnly bool) (vg.Path, error) {
-	if c.Simulated() != "" {
-		host, err := session.OpenHost(c)
+// openRaw opens whatever is named, as the command line wants it, or the path that
+// was found if it was. On a simulated host every device can be written to.
+func openRaw(c *front.Call, path string, found vg.Device, readOnly bool) (vg.Path, error) {
+	if dir := c.Simulated(); dir != "" {
+		host, err := simhost.Open(dir)
 		if err != nil {
 			return nil, err
 		}
-		return host.Open(path)
+		if found.Name != "" {
+			return host.Open(found)
+		}
+		return host.OpenName(path)
 	}
 	mode := scsi.OpenReadWrite
 	if readOnly {
 		mode = scsi.OpenReadOnly
+	}
+	if found.Name != "" {
+		// By another name it would be another device.
+		return opened(found.OpenSG(mode))
 	}
 	d, err := scsi.OpenSG(path, mode)
 	switch {
 	case errors.Is(err, scsi.ErrNotBlockDevice):
 		return notDevice(path), nil
 	case err != nil:
+		return nil, err
+	}
+	return d, nil
+}
+
+// opened keeps a device that is none from being taken for one.
+func opened(d *scsi.SGDevice, err error) (vg.Path, error) {
+	if err != nil {
 		return nil, err
 	}
 	return d, nil

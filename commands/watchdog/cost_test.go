@@ -20,11 +20,11 @@ type memoryHost struct {
 }
 
 func (h *memoryHost) Paths(name string) (*vg.Disk, error) {
-	return &vg.Disk{Device: name, WWID: "naa." + name, Paths: []string{name + "/1", name + "/2"}}, nil
+	return &vg.Disk{Device: name, WWID: "naa." + name, Paths: []vg.Device{{Name: name + "/1"}, {Name: name + "/2"}}}, nil
 }
 
-func (h *memoryHost) Open(name string) (Path, error) {
-	return memoryPath{scsi.NewUnit(name, h.paths[name])}, nil
+func (h *memoryHost) Open(dev vg.Device) (Path, error) {
+	return memoryPath{scsi.NewUnit(dev.Name, h.paths[dev.Name])}, nil
 }
 
 type memoryPath struct{ *scsi.Unit }

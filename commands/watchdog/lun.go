@@ -128,7 +128,7 @@ func (l *LUN) ask(p *pass) {
 		return
 	}
 	if l.current != nil {
-		l.current.fail(&vg.DeviceError{Device: l.current.name, Err: ErrNoAnswer})
+		l.current.fail(&vg.DeviceError{Device: l.current.device.Name, Err: ErrNoAnswer})
 	}
 	if !l.wakeOthers() {
 		l.fail()
@@ -203,7 +203,7 @@ func (l *LUN) drop(p *path) {
 func (l *LUN) heard(p *path, reading Reading) {
 	if p.err != nil {
 		p.err = nil
-		l.log(Event{Kind: PathBack, LUN: l.Name, Path: p.name})
+		l.log(Event{Kind: PathBack, LUN: l.Name, Path: p.device.Name})
 	}
 	if !l.latest.ok || p.asked >= l.latest.at {
 		l.latest = answer{at: p.asked, reading: reading, ok: true}
@@ -219,7 +219,7 @@ func (l *LUN) fail() {
 	again := l.WWID != "" && now-l.lastFind >= findPause
 	if !l.finding && (!l.found || again) {
 		l.finding, l.lastFind = true, now
-		go l.find(l.names())
+		go l.find(l.held())
 	}
 	if l.found {
 		l.giveUp()
@@ -239,7 +239,7 @@ func (l *LUN) reasons(now time.Duration) error {
 	for _, p := range l.paths {
 		switch {
 		case p.busy || !p.ready():
-			errs = append(errs, &vg.DeviceError{Device: p.name, Err: fmt.Errorf("%w, asked %v ago", ErrNoAnswer, (now - p.asked).Round(100*time.Millisecond))})
+			errs = append(errs, &vg.DeviceError{Device: p.device.Name, Err: fmt.Errorf("%w, asked %v ago", ErrNoAnswer, (now - p.asked).Round(100*time.Millisecond))})
 		case p.err != nil:
 			errs = append(errs, p.err)
 		}
@@ -269,12 +269,12 @@ func (e *reasonError) Error() string {
 
 func (e *reasonError) Unwrap() []error { return e.errs }
 
-// names lists the paths that must not be opened again: a read on them hangs.
-func (l *LUN) names() []string {
-	var held []string
+// held lists the paths that must not be opened again: a read on them hangs.
+func (l *LUN) held() []vg.Device {
+	var held []vg.Device
 	for _, p := range l.paths {
 		if !p.ready() {
-			held = append(held, p.name)
+			held = append(held, p.device)
 		}
 	}
 	return held
@@ -282,7 +282,7 @@ func (l *LUN) names() []string {
 
 // find looks the LUN's paths up and opens those that are not held. It may
 // block, and then it is not begun again.
-func (l *LUN) find(held []string) {
+func (l *LUN) find(held []vg.Device) {
 	opened, gone, err := l.open(held)
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -304,7 +304,7 @@ func (l *LUN) find(held []string) {
 
 // open finds the paths and opens them. gone reports whether a path is none of
 // the LUN's any more.
-func (l *LUN) open(held []string) (opened []*path, gone func(name string) bool, err error) {
+func (l *LUN) open(held []vg.Device) (opened []*path, gone func(vg.Device) bool, err error) {
 	d, err := l.host.Paths(l.Name)
 	switch {
 	case err != nil:
@@ -313,37 +313,37 @@ func (l *LUN) open(held []string) (opened []*path, gone func(name string) bool, 
 		return nil, nil, &vg.DeviceError{Device: l.Name, Err: fmt.Errorf("%w: %s instead of %s", ErrOtherLUN, cmp.Or(d.WWID, "one without a name"), l.WWID)}
 	}
 	var errs []error
-	for _, name := range d.Paths {
-		if slices.Contains(held, name) {
+	for _, dev := range d.Paths {
+		if slices.ContainsFunc(held, dev.Same) {
 			continue
 		}
-		t, err := l.host.Open(name)
+		t, err := l.host.Open(dev)
 		if err != nil {
 			errs = append(errs, err)
 			continue
 		}
-		opened = append(opened, newPath(l, name, t))
+		opened = append(opened, newPath(l, dev, t))
 	}
 	if len(opened) == 0 && len(errs) > 0 {
 		return nil, nil, &reasonError{errs}
 	}
-	return opened, func(name string) bool { return !slices.Contains(d.Paths, name) }, nil
+	return opened, func(dev vg.Device) bool { return !slices.ContainsFunc(d.Paths, dev.Same) }, nil
 }
 
-// replace puts newly opened paths in the place of those of the same name, and
+// replace puts newly opened paths in the place of those of the same device, and
 // drops those that are gone. A path on which a read hangs stays until that
 // returns.
-func (l *LUN) replace(opened []*path, gone func(string) bool) {
+func (l *LUN) replace(opened []*path, gone func(vg.Device) bool) {
 	renewed := func(p *path) bool {
-		return slices.ContainsFunc(opened, func(o *path) bool { return o.name == p.name })
+		return slices.ContainsFunc(opened, func(o *path) bool { return o.device.Same(p.device) })
 	}
 	for _, p := range slices.Clone(l.paths) {
-		if p.gone = gone(p.name); p.ready() && (p.gone || renewed(p)) {
+		if p.gone = gone(p.device); p.ready() && (p.gone || renewed(p)) {
 			l.drop(p)
 		}
 	}
 	for _, p := range opened {
-		if slices.ContainsFunc(l.paths, func(q *path) bool { return q.name == p.name }) {
+		if slices.ContainsFunc(l.paths, func(q *path) bool { return q.device.Same(p.device) }) {
 			// Asked meanwhile, and it hangs: one read at a time.
 			p.close(p.t)
 			continue

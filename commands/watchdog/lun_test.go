@@ -35,7 +35,7 @@ func TestDeadPathAtOnce(t *testing.T) {
 	run(t, 1, func(r *rig) {
 		r.start()
 		r.pass(3100 * time.Millisecond)
-		r.disk("A").set(func() { r.disk("A").paths[r.luns[0].current.name].failed = true })
+		r.disk("A").set(func() { r.disk("A").paths[r.luns[0].current.device.Name].failed = true })
 		r.pass(time.Second)
 		if _, at, err := r.luns[0].look(r.clock(), time.Minute); err != nil || r.clock()-at > 200*time.Millisecond {
 			t.Errorf("last read %v ago, %v", r.clock()-at, err)
@@ -52,7 +52,7 @@ func TestLateAnswer(t *testing.T) {
 		}
 		r.start()
 		r.pass(3100 * time.Millisecond)
-		late := r.luns[0].current.name
+		late := r.luns[0].current.device.Name
 		r.disk("A").hang(late)
 		r.pass(9950 * time.Millisecond)
 		// 13.05 s: A has answered on its other path, B has not.
@@ -132,6 +132,33 @@ func TestPathsRenamed(t *testing.T) {
 		r.wantEvents("unknown A", "known A")
 		if n := len(r.luns[0].paths); n != 1 {
 			t.Errorf("%d paths are left", n)
+		}
+		r.end(Ended)
+	})
+}
+
+// A name that has become another device's is another path: it is opened although a
+// read on the old one hangs.
+func TestPathReplaced(t *testing.T) {
+	run(t, 1, func(r *rig) {
+		d := r.disk("A")
+		d.set(func() { d.names = []string{"A1"} })
+		r.start()
+		r.pass(3100 * time.Millisecond)
+		old := d.paths["A1"]
+		d.hang("A1")
+		d.set(func() {
+			d.numbers = map[string]string{"A1": "8:16"}
+			d.paths["A1"] = &wire{}
+		})
+		r.pass(20 * time.Second)
+		if _, _, err := r.luns[0].look(r.clock(), 1500*time.Millisecond); err != nil {
+			t.Errorf("unknown: %v", err)
+		}
+		d.set(func() { close(old.hung); old.hung = nil })
+		r.pass(5 * time.Second)
+		if n := len(r.luns[0].paths); n != 1 || r.luns[0].paths[0].device.Number != "8:16" {
+			t.Errorf("%d paths are left, the first is %v", n, r.luns[0].paths[0].device)
 		}
 		r.end(Ended)
 	})

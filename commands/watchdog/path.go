@@ -27,16 +27,16 @@ type Host interface {
 	// Paths finds the LUN under a device, with its paths; see [vg.Host].
 	Paths(device string) (*vg.Disk, error)
 	// Open opens one of the paths.
-	Open(path string) (Path, error)
+	Open(path vg.Device) (Path, error)
 }
 
 // path is one nexus of a LUN with the worker that reads through it. All but t
 // and wake belongs to the LUN's lock.
 type path struct {
-	lun  *LUN
-	name string
-	t    Path
-	wake chan struct{}
+	lun    *LUN
+	device vg.Device
+	t      Path
+	wake   chan struct{}
 
 	// busy says that a read is under way, asked since when, round for whom.
 	busy  bool
@@ -50,8 +50,8 @@ type path struct {
 	retired, closing bool
 }
 
-func newPath(l *LUN, name string, t Path) *path {
-	return &path{lun: l, name: name, t: t, wake: make(chan struct{}, 1)}
+func newPath(l *LUN, device vg.Device, t Path) *path {
+	return &path{lun: l, device: device, t: t, wake: make(chan struct{}, 1)}
 }
 
 // ready reports whether the path can be asked. A read that the transport has
@@ -66,7 +66,7 @@ func (p *path) ready() bool {
 // fail takes note of why the path does not answer.
 func (p *path) fail(err error) {
 	if p.err == nil {
-		p.lun.log(Event{Kind: PathFailed, LUN: p.lun.Name, Path: p.name, Err: err})
+		p.lun.log(Event{Kind: PathFailed, LUN: p.lun.Name, Path: p.device.Name, Err: err})
 	}
 	p.err = err
 	if p.lun.current == p {

@@ -30,7 +30,9 @@ type disk struct {
 
 	wwid  string
 	names []string
-	keys  []pr.Key
+	// numbers are those of the devices that the names lead to.
+	numbers map[string]string
+	keys    []pr.Key
 	// held is the reservation, nil for none.
 	held  *pr.Reservation
 	paths map[string]*wire
@@ -154,20 +156,29 @@ func (h *fakeHost) Paths(name string) (*vg.Disk, error) {
 	if d.findErr != nil {
 		return nil, d.findErr
 	}
-	return &vg.Disk{Device: name, WWID: d.wwid, Paths: slices.Clone(d.names)}, nil
+	return &vg.Disk{Device: name, WWID: d.wwid, Paths: d.devices()}, nil
 }
 
-func (h *fakeHost) Open(name string) (Path, error) {
+// devices are the paths as they are found. Under the lock.
+func (d *disk) devices() []vg.Device {
+	var list []vg.Device
+	for _, name := range d.names {
+		list = append(list, vg.Device{Name: name, Number: d.numbers[name]})
+	}
+	return list
+}
+
+func (h *fakeHost) Open(dev vg.Device) (Path, error) {
 	for _, d := range h.disks {
 		d.mu.Lock()
-		w := d.paths[name]
+		w := d.paths[dev.Name]
 		d.opened++
 		d.mu.Unlock()
 		if w != nil {
 			return &nexus{wire: w, disk: d}, nil
 		}
 	}
-	return nil, errors.New(name + ": no such path")
+	return nil, errors.New(dev.Name + ": no such path")
 }
 
 // fakeDevice remembers when it was fed.

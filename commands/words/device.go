@@ -71,6 +71,8 @@ func diskWords(e *vg.DeviceError) Message {
 		m.Hint, m.Status = "a SCSI disk, or what lies on one LUN, was expected", ExitFailed
 	case errors.Is(e, vg.ErrNoPath), errors.Is(e, vg.ErrGone):
 		m.Hint = "look at the paths: multipath -ll, and the kernel log"
+	case errors.Is(e, vg.ErrOtherDevice):
+		m.Hint = "disks come and go, and their names with them: run it again"
 	case errors.Is(e, vg.ErrUnjoined):
 		m.Hint = "a LUN with several paths needs multipath above it: multipath -ll shows the maps, and the package names one of them"
 	case errors.Is(e, vg.ErrStacked):

@@ -58,7 +58,7 @@ func errorsByTopic() map[string][]error {
 			&vg.DeviceError{Device: "/dev/sda", Err: fmt.Errorf("%w: dm-0 has paths to naa.1 and naa.2", vg.ErrStacked)},
 			&vg.DeviceError{Device: "/dev/sda", Err: fmt.Errorf("%w: SCSI device of type 5", vg.ErrNotSCSIDisk)},
 			&vg.DeviceError{Device: "/dev/sda", Err: fmt.Errorf("dm-0 lies on sdc: %w", syscall.EIO)},
-			&vg.DeviceError{Device: "/dev/sda", Err: errors.New("the device file is another device's")},
+			&vg.DeviceError{Device: "/dev/sda", Err: vg.ErrOtherDevice},
 			&vg.DeviceError{Device: "/dev/sda", Err: errors.New("a device file has either lun and nexus, or paths, or part")},
 			&vg.DeviceError{Device: "/dev/sda", Err: errors.New(`line "lun" of a device file`)},
 			&vg.DeviceError{Device: "/dev/sda", Err: errors.New("too many devices lie on one another")},

@@ -153,7 +153,12 @@ func wantDisks(t *testing.T, n *Node, s *vg.System, group string) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		got, want := slices.Sorted(slices.Values(d.Paths)), slices.Sorted(slices.Values(n.Disks(i)))
+		var got []string
+		for _, p := range d.Paths {
+			got = append(got, p.Name)
+		}
+		slices.Sort(got)
+		want := slices.Sorted(slices.Values(n.Disks(i)))
 		if !slices.Equal(got, want) {
 			t.Errorf("%s lies on %v, want %v", device, got, want)
 		}

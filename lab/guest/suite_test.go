@@ -75,7 +75,13 @@ func kernelVersion(t *testing.T) (major, minor int) {
 func pathBench(disks [3]string, paths [3]prtest.Path) *pathtest.Bench {
 	bench, system := &pathtest.Bench{}, vg.NewSystem()
 	for i, disk := range disks {
-		identity := func() pr.Identity { return system.Identity(disk) }
+		identity := func() pr.Identity {
+			d, err := system.Paths(disk)
+			if err != nil {
+				return pr.Identity{}
+			}
+			return d.Paths[0].Identity
+		}
 		bench.Paths[i] = scsi.NewUnit(disk, &scsi.Retry{Transport: paths[i].Transport, AfterStateChange: true}).WithIdentity(identity)
 	}
 	bench.Write = func(ctx context.Context, path int) error {

@@ -19,6 +19,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"hash/fnv"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -153,13 +154,13 @@ func (h *Host) Disk(device string) (*vg.Disk, error) {
 // device says so.
 func (h *Host) Paths(device string) (*vg.Disk, error) { return h.Disk(device) }
 
-// Identity is the nexus of a disk's device file.
-func (h *Host) Identity(path string) pr.Identity {
-	_, nexus, err := h.Nexus(path)
-	if err != nil {
-		return pr.Identity{}
-	}
-	return pr.Identity{Initiator: nexus.Port(), RelativePort: nexus.RelativePort()}
+// device is a disk by what its device file says. As a name of the kernel's may
+// become another disk's, a file may come to say another nexus: the number is of both.
+func (n *node) device(name string) vg.Device {
+	sum := fnv.New64a()
+	fmt.Fprintf(sum, "%s %v", n.lun, n.nexus)
+	return vg.Device{Name: name, Number: fmt.Sprintf("sim:%x", sum.Sum64()),
+		Identity: pr.Identity{Initiator: n.nexus.Port(), RelativePort: n.nexus.RelativePort()}}
 }
 
 // deepest is how many device files may lie on each other.
@@ -184,7 +185,7 @@ func (h *Host) collect(device string, d *vg.Disk, depth int) error {
 		if d.WWID != "" && d.WWID != wwid {
 			return &vg.DeviceError{Device: d.Device, Err: fmt.Errorf("%w: paths to %s and %s", vg.ErrStacked, d.WWID, wwid)}
 		}
-		d.WWID, d.Paths = wwid, append(d.Paths, device)
+		d.WWID, d.Paths = wwid, append(d.Paths, n.device(device))
 		return nil
 	}
 	if depth == deepest {
@@ -244,12 +245,28 @@ func (h *Host) uses(d *vg.Disk) ([]vg.Use, error) {
 	return list, nil
 }
 
-// Open opens one nexus.
-func (h *Host) Open(path string) (vg.Path, error) {
+// Open opens one nexus, if its device file still says the same.
+func (h *Host) Open(path vg.Device) (vg.Path, error) {
+	n, err := h.readNode(path.Name)
+	if err != nil {
+		return nil, err
+	}
+	if n.lun != "" && !n.device(path.Name).Same(path) {
+		return nil, &vg.DeviceError{Device: path.Name, Err: vg.ErrOtherDevice}
+	}
+	return n.open(path.Name)
+}
+
+// OpenName opens whatever nexus a device file leads to.
+func (h *Host) OpenName(path string) (vg.Path, error) {
 	n, err := h.readNode(path)
 	if err != nil {
 		return nil, err
 	}
+	return n.open(path)
+}
+
+func (n *node) open(path string) (vg.Path, error) {
 	if n.lun == "" {
 		return nil, &vg.DeviceError{Device: path, Err: vg.ErrStacked}
 	}

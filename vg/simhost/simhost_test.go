@@ -139,14 +139,21 @@ func TestDisk(t *testing.T) {
 	put(t, h, "/dev/astray", magic+"\nlun ../../array/lun7\nnexus sas,1/1\n")
 	put(t, h, "/dev/text", "hello\n")
 	const w0, w1 = "naa.6001405000000000", "naa.6001405000000001"
+	path := func(name string) vg.Device {
+		n, err := h.readNode(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return n.device(name)
+	}
 	for device, want := range map[string]vg.Disk{
-		"/dev/sda":                 {WWID: w0, Paths: []string{"/dev/sda"}},
-		"/dev/sdd":                 {WWID: w1, Paths: []string{"/dev/sdd"}},
-		"/dev/mapper/mpatha":       {WWID: w0, Paths: []string{"/dev/sda", "/dev/sdb"}},
-		"/dev/mapper/mpathb":       {WWID: w1, Paths: []string{"/dev/sdc", "/dev/sdd"}},
-		"/dev/sdc1":                {WWID: w1, Paths: []string{"/dev/sdc"}},
-		"/dev/mapper/mpathb-part1": {WWID: w1, Paths: []string{"/dev/sdc", "/dev/sdd"}},
-		"/dev/../dev//sda":         {WWID: w0, Paths: []string{"/dev/../dev//sda"}},
+		"/dev/sda":                 {WWID: w0, Paths: []vg.Device{path("/dev/sda")}},
+		"/dev/sdd":                 {WWID: w1, Paths: []vg.Device{path("/dev/sdd")}},
+		"/dev/mapper/mpatha":       {WWID: w0, Paths: []vg.Device{path("/dev/sda"), path("/dev/sdb")}},
+		"/dev/mapper/mpathb":       {WWID: w1, Paths: []vg.Device{path("/dev/sdc"), path("/dev/sdd")}},
+		"/dev/sdc1":                {WWID: w1, Paths: []vg.Device{path("/dev/sdc")}},
+		"/dev/mapper/mpathb-part1": {WWID: w1, Paths: []vg.Device{path("/dev/sdc"), path("/dev/sdd")}},
+		"/dev/../dev//sda":         {WWID: w0, Paths: []vg.Device{path("/dev/../dev//sda")}},
 	} {
 		got, err := h.Disk(device)
 		if err != nil {
@@ -154,7 +161,7 @@ func TestDisk(t *testing.T) {
 			continue
 		}
 		want.Device = device
-		if diff := cmp.Diff(&want, got); diff != "" {
+		if diff := cmp.Diff(&want, got, cmp.Comparer(func(a, b vg.Device) bool { return a == b })); diff != "" {
 			t.Errorf("%s (-want +got):\n%s", device, diff)
 		}
 	}
@@ -217,7 +224,7 @@ func TestOpenPath(t *testing.T) {
 	seen := map[simlun.NexusID]bool{}
 	for _, host := range []*Host{h, other} {
 		for _, device := range []string{"/dev/sda", "/dev/sdb"} {
-			p, err := host.Open(device)
+			p, err := host.OpenName(device)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -244,10 +251,31 @@ func TestOpenPath(t *testing.T) {
 		"/dev/sdz": fs.ErrNotExist, "/dev/mapper/mpatha": vg.ErrStacked, "/dev": vg.ErrNotSCSIDisk,
 		"/dev/astray": fs.ErrNotExist, "/dev/text": simlun.ErrNotSimulated,
 	} {
-		p, err := h.Open(device)
+		p, err := h.OpenName(device)
 		var de *vg.DeviceError
 		if p != nil || !errors.Is(err, want) || !errors.As(err, &de) || de.Device != device {
-			t.Errorf("Open(%s) = %v, %v; %v expected", device, p, err, want)
+			t.Errorf("OpenName(%s) = %v, %v; %v expected", device, p, err, want)
+		}
+	}
+	// A device file that was another's when it was found is not opened.
+	d, err := h.Disk("/dev/mapper/mpatha")
+	if err != nil {
+		t.Fatal(err)
+	}
+	text, err := os.ReadFile(h.file("/dev/sda"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for path, want := range map[vg.Device]error{
+		d.Paths[0]: nil, {Name: "/dev/sda"}: vg.ErrOtherDevice, {Name: "/dev/sda", Number: d.Paths[1].Number}: vg.ErrOtherDevice, d.Paths[1]: vg.ErrOtherDevice,
+	} {
+		put(t, h, "/dev/sdb", string(text))
+		p, err := h.Open(path)
+		if !errors.Is(err, want) || (p == nil) != (want != nil) {
+			t.Errorf("Open(%v) = %v, %v; %v expected", path, p, err, want)
+		}
+		if p != nil {
+			p.Close()
 		}
 	}
 	if _, _, err := h.Nexus("/dev/mapper/mpatha"); !errors.Is(err, vg.ErrStacked) {
@@ -259,7 +287,7 @@ func TestOpen(t *testing.T) {
 	a, _ := create(t, 1, 1)
 	for _, dir := range []string{a.dir, filepath.Join(a.dir, "n3"), filepath.Join(a.dir, lunFolder), filepath.Join(a.dir, "n1", "vgs")} {
 		if h, err := Open(dir); h != nil || !errors.Is(err, ErrNotHost) {
-			t.Errorf("Open(%s) = %v, %v", dir, h, err)
+			t.Errorf("OpenName(%s) = %v, %v", dir, h, err)
 		}
 	}
 	for _, dir := range []string{filepath.Join(a.dir, "n1"), filepath.Join(a.dir, "absent")} {
