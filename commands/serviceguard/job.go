@@ -23,13 +23,6 @@ import (
 	"lunguard/vg"
 )
 
-// Where packages are remembered and have their logs.
-const (
-	runVariable   = "LUNGUARD_RUN"
-	defaultRun    = "/run/lunguard"
-	defaultRunLog = "/var/log/lunguard"
-)
-
 // job is one package that is started or halted on this node.
 type job struct {
 	s      *session.Session
@@ -43,7 +36,7 @@ type job struct {
 
 // newJob prepares for a package. Nothing is opened yet.
 func newJob(s *session.Session, pkg *cluster.Package) (*job, error) {
-	run, logs, err := runFolders(s.Call)
+	run, logs, err := session.RunFolders(s.Call)
 	if err != nil {
 		return nil, err
 	}
@@ -69,32 +62,16 @@ func newJob(s *session.Session, pkg *cluster.Package) (*job, error) {
 	return j, err
 }
 
-// runFolders are the folder of what is remembered, and that of logs. A
-// simulated host has its own.
-func runFolders(c *front.Call) (run, logs string, err error) {
-	sim := c.Simulated()
-	switch dir := c.Getenv(runVariable); {
-	case dir != "":
-		run = dir
-	case sim != "":
-		run = filepath.Join(sim, "run")
-	default:
-		return defaultRun, defaultRunLog, nil
-	}
-	run, err = filepath.Abs(run)
-	return run, filepath.Join(run, "log"), err
-}
-
 // scriptEnv is what scripts get of our environment. Commands of this binary
 // that they run find the same config and host, from any folder.
 func scriptEnv(c *front.Call, run string) ([]string, error) {
 	conf, _ := session.ConfigPath(c)
 	env := slices.DeleteFunc(os.Environ(), func(v string) bool {
 		name, _, _ := strings.Cut(v, "=")
-		return name == session.ConfigVariable || name == front.SimVariable || name == runVariable
+		return name == session.ConfigVariable || name == front.SimVariable || name == session.RunVariable
 	})
-	for name, path := range map[string]string{session.ConfigVariable: conf, front.SimVariable: c.Simulated(), runVariable: run} {
-		if path == "" || name == runVariable && path == defaultRun {
+	for name, path := range map[string]string{session.ConfigVariable: conf, front.SimVariable: c.Simulated(), session.RunVariable: run} {
+		if path == "" || name == session.RunVariable && path == session.DefaultRun {
 			continue
 		}
 		abs, err := filepath.Abs(path)
@@ -372,7 +349,7 @@ func (e *stateError) Message() words.Message {
 	m := words.Message{What: e.Error(), Status: words.ExitFailed}
 	for _, reason := range []error{ownfile.ErrNotTrusted, ownfile.ErrSymlink, ownfile.ErrNotFile, ownfile.ErrNotFolder} {
 		if errors.Is(e, reason) {
-			m.Hint = "nobody but the user who runs it may be able to change it; " + runVariable + " or script_log_file names another"
+			m.Hint = "nobody but the user who runs it may be able to change it; " + session.RunVariable + " or script_log_file names another"
 		}
 	}
 	if errors.Is(e, os.ErrPermission) {

@@ -135,33 +135,53 @@ func (s *Session) Packages(names []string) ([]*cluster.Package, error) {
 // WithPackage opens the LUNs of a package, which must be in no other, and runs f
 // on them.
 func (s *Session) WithPackage(pkg *cluster.Package, f func(*PackageRun, *Opened) error) error {
-	return s.openFor(pkg, func(disks []*vg.Disk) error { return s.SoleOwner(pkg, disks) }, f)
+	return s.WithSet([]*cluster.Package{pkg}, f)
 }
 
-// LookAt is withPackage for who changes nothing: nobody asks what else the LUNs
-// belong to.
+// WithSet opens the LUNs of packages of one mode together, so that one of them is the
+// arbiter of all, and runs f on them. Each must be in no other package.
+func (s *Session) WithSet(packages []*cluster.Package, f func(*PackageRun, *Opened) error) error {
+	return s.openFor(packages, s.SoleOwner, f)
+}
+
+// LookAt is [Session.WithPackage] for who changes nothing: nobody asks what else the
+// LUNs belong to.
 func (s *Session) LookAt(pkg *cluster.Package, f func(*PackageRun, *Opened) error) error {
-	return s.openFor(pkg, func([]*vg.Disk) error { return nil }, f)
+	return s.LookAtSet([]*cluster.Package{pkg}, f)
 }
 
-// openFor opens the LUNs of a package, if they may be, and runs f on them.
-func (s *Session) openFor(pkg *cluster.Package, may func([]*vg.Disk) error, f func(*PackageRun, *Opened) error) error {
+// LookAtSet is [Session.WithSet] for who changes nothing.
+func (s *Session) LookAtSet(packages []*cluster.Package, f func(*PackageRun, *Opened) error) error {
+	return s.openFor(packages, func(*cluster.Package, []*vg.Disk) error { return nil }, f)
+}
+
+// openFor opens the LUNs of packages, if they may be, and runs f on them. Of several
+// packages the run has none.
+func (s *Session) openFor(packages []*cluster.Package, may func(*cluster.Package, []*vg.Disk) error, f func(*PackageRun, *Opened) error) error {
 	o, err := s.Begin()
 	if err != nil {
 		return err
 	}
 	o.Own = s.Node.Key
-	disks, err := s.DisksOf(pkg)
-	if err == nil {
-		err = may(disks)
+	var all []*vg.Disk
+	for _, pkg := range packages {
+		disks, err := s.DisksOf(pkg)
+		if err == nil {
+			err = may(pkg, disks)
+		}
+		if err != nil {
+			return errors.Join(err, o.Close())
+		}
+		all = append(all, disks...)
 	}
-	if err == nil {
-		err = o.OpenDisks(s.Ctx, s.Host, disks, s.WarnErr)
-	}
-	if err != nil {
+	if err := o.OpenDisks(s.Ctx, s.Host, all, s.WarnErr); err != nil {
 		return errors.Join(err, o.Close())
 	}
-	run := s.Run(pkg, o)
+	run := s.Run(nil, o)
+	if len(packages) == 1 {
+		run = s.Run(packages[0], o)
+	}
+	run.Mode = packages[0].Mode()
 	run.Strict = o.strict
 	s.Follow(run, o)
 	return errors.Join(f(run, o), o.Close())
