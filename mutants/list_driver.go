@@ -44,19 +44,19 @@ func driverMutants() []*mutant {
 func claimMutants() []*mutant {
 	f := file("protocol/claim.go")
 	return []*mutant{
-		f.edit("target.found", `t.doubt = t.doubt || t.HasOwn`, `t.doubt = t.doubt || false && t.HasOwn`, "a mark of this node's, from before, is no doubt"),
-		f.edit("target.found", `&& (t.run.Mode == Shared || !t.HeldByOther())`, ``, "a mark is doubt though the holder was not removed"),
-		f.edit("target.found", `!t.IsPresent(r) || r.Key&LeavingMark != 0`, `!t.IsPresent(r)`, "a registration that leaves has to stay"),
-		f.edit("target.noticeRemoval", `gone := slices`, `gone := false && slices`, "what was there before may go unnoticed"),
-		f.edit("target.noticeRemoval", `r.host && len(own) == 0 || !r.host && t.Likeness(r.path, own) == pr.Unlike`, `false && r.host`, "fewer registrations than sure paths are accepted"),
-		f.edit("target.noticeRemoval", `len(own) < max(len(t.sure), len(t.old))`, `len(own) < 0`, "where nexuses are not told, fewer registrations than sure paths are accepted"),
-		f.edit("target.noticeRemoval", `t.doubt, t.took = true, true`, `t.took = true`, "who finds that it holds by a command without an answer is in no doubt"),
-		f.edit("target.reconcile", `t.registered(u.path, u.key)`, ``, "a REGISTER with an unknown end that shows is not counted"),
-		f.edit("target.reconcile", `t.unseen = len(t.unsure) > 0`, `t.unseen = false && len(t.unsure) > 0`, "a first REGISTER that does not show was not performed"),
-		f.edit("target.reconcile", `t.sure[i].key = now.Key`, `_ = now.Key`, "a key that another node has changed is not noticed"),
+		f.edit("position.found", `t.doubt = t.doubt || t.HasOwn`, `t.doubt = t.doubt || false && t.HasOwn`, "a mark of this node's, from before, is no doubt"),
+		f.edit("position.found", `&& (t.mode == Shared || !t.HeldByOther())`, ``, "a mark is doubt though the holder was not removed"),
+		f.edit("position.found", `!t.IsPresent(r) || r.Key&LeavingMark != 0`, `!t.IsPresent(r)`, "a registration that leaves has to stay"),
+		f.edit("position.noticeRemoval", `gone := slices`, `gone := false && slices`, "what was there before may go unnoticed"),
+		f.edit("position.noticeRemoval", `r.host && len(own) == 0 || !r.host && t.Likeness(r.path, own) == pr.Unlike`, `false && r.host`, "fewer registrations than sure paths are accepted"),
+		f.edit("position.noticeRemoval", `len(own) < max(len(t.sure), len(t.old))`, `len(own) < 0`, "where nexuses are not told, fewer registrations than sure paths are accepted"),
+		f.edit("position.noticeRemoval", `t.doubt, t.took = true, true`, `t.took = true`, "who finds that it holds by a command without an answer is in no doubt"),
+		f.edit("position.reconcile", `t.registered(u.path, u.key)`, ``, "a REGISTER with an unknown end that shows is not counted"),
+		f.edit("position.reconcile", `t.unseen = len(t.unsure) > 0`, `t.unseen = false && len(t.unsure) > 0`, "a first REGISTER that does not show was not performed"),
+		f.edit("position.reconcile", `t.sure[i].key = now.Key`, `_ = now.Key`, "a key that another node has changed is not noticed"),
 		f.edit("claim.preempted", `c.old = slices.DeleteFunc(c.old,`, `_ = slices.DeleteFunc(slices.Clone(c.old),`, "what this node has removed itself counts as removed by another"),
 		file("pr/state.go").edit("Registration.SameNexus", `(r.AllPorts || o.AllPorts || r.RelativePort == o.RelativePort)`, `true`, "two paths through one initiator port are taken for each other"),
-		file("protocol/take.go").edit("target.noticing", `t.refused = append(t.refused, p)`, ``, "a conflict of a quoted key is not noted"),
+		file("protocol/take.go").edit("noticing", `t.refused = append(t.refused, p)`, ``, "a conflict of a quoted key is not noted"),
 	}
 }
 
@@ -98,13 +98,13 @@ func unitMutants() []*mutant {
 		reading.edit("Reading.listing", `keys: AllKeys(rd.State)`, `keys: rd.State.Keys()`, "a foreign key that holds and is not registered is none"),
 		reading.edit("Reading.IsMine", `Plain(rd.Holder()) == rd.Me()`, `rd.Holder() == rd.Me()`, "who holds by a marked key does not hold"),
 		reading.edit("Reading.Others", `Plain(k) != rd.Me() &&`, `k != rd.Me() &&`, "this node's marked keys are another node's"),
-		file("protocol/run.go").edit("Run.survey", `return targets, r.judge(targets)`, `return targets, nil`, "a LUN is changed though another one has a foreign key"),
+		file("protocol/run.go").edit("Run.survey", `return targets, judge(targets)`, `return targets, nil`, "a LUN is changed though another one has a foreign key"),
 		file("protocol/run.go").edit("Run.survey", `a.WWID == b.WWID`, `false`, "two names of one LUN are two LUNs"),
 		file("protocol/run.go").edit("byWWID", `strings.Compare(a.WWID, b.WWID); c != 0`, `strings.Compare(a.WWID, b.WWID); false && c != 0`, "the arbiter is the first by its name on the node"),
 		file("protocol/run.go").edit("Run.eachWhole", `return f(whole, t)`, `_ = whole
 		return f(ctx, t)`, "a LUN at hand is not brought to its end"),
 		file("protocol/unit/own.go").edit("Reading.IsPresent", `slices.ContainsFunc(rd.Unopened, func`, `false && slices.ContainsFunc(rd.Unopened, func`, "a path that could not be opened is of the past"),
-		file("protocol/check.go").edit("target.findings", `case held == nil && len(s.Registrations) > 0:`, `case held == nil && false:`, "a check does not see that a LUN is unreserved"),
+		file("protocol/check.go").edit("findings", `case held == nil && len(s.Registrations) > 0:`, `case held == nil && false:`, "a check does not see that a LUN is unreserved"),
 		file("pr/errors.go").edit("PathFailed", `errors.Is(err, context.Canceled) || errors.Is(err, ErrStale)`, `false && errors.Is(err, context.Canceled)`, "a path is given up because a command was not sent"),
 		f.edit("Unit.DropIfFailed", `pr.PathFailed(err)`, `false && pr.PathFailed(err)`, "a path on which a command got lost is used again"),
 		file("protocol/run.go").edit("Run.eachWhole", `if ctx.Err() != nil {`, `if false {`, "a LUN is begun after the run was cancelled"),

@@ -26,10 +26,10 @@ func joinMutants() []*mutant {
 		return t.drive(ctx, joinRows())`, `return err
 		}
 		return nil`, "several LUNs are read again at the end, and not judged"),
-		f.edit("target.joins", `key = r.Key`, `_ = key`, "a mark of taking comes off before the doubt is resolved"),
+		f.edit("joins", `key = r.Key`, `_ = key`, "a mark of taking comes off before the doubt is resolved"),
 		f.edit("Run.backOut", `&& !fenced`, `&& (fenced || !fenced)`, "a fenced node stays on LUNs where it was before its start"),
 		f.edit("Run.backOut", `t.retry()`, ``, "a path on which a REGISTER got lost is not tried again"),
-		f.edit("target.sweeps", `!t.up &&`, ``, "a start removes registrations of the past though the package may be up"),
+		f.edit("position.sweeps", `!t.up &&`, ``, "a start removes registrations of the past though the package may be up"),
 		f.edit("Run.backOut", `t.before.Has(r.Node.Key) && !fenced`, `false && !fenced`, "a start that failed leaves LUNs on which the node was before"),
 	}
 }
@@ -40,7 +40,7 @@ func fenceMutants() []*mutant {
 	const rows = "fencing.strikeRows"
 	return []*mutant{
 		f.edit("Run.Fence", `if len(targets) > 1 {`, `if len(targets) > 9 {`, "no reading back after a fence's strike"),
-		f.edit("fencing.allDone", `return !f.isDone(t)`, `return false && !f.isDone(t)`, "the last look of a fence asks nothing"),
+		f.edit("fencing.allDone", `return !f.isDone(&t.position)`, `return false && !f.isDone(&t.position)`, "the last look of a fence asks nothing"),
 		f.edit("Run.Fence", `err := f.strays(); err != nil`, `err := f.strays(); err != nil && false`, "a port of the victim with a third node's key is passed over"),
 		f.edit("Run.Fence", `err := f.mayAct(); err != nil`, `err := f.mayAct(); err != nil && false`, "a node that is not registered everywhere begins"),
 		f.never(rows, "nothing is to be removed"),

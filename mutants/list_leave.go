@@ -22,7 +22,7 @@ func departMutants() []*mutant {
 		f.edit("departure.handsOver", `Unregister: true`, `Unregister: false`, "the reservation is moved, and the registration taken off by a second command"),
 		f.edit("departure.forget", `if !d.State.Has(Leaving(d.Me())) {`, `if false {`, "a mark that another node has removed counts as there"),
 		f.edit("Run.departAll", `return len(t.Own()) > 0`, `return false && len(t.Own()) > 0`, "several LUNs are not looked at again at the end"),
-		f.edit("target.depart", `t.keepPersistence(ctx)`, `error(nil)`, "a halt switches the persistence off that others rely on"),
+		f.edit("depart", `keepPersistence(ctx, t)`, `error(nil)`, "a halt switches the persistence off that others rely on"),
 		f.never(rows, "a nexus that is no usable path holds"),
 		f.never(rows, "several paths are marked"),
 		f.edit("departure.drops", `a.anyAge = false`, ``, "a marked path that is left goes however old the decision is"),
@@ -40,26 +40,26 @@ func releaseMutants() []*mutant {
 		f.edit(rows, `return len(t.Own()) == 0 }, finish}`, `return len(t.Own()) == 0 }, func(*target) action { return action{kind: paused} }}`, "CLEAR's GOOD is believed"),
 		f.never(rows, "another node holds, and a path is marked taking"),
 		f.never(rows, "another node holds, and a path is registered"),
-		f.edit(rows, `func(t *target) action { return t.leave(t.leaves()) }`,
+		f.edit(rows, `func(t *target) action { return leave(t, t.leaves()) }`,
 			`func(t *target) action {
 				if p := t.markedLeaving(); p != nil {
 					return t.clears(p, t.sureKey(p))
 				}
-				return t.marksLeaving(t.leaves())
+				return marksLeaving(t, t.leaves())
 			}`, "a halt clears although another node holds"),
 		f.edit(rows, `unresolvedRow(), doubtRow(),`, `doubtRow(),`, "a reset that failed is tried again, for ever"),
 		f.never(rows, "a mark of taking holds, or may have"),
 		f.edit(rows, `t.doubt = true; return t.resets()`, `return t.resets()`, "a reset that fails is no reason to stop"),
 		f.never(rows, "a path is marked leaving"),
-		f.edit(rows, `func(t *target) action { return t.marksLeaving(t.leaves()) }`,
+		f.edit(rows, `func(t *target) action { return marksLeaving(t, t.leaves()) }`,
 			`func(t *target) action {
 				r, _, _ := t.Registration(t.leaves())
 				return t.clears(t.leaves(), r.Key)
 			}`, "CLEAR with the plain key"),
 		f.never(rows, "a path is registered"),
-		f.edit("target.marksLeaving", `Leaving(r.Key)`, `Leaving(t.Me())`, "the mark of leaving replaces that of taking"),
-		f.edit("target.marking", `t.absent = append(t.absent, registeredPath{path: p, key: key})`, ``, "a path that refuses the key is tried for ever"),
+		f.edit("marksLeaving", `Leaving(r.Key)`, `Leaving(t.Me())`, "the mark of leaving replaces that of taking"),
+		f.edit("marking", `t.absent = append(t.absent, registeredPath{path: p, key: key})`, ``, "a path that refuses the key is tried for ever"),
 		f.never(rows, "registrations are left that no path can take off"),
-		f.edit("target.marksLeaving", `a.effect = nil`, ``, "a taker that marks itself leaving does not look whether it holds by now"),
+		f.edit("marksLeaving", `a.effect = nil`, ``, "a taker that marks itself leaving does not look whether it holds by now"),
 	}
 }

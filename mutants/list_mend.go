@@ -17,10 +17,10 @@ func repairMutants() []*mutant {
 		f.never(repair, "a path is not registered"),
 		f.never(repair, "the witness was not looked at since"),
 		f.never(repair, "nobody holds"),
-		f.edit("target.asksWitness", `look.removed || len(look.Own()) == 0`, `false`, "the witness is read, and not judged"),
-		f.edit("target.repair", `errors.Is(err, ErrRemoved) && t.touched`, `false && t.touched`, "a node that was removed meanwhile gives nothing up"),
-		f.edit("target.repair", `if !t.isIn(p) {`, `if false {`, "a readmission is not looked at again"),
-		f.edit("target.repair", `t.retry()`, ``, "a path on which a REGISTER got lost is not tried again"),
+		f.edit("asksWitness", `look.removed || len(look.Own()) == 0`, `false`, "the witness is read, and not judged"),
+		f.edit("repair", `errors.Is(err, ErrRemoved) && t.touched`, `false && t.touched`, "a node that was removed meanwhile gives nothing up"),
+		f.edit("repair", `if !t.isIn(p) {`, `if false {`, "a readmission is not looked at again"),
+		f.edit("repair", `t.retry()`, ``, "a path on which a REGISTER got lost is not tried again"),
 		f.edit("Run.Repair", `if len(t.Own()) > 0 {
 			member`, `if len(t.Own()) > 0 || len(targets) > 1 {
 			member`, "no witness is asked for"),
@@ -43,10 +43,10 @@ func copyMutants() []*mutant {
 		return err
 	}`, ``, "who has left the model is not removed before the reservation is moved"),
 		f.edit("copier.settle", `plan.member && len(now.Own()) == 0`, `false && len(now.Own()) == 0`, "a node that was fenced meanwhile stays on the copy"),
-		f.edit("copier.settle", `len(c.departed(t, now)) == 0`, `true`, "who has left the model stays on the copy"),
+		f.edit("copier.settle", `len(c.departed(&t.position, now)) == 0`, `true`, "who has left the model stays on the copy"),
 		f.edit("copier.verify", `if stays && !slices`, `if false && stays && !slices`, "it is not read back who was registered"),
 		f.edit("copier.verify", `if now.State.Reservation != nil && (!t.RightType()`, `if false && (!t.RightType()`, "it is not read back whether the copy is reserved"),
-		f.edit("Run.lacking", `len(extra) > 0 || stays && !alone`, `false && alone`, "two LUNs that disagree are copied to each other"),
+		f.edit("lacking", `len(extra) > 0 || stays && !alone`, `false && alone`, "two LUNs that disagree are copied to each other"),
 		f.edit("target.staying", `!unit.IsLeaving(k) && `, ``, "who leaves is copied"),
 		file("protocol/copyplan.go").edit("copier.ports", `byName[portName(port)] = port.Relative`, `byName[portName(port)] = 1`, "target ports are not matched by name"),
 		file("protocol/copyplan.go").edit("copier.plan", `r.Key = Plain(r.Key)`, ``, "a mark is copied"),
@@ -74,8 +74,8 @@ func cleanUpMutants() []*mutant {
 		f.never(rows, "it is empty, and somebody was taking it"),
 		f.never(rows, "it was cleared, and is not empty"),
 		f.never(rows, "the key asked for is not there"),
-		f.edit("target.clearsAll", `t.doubt = t.doubt || t.sent && takers`, `_ = takers`, "a mark that is cleared is forgotten"),
-		f.edit("target.registersFor", `return t.registersAnew(p, Taking(Leaving(key)))`, `return t.registersAnew(p, key)`, "a clean-up clears with the plain key"),
-		f.edit("target.registersFor", `key := t.Me()`, `key := pr.Key(0)`, "another node's key is registered in order to clear"),
+		f.edit("clearsAll", `t.doubt = t.doubt || t.sent && takers`, `_ = takers`, "a mark that is cleared is forgotten"),
+		f.edit("registersFor", `return t.registersAnew(p, Taking(Leaving(key)))`, `return t.registersAnew(p, key)`, "a clean-up clears with the plain key"),
+		f.edit("registersFor", `key := t.Me()`, `key := pr.Key(0)`, "another node's key is registered in order to clear"),
 	}
 }

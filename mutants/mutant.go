@@ -80,7 +80,7 @@ func (m *mutant) change(src string) (string, error) {
 	}
 	if m.above == "" {
 		from, to := at(row.Elts[1].Pos()), at(row.Elts[1].End())
-		return src[:from] + "func(t *target) bool { return false && (" + src[from:to] + ")(t) }" + src[to:], nil
+		return src[:from] + "func(t *position) bool { return false && (" + src[from:to] + ")(t) }" + src[to:], nil
 	}
 	other, err := rowOf(scope, m.above)
 	if err != nil {

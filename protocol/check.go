@@ -86,13 +86,14 @@ func (r *Report) Unknown() bool { return r.State == nil }
 // order of the LUNs.
 func (r *Run) Check(ctx context.Context) []Report {
 	reports := make([]Report, len(r.LUNs))
-	r.eachLUN(func(i int) { reports[i] = r.target(r.LUNs[i]).look(ctx) })
-	r.compare(reports)
+	r.eachLUN(func(i int) { reports[i] = examine(ctx, r.target(r.LUNs[i])) })
+	c := comparison{members: r.Members, reports: reports}
+	c.compare()
 	return reports
 }
 
-// look reads one LUN through each of its paths.
-func (t *target) look(ctx context.Context) Report {
+// examine reads one LUN through each of its paths.
+func examine(ctx context.Context, t *target) Report {
 	rep := Report{LUN: t.Name, Paths: t.Expected()}
 	heard := t.ask(ctx)
 	if heard.contradiction() != nil {
@@ -120,12 +121,12 @@ func (t *target) look(ctx context.Context) Report {
 	default:
 		rep.Findings = append(rep.Findings, Finding{Kind: Unreadable, Err: err})
 	}
-	rep.Findings = append(rep.Findings, t.findings(rep.Capabilities)...)
+	rep.Findings = append(rep.Findings, findings(&t.position, rep.Capabilities)...)
 	return rep
 }
 
 // findings judges one LUN by itself.
-func (t *target) findings(caps *pr.Capabilities) []Finding {
+func findings(t *position, caps *pr.Capabilities) []Finding {
 	var list []Finding
 	add := func(kind FindingKind, keys ...pr.Key) { list = append(list, Finding{Kind: kind, Keys: keys}) }
 	if keys := t.Foreign(); len(keys) > 0 {
@@ -147,8 +148,8 @@ func (t *target) findings(caps *pr.Capabilities) []Finding {
 	if keys := marked(s, TakingMark); len(keys) > 0 {
 		add(TakingKeys, keys...)
 	}
-	list = append(list, t.pathFindings()...)
-	if t.run.Mode == Exclusive {
+	list = append(list, pathFindings(t)...)
+	if t.mode == Exclusive {
 		if nodes := t.Nodes(); len(nodes) > 1 {
 			add(SeveralOwners, nodes...)
 		}
@@ -166,8 +167,8 @@ func marked(s *pr.State, mark pr.Key) []pr.Key {
 
 // pathFindings compares this node's registrations with its paths: one by one if
 // enough is known of each, else their numbers.
-func (t *target) pathFindings() []Finding {
-	key := t.run.Node.Key
+func pathFindings(t *position) []Finding {
+	key := t.Me()
 	own := t.Own()
 	if len(own) == 0 || key == 0 {
 		return nil
@@ -177,7 +178,7 @@ func (t *target) pathFindings() []Finding {
 	for _, p := range t.Usable {
 		switch t.Likeness(p, own) {
 		case pr.Perhaps:
-			return t.countFindings(len(own), keys)
+			return countFindings(t, len(own), keys)
 		case pr.Unlike:
 			list = append(list, Finding{Kind: PathsUnregistered, Path: p.Name(), Keys: keys})
 		}
@@ -189,7 +190,7 @@ func (t *target) pathFindings() []Finding {
 }
 
 // countFindings compares numbers only.
-func (t *target) countFindings(n int, keys []pr.Key) []Finding {
+func countFindings(t *position, n int, keys []pr.Key) []Finding {
 	perHost := slices.ContainsFunc(t.Own(), func(r pr.Registration) bool { return r.AllPorts })
 	switch {
 	case n < t.Expected() && !perHost:
@@ -200,27 +201,33 @@ func (t *target) countFindings(n int, keys []pr.Key) []Finding {
 	return nil
 }
 
+// comparison is of the reports on all LUNs with each other.
+type comparison struct {
+	members Members
+	reports []Report
+}
+
 // compare judges the LUNs by each other: nodes that won different LUNs, or whose
 // configs name different ones, keys that stand on some only, nexuses that have
 // different keys.
-func (r *Run) compare(reports []Report) {
+func (c *comparison) compare() {
 	var all []pr.Key
 	seen := seenKeys{}
-	for i := range reports {
-		for _, k := range r.staying(&reports[i]) {
+	for i := range c.reports {
+		for _, k := range c.staying(&c.reports[i]) {
 			if !slices.Contains(all, k) {
 				all = append(all, k)
 			}
 		}
 	}
 	slices.Sort(all)
-	for i := range reports {
-		rep := &reports[i]
+	for i := range c.reports {
+		rep := &c.reports[i]
 		if rep.Unknown() {
 			continue
 		}
 		missing := slices.DeleteFunc(slices.Clone(all), func(k pr.Key) bool { return rep.State.Has(k) || rep.State.Has(Taking(k)) })
-		apart := r.apart(reports, rep, missing)
+		apart := c.apart(rep, missing)
 		for _, f := range apart {
 			missing = slices.DeleteFunc(missing, func(k pr.Key) bool { return k == f.Keys[1] })
 		}
@@ -256,13 +263,13 @@ func (s seenKeys) first(i pr.Initiator, key pr.Key) pr.Key {
 }
 
 // staying are the nodes that are registered on a LUN and do not leave it.
-func (r *Run) staying(rep *Report) []pr.Key {
+func (c *comparison) staying(rep *Report) []pr.Key {
 	if rep.Unknown() {
 		return nil
 	}
 	var keys []pr.Key
 	for _, k := range rep.State.Keys() {
-		if n, ok := r.Members.Of(k); ok && k&LeavingMark == 0 && !slices.Contains(keys, n.Key) {
+		if n, ok := c.members.Of(k); ok && k&LeavingMark == 0 && !slices.Contains(keys, n.Key) {
 			keys = append(keys, n.Key)
 		}
 	}
@@ -273,15 +280,15 @@ func (r *Run) staying(rep *Report) []pr.Key {
 // another LUN that some node of this one is not on. A start or fence under way
 // has more LUNs, or fewer, than another node, but it has none of its own only as
 // long as a take-over goes on.
-func (r *Run) apart(reports []Report, rep *Report, missing []pr.Key) []Finding {
+func (c *comparison) apart(rep *Report, missing []pr.Key) []Finding {
 	var list []Finding
-	here := r.staying(rep)
+	here := c.staying(rep)
 	for _, k := range missing {
-		for i := range reports {
-			there := r.staying(&reports[i])
+		for i := range c.reports {
+			there := c.staying(&c.reports[i])
 			lone := difference(here, there)
 			if slices.Contains(there, k) && len(lone) > 0 {
-				list = append(list, Finding{Kind: DifferentSets, Keys: []pr.Key{lone[0], k}, Other: reports[i].LUN})
+				list = append(list, Finding{Kind: DifferentSets, Keys: []pr.Key{lone[0], k}, Other: c.reports[i].LUN})
 				break
 			}
 		}

@@ -4,6 +4,7 @@ import (
 	"slices"
 
 	"lunguard/pr"
+	"lunguard/protocol/unit"
 )
 
 // claim is what a run has done on a LUN and what it may still be doing. It is
@@ -98,8 +99,16 @@ type registeredPath struct {
 	host bool
 }
 
+// position is all that is decided by: the unit as it was read, and this run's claim to
+// it.
+type position struct {
+	unit.Unit
+	claim
+	mode Mode
+}
+
 // found notes the state that the run begins with.
-func (t *target) found() {
+func (t *position) found() {
 	t.before = t.State
 	// A registration that is marked leaving may be removed by anybody.
 	t.old = slices.DeleteFunc(slices.Clone(t.Own()), func(r pr.Registration) bool { return !t.IsPresent(r) || r.Key&LeavingMark != 0 })
@@ -109,7 +118,7 @@ func (t *target) found() {
 	t.took = t.IsMine()
 	// Who takes a LUN removes the holder first, and nobody else before. Who
 	// fences removes others, too.
-	t.doubt = t.doubt || t.HasOwn(TakingMark) && (t.run.Mode == Shared || !t.HeldByOther())
+	t.doubt = t.doubt || t.HasOwn(TakingMark) && (t.mode == Shared || !t.HeldByOther())
 }
 
 // isSure reports whether this run has registered the path.
@@ -166,7 +175,7 @@ func (c *claim) preempted(p pr.Path, victim pr.Key) {
 
 // noticeRemoval compares what was read with the claim. generation is the
 // PRGENERATION that was expected.
-func (t *target) noticeRemoval(generation uint32) {
+func (t *position) noticeRemoval(generation uint32) {
 	own := t.Own()
 	t.reconcile(own)
 	gone := slices.ContainsFunc(t.old, func(r pr.Registration) bool {
@@ -194,7 +203,7 @@ func (t *target) noticeRemoval(generation uint32) {
 
 // reconcile brings what is known of paths up to date: a path of which it was not
 // known whether it is registered, and keys that another node's command has changed.
-func (t *target) reconcile(own []pr.Registration) {
+func (t *position) reconcile(own []pr.Registration) {
 	for _, u := range t.unsure {
 		like := t.Likeness(u.path, own)
 		if !t.isSure(u.path) && (like == pr.Alike || like == pr.Perhaps && len(own) > len(t.sure)) {
@@ -216,7 +225,7 @@ func (t *target) reconcile(own []pr.Registration) {
 
 // retry lets those paths be used again that were given up when a REGISTER of this
 // run got lost on them, for undoing: it may have been performed.
-func (t *target) retry() {
+func (t *position) retry() {
 	for _, p := range t.unanswered {
 		if !slices.Contains(t.Usable, p) {
 			t.Usable = append(t.Usable, p)

@@ -22,7 +22,7 @@ func (r *Run) Cleanup(ctx context.Context, key pr.Key) []CleanupResult {
 	r.eachLUN(func(i int) {
 		t := r.target(r.LUNs[i])
 		if results[i] = (CleanupResult{LUN: t.Name, Err: t.notBegun()}); ctx.Err() == nil {
-			results[i] = t.cleanup(whole, key)
+			results[i] = cleanUp(whole, t, key)
 		}
 	})
 	return results
@@ -45,10 +45,10 @@ type CleanupResult struct {
 // not registered on it.
 var ErrOtherKeys = errors.New("the key is not registered there")
 
-// cleanup clears one LUN and reads back that it is empty. If somebody was taking
+// cleanUp clears one LUN and reads back that it is empty. If somebody was taking
 // it, what that one had removed may still have commands under way: that is
 // resolved afterwards, by a reset, or said.
-func (t *target) cleanup(ctx context.Context, only pr.Key) CleanupResult {
+func cleanUp(ctx context.Context, t *target, only pr.Key) CleanupResult {
 	res := CleanupResult{LUN: t.Name}
 	if res.Err = t.surveyState(ctx); res.Err != nil {
 		return res
@@ -70,20 +70,20 @@ func (t *target) cleanup(ctx context.Context, only pr.Key) CleanupResult {
 // without a config with one that is there already, so that no stranger's is left.
 func clearRows(only pr.Key) []row {
 	return []row{
-		{"it is empty", func(t *target) bool { return len(unit.AllKeys(t.State)) == 0 && !t.doubt && (t.sent || only == 0) }, finish},
-		{"it is empty, and it is not known whether commands are over", func(t *target) bool { return len(unit.AllKeys(t.State)) == 0 && t.sent && t.unresolved != nil },
+		{"it is empty", func(t *position) bool { return len(unit.AllKeys(t.State)) == 0 && !t.doubt && (t.sent || only == 0) }, finish},
+		{"it is empty, and it is not known whether commands are over", func(t *position) bool { return len(unit.AllKeys(t.State)) == 0 && t.sent && t.unresolved != nil },
 			func(t *target) action { return fail(errors.Join(ErrUnresolved, t.unresolved)) }},
 		noPathRow(),
-		{"it is empty, and somebody was taking it", func(t *target) bool { return len(unit.AllKeys(t.State)) == 0 && t.doubt },
+		{"it is empty, and somebody was taking it", func(t *position) bool { return len(unit.AllKeys(t.State)) == 0 && t.doubt },
 			func(t *target) action { return t.resets() }},
-		{"it was cleared, and is not empty", func(t *target) bool { return t.accepted },
+		{"it was cleared, and is not empty", func(t *position) bool { return t.accepted },
 			func(*target) action { return fail(ErrKeysLeft) }},
-		{"the key asked for is not there", func(t *target) bool { return only != 0 && !t.touched && !t.HasKey(only) },
+		{"the key asked for is not there", func(t *position) bool { return only != 0 && !t.touched && !t.HasKey(only) },
 			func(*target) action { return fail(ErrOtherKeys) }},
-		{"no path is registered", func(t *target) bool { return t.sureKey(t.seat()) == 0 },
-			func(t *target) action { return t.registersFor(only) }},
-		{"a path is registered", func(*target) bool { return true },
-			func(t *target) action { return t.clearsAll() }},
+		{"no path is registered", func(t *position) bool { return t.sureKey(t.seat()) == 0 },
+			func(t *target) action { return registersFor(t, only) }},
+		{"a path is registered", func(*position) bool { return true },
+			clearsAll},
 	}
 }
 
@@ -91,7 +91,7 @@ func clearRows(only pr.Key) []row {
 // for it. The key has both marks: a CLEAR that was given up and is performed late
 // finds it gone, and does nothing to this node's next start; and nobody takes a node
 // that runs for one that has stopped.
-func (t *target) registersFor(only pr.Key) action {
+func registersFor(t *target, only pr.Key) action {
 	key := t.Me()
 	switch {
 	case key != 0:
@@ -108,7 +108,7 @@ func (t *target) registersFor(only pr.Key) action {
 }
 
 // clearsAll clears with the key of the seat.
-func (t *target) clearsAll() action {
+func clearsAll(t *target) action {
 	p := t.seat()
 	takers := slices.ContainsFunc(t.before.Registrations, func(r pr.Registration) bool { return r.Key&TakingMark != 0 }) || len(t.Takers()) > 0
 	a := t.clears(p, t.sureKey(p))

@@ -65,7 +65,7 @@ func (r *Run) Copy(ctx context.Context) ([]Copied, error) {
 	if model == nil {
 		return nil, ErrNothingToCopy
 	}
-	lacking, err := r.lacking(ctx, model, targets)
+	lacking, err := lacking(ctx, model, targets)
 	if err != nil || len(lacking) == 0 {
 		return nil, err
 	}
@@ -112,7 +112,7 @@ func (t *target) staying() []pr.Key {
 // sets of keys. A LUN with a part of the keys and without reservation is a
 // copy that was not finished; on a device that cannot register others, so is
 // one with a reservation that lacks our key.
-func (r *Run) lacking(ctx context.Context, model *target, targets []*target) ([]*target, error) {
+func lacking(ctx context.Context, model *target, targets []*target) ([]*target, error) {
 	var list []*target
 	var errs []error
 	want := model.staying()
@@ -127,7 +127,7 @@ func (r *Run) lacking(ctx context.Context, model *target, targets []*target) ([]
 			errs = append(errs, err)
 			continue
 		}
-		alone := t.Caps != nil && !t.Caps.Introduces && slices.Contains(missing, r.Node.Key)
+		alone := t.Caps != nil && !t.Caps.Introduces && slices.Contains(missing, model.Me())
 		if len(extra) > 0 || stays && !alone {
 			errs = append(errs, &DisagreeError{Model: model.Name, LUN: t.Name, Missing: missing, Extra: extra})
 			continue
@@ -254,17 +254,17 @@ func (c *copier) withdraw(ctx context.Context, t *target, plan *copyPlan) error 
 	t.retry()
 	var errs []error
 	for _, s := range plan.steps {
-		errs = append(errs, t.expel(ctx, s.path, s.key))
+		errs = append(errs, expel(ctx, t, s.path, s.key))
 	}
 	stays := t.before.Has(c.run.Node.Key)
 	if plan.member && !stays {
-		now, err := c.lookAgain(ctx)
+		now, err := c.model.lookAgain(ctx, c.model.Usable)
 		stays = err != nil || len(now.Own()) > 0
 	}
 	if !stays {
 		err := t.read(ctx)
 		if err == nil {
-			err = t.depart(ctx)
+			err = depart(ctx, t)
 		}
 		errs = append(errs, err)
 	}
@@ -272,7 +272,7 @@ func (c *copier) withdraw(ctx context.Context, t *target, plan *copyPlan) error 
 }
 
 // expel takes a key off a path if it is registered with it.
-func (t *target) expel(ctx context.Context, p pr.Path, key pr.Key) error {
+func expel(ctx context.Context, t *target, p pr.Path, key pr.Key) error {
 	err := error(pr.ErrStateChanged)
 	for round := 0; round < maxRounds && errors.Is(err, pr.ErrStateChanged); round++ {
 		err = t.send(ctx, t.unregisters(p, key))
@@ -287,12 +287,12 @@ func (t *target) expel(ctx context.Context, p pr.Path, key pr.Key) error {
 func ownRows() []row {
 	return []row{
 		foreignRow(), noPathRow(),
-		{"another node has removed this one", func(t *target) bool { return t.removed },
+		{"another node has removed this one", func(t *position) bool { return t.removed },
 			func(*target) action { return fail(ErrRemoved) }},
-		{"the seat is not known to be registered", func(t *target) bool { return !t.isSure(t.seat()) },
-			func(t *target) action { return t.joins() }},
-		{"a path is not registered", func(t *target) bool { return t.widens() != nil },
-			func(t *target) action { return t.widen(t.widens(), Registered) }},
+		{"the seat is not known to be registered", func(t *position) bool { return !t.isSure(t.seat()) },
+			joins},
+		{"a path is not registered", func(t *position) bool { return t.widens() != nil },
+			func(t *target) action { return widen(t, t.widens(), Registered) }},
 	}
 }
 
@@ -319,7 +319,7 @@ func (c *copier) reserveAndMove(ctx context.Context, t *target, plan *copyPlan) 
 	case plan.holder == nil:
 		return nil
 	case !t.isSure(t.seat()):
-		if err := t.send(ctx, t.joins()); err != nil {
+		if err := t.send(ctx, joins(t)); err != nil {
 			return err
 		}
 	}
@@ -372,7 +372,7 @@ func (c *copier) lastLook(ctx context.Context, t *target, plan *copyPlan) error 
 	if err := t.read(ctx); err != nil {
 		return err
 	}
-	now, err := c.lookAgain(ctx)
+	now, err := c.model.lookAgain(ctx, c.model.Usable)
 	if err != nil {
 		return err
 	}
@@ -392,14 +392,14 @@ func (c *copier) settle(ctx context.Context, t *target, plan *copyPlan) (*Copied
 		if err := t.read(ctx); err != nil {
 			return nil, err
 		}
-		now, err := c.lookAgain(ctx)
+		now, err := c.model.lookAgain(ctx, c.model.Usable)
 		switch {
 		case err != nil:
 			return nil, err
 		case plan.member && len(now.Own()) == 0:
 			// This node was fenced meanwhile.
-			return nil, errors.Join(&LUNError{LUN: t.Name, Err: ErrRemoved}, t.depart(ctx))
-		case len(c.departed(t, now)) == 0:
+			return nil, errors.Join(&LUNError{LUN: t.Name, Err: ErrRemoved}, depart(ctx, t))
+		case len(c.departed(&t.position, now)) == 0:
 			return c.verify(t, now, plan)
 		}
 		if err := c.dropDeparted(ctx, t, now); err != nil {
@@ -424,15 +424,6 @@ func (c *copier) verify(t, now *target, plan *copyPlan) (*Copied, error) {
 		return nil, err
 	}
 	return &Copied{LUN: t.Name, Keys: t.State.Keys(), Holder: t.Holder()}, nil
-}
-
-// lookAgain reads the model as it is now.
-func (c *copier) lookAgain(ctx context.Context) (*target, error) {
-	now := *c.model
-	now.Usable = slices.Clone(c.model.Usable)
-	c.run.looking.Lock()
-	defer c.run.looking.Unlock()
-	return &now, now.read(ctx)
 }
 
 // ErrNotCopied says that the device accepted a copy and did not make it.

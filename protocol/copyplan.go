@@ -139,7 +139,7 @@ func portName(p pr.Port) string {
 }
 
 // departed are the keys on the copy of nodes that have left the model.
-func (c *copier) departed(t, now *target) []pr.Key {
+func (c *copier) departed(t *position, now *target) []pr.Key {
 	return slices.DeleteFunc(t.State.Keys(), func(k pr.Key) bool {
 		return Plain(k) == t.Me() || slices.Contains(now.staying(), Plain(k))
 	})
@@ -150,16 +150,16 @@ func (c *copier) departed(t, now *target) []pr.Key {
 func (c *copier) dropDeparted(ctx context.Context, t, now *target) error {
 	return t.drive(ctx, []row{
 		foreignRow(), noPathRow(),
-		{"another node has removed this one", func(t *target) bool { return t.removed },
+		{"another node has removed this one", func(t *position) bool { return t.removed },
 			func(*target) action { return fail(ErrRemoved) }},
-		{"the seat is not known to be registered", func(t *target) bool { return !t.isSure(t.seat()) },
-			func(t *target) action { return t.joins() }},
-		{"somebody has left the model, and the seat is not marked", func(t *target) bool { return len(c.departed(t, now)) > 0 && t.seatKey()&TakingMark == 0 },
+		{"the seat is not known to be registered", func(t *position) bool { return !t.isSure(t.seat()) },
+			joins},
+		{"somebody has left the model, and the seat is not marked", func(t *position) bool { return len(c.departed(t, now)) > 0 && t.seatKey()&TakingMark == 0 },
 			func(t *target) action { return t.marksTaking(t.seat(), t.seatKey()) }},
-		{"somebody has left the model", func(t *target) bool { return len(c.departed(t, now)) > 0 },
-			func(t *target) action { return t.preempts(t.seat(), t.seatKey(), c.departed(t, now)[0]) }},
+		{"somebody has left the model", func(t *position) bool { return len(c.departed(t, now)) > 0 },
+			func(t *target) action { return t.preempts(t.seat(), t.seatKey(), c.departed(&t.position, now)[0]) }},
 		unresolvedRow(), doubtRow(), suspectRow(),
-		{"the seat is marked", func(t *target) bool { return t.seatKey() != t.Me() },
-			func(t *target) action { return t.unmarks(t.seat()) }},
+		{"the seat is marked", func(t *position) bool { return t.seatKey() != t.Me() },
+			func(t *target) action { return unmarks(t, t.seat()) }},
 	})
 }

@@ -16,7 +16,7 @@ func (r *Run) departAll(ctx context.Context, targets []*target) error {
 	end, cancel := r.whole(ctx)
 	defer cancel()
 	for range maxRounds {
-		if err := r.eachWhole(ctx, targets, func(ctx context.Context, t *target) error { return t.depart(ctx) }); err != nil || len(targets) <= 1 {
+		if err := r.eachWhole(ctx, targets, func(ctx context.Context, t *target) error { return depart(ctx, t) }); err != nil || len(targets) <= 1 {
 			return err
 		}
 		// All of them were begun, so all are brought to an end.
@@ -34,9 +34,9 @@ func (r *Run) departAll(ctx context.Context, targets []*target) error {
 // depart takes this node's registrations off a LUN that others share, and
 // hands the reservation over if this node holds it, so that there is no
 // instant without one while somebody who stays is registered.
-func (t *target) depart(ctx context.Context) error {
+func depart(ctx context.Context, t *target) error {
 	if len(t.Own()) > 0 {
-		if err := t.keepPersistence(ctx); err != nil {
+		if err := keepPersistence(ctx, t); err != nil {
 			return err
 		}
 	}
@@ -77,30 +77,30 @@ func (d *departure) rows() []row {
 	plainHolds := func() bool { return d.IsMine() && d.Holder() != mark }
 	return []row{
 		foreignRow(),
-		{"nothing of this node is left", func(t *target) bool { return len(t.Own()) == 0 }, finish},
+		{"nothing of this node is left", func(t *position) bool { return len(t.Own()) == 0 }, finish},
 		noPathRow(),
 		unresolvedRow(), doubtRow(),
-		{"no path is marked, or one that is not holds", func(t *target) bool { d.forget(); return (len(d.marked) == 0 || plainHolds()) && d.toMark() != nil },
+		{"no path is marked, or one that is not holds", func(t *position) bool { d.forget(); return (len(d.marked) == 0 || plainHolds()) && d.toMark() != nil },
 			func(t *target) action { return d.mark(d.toMark()) }},
-		{"the key is listed, and every path refuses it", func(t *target) bool { return len(d.marked) == 0 && !d.refused },
+		{"the key is listed, and every path refuses it", func(t *position) bool { return len(d.marked) == 0 && !d.refused },
 			func(t *target) action { d.refused, t.absent = true, nil; return action{kind: reading} }},
-		{"the key is listed, and every path refuses it again", func(t *target) bool { return len(d.marked) == 0 },
+		{"the key is listed, and every path refuses it again", func(t *position) bool { return len(d.marked) == 0 },
 			func(*target) action { return fail(ErrStaleNexus) }},
-		{"a nexus that is no usable path holds", func(t *target) bool { return plainHolds() },
+		{"a nexus that is no usable path holds", func(t *position) bool { return plainHolds() },
 			func(t *target) action { return d.removes(from(), t.Holder()) }},
-		{"another node that leaves holds", func(t *target) bool { return t.HeldByOther() && unit.IsLeaving(t.Holder()) },
+		{"another node that leaves holds", func(t *position) bool { return t.HeldByOther() && unit.IsLeaving(t.Holder()) },
 			func(t *target) action { return d.removes(from(), t.Holder()) }},
-		{"several paths are marked", func(t *target) bool { return len(d.marked) > 1 },
+		{"several paths are marked", func(t *position) bool { return len(d.marked) > 1 },
 			func(t *target) action { return d.drops(d.marked[0]) }},
-		{"paths are not marked", func(t *target) bool { return d.unmarked() != 0 },
+		{"paths are not marked", func(t *position) bool { return d.unmarked() != 0 },
 			func(t *target) action { return d.removes(from(), d.unmarked()) }},
-		{"a dead path is marked", func(*target) bool { return d.deadMarked(from()) },
+		{"a dead path is marked", func(*position) bool { return d.deadMarked(from()) },
 			func(t *target) action { return d.removes(from(), mark) }},
-		{"this node holds, and another stays", func(t *target) bool { return t.Holder() == mark && d.heir() != nil },
+		{"this node holds, and another stays", func(t *position) bool { return t.Holder() == mark && d.heir() != nil },
 			func(t *target) action { return d.handsOver(from(), d.heir()) }},
-		{"this node holds, another stays, and the device cannot move", func(t *target) bool { return t.Holder() == mark && len(d.heirs()) > 0 },
+		{"this node holds, another stays, and the device cannot move", func(t *position) bool { return t.Holder() == mark && len(d.heirs()) > 0 },
 			func(t *target) action { return d.leavesOpen(from()) }},
-		{"one path is left", func(*target) bool { return true },
+		{"one path is left", func(*position) bool { return true },
 			func(t *target) action { return d.drops(from()) }},
 	}
 }
@@ -152,7 +152,7 @@ func (d *departure) mark(p pr.Path) action {
 	a := d.registers(Marked, p, old, mark)
 	a.event.Key = old
 	a.effect = nil
-	a.ended = d.marking(p, old, func(how end, _ error) {
+	a.ended = marking(d.target, p, old, func(how end, _ error) {
 		if how == performed {
 			d.marked, d.refused = append(d.marked, p), false
 			d.absent = nil
@@ -282,7 +282,7 @@ func (d *departure) leavesOpen(from pr.Path) action {
 
 // keepPersistence makes our REGISTERs leave the LU-wide bit as it is that
 // keeps registrations through power loss: others rely on it.
-func (t *target) keepPersistence(ctx context.Context) error {
+func keepPersistence(ctx context.Context, t *target) error {
 	if err := t.capabilities(ctx); err != nil && !errors.Is(err, ErrNoReservationType) {
 		return err
 	}

@@ -27,22 +27,17 @@ const (
 	maxSlow = 3
 )
 
-// target is a LUN in the hands of a running protocol: the unit, and this run's
-// claim to it.
+// target is a LUN in the hands of a running protocol, which sends commands to it.
 type target struct {
-	unit.Unit
-	claim
+	position
 	run *Run
 }
 
 func (r *Run) target(l *LUN) *target {
-	h := &unit.Host{Members: r.Members, Node: r.Node, Now: r.now, PathFailed: r.pathFailed}
-	return &target{Unit: h.Unit(l), run: r}
-}
-
-// pathFailed tells of a path that is given up.
-func (r *Run) pathFailed(l *LUN, p pr.Path, err error) {
-	r.log(Event{Action: PathFailed, LUN: l.Name, Path: p.Name(), Err: err})
+	h := &unit.Host{Members: r.Members, Node: r.Node, Now: r.now, PathFailed: func(l *LUN, p pr.Path, err error) {
+		r.log(Event{Action: PathFailed, LUN: l.Name, Path: p.Name(), Err: err})
+	}}
+	return &target{position: position{Unit: h.Unit(l), mode: r.Mode}, run: r}
 }
 
 // final makes an error that ends the run say which LUN it is about.
@@ -100,6 +95,16 @@ func (t *target) read(ctx context.Context) error {
 	}
 	t.noticeRemoval(generation)
 	return nil
+}
+
+// lookAgain reads a LUN for the sake of another one, by these paths and with a state
+// of its own. Several LUNs may ask at once; a path carries one command at a time.
+func (t *target) lookAgain(ctx context.Context, paths []pr.Path) (*target, error) {
+	t.run.looking.Lock()
+	defer t.run.looking.Unlock()
+	look := *t
+	look.Usable = slices.Clone(paths)
+	return &look, look.read(ctx)
 }
 
 // kind is what a protocol wants next.
@@ -174,14 +179,14 @@ func endOf(err error) end {
 // several that apply it is the first.
 type row struct {
 	name    string
-	applies func(*target) bool
+	applies func(*position) bool
 	act     func(*target) action
 }
 
 // decide finds the row that applies.
 func (t *target) decide(rows []row) action {
 	for _, r := range rows {
-		if r.applies(t) {
+		if r.applies(&t.position) {
 			return r.act(t)
 		}
 	}

@@ -64,7 +64,7 @@ func (r *Run) Fence(ctx context.Context, victim Member) error {
 		if f.allDone() {
 			for _, t := range targets {
 				if len(t.Own()) > 0 {
-					t.checkPaths()
+					checkPaths(t)
 				}
 			}
 			return r.each(targets, (*target).unfinished)
@@ -96,7 +96,7 @@ func (f *fencing) strays() error {
 	for _, t := range f.targets {
 		for _, r := range t.State.Registrations {
 			n, ok := f.run.Members.Of(r.Key)
-			if ok && n != f.victim && n != f.run.Node && !unit.IsLeaving(r.Key) && f.isPort(r) && !f.isAlone(t, r.Key) {
+			if ok && n != f.victim && n != f.run.Node && !unit.IsLeaving(r.Key) && f.isPort(r) && !f.isAlone(&t.position, r.Key) {
 				errs = append(errs, &StrayPortError{LUN: t.Name, Port: r.Initiator, Key: r.Key, Node: n.Name, Victim: f.victim.Name})
 			}
 		}
@@ -111,7 +111,7 @@ func (f *fencing) isPort(r pr.Registration) bool {
 
 // isAlone reports whether a key is registered by ports of the victim only, so that
 // nobody else is removed with it.
-func (f *fencing) isAlone(t *target, key pr.Key) bool {
+func (f *fencing) isAlone(t *position, key pr.Key) bool {
 	return !slices.ContainsFunc(t.State.Registrations, func(r pr.Registration) bool { return r.Key == key && !f.isPort(r) })
 }
 
@@ -128,13 +128,13 @@ func (f *fencing) mayAct() error {
 }
 
 func (f *fencing) allDone() bool {
-	return !slices.ContainsFunc(f.targets, func(t *target) bool { return !f.isDone(t) })
+	return !slices.ContainsFunc(f.targets, func(t *target) bool { return !f.isDone(&t.position) })
 }
 
 // isDone reports whether the victim is out of a LUN: it is registered by no port
 // under any key, a reservation of a node that stays keeps it out, nobody is still
 // removing somebody, and this run leaves no mark.
-func (f *fencing) isDone(t *target) bool {
+func (f *fencing) isDone(t *position) bool {
 	return !f.mustAct(t) && t.State.Has(t.Holder()) && t.waitsFor() == 0
 }
 
@@ -148,7 +148,7 @@ func (f *fencing) once(ctx context.Context) error {
 		return t.drive(ctx, f.strikeRows(t))
 	}
 	var err error
-	if slices.ContainsFunc(f.targets, f.mustAct) {
+	if slices.ContainsFunc(f.targets, func(t *target) bool { return f.mustAct(&t.position) }) {
 		if err = r.eachWhole(ctx, f.targets[:1], strike); err == nil {
 			err = r.eachWhole(ctx, others, strike)
 		}
@@ -177,14 +177,14 @@ func (f *fencing) once(ctx context.Context) error {
 
 // mustAct reports whether there is something to be removed from a LUN, or to be
 // reserved. Who holds and leaves may be this node itself, whose halt was killed.
-func (f *fencing) mustAct(t *target) bool {
+func (f *fencing) mustAct(t *position) bool {
 	return f.next(t) != 0 || f.stray(t) || !t.RightType() || unit.IsLeaving(t.Holder()) || t.doubt || t.HasOwn(TakingMark)
 }
 
 // next is the key to be removed next, 0 if there is none: of the victim that is
 // taking first, then of one that holds, then the victim's others, then those of
 // other nodes that leave.
-func (f *fencing) next(t *target) pr.Key {
+func (f *fencing) next(t *position) pr.Key {
 	keys := unit.AllKeys(t.State)
 	for _, first := range []func(pr.Key) bool{
 		func(k pr.Key) bool { return k == Taking(f.victim.Key) },
@@ -203,7 +203,7 @@ func (f *fencing) next(t *target) pr.Key {
 }
 
 // stray reports whether a port of the victim is registered with this node's key.
-func (f *fencing) stray(t *target) bool {
+func (f *fencing) stray(t *position) bool {
 	return slices.ContainsFunc(t.Own(), func(r pr.Registration) bool { return f.isPort(r) && !t.IsPresent(r) })
 }
 
@@ -214,33 +214,33 @@ func (f *fencing) strikeRows(t *target) []row {
 	if t == arbiter {
 		arbiter = nil
 	}
-	must := func(t *target) bool { return f.mustAct(t) || arbiter == nil }
-	seatMarked := func(t *target) bool { return t.seatKey()&TakingMark != 0 }
+	must := func(t *position) bool { return f.mustAct(t) || arbiter == nil }
+	seatMarked := func(t *position) bool { return t.seatKey()&TakingMark != 0 }
 	return []row{
 		foreignRow(), noPathRow(),
-		{"nothing is to be removed", func(t *target) bool { return !must(t) && !t.HasOwn(TakingMark) },
+		{"nothing is to be removed", func(t *position) bool { return !must(t) && !t.HasOwn(TakingMark) },
 			func(*target) action { return action{kind: paused} }},
-		{"another node has removed this one", func(t *target) bool { return t.removed || len(t.Own()) == 0 },
+		{"another node has removed this one", func(t *position) bool { return t.removed || len(t.Own()) == 0 },
 			func(t *target) action { return fail(f.gone(t)) }},
-		{"the seat is not marked", func(t *target) bool { return !t.isSure(t.seat()) || !seatMarked(t) },
+		{"the seat is not marked", func(t *position) bool { return !t.isSure(t.seat()) || !seatMarked(t) },
 			func(t *target) action { return f.marks(t) }},
-		{"our mark on the arbiter was not seen since the seat was marked", func(t *target) bool { return arbiter != nil && !t.looked },
+		{"our mark on the arbiter was not seen since the seat was marked", func(t *position) bool { return arbiter != nil && !t.looked },
 			func(t *target) action { return f.asks(t) }},
 		unresolvedRow(), doubtRow(),
-		{"nobody holds", func(t *target) bool { return t.State.Reservation == nil },
+		{"nobody holds", func(t *position) bool { return t.State.Reservation == nil },
 			func(t *target) action { return t.reserves(t.seat(), t.seatKey()) }},
-		{"the victim, or who leaves, is registered", func(t *target) bool { return f.next(t) != 0 },
-			func(t *target) action { return t.preempts(t.seat(), t.seatKey(), f.next(t)) }},
-		{"a port of the victim has our key, and so has another path of ours", func(t *target) bool { return f.stray(t) && f.plainPath(t) != nil },
-			func(t *target) action { return t.marksTaking(f.plainPath(t), t.Me()) }},
-		{"a port of the victim has our key", func(t *target) bool { return f.stray(t) },
-			func(t *target) action { return t.preempts(t.seat(), t.seatKey(), f.strayKey(t)) }},
-		{"this node holds by another type", func(t *target) bool { return t.IsMine() && !t.RightType() },
+		{"the victim, or who leaves, is registered", func(t *position) bool { return f.next(t) != 0 },
+			func(t *target) action { return t.preempts(t.seat(), t.seatKey(), f.next(&t.position)) }},
+		{"a port of the victim has our key, and so has another path of ours", func(t *position) bool { return f.stray(t) && f.plainPath(t) != nil },
+			func(t *target) action { return t.marksTaking(f.plainPath(&t.position), t.Me()) }},
+		{"a port of the victim has our key", func(t *position) bool { return f.stray(t) },
+			func(t *target) action { return t.preempts(t.seat(), t.seatKey(), f.strayKey(&t.position)) }},
+		{"this node holds by another type", func(t *position) bool { return t.IsMine() && !t.RightType() },
 			func(t *target) action { return t.preempts(t.seat(), t.seatKey(), t.Holder()) }},
-		{"others hold by another type", func(t *target) bool { return !t.RightType() },
+		{"others hold by another type", func(t *position) bool { return !t.RightType() },
 			func(*target) action { return fail(ErrOtherType) }},
 		suspectRow(),
-		{"done, but for the marks", func(*target) bool { return true },
+		{"done, but for the marks", func(*position) bool { return true },
 			func(*target) action { return action{kind: paused} }},
 	}
 }
@@ -250,15 +250,15 @@ func (f *fencing) settleRows() []row {
 	return []row{
 		foreignRow(), noPathRow(),
 		unresolvedRow(), doubtRow(),
-		{"another node is removing somebody", func(t *target) bool { return t.waitsFor() != 0 && t.patience < maxPatience },
-			func(t *target) action { return t.waits() }},
-		{"and its commands may not be over", func(t *target) bool { return t.waitsFor() != 0 },
+		{"another node is removing somebody", func(t *position) bool { return t.waitsFor() != 0 && t.patience < maxPatience },
+			waits},
+		{"and its commands may not be over", func(t *position) bool { return t.waitsFor() != 0 },
 			func(t *target) action { t.doubt = true; return t.resets() }},
-		{"another path is marked", func(t *target) bool { return len(t.Own()) > 0 && t.markedPath() != nil },
-			func(t *target) action { return t.unmarks(t.markedPath()) }},
-		{"the seat is marked", func(t *target) bool { return len(t.Own()) > 0 && t.seatKey() != t.Me() },
-			func(t *target) action { return t.unmarks(t.seat()) }},
-		{"a mark of this node is left on a path that is dead", func(t *target) bool { return t.isSure(t.seat()) && t.deadMark() != 0 },
+		{"another path is marked", func(t *position) bool { return len(t.Own()) > 0 && t.markedPath() != nil },
+			func(t *target) action { return unmarks(t, t.markedPath()) }},
+		{"the seat is marked", func(t *position) bool { return len(t.Own()) > 0 && t.seatKey() != t.Me() },
+			func(t *target) action { return unmarks(t, t.seat()) }},
+		{"a mark of this node is left on a path that is dead", func(t *position) bool { return t.isSure(t.seat()) && t.deadMark() != 0 },
 			func(t *target) action { return t.preempts(t.seat(), t.seatKey(), t.deadMark()) }},
 	}
 }
@@ -278,12 +278,12 @@ func (f *fencing) marks(t *target) action {
 	// The mark, then reading: a node that leaves does the same, so that one of
 	// the two sees the other. Its hand-over would take the mark off.
 	a.effect = nil
-	a.ended = t.marking(p, r.Key, a.ended)
+	a.ended = marking(t, p, r.Key, a.ended)
 	return a
 }
 
 // plainPath is a path of this node without a mark.
-func (f *fencing) plainPath(t *target) pr.Path {
+func (f *fencing) plainPath(t *position) pr.Path {
 	for _, p := range t.Usable {
 		if r, sure, _ := t.Registration(p); sure && r.Key == t.Me() {
 			return p
@@ -293,7 +293,7 @@ func (f *fencing) plainPath(t *target) pr.Path {
 }
 
 // strayKey is our key as a port of the victim has it.
-func (f *fencing) strayKey(t *target) pr.Key {
+func (f *fencing) strayKey(t *position) pr.Key {
 	for _, r := range t.Own() {
 		if f.isPort(r) && !t.IsPresent(r) {
 			return r.Key
@@ -305,7 +305,7 @@ func (f *fencing) strayKey(t *target) pr.Key {
 // gone says what became of this node on a LUN from which it was removed.
 func (f *fencing) gone(t *target) error {
 	if f.run.Mode == Exclusive && t.HeldByOther() {
-		return t.lost()
+		return lostError(t)
 	}
 	return ErrRemoved
 }
@@ -313,15 +313,12 @@ func (f *fencing) gone(t *target) error {
 // asks looks whether our mark still stands on the arbiter.
 func (f *fencing) asks(t *target) action {
 	return action{kind: asking, ask: func(ctx context.Context) error {
-		f.run.looking.Lock()
-		defer f.run.looking.Unlock()
-		look := *f.arbiter
-		look.Usable = slices.Clone(f.arbiter.Usable)
-		if err := look.read(ctx); err != nil {
+		look, err := f.arbiter.lookAgain(ctx, f.arbiter.Usable)
+		if err != nil {
 			return err
 		}
 		if look.removed || !look.HasOwn(TakingMark) {
-			return look.final(f.gone(&look))
+			return look.final(f.gone(look))
 		}
 		t.looked = true
 		return nil

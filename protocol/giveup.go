@@ -37,19 +37,19 @@ func (r *Run) giveUp(ctx context.Context, targets []*target, why error) error {
 // reservation, or wait to be removed by it.
 func giveUpRows(leaveAll bool) []row {
 	return []row{
-		{"nothing is registered", func(t *target) bool { return len(t.Own()) == 0 }, finish},
-		{"a mark of this run is not needed any more", func(t *target) bool {
+		{"nothing is registered", func(t *position) bool { return len(t.Own()) == 0 }, finish},
+		{"a mark of this run is not needed any more", func(t *position) bool {
 			return t.markedByUs() != nil && (t.IsMine() && !t.reserved || t.hadIt() && !leaveAll)
 		},
-			func(t *target) action { return t.unmarks(t.markedByUs()) }},
-		{"this node had it before", func(t *target) bool { return t.hadIt() && !leaveAll }, finish},
-		{"it was taken from another node", func(t *target) bool { return t.IsMine() && (!t.reserved || t.doubt) },
-			func(t *target) action { return t.keeps(Kept) }},
-		{"a command may still take it", func(t *target) bool { return t.open && !t.IsMine() && !leaveAll },
-			func(t *target) action { return t.keeps(TakingOpen) }},
-		{"a path is registered", func(t *target) bool { return t.leaves() != nil },
-			func(t *target) action { return t.leave(t.leaves()) }},
-		{"registrations are left that no path can take off", func(*target) bool { return true },
+			func(t *target) action { return unmarks(t, t.markedByUs()) }},
+		{"this node had it before", func(t *position) bool { return t.hadIt() && !leaveAll }, finish},
+		{"it was taken from another node", func(t *position) bool { return t.IsMine() && (!t.reserved || t.doubt) },
+			func(t *target) action { return keeps(t, Kept) }},
+		{"a command may still take it", func(t *position) bool { return t.open && !t.IsMine() && !leaveAll },
+			func(t *target) action { return keeps(t, TakingOpen) }},
+		{"a path is registered", func(t *position) bool { return t.leaves() != nil },
+			func(t *target) action { return leave(t, t.leaves()) }},
+		{"registrations are left that no path can take off", func(*position) bool { return true },
 			func(*target) action { return fail(ErrKeysLeft) }},
 	}
 }
@@ -57,10 +57,10 @@ func giveUpRows(leaveAll bool) []row {
 func finish(*target) action { return action{kind: finished} }
 
 // hadIt reports whether this node was registered before the run.
-func (t *target) hadIt() bool { return t.before.Has(t.Me()) }
+func (t *position) hadIt() bool { return t.before.Has(t.Me()) }
 
 // keeps logs why the LUN is left as it is, and ends.
-func (t *target) keeps(why Action) action {
+func keeps(t *target, why Action) action {
 	e := Event{Action: why, LUN: t.Name, Key: t.Me()}
 	if why == TakingOpen {
 		e.Heir = Plain(t.Holder())
@@ -69,52 +69,20 @@ func (t *target) keeps(why Action) action {
 	return action{kind: paused}
 }
 
-// markedByUs is a path that this run has left marked taking.
-func (t *target) markedByUs() pr.Path {
-	for _, p := range t.Usable {
-		if r, sure, _ := t.Registration(p); sure && r.Key&TakingMark != 0 && !t.doubt {
-			return p
-		}
-	}
-	return nil
-}
-
-// leaves is a usable path that is, or may be, registered with a key that was not
-// tried on it yet; nil if there is none.
-func (t *target) leaves() pr.Path {
-	for _, p := range t.Usable {
-		if r, sure, found := t.Registration(p); sure && !t.isAbsent(p, r.Key) || found && !sure && t.likely(p) != 0 {
-			return p
-		}
-	}
-	return nil
-}
-
-// likely is a key of this node that may be the path's, of those that were not
-// tried on it yet; 0 if there is none.
-func (t *target) likely(p pr.Path) pr.Key {
-	for _, r := range t.Own() {
-		if !t.isAbsent(p, r.Key) {
-			return r.Key
-		}
-	}
-	return 0
-}
-
 // leave unregisters a path. A conflict says that the registration has gone
 // already, or that the key was another path's.
-func (t *target) leave(p pr.Path) action {
+func leave(t *target, p pr.Path) action {
 	r, sure, _ := t.Registration(p)
 	if !sure {
 		r.Key = t.likely(p)
 	}
 	a := t.unregisters(p, r.Key)
-	a.ended = t.trying(p, r.Key, a.ended)
+	a.ended = trying(t, p, r.Key, a.ended)
 	return a
 }
 
 // trying notes that a path is not registered with the key that was quoted.
-func (t *target) trying(p pr.Path, key pr.Key, then func(end, error)) func(end, error) {
+func trying(t *target, p pr.Path, key pr.Key, then func(end, error)) func(end, error) {
 	return func(how end, err error) {
 		then(how, err)
 		if how == performed || how == refused && errors.Is(err, pr.ErrReservationConflict) {

@@ -3,7 +3,6 @@ package protocol
 import (
 	"context"
 	"errors"
-	"slices"
 
 	"lunguard/pr"
 )
@@ -46,56 +45,34 @@ func (r *Run) Halt(ctx context.Context) error {
 func releaseRows() []row {
 	return []row{
 		foreignRow(),
-		{"nothing of this node is left", func(t *target) bool { return len(t.Own()) == 0 }, finish},
+		{"nothing of this node is left", func(t *position) bool { return len(t.Own()) == 0 }, finish},
 		noPathRow(),
-		{"another node holds, and a path is marked taking", func(t *target) bool { return t.HeldByOther() && t.takingPath() != nil },
-			func(t *target) action { return t.marksLeaving(t.takingPath()) }},
-		{"another node holds, and a path is registered", func(t *target) bool { return t.HeldByOther() && t.leaves() != nil },
-			func(t *target) action { return t.leave(t.leaves()) }},
+		{"another node holds, and a path is marked taking", func(t *position) bool { return t.HeldByOther() && t.takingPath() != nil },
+			func(t *target) action { return marksLeaving(t, t.takingPath()) }},
+		{"another node holds, and a path is registered", func(t *position) bool { return t.HeldByOther() && t.leaves() != nil },
+			func(t *target) action { return leave(t, t.leaves()) }},
 		unresolvedRow(), doubtRow(),
-		{"a mark of taking holds, or may have", func(t *target) bool { return t.HasOwn(TakingMark) && !t.settled },
+		{"a mark of taking holds, or may have", func(t *position) bool { return t.HasOwn(TakingMark) && !t.settled },
 			func(t *target) action { t.doubt = true; return t.resets() }},
-		{"a path is marked leaving", func(t *target) bool { return t.markedLeaving() != nil },
+		{"a path is marked leaving", func(t *position) bool { return t.markedLeaving() != nil },
 			func(t *target) action { return t.clears(t.markedLeaving(), t.sureKey(t.markedLeaving())) }},
-		{"a path is registered", func(t *target) bool { return t.leaves() != nil && !t.HeldByOther() },
-			func(t *target) action { return t.marksLeaving(t.leaves()) }},
-		{"registrations are left that no path can take off", func(*target) bool { return true },
+		{"a path is registered", func(t *position) bool { return t.leaves() != nil && !t.HeldByOther() },
+			func(t *target) action { return marksLeaving(t, t.leaves()) }},
+		{"registrations are left that no path can take off", func(*position) bool { return true },
 			func(*target) action { return fail(ErrStaleNexus) }},
 	}
 }
 
-// markedLeaving is a path that this run has marked leaving; nil if there is none.
-func (t *target) markedLeaving() pr.Path {
-	for _, p := range slices.Backward(t.Usable) {
-		if key := t.sureKey(p); key&LeavingMark != 0 && t.State.Has(key) {
-			return p
-		}
-	}
-	return nil
-}
-
-// takingPath is a usable path that is, or may be, marked taking and not leaving;
-// nil if there is none. A command by which it takes may still be on its way: it
-// quotes that key, and finds it gone once the path is marked leaving, too.
-func (t *target) takingPath() pr.Path {
-	for _, p := range t.Usable {
-		if r, _, found := t.Registration(p); found && r.Key&Marks == TakingMark && !t.isAbsent(p, r.Key) {
-			return p
-		}
-	}
-	return nil
-}
-
 // marksLeaving marks a path that is, or may be, registered. A mark of taking
 // stays beside it: what is not known stays not known.
-func (t *target) marksLeaving(p pr.Path) action {
+func marksLeaving(t *target, p pr.Path) action {
 	r, sure, _ := t.Registration(p)
 	if !sure {
 		r.Key = t.likely(p)
 	}
 	a := t.registers(Marked, p, r.Key, Leaving(r.Key))
 	a.event.Key = r.Key
-	a.ended = t.marking(p, r.Key, a.ended)
+	a.ended = marking(t, p, r.Key, a.ended)
 	if r.Key&TakingMark != 0 {
 		// It may hold by now.
 		a.effect = nil
@@ -104,7 +81,7 @@ func (t *target) marksLeaving(p pr.Path) action {
 }
 
 // marking notes that a path is not registered with the key that was quoted.
-func (t *target) marking(p pr.Path, key pr.Key, then func(end, error)) func(end, error) {
+func marking(t *target, p pr.Path, key pr.Key, then func(end, error)) func(end, error) {
 	return func(how end, err error) {
 		then(how, err)
 		if how == refused && errors.Is(err, pr.ErrReservationConflict) {

@@ -38,31 +38,31 @@ func (r *Run) joinAll(ctx context.Context, targets []*target) error {
 func joinRows() []row {
 	return []row{
 		foreignRow(), noPathRow(),
-		{"another node has removed this one", func(t *target) bool { return t.removed },
+		{"another node has removed this one", func(t *position) bool { return t.removed },
 			func(*target) action { return fail(ErrRemoved) }},
 		unseenRow(),
 		unresolvedRow(), doubtRow(),
-		{"the seat is not known to be registered", func(t *target) bool { return !t.isSure(t.seat()) },
-			func(t *target) action { return t.joins() }},
-		{"the seat is marked", func(t *target) bool { return t.seatKey() != t.Me() },
-			func(t *target) action { return t.unmarks(t.seat()) }},
-		{"another path is marked", func(t *target) bool { return t.markedPath() != nil },
-			func(t *target) action { return t.unmarks(t.markedPath()) }},
-		{"a mark of this node is left on a path that is dead", func(t *target) bool { return t.deadMark() != 0 },
+		{"the seat is not known to be registered", func(t *position) bool { return !t.isSure(t.seat()) },
+			joins},
+		{"the seat is marked", func(t *position) bool { return t.seatKey() != t.Me() },
+			func(t *target) action { return unmarks(t, t.seat()) }},
+		{"another path is marked", func(t *position) bool { return t.markedPath() != nil },
+			func(t *target) action { return unmarks(t, t.markedPath()) }},
+		{"a mark of this node is left on a path that is dead", func(t *position) bool { return t.deadMark() != 0 },
 			func(t *target) action { return t.preempts(t.seat(), t.seatKey(), t.deadMark()) }},
-		{"nobody holds", func(t *target) bool { return t.State.Reservation == nil },
+		{"nobody holds", func(t *position) bool { return t.State.Reservation == nil },
 			func(t *target) action { return t.reserves(t.seat(), t.Me()) }},
-		{"who holds leaves", func(t *target) bool { return unit.IsLeaving(t.Holder()) },
+		{"who holds leaves", func(t *position) bool { return unit.IsLeaving(t.Holder()) },
 			func(t *target) action { return t.preempts(t.seat(), t.Me(), t.Holder()) }},
-		{"this node holds by another type, or by a nexus of the past", func(t *target) bool { return t.IsMine() && (!t.RightType() || t.sweeps()) },
+		{"this node holds by another type, or by a nexus of the past", func(t *position) bool { return t.IsMine() && (!t.RightType() || t.sweeps()) },
 			func(t *target) action { return t.preempts(t.seat(), t.Me(), t.Holder()) }},
-		{"others hold by another type", func(t *target) bool { return !t.RightType() },
+		{"others hold by another type", func(t *position) bool { return !t.RightType() },
 			func(*target) action { return fail(ErrOtherType) }},
-		{"a path is not registered", func(t *target) bool { return t.widens() != nil },
-			func(t *target) action { return t.widen(t.widens(), Registered) }},
-		{"another node is removing somebody", func(t *target) bool { return t.waitsFor() != 0 && t.patience < maxPatience },
-			func(t *target) action { return t.waits() }},
-		{"and its commands may not be over", func(t *target) bool { return t.waitsFor() != 0 },
+		{"a path is not registered", func(t *position) bool { return t.widens() != nil },
+			func(t *target) action { return widen(t, t.widens(), Registered) }},
+		{"another node is removing somebody", func(t *position) bool { return t.waitsFor() != 0 && t.patience < maxPatience },
+			waits},
+		{"and its commands may not be over", func(t *position) bool { return t.waitsFor() != 0 },
 			func(t *target) action { t.doubt = true; return t.resets() }},
 	}
 }
@@ -72,33 +72,23 @@ func joinRows() []row {
 const maxPatience = 3
 
 // joins registers the seat: anew, or by quoting the key that is listed for it.
-func (t *target) joins() action {
+func joins(t *target) action {
 	p := t.seat()
 	key := t.Me()
 	if r, sure, _ := t.Registration(p); sure && r.Key&TakingMark != 0 {
 		key = r.Key
 	}
-	return t.seats(p, key)
+	return seats(t, p, key)
 }
 
 // sweeps reports whether registrations of the past are to be removed: this node
 // holds the reservation, so that a PREEMPT of its own key takes them away, and
 // nothing of it can be up through a path that there is now.
-func (t *target) sweeps() bool { return !t.up && !t.unswept && len(t.Past()) > 0 }
-
-// deadMark is a marked key of this node on no usable path, 0 if there is none.
-func (t *target) deadMark() pr.Key {
-	for _, r := range t.Own() {
-		if r.Key&Marks != 0 && t.ofNoPath(r) {
-			return r.Key
-		}
-	}
-	return 0
-}
+func (t *position) sweeps() bool { return !t.up && !t.unswept && len(t.Past()) > 0 }
 
 // waitsFor is another node's key marked taking whose doubt this run has not
 // resolved, 0 if there is none.
-func (t *target) waitsFor() pr.Key {
+func (t *position) waitsFor() pr.Key {
 	for _, k := range t.Takers() {
 		if !t.isResolved(k) {
 			return k
@@ -108,7 +98,7 @@ func (t *target) waitsFor() pr.Key {
 }
 
 // waits reads again after a while.
-func (t *target) waits() action {
+func waits(t *target) action {
 	t.patience++
 	return action{kind: asking, ask: func(ctx context.Context) error {
 		t.Unread = true
@@ -129,6 +119,6 @@ func (r *Run) backOut(ctx context.Context, targets []*target, why error) error {
 		if err := t.read(ctx); err != nil {
 			return err
 		}
-		return t.depart(ctx)
+		return depart(ctx, t)
 	})
 }

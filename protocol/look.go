@@ -44,14 +44,14 @@ func (r *Run) View(ctx context.Context, gate Gate) []View {
 			gate <- struct{}{}
 			defer func() { <-gate }()
 		}
-		views[i] = r.target(r.LUNs[i]).view(ctx)
+		views[i] = viewOf(ctx, r.target(r.LUNs[i]))
 	})
 	return views
 }
 
-// view asks one LUN what it can do and reads it. A device that did not answer
+// viewOf asks one LUN what it can do and reads it. A device that did not answer
 // the one is not asked the other, which would take as long again.
-func (t *target) view(ctx context.Context) View {
+func viewOf(ctx context.Context, t *target) View {
 	err := t.capabilities(ctx)
 	v := View{LUN: t.Name, Support: supportOf(err)}
 	switch {
@@ -83,12 +83,12 @@ func (t *target) view(ctx context.Context) View {
 // and changes nothing. The answers come in the order of the LUNs.
 func (r *Run) Supports(ctx context.Context) []Support {
 	list := make([]Support, len(r.LUNs))
-	r.eachLUN(func(i int) { list[i] = r.target(r.LUNs[i]).support(ctx) })
+	r.eachLUN(func(i int) { list[i] = support(ctx, r.target(r.LUNs[i])) })
 	return list
 }
 
 // support asks one LUN.
-func (t *target) support(ctx context.Context) Support {
+func support(ctx context.Context, t *target) Support {
 	err := t.capabilities(ctx)
 	if err == nil && t.Caps == nil {
 		// Older than REPORT CAPABILITIES. Whoever knows READ KEYS can reserve.

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 
 	"lunguard/pr"
 )
@@ -40,10 +39,10 @@ func (r *Run) Repair(ctx context.Context) error {
 	}
 	// First where there are registrations; only then elsewhere, so that what
 	// is taken for proof is not being made at that moment.
-	if err := r.eachWhole(ctx, member, func(ctx context.Context, t *target) error { return t.repair(ctx, repairRows(nil)) }); err != nil {
+	if err := r.eachWhole(ctx, member, func(ctx context.Context, t *target) error { return repair(ctx, t, repairRows(nil)) }); err != nil {
 		return err
 	}
-	return r.eachWhole(ctx, absent, func(ctx context.Context, t *target) error { return t.repair(ctx, repairRows(member[0])) })
+	return r.eachWhole(ctx, absent, func(ctx context.Context, t *target) error { return repair(ctx, t, repairRows(member[0])) })
 }
 
 // Readmit registers the paths of the run's LUNs that are not registered, as
@@ -61,7 +60,7 @@ func (r *Run) Readmit(ctx context.Context) ([]string, error) {
 	defer cancel()
 	var admitted []string
 	for _, t := range targets {
-		if err := t.repair(ctx, readmitRows()); err != nil {
+		if err := repair(ctx, t, readmitRows()); err != nil {
 			return admitted, err
 		}
 		for _, p := range t.tried {
@@ -75,7 +74,7 @@ func (r *Run) Readmit(ctx context.Context) ([]string, error) {
 
 // repair mends one LUN. If this node was removed meanwhile, all that it has there
 // is given up, as by a halt: others may rely on a reservation that it holds.
-func (t *target) repair(ctx context.Context, rows []row) error {
+func repair(ctx context.Context, t *target, rows []row) error {
 	err := t.drive(ctx, rows)
 	if errors.Is(err, ErrRemoved) && t.touched {
 		ctx, cancel := t.run.undoing(ctx)
@@ -84,7 +83,7 @@ func (t *target) repair(ctx context.Context, rows []row) error {
 		if rerr := t.read(ctx); rerr != nil {
 			return errors.Join(err, rerr)
 		}
-		return errors.Join(err, t.depart(ctx))
+		return errors.Join(err, depart(ctx, t))
 	}
 	if err != nil {
 		return err
@@ -97,27 +96,21 @@ func (t *target) repair(ctx context.Context, rows []row) error {
 	return errors.Join(err, t.unfinished())
 }
 
-// isIn reports whether a path is registered, by itself or with the others of its
-// host.
-func (t *target) isIn(p pr.Path) bool {
-	return t.Likeness(p, t.Own()) == pr.Alike || t.isSure(p)
-}
-
 // readmitRows register what is not registered, where something is.
 func readmitRows() []row {
 	return []row{
 		foreignRow(), noPathRow(),
-		{"another node has removed this one", func(t *target) bool { return t.removed || t.touched && len(t.Own()) == 0 },
+		{"another node has removed this one", func(t *position) bool { return t.removed || t.touched && len(t.Own()) == 0 },
 			func(*target) action { return fail(ErrRemoved) }},
-		{"nothing of this node is registered", func(t *target) bool { return len(t.Own()) == 0 }, finish},
-		{"this node leaves", func(t *target) bool { return t.HasOwn(LeavingMark) }, finish},
-		{"another node has it, or is taking it", func(t *target) bool { return t.run.Mode == Exclusive && len(t.Others()) > 0 && !t.touched }, finish},
-		{"another node has taken it", func(t *target) bool { return t.run.Mode == Exclusive && t.HeldByOther() },
+		{"nothing of this node is registered", func(t *position) bool { return len(t.Own()) == 0 }, finish},
+		{"this node leaves", func(t *position) bool { return t.HasOwn(LeavingMark) }, finish},
+		{"another node has it, or is taking it", func(t *position) bool { return t.mode == Exclusive && len(t.Others()) > 0 && !t.touched }, finish},
+		{"another node has taken it", func(t *position) bool { return t.mode == Exclusive && t.HeldByOther() },
 			func(*target) action { return fail(ErrRemoved) }},
-		{"a path is not registered, and does not answer", func(t *target) bool { return t.widens() != nil && !t.answers(t.widens()) },
-			func(t *target) action { return t.tries(t.widens()) }},
-		{"a path is not registered", func(t *target) bool { return t.widens() != nil },
-			func(t *target) action { return t.widen(t.widens(), Readmitted) }},
+		{"a path is not registered, and does not answer", func(t *position) bool { return t.widens() != nil && !t.answers(t.widens()) },
+			func(t *target) action { return tries(t, t.widens()) }},
+		{"a path is not registered", func(t *position) bool { return t.widens() != nil },
+			func(t *target) action { return widen(t, t.widens(), Readmitted) }},
 	}
 }
 
@@ -129,27 +122,24 @@ func repairRows(witness *target) []row {
 	if witness != nil {
 		rows = []row{
 			foreignRow(), noPathRow(),
-			{"another node has it, or is taking it", func(t *target) bool { return t.run.Mode == Exclusive && len(t.Others()) > 0 && !t.touched }, finish},
-			{"another node has removed this one", func(t *target) bool { return t.removed || t.run.Mode == Exclusive && t.HeldByOther() },
+			{"another node has it, or is taking it", func(t *position) bool { return t.mode == Exclusive && len(t.Others()) > 0 && !t.touched }, finish},
+			{"another node has removed this one", func(t *position) bool { return t.removed || t.mode == Exclusive && t.HeldByOther() },
 				func(*target) action { return fail(ErrRemoved) }},
-			{"a path is not registered, and does not answer", func(t *target) bool { return t.widens() != nil && !t.answers(t.widens()) },
-				func(t *target) action { return t.tries(t.widens()) }},
-			{"a path is not registered", func(t *target) bool { return t.widens() != nil },
-				func(t *target) action { t.looked = false; return t.widen(t.widens(), Readmitted) }},
-			{"the witness was not looked at since", func(t *target) bool { return t.touched && !t.looked },
-				func(t *target) action { return t.asksWitness(witness) }},
+			{"a path is not registered, and does not answer", func(t *position) bool { return t.widens() != nil && !t.answers(t.widens()) },
+				func(t *target) action { return tries(t, t.widens()) }},
+			{"a path is not registered", func(t *position) bool { return t.widens() != nil },
+				func(t *target) action { t.looked = false; return widen(t, t.widens(), Readmitted) }},
+			{"the witness was not looked at since", func(t *position) bool { return t.touched && !t.looked },
+				func(t *target) action { return asksWitness(t, witness) }},
 		}
 	}
-	return append(rows, row{"nobody holds", func(t *target) bool { return t.State.Reservation == nil },
+	return append(rows, row{"nobody holds", func(t *position) bool { return t.State.Reservation == nil },
 		func(t *target) action { return t.reserves(t.seat(), t.seatKey()) }})
 }
 
-// answers reports whether the path was found to answer in this run.
-func (t *target) answers(p pr.Path) bool { return slices.Contains(t.tried, p) }
-
 // tries finds out whether a path answers; one that does not is given up, which is
 // no failure of the run: it has not come back.
-func (t *target) tries(p pr.Path) action {
+func tries(t *target, p pr.Path) action {
 	return action{kind: asking, ask: func(ctx context.Context) error {
 		if _, err := p.State(ctx); err != nil {
 			if !pr.PathFailed(err) {
@@ -164,13 +154,10 @@ func (t *target) tries(p pr.Path) action {
 }
 
 // asksWitness looks whether this node is still registered on another LUN.
-func (t *target) asksWitness(witness *target) action {
+func asksWitness(t *target, witness *target) action {
 	return action{kind: asking, ask: func(ctx context.Context) error {
-		t.run.looking.Lock()
-		defer t.run.looking.Unlock()
-		look := *witness
-		look.Usable = slices.Clone(witness.Paths)
-		if err := look.read(ctx); err != nil {
+		look, err := witness.lookAgain(ctx, witness.Paths)
+		if err != nil {
 			return err
 		}
 		if look.removed || len(look.Own()) == 0 {

@@ -1,3 +1,18 @@
+// Package protocol is what is done to LUNs: how they pass from node to node, and how
+// that is looked at. It takes the nodes of a cluster with their keys, whether one node
+// has the LUNs or several do, and paths ([pr.Path]); it knows no CDB, no volume group and
+// no command line.
+//
+// A [Run] is one protocol under way. Each reads all, judges all, acts and looks again. If
+// judging finds one key that belongs to no node, nothing is changed anywhere. Each is safe
+// to kill at any command and safe to run again.
+//
+// On one LUN the unit (package unit) has the paths and what was read, the claim (claim.go)
+// what this run has done and what of it is not known. The two are the position, and a
+// protocol is a table of rows: a condition, which asks the position alone, and an action.
+// One driver (driver.go) carries the actions out. A command has four ends: performed,
+// refused, not sent, unknown. docs/protocols.md has the tables row by row, with what
+// happens without each.
 package protocol
 
 import (
@@ -288,11 +303,11 @@ func (r *Run) survey(ctx context.Context, read func(*target, context.Context) er
 	if err := r.each(targets, func(t *target) error { return read(t, ctx) }); err != nil {
 		return nil, err
 	}
-	return targets, r.judge(targets)
+	return targets, judge(targets)
 }
 
 // judge finds foreign keys.
-func (r *Run) judge(targets []*target) error {
+func judge(targets []*target) error {
 	var errs []error
 	for _, t := range targets {
 		errs = append(errs, t.foreignError())

@@ -34,7 +34,7 @@ func (r *Run) Start(ctx context.Context) error {
 		return err
 	}
 	if r.Strict {
-		if err := r.each(targets, func(t *target) error { return t.answersOnAll(ctx) }); err != nil {
+		if err := r.each(targets, func(t *target) error { return answersOnAll(ctx, t) }); err != nil {
 			return err
 		}
 	}
@@ -47,7 +47,7 @@ func (r *Run) Start(ctx context.Context) error {
 		err = r.each(targets, (*target).unfinished)
 	}
 	if err == nil && r.Strict {
-		err = r.each(targets, (*target).hasAll)
+		err = r.each(targets, hasAllPaths)
 	}
 	if err != nil {
 		// What was begun is brought to an end even if the run was cancelled.
@@ -56,13 +56,13 @@ func (r *Run) Start(ctx context.Context) error {
 		return errors.Join(err, undo(ctx, targets, err))
 	}
 	for _, t := range targets {
-		t.checkPaths()
+		checkPaths(t)
 	}
 	return nil
 }
 
 // answersOnAll asks on each path, before anything is changed.
-func (t *target) answersOnAll(ctx context.Context) error {
+func answersOnAll(ctx context.Context, t *target) error {
 	var errs []error
 	for _, p := range t.Paths {
 		if _, err := p.State(ctx); err != nil {
@@ -72,9 +72,9 @@ func (t *target) answersOnAll(ctx context.Context) error {
 	return errors.Join(errs...)
 }
 
-// hasAll fails unless each path is registered: by itself, or by a registration
+// hasAllPaths fails unless each path is registered: by itself, or by a registration
 // that the device says is for all of its ports.
-func (t *target) hasAll() error {
+func hasAllPaths(t *target) error {
 	if len(t.Usable) < len(t.Paths) {
 		return &LUNError{LUN: t.Name, Err: fmt.Errorf("%w: %w", ErrPathLost, t.Failure)}
 	}
@@ -92,7 +92,7 @@ func (t *target) hasAll() error {
 
 // checkPaths warns if the device lists fewer registrations of ours than paths
 // were registered, or some of the past.
-func (t *target) checkPaths() {
+func checkPaths(t *target) {
 	switch n := len(t.Own()); {
 	case n < len(t.Usable) && !t.hasHost():
 		t.run.log(Event{Action: PathsMissing, LUN: t.Name, Key: t.Me()})
@@ -120,10 +120,10 @@ func (r *Run) takeAll(ctx context.Context, targets []*target) error {
 	}
 	// What was done to this run before it won is over.
 	arbiter.removed = false
-	if err := r.each(others, func(t *target) error { return t.enter(ctx, arbiter) }); err != nil {
+	if err := r.each(others, func(t *target) error { return enter(ctx, t, arbiter) }); err != nil {
 		return err
 	}
-	if err := arbiter.stillOurs(ctx); err != nil {
+	if err := stillOurs(ctx, arbiter); err != nil {
 		return err
 	}
 	for _, t := range others {
@@ -132,27 +132,27 @@ func (r *Run) takeAll(ctx context.Context, targets []*target) error {
 	if err := r.each(others, func(t *target) error { return t.drive(ctx, takeRows(arbiter)) }); err != nil {
 		return err
 	}
-	return r.step(arbiter.LUN, func() error { return arbiter.confirm(ctx) })
+	return r.step(arbiter.LUN, func() error { return confirm(ctx, arbiter) })
 }
 
 // enter registers the seat on a LUN for the first time.
-func (t *target) enter(ctx context.Context, arbiter *target) error {
-	return t.drive(ctx, append(enterRows(arbiter), row{"the seat is registered", func(*target) bool { return true },
+func enter(ctx context.Context, t *target, arbiter *target) error {
+	return t.drive(ctx, append(enterRows(arbiter), row{"the seat is registered", func(*position) bool { return true },
 		func(*target) action { return action{kind: paused} }}))
 }
 
 // confirm looks at the arbiter after all other LUNs were won. If another node
 // has registered meanwhile but not taken it, it is removed again; if it has been
 // another node's in between, so may all the others have been.
-func (t *target) confirm(ctx context.Context) error {
+func confirm(ctx context.Context, t *target) error {
 	if err := t.read(ctx); err != nil {
 		return err
 	}
 	if !t.IsMine() || t.removed {
-		return t.lost()
+		return lostError(t)
 	}
 	if err := t.drive(ctx, takeRows(nil)); err != nil || !t.removed {
 		return err
 	}
-	return t.lost()
+	return lostError(t)
 }

@@ -179,8 +179,8 @@ func TestSlowPathsReadAgain(t *testing.T) {
 
 // The arbiter is the same on nodes that name the LUNs in another way.
 func TestArbiterByWWID(t *testing.T) {
-	first := &target{Unit: unit.Unit{Reading: unit.Reading{LUN: &LUN{Name: "sdb", WWID: "naa.1"}}}}
-	second := &target{Unit: unit.Unit{Reading: unit.Reading{LUN: &LUN{Name: "sda", WWID: "naa.2"}}}}
+	first := &target{position: position{Unit: unit.Unit{Reading: unit.Reading{LUN: &LUN{Name: "sdb", WWID: "naa.1"}}}}}
+	second := &target{position: position{Unit: unit.Unit{Reading: unit.Reading{LUN: &LUN{Name: "sda", WWID: "naa.2"}}}}}
 	if byWWID(first, second) >= 0 || byWWID(second, first) <= 0 {
 		t.Error("the name on the node decides")
 	}

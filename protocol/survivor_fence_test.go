@@ -245,7 +245,7 @@ func TestFenceHolderUnlisted(t *testing.T) {
 	x := r.target(r.LUNs[0])
 	f := &fencing{run: r, victim: w.members[1], targets: []*target{x}, arbiter: x}
 	x.State = &pr.State{Reservation: &pr.Reservation{Key: keyA, Type: unit.ReservationType}}
-	if f.isDone(x) {
+	if f.isDone(&x.position) {
 		t.Error("it is done")
 	}
 }

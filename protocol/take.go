@@ -16,26 +16,26 @@ import (
 // arbiter is the LUN that has been won before, nil if this is it.
 func takeRows(arbiter *target) []row {
 	return append(enterRows(arbiter),
-		row{"the arbiter was not looked at since the seat was registered", func(t *target) bool { return arbiter != nil && !t.looked },
-			func(t *target) action { return t.asks(arbiter) }},
+		row{"the arbiter was not looked at since the seat was registered", func(t *position) bool { return arbiter != nil && !t.looked },
+			func(t *target) action { return asksArbiter(t, arbiter) }},
 		unresolvedRow(), doubtRow(),
-		row{"nobody holds", func(t *target) bool { return t.State.Reservation == nil },
+		row{"nobody holds", func(t *position) bool { return t.State.Reservation == nil },
 			func(t *target) action { return t.reserves(t.seat(), t.seatKey()) }},
-		row{"all registrants hold", func(t *target) bool { return t.State.Reservation.Type.AllRegistrants() },
+		row{"all registrants hold", func(t *position) bool { return t.State.Reservation.Type.AllRegistrants() },
 			func(t *target) action { return t.preempts(t.seat(), t.seatKey(), 0) }},
-		row{"another node holds", (*target).HeldByOther,
+		row{"another node holds", (*position).HeldByOther,
 			func(t *target) action { return t.preempts(t.seat(), t.seatKey(), t.Holder()) }},
-		row{"other keys are registered", func(t *target) bool { return t.victim() != 0 },
+		row{"other keys are registered", func(t *position) bool { return t.victim() != 0 },
 			func(t *target) action { return t.preempts(t.seat(), t.seatKey(), t.victim()) }},
-		row{"this node holds by another type", func(t *target) bool { return !t.RightType() },
+		row{"this node holds by another type", func(t *position) bool { return !t.RightType() },
 			func(t *target) action { return t.preempts(t.seat(), t.seatKey(), t.Holder()) }},
 		suspectRow(),
-		row{"another path is marked", func(t *target) bool { return t.markedPath() != nil },
-			func(t *target) action { return t.unmarks(t.markedPath()) }},
-		row{"the seat is marked", func(t *target) bool { return t.seatKey() != t.Me() },
-			func(t *target) action { return t.unmarks(t.seat()) }},
-		row{"a path is not registered", func(t *target) bool { return t.widens() != nil },
-			func(t *target) action { return t.widen(t.widens(), Registered) }},
+		row{"another path is marked", func(t *position) bool { return t.markedPath() != nil },
+			func(t *target) action { return unmarks(t, t.markedPath()) }},
+		row{"the seat is marked", func(t *position) bool { return t.seatKey() != t.Me() },
+			func(t *target) action { return unmarks(t, t.seat()) }},
+		row{"a path is not registered", func(t *position) bool { return t.widens() != nil },
+			func(t *target) action { return widen(t, t.widens(), Registered) }},
 	)
 }
 
@@ -43,14 +43,14 @@ func takeRows(arbiter *target) []row {
 func enterRows(arbiter *target) []row {
 	return []row{
 		foreignRow(), noPathRow(),
-		{"another node has won the LUN", func(t *target) bool { return arbiter == nil && t.beaten() },
-			func(t *target) action { return fail(t.lost()) }},
-		{"it is not known whether another node has removed this one, nor whether it has lost the arbiter", func(t *target) bool { return t.unseen && arbiter != nil && !t.looked },
-			func(t *target) action { return t.asks(arbiter) }},
+		{"another node has won the LUN", func(t *position) bool { return arbiter == nil && t.beaten() },
+			func(t *target) action { return fail(lostError(t)) }},
+		{"it is not known whether another node has removed this one, nor whether it has lost the arbiter", func(t *position) bool { return t.unseen && arbiter != nil && !t.looked },
+			func(t *target) action { return asksArbiter(t, arbiter) }},
 		unseenRow(), liarRow(),
-		{"the seat is not known to be registered", func(t *target) bool { return !t.isSure(t.seat()) },
-			func(t *target) action { return t.sits() }},
-		{"others are to be removed, and the seat is not marked", func(t *target) bool { return t.mustMark() && t.seatKey()&TakingMark == 0 },
+		{"the seat is not known to be registered", func(t *position) bool { return !t.isSure(t.seat()) },
+			sits},
+		{"others are to be removed, and the seat is not marked", func(t *position) bool { return t.mustMark() && t.seatKey()&TakingMark == 0 },
 			func(t *target) action { return t.marksTaking(t.seat(), t.seatKey()) }},
 	}
 }
@@ -58,71 +58,45 @@ func enterRows(arbiter *target) []row {
 // Rows that several protocols have.
 
 func foreignRow() row {
-	return row{"there is a foreign key", func(t *target) bool { return len(t.Foreign()) > 0 },
+	return row{"there is a foreign key", func(t *position) bool { return len(t.Foreign()) > 0 },
 		func(t *target) action { return fail(t.foreignError()) }}
 }
 
 func noPathRow() row {
-	return row{"no path is usable", func(t *target) bool { return len(t.Usable) == 0 },
+	return row{"no path is usable", func(t *position) bool { return len(t.Usable) == 0 },
 		func(t *target) action { return fail(t.NoPath()) }}
 }
 
 // liarRow: each removal is another node's, and who has lost stops.
 func liarRow() row {
-	return row{"this run was removed more often than there can be nodes", func(t *target) bool { return t.removals > MaxMembers },
+	return row{"this run was removed more often than there can be nodes", func(t *position) bool { return t.removals > MaxMembers },
 		func(*target) action { return fail(ErrUnsettled) }}
 }
 
 func unseenRow() row {
-	return row{"it is not known whether another node has removed this one", func(t *target) bool { return t.unseen },
+	return row{"it is not known whether another node has removed this one", func(t *position) bool { return t.unseen },
 		func(*target) action { return fail(ErrUnsure) }}
 }
 
 func unresolvedRow() row {
-	return row{"the doubt could not be resolved", func(t *target) bool { return t.doubt && t.unresolved != nil },
+	return row{"the doubt could not be resolved", func(t *position) bool { return t.doubt && t.unresolved != nil },
 		func(t *target) action { return fail(errors.Join(ErrUnresolved, t.unresolved)) }}
 }
 
 func doubtRow() row {
-	return row{"it is not known whether the commands of who was removed are over", func(t *target) bool { return t.doubt },
+	return row{"it is not known whether the commands of who was removed are over", func(t *position) bool { return t.doubt },
 		func(t *target) action { return t.resets() }}
 }
 
 func suspectRow() row {
-	return row{"their commands should be over", func(t *target) bool { return t.suspect },
+	return row{"their commands should be over", func(t *position) bool { return t.suspect },
 		func(t *target) action { return t.resets() }}
-}
-
-// seat is the path that acts: a usable one that is registered, else the first.
-func (t *target) seat() pr.Path {
-	for _, p := range t.Usable {
-		if t.isSure(p) {
-			return p
-		}
-	}
-	for _, p := range t.Usable {
-		if _, sure, _ := t.Registration(p); sure {
-			return p
-		}
-	}
-	return t.Usable[0]
-}
-
-// seatKey is the key that the seat is registered with.
-func (t *target) seatKey() pr.Key {
-	if key := t.sureKey(t.seat()); key != 0 {
-		return key
-	}
-	if r, _, found := t.Registration(t.seat()); found {
-		return r.Key
-	}
-	return t.Me()
 }
 
 // beaten reports whether another node has won the LUN: it holds the reservation,
 // and had not when this run began, or has removed this one's registration. If
 // nobody holds, a halt has cleared the LUN, and who reserves first wins.
-func (t *target) beaten() bool {
+func (t *position) beaten() bool {
 	if !t.HeldByOther() {
 		return false
 	}
@@ -132,7 +106,7 @@ func (t *target) beaten() bool {
 
 // mustMark reports whether there are others to be removed, or the doubt about
 // those who were.
-func (t *target) mustMark() bool {
+func (t *position) mustMark() bool {
 	held := t.State.Reservation
 	return len(t.Others()) > 0 || t.HeldByOther() || held != nil && held.Type.AllRegistrants() ||
 		t.victim() != 0 || t.doubt || t.HasOwn(TakingMark)
@@ -142,7 +116,7 @@ func (t *target) mustMark() bool {
 // node's own, of the past or marked on a path that has died. Where the package may
 // be up already, registrations of the past are left: to remove them would take
 // the paths' away, too.
-func (t *target) victim() pr.Key {
+func (t *position) victim() pr.Key {
 	if others := t.Others(); len(others) > 0 {
 		return others[0]
 	}
@@ -155,46 +129,22 @@ func (t *target) victim() pr.Key {
 	return 0
 }
 
-// ofNoPath reports whether a registration of this node is that of no usable path.
-func (t *target) ofNoPath(r pr.Registration) bool {
-	ours, listed := 0, 0
-	for _, p := range t.Usable {
-		if t.hasHost() && t.sureKey(p) == r.Key {
-			return false
-		}
-		switch t.Identity(p).Likens(r) {
-		case pr.Alike:
-			return false
-		case pr.Perhaps:
-			if t.sureKey(p) == r.Key {
-				ours++
-			}
-		}
-	}
-	for _, o := range t.Own() {
-		if o.Key == r.Key {
-			listed++
-		}
-	}
-	return listed > ours
-}
-
 // sits registers the seat. Where this node's key is listed for it already, that
 // is changed by quoting it: a node that was removed must notice.
-func (t *target) sits() action {
+func sits(t *target) action {
 	t.looked = false
 	key := t.Me()
 	if t.mustMark() {
 		key = Taking(key)
 	}
-	return t.seats(t.seat(), key)
+	return seats(t, t.seat(), key)
 }
 
 // seats makes the key the registration of the seat: by quoting the one that is
 // listed for it, or anew. If another path of this run was the seat before, and
 // has failed, its registration has to be seen before this one acts: a device that
 // registers a host's paths as one would hide by this one that it was removed.
-func (t *target) seats(p pr.Path, key pr.Key) action {
+func seats(t *target, p pr.Path, key pr.Key) action {
 	r, sure, found := t.Registration(p)
 	var a action
 	own := t.Own()
@@ -202,13 +152,13 @@ func (t *target) seats(p pr.Path, key pr.Key) action {
 	switch {
 	case sure || found && t.up && !t.isRefused(p):
 		a = t.registers(Registered, p, r.Key, key)
-		a.ended = t.noticing(p, a.ended)
+		a.ended = noticing(t, p, a.ended)
 	case before && !t.isRefused(p):
 		a = t.registers(Registered, p, 0, key)
-		a.ended = t.noticing(p, a.ended)
+		a.ended = noticing(t, p, a.ended)
 	case before && len(own) > 0:
 		a = t.registers(Registered, p, own[0].Key, key)
-		a.ended = t.covering(p, key, a.ended)
+		a.ended = covering(t, p, key, a.ended)
 	default:
 		a = t.registersAnew(p, key)
 	}
@@ -222,7 +172,7 @@ func (t *target) seats(p pr.Path, key pr.Key) action {
 
 // noticing notes that a key which was quoted is not there any more: this node
 // was removed, unless it never was sure that the key was the path's.
-func (t *target) noticing(p pr.Path, then func(end, error)) func(end, error) {
+func noticing(t *target, p pr.Path, then func(end, error)) func(end, error) {
 	return func(how end, err error) {
 		then(how, err)
 		if how == refused && errors.Is(err, pr.ErrReservationConflict) && !t.isRefused(p) {
@@ -231,28 +181,17 @@ func (t *target) noticing(p pr.Path, then func(end, error)) func(end, error) {
 	}
 }
 
-// asks looks whether the arbiter is still this node's, for the sake of this LUN.
-func (t *target) asks(arbiter *target) action {
+// asksArbiter looks whether the arbiter is still this node's, for the sake of this LUN.
+func asksArbiter(t *target, arbiter *target) action {
 	return action{kind: asking, ask: func(ctx context.Context) error {
-		err := arbiter.stillOurs(ctx)
+		err := stillOurs(ctx, arbiter)
 		t.looked = err == nil
 		return err
 	}}
 }
 
-// markedPath is a path of this node, other than the seat, that a run before has
-// left marked; nil if there is none.
-func (t *target) markedPath() pr.Path {
-	for _, p := range t.Usable {
-		if r, sure, _ := t.Registration(p); sure && p != t.seat() && r.Key&Marks != 0 {
-			return p
-		}
-	}
-	return nil
-}
-
 // unmarks takes the mark off a path.
-func (t *target) unmarks(p pr.Path) action {
+func unmarks(t *target, p pr.Path) action {
 	key := t.sureKey(p)
 	if r, _, found := t.Registration(p); key == 0 && found {
 		key = r.Key
@@ -260,49 +199,37 @@ func (t *target) unmarks(p pr.Path) action {
 	return t.registers(Unmarked, p, key, t.Me())
 }
 
-// widens is a usable path that is still to be registered; nil if there is none.
-func (t *target) widens() pr.Path {
-	own := t.Own()
-	for _, p := range t.Usable {
-		if t.isSure(p) || t.Likeness(p, own) == pr.Alike {
-			continue
-		}
-		return p
-	}
-	return nil
-}
-
 // widen registers one more path. The command is conditional where it can be:
 // see admits. A conflict says that the path is registered, with another key or
 // as one with the other paths of this host.
-func (t *target) widen(p pr.Path, as Action) action {
+func widen(t *target, p pr.Path, as Action) action {
 	if !t.State.Identified && t.up {
 		// It may be registered: then that is the way to find out that does not
 		// register a node which was removed.
 		if !t.isRefused(p) {
 			a := t.registers(as, p, t.Me(), t.Me())
-			a.ended = t.noticing(p, a.ended)
+			a.ended = noticing(t, p, a.ended)
 			return a
 		}
 		a := t.registers(as, p, 0, t.Me())
-		a.ended = t.covering(p, t.Me(), a.ended)
+		a.ended = covering(t, p, t.Me(), a.ended)
 		return a
 	}
 	if !t.isRefused(p) {
-		return t.admits(p, as)
+		return admits(t, p, as)
 	}
 	if at := t.RegistrationOf(p, 0); at >= 0 && t.Identity(p).Likens(t.State.Registrations[at]) == pr.Alike {
 		// Another node's key, from a copy that was killed.
 		return t.registers(as, p, t.State.Registrations[at].Key, t.Me())
 	}
 	a := t.registers(as, p, t.Me(), t.Me())
-	a.ended = t.covering(p, t.Me(), a.ended)
+	a.ended = covering(t, p, t.Me(), a.ended)
 	return a
 }
 
 // covering notes that a path counts as registered with the others of its host,
 // or, if it refuses this, too, that it is not to be had.
-func (t *target) covering(p pr.Path, key pr.Key, then func(end, error)) func(end, error) {
+func covering(t *target, p pr.Path, key pr.Key, then func(end, error)) func(end, error) {
 	return func(how end, err error) {
 		then(how, err)
 		switch {
@@ -320,7 +247,7 @@ func (t *target) covering(p pr.Path, key pr.Key, then func(end, error)) func(end
 // do any more. Where the device cannot, or this node does not hold, it is
 // REGISTER without a key to quote, and what was registered before has to prove
 // afterwards that this node was not removed.
-func (t *target) admits(p pr.Path, as Action) action {
+func admits(t *target, p pr.Path, as Action) action {
 	if from := t.movesFrom(p); from != nil {
 		r, _, _ := t.Registration(from)
 		id := t.Identity(p)
@@ -338,52 +265,25 @@ func (t *target) admits(p pr.Path, as Action) action {
 		return a
 	}
 	a := t.registers(as, p, 0, t.Me())
-	a.ended = t.noticing(p, a.ended)
+	a.ended = noticing(t, p, a.ended)
 	return a
 }
 
-// movesFrom is a path that holds, and can register another by moving the
-// reservation to it; nil if there is none. A start that makes the LUN its own
-// for the first time has nothing to lose by the simpler way.
-func (t *target) movesFrom(to pr.Path) pr.Path {
-	id := t.Identity(to)
-	if !t.up || t.noMove || !t.State.Identified || id.RelativePort == 0 || id.Initiator == nil || !id.Initiator.Whole() || id.Guessed && !t.guessesWell() {
-		return nil
-	}
-	if p := t.Holding(); p != nil && p != to && t.RightType() && t.Holder() == t.Me() {
-		return p
-	}
-	return nil
-}
-
-// guessesWell reports whether a path whose initiator port is guessed is listed as
-// it was guessed.
-func (t *target) guessesWell() bool {
-	own := t.Own()
-	return slices.ContainsFunc(t.Paths, func(p pr.Path) bool {
-		return t.Identity(p).Guessed && t.Likeness(p, own) == pr.Alike
-	})
-}
-
-// stillOurs reads the arbiter for the sake of another LUN, with a state of its
-// own. Several LUNs may ask at once; a path carries one command at a time. Who
-// has lost it once has lost.
-func (t *target) stillOurs(ctx context.Context) error {
-	t.run.looking.Lock()
-	defer t.run.looking.Unlock()
-	look := *t
-	look.Usable = slices.Clone(t.Usable)
-	if err := look.read(ctx); err != nil {
+// stillOurs reads the arbiter for the sake of another LUN. Who has lost it once
+// has lost.
+func stillOurs(ctx context.Context, t *target) error {
+	look, err := t.lookAgain(ctx, t.Usable)
+	if err != nil {
 		return err
 	}
 	if !look.IsMine() || look.removed {
-		return look.lost()
+		return lostError(look)
 	}
 	return nil
 }
 
-// lost says who has the LUN now.
-func (t *target) lost() error {
+// lostError says who has the LUN now.
+func lostError(t *target) error {
 	e := &LostError{LUN: t.Name, Winner: t.owner()}
 	if n, ok := t.run.Members.Of(e.Winner); ok {
 		e.Node = n.Name
@@ -393,7 +293,7 @@ func (t *target) lost() error {
 
 // owner returns the key that has the LUN: the holder's, else the lowest
 // registered one that is not ours.
-func (t *target) owner() pr.Key {
+func (t *position) owner() pr.Key {
 	if t.HeldByOther() {
 		return Plain(t.Holder())
 	}

@@ -88,7 +88,7 @@ func (t *target) preempts(p pr.Path, key, victim pr.Key) action {
 	other := Plain(victim) != t.Me() && victim != 0
 	takes := victim == 0 || victim == t.Holder()
 	inherits := victim&TakingMark != 0 && other
-	suspect := victim == 0 || other && !unit.IsLeaving(victim) && (t.run.Mode == Shared || t.before.Reservation == nil)
+	suspect := victim == 0 || other && !unit.IsLeaving(victim) && (t.mode == Shared || t.before.Reservation == nil)
 	return action{
 		kind: sending, path: p, event: Event{Action: Preempted, Key: key, Victim: victim},
 		send:   func(ctx context.Context) error { return p.PreemptAndAbort(ctx, key, victim, unit.ReservationType) },
