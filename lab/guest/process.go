@@ -13,6 +13,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"golang.org/x/sys/unix"
 )
 
 // program is something to run.
@@ -30,8 +32,27 @@ type Process struct {
 	Started time.Time
 
 	cmd            *exec.Cmd
-	stdout, stderr bytes.Buffer // valid once done has told the end
+	stdout, stderr *output
 	done           chan error
+}
+
+// output is what a program prints. It is a file of no folder: nothing has to copy it,
+// so that none of it is lost on a machine that is short of time, and a daemon that the
+// program left may hold it open.
+type output struct{ f *os.File }
+
+func newOutput() (*output, error) {
+	fd, err := unix.MemfdCreate("output", unix.MFD_CLOEXEC)
+	if err != nil {
+		return nil, fmt.Errorf("memfd_create: %w", err)
+	}
+	return &output{os.NewFile(uintptr(fd), "output")}, nil
+}
+
+// take is what was printed until now; nothing can be printed by us afterwards.
+func (o *output) take() (string, error) {
+	text, err := io.ReadAll(io.NewSectionReader(o.f, 0, 1<<40))
+	return string(text), errors.Join(err, o.f.Close())
 }
 
 // Start starts a program on the node, so that the test can do something else meanwhile.
@@ -86,19 +107,26 @@ func start(prog program) (*Process, error) {
 	}
 	cmd := exec.Command(findInPath(prog.path, prog.args[0]), prog.args[1:]...)
 	p := &Process{cmd: cmd, done: make(chan error, 1)}
+	var err error
+	if p.stdout, err = newOutput(); err != nil {
+		return nil, err
+	}
+	if p.stderr, err = newOutput(); err != nil {
+		return nil, errors.Join(err, p.stdout.f.Close())
+	}
 	cmd.Args[0] = prog.args[0]
 	cmd.Env = prog.env
 	cmd.Dir = "/root"
-	cmd.Stdin, cmd.Stdout, cmd.Stderr = strings.NewReader(prog.stdin), &p.stdout, &p.stderr
+	cmd.Stdin, cmd.Stdout, cmd.Stderr = strings.NewReader(prog.stdin), p.stdout.f, p.stderr.f
 	if prog.onLine != nil {
-		cmd.Stdout = &lineCounter{w: &p.stdout, call: prog.onLine}
+		cmd.Stdout = &lineCounter{w: p.stdout.f, call: prog.onLine}
 	}
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	if prog.uid != 0 {
 		cmd.Dir = "/" // he may not enter root's
 		cmd.SysProcAttr.Credential = &syscall.Credential{Uid: prog.uid, Gid: prog.uid}
 	}
-	cmd.WaitDelay = time.Second // a daemon that the program left may hold its output
+	cmd.WaitDelay = 10 * time.Second // a daemon that the program left may hold the pipe of its lines
 	p.Started = time.Now()
 	if err := cmd.Start(); err != nil {
 		return nil, err
@@ -118,8 +146,8 @@ func (p *Process) wait() (Result, error) {
 	killErr := syscall.Kill(-p.cmd.Process.Pid, syscall.SIGKILL)
 	select {
 	case <-p.done:
-		return Result{}, errors.Join(fmt.Errorf("killed after %v; stdout %q, stderr %q",
-			RunTimeout, p.stdout.String(), p.stderr.String()), killErr)
+		r, err := p.printed()
+		return Result{}, errors.Join(fmt.Errorf("killed after %v; stdout %q, stderr %q", RunTimeout, r.Stdout, r.Stderr), killErr, err)
 	case <-time.After(killGrace):
 		stack, err := os.ReadFile(fmt.Sprintf("/proc/%d/stack", p.cmd.Process.Pid))
 		return Result{}, errors.Join(fmt.Errorf("cannot be killed after %v, it hangs in the kernel:\n%s",
@@ -127,12 +155,19 @@ func (p *Process) wait() (Result, error) {
 	}
 }
 
+// printed is all that the program has printed, after its end.
+func (p *Process) printed() (Result, error) {
+	out, err := p.stdout.take()
+	errs, err2 := p.stderr.take()
+	return Result{Stdout: out, Stderr: errs}, errors.Join(err, err2)
+}
+
 // result tells a program that failed from one that could not be run.
 func (p *Process) result(err error) (Result, error) {
-	r := Result{Stdout: p.stdout.String(), Stderr: p.stderr.String()}
+	r, lost := p.printed()
 	var exit *exec.ExitError
-	if err != nil && !errors.As(err, &exit) && !errors.Is(err, exec.ErrWaitDelay) {
-		return r, err
+	if err != nil && !errors.As(err, &exit) || lost != nil {
+		return r, errors.Join(err, lost)
 	}
 	r.Exit = p.cmd.ProcessState.ExitCode()
 	if ws, ok := p.cmd.ProcessState.Sys().(syscall.WaitStatus); ok && ws.Signaled() {

@@ -85,13 +85,13 @@ func TestSgPersistStartUp(t *testing.T) {
 			}
 		}
 	}
-	var medians [3]time.Duration
+	// What else the machine does only adds to the time.
+	var least [3]time.Duration
 	for i, list := range took {
-		slices.Sort(list)
-		medians[i] = list[len(list)/2]
+		least[i] = slices.Min(list)
 	}
-	ratio := float64(medians[1]) / float64(medians[0])
-	t.Logf("medians of %d: 1.48 %v, ours %v, /bin/true %v; ratio %.2f", rounds, medians[0], medians[1], medians[2], ratio)
+	ratio := float64(least[1]) / float64(least[0])
+	t.Logf("the fastest of %d: 1.48 %v, ours %v, /bin/true %v; ratio %.2f", rounds, least[0], least[1], least[2], ratio)
 	if ratio > mostStartUp {
 		t.Errorf("ours takes %.2f times as long as the original, at most %d were expected", ratio, mostStartUp)
 	}
