@@ -173,6 +173,8 @@ type ConfigError struct {
 	Line int
 	// Word is the offending word, Expected what should have stood there.
 	Word, Expected string
+	// Near is a parameter that may have been meant.
+	Near string
 }
 
 func (e *ConfigError) Error() string {

@@ -16,6 +16,8 @@ type form struct {
 	words []string
 	// many says that the parameter may be given more than once.
 	many bool
+	// remote says that a file may be one of another host, HOST:/...
+	remote bool
 	// head is the parameter whose block this one belongs to.
 	head string
 }
@@ -80,7 +82,7 @@ func clusterForm(name string) (form, bool) {
 		return words("inout", "inonly_or_inout"), true
 	case "network_auto_failback":
 		return yesNo(), true
-	case "load_balancing":
+	case "load_balancing", "qs_smart_quorum":
 		return onOff(), true
 	case "ip_monitor":
 		return onOff().in("subnet"), true
@@ -110,6 +112,8 @@ func nodeForm(name string) (form, bool) {
 		return form{many: true, head: "network_interface"}, true
 	case "cluster_lock_lun", "first_cluster_lock_pv", "second_cluster_lock_pv":
 		return form{kind: file}, true
+	case "serial_device_file":
+		return form{kind: file, many: true}, true
 	case "site":
 		return form{}, true
 	case "capacity_value":
@@ -130,13 +134,14 @@ func packageForm(name string) (form, bool) {
 	switch name {
 	case "package_description":
 		return upTo(80), true
-	case "module_name", "operation_sequence":
+	case "operation_sequence", "email_id", "subnet", "storage_group", "path", "vxvm_dg", "cvm_dg":
 		return form{many: true}, true
-	case "module_version", "owner":
+	case "owner":
 		return form{}, true
 	case "pkg_pr_mode":
 		return words("pr_enabled", "pr_disabled"), true
-	case "auto_run", "node_fail_fast_enabled", "local_lan_failover_allowed", "concurrent_vgchange_operations_enabled":
+	case "auto_run", "node_fail_fast_enabled", "local_lan_failover_allowed", "concurrent_vgchange_operations_enabled",
+		"net_switching_enabled", "pkg_switching_enabled", "node_failfast_enabled", "vxvm_dg_retry":
 		return yesNo(), true
 	case "run_script_timeout", "halt_script_timeout", "successor_halt_timeout":
 		return numbers(0, maxTimeout, "no_timeout"), true
@@ -152,7 +157,7 @@ func packageForm(name string) (form, bool) {
 		return form{kind: file}, true
 	case "external_pre_script", "external_script":
 		return form{kind: file, many: true}, true
-	case "vgchange_cmd":
+	case "vgchange_cmd", "vxvol_cmd", "cvm_activation_cmd":
 		return upTo(maxText), true
 	case "concurrent_vgchange_operations", "deactivation_retry_count", "enable_threaded_vgchange",
 		"fs_mount_retry_count", "fs_umount_retry_count":
@@ -170,8 +175,10 @@ func blockForm(name string) (form, bool) {
 	switch name {
 	case "service_name", "dependency_name", "weight_name", "user_name", "generic_resource_name":
 		return form{kind: label, many: true}, true
-	case "ip_subnet", "cluster_interconnect_subnet", "monitored_subnet", "local_interface":
+	case "module_name", "resource_name", "ip_subnet", "cluster_interconnect_subnet", "monitored_subnet", "local_interface":
 		return form{many: true}, true
+	case "module_version":
+		return form{head: "module_name"}, true
 	case "service_cmd":
 		return upTo(maxText).in("service_name"), true
 	case "service_restart":
@@ -181,7 +188,9 @@ func blockForm(name string) (form, bool) {
 	case "service_halt_timeout":
 		return numbers(0, maxTimeout).in("service_name"), true
 	case "fs_name":
-		return form{kind: file, many: true}, true
+		return form{kind: file, many: true, remote: true}, true
+	case "fs_server":
+		return form{head: "fs_name"}, true
 	case "fs_directory":
 		return form{kind: file, head: "fs_name"}, true
 	case "fs_type":
@@ -198,6 +207,12 @@ func blockForm(name string) (form, bool) {
 		return numbers(0, 1000000).in("weight_name"), true
 	case "user_host", "user_role":
 		return upTo(maxText).in("user_name"), true
+	case "resource_polling_interval":
+		return numbers(0, maxMicros).in("resource_name"), true
+	case "resource_start":
+		return words("automatic", "deferred").in("resource_name"), true
+	case "resource_up_value":
+		return upTo(maxText).in("resource_name"), true
 	case "generic_resource_evaluation_type", "generic_resource_up_criteria":
 		return upTo(maxText).in("generic_resource_name"), true
 	}
@@ -226,7 +241,7 @@ func (f form) check(value string) string {
 			return fmt.Sprintf("at most %d characters were expected, not %d", f.max, len(value))
 		}
 	case file:
-		if !strings.HasPrefix(value, "/") && !strings.HasPrefix(value, "$") {
+		if !strings.HasPrefix(value, "/") && !strings.HasPrefix(value, "$") && !(f.remote && isRemote(value)) {
 			return "the full name of a file was expected, /..."
 		}
 	case label:

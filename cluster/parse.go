@@ -238,7 +238,11 @@ func (p *parser) form(name string) (form, bool) {
 		case "package_type", "vg", "pv":
 			return form{many: true}, true
 		}
-		return packageForm(name)
+		f, ok := packageForm(name)
+		if !ok && p.config.Packages[len(p.config.Packages)-1].brought(name) {
+			return foreignForm(), true
+		}
+		return f, ok
 	}
 	switch name {
 	case "cluster_name", "cluster_pr_tag", "node_id", "node_pr_key":
@@ -252,14 +256,19 @@ func (p *parser) form(name string) (form, bool) {
 
 func (p *parser) unknown(given, name string) {
 	if len(p.config.Packages) > 0 {
-		p.fail(given, "a parameter of packages was expected, or package_name")
+		p.failNear(given, "a parameter of packages was expected, or package_name", nearest(name, packageParameters()))
 		return
 	}
 	if _, ok := packageForm(name); ok || name == "package_type" || name == "vg" || name == "pv" {
 		p.fail(given, "a package_name line was expected before it")
 		return
 	}
-	p.fail(given, "a parameter of clusters or nodes was expected, or package_name")
+	p.failNear(given, "a parameter of clusters or nodes was expected, or package_name", nearest(name, clusterParameters()))
+}
+
+// failNear says, too, what may have been meant.
+func (p *parser) failNear(word, expected, near string) {
+	p.errs = append(p.errs, &ConfigError{File: p.at.File, Line: p.at.Line, Word: word, Expected: expected, Near: near})
 }
 
 // take takes a parameter with its value.

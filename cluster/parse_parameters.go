@@ -190,6 +190,10 @@ func (p *parser) packageParameter(given, name, value string) {
 			p.fail(value, "another node was expected, the package lists this one already")
 		}
 		pkg.Nodes, lines.nodes = append(pkg.Nodes, value), append(lines.nodes, p.at)
+	case "module_name":
+		if near := nearest(strings.ToLower(value), moduleNames()); !isStandard(value) && near != "" {
+			p.failNear(value, "the name of a module was expected", near)
+		}
 	case "vg":
 		group := strings.TrimPrefix(value, "/dev/")
 		if group == "" || strings.Contains(group, "/") || strings.HasPrefix(group, "-") {

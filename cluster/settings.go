@@ -98,11 +98,20 @@ func (p *Package) Services() []Service {
 
 // FileSystem is what a package mounts.
 type FileSystem struct {
-	// Name is the device, Directory where it is mounted.
+	// Name is the device, or HOST:NAME of another host; Directory is where it
+	// is mounted.
 	Name, Directory string
 	// Type is empty if mount is to find it out. The options are words of a
 	// command line.
 	Type, MountOpt, UmountOpt, FsckOpt string
+}
+
+// Remote reports whether it is that of another host, which no reservation here
+// protects.
+func (f FileSystem) Remote() bool { return isRemote(f.Name) }
+
+func isRemote(name string) bool {
+	return !strings.HasPrefix(name, "/") && strings.Contains(name, ":/")
 }
 
 // FileSystems lists what the package mounts, in the order of mounting.
@@ -110,6 +119,9 @@ func (p *Package) FileSystems() []FileSystem {
 	var list []FileSystem
 	for _, b := range p.Settings.Blocks("fs_name") {
 		f := FileSystem{Name: b[0].Value}
+		if host, ok := b.Get("fs_server"); ok {
+			f.Name = host + ":" + f.Name
+		}
 		f.Directory, _ = b.Get("fs_directory")
 		f.Type, _ = b.Get("fs_type")
 		f.MountOpt, _ = b.Get("fs_mount_opt")

@@ -191,8 +191,10 @@ func (p *Package) Outline() (Settings, []Block) {
 		case "vg", "pv", "node_name":
 			return form{many: true}
 		}
-		f, _ := packageForm(name)
-		return f
+		if f, ok := packageForm(name); ok || name == "package_name" || name == "package_type" {
+			return f
+		}
+		return foreignForm()
 	})
 }
 

@@ -196,7 +196,7 @@ func (s *fileSystemStep) parse() error {
 	}
 	s.mount = slices.Concat([]string{"mount"}, typ, options["fs_mount_opt"], []string{s.device, s.directory})
 	s.umount = slices.Concat([]string{"umount"}, options["fs_umount_opt"], []string{s.directory})
-	if len(options["fs_fsck_opt"]) > 0 {
+	if len(options["fs_fsck_opt"]) > 0 && !s.fs.Remote() {
 		s.fsck = slices.Concat([]string{"fsck"}, typ, options["fs_fsck_opt"], []string{s.device})
 	}
 	return nil
@@ -292,7 +292,7 @@ func (s *fileSystemStep) stop(ctx context.Context) error {
 	return s.again(ctx, s.umountRetries, func() error {
 		if s.Mounts != nil && s.unmounted() == nil {
 			s.Log.Say("%s is not mounted.", s.directory)
-			return s.unused(s.device)
+			return s.unusedHere()
 		}
 		// If it is not known, umount does no harm.
 		if err := s.run(ctx, s.umount, s.environment(Stop)); err != nil {
@@ -301,8 +301,16 @@ func (s *fileSystemStep) stop(ctx context.Context) error {
 		if err := s.unmounted(); err != nil {
 			return err
 		}
-		return s.unused(s.device)
+		return s.unusedHere()
 	})
+}
+
+// unusedHere makes sure of that for the device, if it is one of this host.
+func (s *fileSystemStep) unusedHere() error {
+	if s.fs.Remote() {
+		return nil
+	}
+	return s.unused(s.device)
 }
 
 // InUseError says that the kernel uses a device.

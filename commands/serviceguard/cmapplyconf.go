@@ -6,6 +6,7 @@ import (
 	"errors"
 	"io"
 	"os"
+	"slices"
 	"strings"
 	"time"
 
@@ -269,9 +270,7 @@ func checkConfig(c *front.Call, named files) (*application, error) {
 	var modes []cluster.PRMode
 	for i := range m.Config.Packages {
 		pkg := &m.Config.Packages[i]
-		for _, err := range a.checkPackage(pkg) {
-			c.Fail(err)
-		}
+		a.judge(pkg, named.asked(pkg))
 		if !pkg.RunsOn(a.Node.Name) {
 			continue
 		}
@@ -287,6 +286,30 @@ func checkConfig(c *front.Call, named files) (*application, error) {
 	}
 	a.sound = c.Status == words.ExitOK
 	return a, nil
+}
+
+// asked reports whether a package is what the command line is about. Without
+// files it is about all.
+func (f files) asked(pkg *cluster.Package) bool {
+	return f.cluster == "" && len(f.packages) == 0 || slices.Contains(f.packages, pkg.Settings[0].At.File)
+}
+
+// judge tells what is wrong with a package. What is wrong with one that was not
+// asked about is no reason not to apply another.
+func (a *application) judge(pkg *cluster.Package, asked bool) {
+	errs := a.checkPackage(pkg, asked)
+	if !asked {
+		for _, err := range errs {
+			a.WarnErr(err)
+		}
+		return
+	}
+	for _, err := range errs {
+		a.Fail(err)
+	}
+	for _, err := range remarks(pkg) {
+		a.Warn("%s", err)
+	}
 }
 
 // inputFileError says that a file that the command line names cannot be read.

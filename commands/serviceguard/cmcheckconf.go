@@ -82,44 +82,24 @@ func newConfDocument(a *application) *confDocument {
 		Mode: a.mode, Packages: append([]lookedAtPackage{}, a.looked...)}
 }
 
-// unsupportedError says that a package asks for what no command here does.
-type unsupportedError struct {
-	at   cluster.Position
-	name string
-	// instead is what can be done.
-	instead string
-}
-
-func (e *unsupportedError) Error() string {
-	return fmt.Sprintf("%s:%d: %s is not carried out by cmrunpkg", e.at.File, e.at.Line, e.name)
-}
-
-func (e *unsupportedError) Message() words.Message {
-	return words.Message{What: e.Error(), Hint: e.instead, Status: words.ExitFailed}
-}
-
-// checkPackage finds what a package asks for in vain, and, on a node that may
-// run it, steps that cannot be carried out, and scripts that cannot be run or
-// that say no.
-func (a *application) checkPackage(pkg *cluster.Package) []error {
-	here := pkg.RunsOn(a.Node.Name)
+// checkPackage finds, on a node that may run the package, steps that cannot be
+// carried out, and scripts that cannot be run or that say no. asked says that the
+// package is what was asked about; scripts of others are not called.
+func (a *application) checkPackage(pkg *cluster.Package, asked bool) []error {
 	errs := []error{checkFileSystems(pkg)}
-	if here {
-		errs = append(errs, a.checkSteps(pkg))
+	if !pkg.RunsOn(a.Node.Name) {
+		return slices.DeleteFunc(errs, func(err error) bool { return err == nil })
 	}
+	errs = append(errs, a.checkSteps(pkg))
 	for _, s := range pkg.Settings {
-		if instead := unsupported(s); instead != "" {
-			errs = append(errs, &unsupportedError{s.At, s.Name, instead})
-		}
-		if !here {
-			continue
-		}
 		switch s.Name {
 		case "run_script", "halt_script":
 			_, err := findScript(a.Getenv, s)
 			errs = append(errs, err)
 		case "external_pre_script", "external_script":
-			errs = append(errs, a.validate(pkg, s))
+			if asked {
+				errs = append(errs, a.validate(pkg, s))
+			}
 		}
 	}
 	return slices.DeleteFunc(errs, func(err error) bool { return err == nil })
@@ -226,25 +206,4 @@ func (a *application) validate(pkg *cluster.Package, s cluster.Setting) error {
 		return &scriptError{s, "validate: " + err.Error(), true}
 	}
 	return nil
-}
-
-// unsupported says what to do instead of a parameter that would have to be
-// acted on and is not; empty if there is nothing to say.
-func unsupported(s cluster.Setting) string {
-	yes := strings.EqualFold(s.Value, "yes")
-	switch s.Name {
-	case "ip_subnet", "ip_address":
-		return "let an external_script set the address"
-	case "node_fail_fast_enabled", "service_fail_fast_enabled":
-		if yes {
-			return "pr_watchdog restarts a node that has lost its LUNs"
-		}
-	case "kill_processes_accessing_raw_devices":
-		if yes {
-			return "an external_script can end what uses the devices"
-		}
-	case "dependency_name", "generic_resource_name", "monitored_subnet", "cluster_interconnect_subnet", "weight_name":
-		return "there is no cluster manager here that could look after it"
-	}
-	return ""
 }

@@ -38,17 +38,9 @@ func errorsByTopic() map[string][]error {
 		"files": {
 			&inputFileError{&os.PathError{Op: "open", Path: "pkg1.conf", Err: syscall.ENOENT}}, &inputFileError{&os.PathError{Op: "open", Path: "pkg1.conf", Err: syscall.EACCES}},
 			&unknownModeError{pkg}, parameter("fs_umount_opt", "-l", "a lazy umount does not tell when the file system is no longer written to"),
-			&unsupportedError{at, "ip_subnet", unsupported(cluster.Setting{Name: "ip_subnet"})},
-			&unsupportedError{at, "service_fail_fast_enabled", unsupported(cluster.Setting{Name: "service_fail_fast_enabled", Value: "yes"})},
-			&unsupportedError{at, "kill_processes_accessing_raw_devices", unsupported(cluster.Setting{Name: "kill_processes_accessing_raw_devices", Value: "yes"})},
-			&unsupportedError{at, "dependency_name", unsupported(cluster.Setting{Name: "dependency_name"})},
 			&scriptError{setting: setting, reason: "its full name is not known, a variable is not set"},
 			&scriptError{setting: setting, reason: "it is no program"}, &scriptError{setting: setting, reason: "no such file or directory"}, &scriptError{setting, "validate took too long", true},
 			&scriptError{setting, "validate: exit status 2", true},
-			&unsupportedError{at, "cluster_interconnect_subnet", unsupported(cluster.Setting{Name: "cluster_interconnect_subnet"})},
-			&unsupportedError{at, "generic_resource_name", unsupported(cluster.Setting{Name: "generic_resource_name"})},
-			&unsupportedError{at, "monitored_subnet", unsupported(cluster.Setting{Name: "monitored_subnet"})},
-			&unsupportedError{at, "weight_name", unsupported(cluster.Setting{Name: "weight_name"})},
 		},
 		"cmgetpkgenv": {&unknownModeError{pkg}},
 		"cmviewcl":    {&otherClusterError{"blub", conf}},
@@ -97,7 +89,16 @@ func messages() []catalogue.Message {
 			list = append(list, catalogue.Message{Topic: topic, Kind: "error", Text: words.JoinedLines(m.Text()), Hint: m.Hint, Status: m.Status})
 		}
 	}
+	at := cluster.Position{File: "pkg1.conf", Line: 7}
+	for _, name := range []string{
+		"ip_subnet", "service_fail_fast_enabled", "kill_processes_accessing_raw_devices", "node_failfast_enabled", "vxvm_dg", "cvm_dg", "storage_group", "email_id",
+		"dependency_name", "generic_resource_name", "resource_name", "monitored_subnet", "cluster_interconnect_subnet", "weight_name",
+	} {
+		err := &unsupportedError{at, name, unsupported(cluster.Setting{Name: name, Value: "yes"})}
+		list = append(list, catalogue.New("files", "warning", err.Error()))
+	}
 	list = append(list,
+		catalogue.New("files", "warning", (&foreignError{"pkg1", []string{"ecmt/oracle/oracle"}, 5}).Error()),
 		catalogue.New("cmapplyconf", "warning", "/etc/lunguard/cluster.conf: another process is writing it, which is waited for"),
 		catalogue.New("cmrunpkg", "warning", "package pkg1 runs without service s1, which has ended"),
 		catalogue.New("log", "log", "Failed: vgchange: exit status 5"),

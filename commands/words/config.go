@@ -17,7 +17,11 @@ func configWords(err error) (Message, bool) {
 	)
 	switch {
 	case errors.As(err, &conf):
-		return Message{What: conf.Error(), Status: ExitFailed}, true
+		m := Message{What: conf.Error(), Status: ExitFailed}
+		if conf.Near != "" {
+			m.Hint = "did you mean " + conf.Near + "?"
+		}
+		return m, true
 	case errors.As(err, &node):
 		return Message{What: node.Error(), Hint: "name this node with -n NODE or SG_NODE; " + nodeNames(node.Config), Status: ExitFailed}, true
 	case errors.As(err, &pkg):

@@ -1,0 +1,190 @@
+package cluster
+
+import (
+	"slices"
+	"strings"
+)
+
+// Module is a part of the vendor's package files, which brings parameters.
+type Module struct {
+	Name string
+	// For says what it is for.
+	For string
+	// Includes are modules that it brings along, Parameters its own, in the
+	// order of a file.
+	Includes, Parameters []string
+}
+
+// Modules are those of the vendor whose parameters are known here.
+func Modules() []Module {
+	return []Module{
+		{"sg/basic", "what every package has", nil, []string{
+			"package_name", "package_description", "module_name", "module_version", "package_type", "node_name", "auto_run", "node_fail_fast_enabled",
+			"run_script_timeout", "halt_script_timeout", "successor_halt_timeout", "script_log_file", "operation_sequence", "log_level", "email_id",
+		}},
+		{"sg/failover", "a package that one node runs at a time", []string{"sg/basic", "sg/priority"}, []string{"failover_policy", "failback_policy"}},
+		{"sg/multi_node", "a package that all its nodes run at once", []string{"sg/basic", "sg/priority"}, nil},
+		{"sg/priority", "which package gives way", nil, []string{"priority"}},
+		{"sg/dependency", "what must be up for the package", nil, []string{"dependency_name", "dependency_condition", "dependency_location"}},
+		{"sg/weight", "how much of a node a package needs", nil, []string{"weight_name", "weight_value"}},
+		{"sg/monitor_subnet", "networks without which the package is moved", nil, []string{
+			"local_interface", "monitored_subnet", "monitored_subnet_access", "cluster_interconnect_subnet",
+		}},
+		{"sg/package_ip", "addresses of the package", nil, []string{"ip_subnet", "ip_subnet_node", "ip_address"}},
+		{"sg/service", "programs that run as long as the package is up", nil, []string{
+			"service_name", "service_cmd", "service_restart", "service_fail_fast_enabled", "service_halt_timeout",
+		}},
+		{"sg/resource", "resources of the event monitor", nil, []string{"resource_name", "resource_polling_interval", "resource_start", "resource_up_value"}},
+		{"sg/generic_resource", "resources that monitors tell of", nil, []string{
+			"generic_resource_name", "generic_resource_evaluation_type", "generic_resource_up_criteria",
+		}},
+		{"sg/volume_group", "volume groups of the package", nil, []string{
+			"concurrent_vgchange_operations", "enable_threaded_vgchange", "vgchange_cmd", "cvm_activation_cmd", "vxvol_cmd", "vg", "cvm_dg", "vxvm_dg",
+			"vxvm_dg_retry", "deactivation_retry_count", "kill_processes_accessing_raw_devices",
+		}},
+		{"sg/filesystem", "file systems of the package", nil, []string{
+			"concurrent_fsck_operations", "concurrent_mount_and_umount_operations", "fs_mount_retry_count", "fs_umount_retry_count",
+			"fs_name", "fs_server", "fs_directory", "fs_type", "fs_mount_opt", "fs_umount_opt", "fs_fsck_opt",
+		}},
+		{"sg/pev", "variables for the scripts of the package", nil, []string{"pev_"}},
+		{"sg/external_pre", "scripts that run before the volume groups are activated", nil, []string{"external_pre_script"}},
+		{"sg/external", "scripts that run when the file systems are mounted", nil, []string{"external_script"}},
+		{"sg/acp", "who may start and halt the package", nil, []string{"user_name", "user_host", "user_role"}},
+		{"sg/pr_cntl", "persistent reservations", nil, []string{"pv"}},
+		{"sg/all", "all of a failover package", []string{
+			"sg/failover", "sg/dependency", "sg/weight", "sg/monitor_subnet", "sg/package_ip", "sg/service", "sg/resource", "sg/generic_resource",
+			"sg/volume_group", "sg/filesystem", "sg/pev", "sg/external_pre", "sg/external", "sg/acp", "sg/pr_cntl",
+		}, nil},
+		{"sg/multi_node_all", "all of a multi-node package", []string{
+			"sg/multi_node", "sg/dependency", "sg/weight", "sg/monitor_subnet", "sg/service", "sg/resource", "sg/generic_resource",
+			"sg/volume_group", "sg/filesystem", "sg/pev", "sg/external_pre", "sg/external", "sg/acp", "sg/pr_cntl",
+		}, nil},
+	}
+}
+
+// LegacyParameters are those that stand in legacy package files only, or that
+// the vendor's commands print and nobody writes.
+func LegacyParameters() []string {
+	return []string{
+		"run_script", "halt_script", "subnet", "storage_group", "path", "local_lan_failover_allowed", "concurrent_vgchange_operations_enabled",
+		"net_switching_enabled", "pkg_switching_enabled", "node_failfast_enabled", "owner", "pkg_pr_mode",
+	}
+}
+
+// packageParameters are all parameters of packages.
+func packageParameters() []string {
+	names := LegacyParameters()
+	for _, m := range Modules() {
+		names = append(names, m.Parameters...)
+	}
+	return names
+}
+
+// clusterParameters are all parameters of clusters and nodes.
+func clusterParameters() []string {
+	return []string{
+		"cluster_name", "cluster_pr_tag", "cluster_pr_mode", "forced_pr_disable", "retired_node_id", "retired_node_pr_key",
+		"hostname_address_family", "qs_host", "qs_addr", "qs_polling_interval", "qs_timeout_extension", "qs_smart_quorum",
+		"first_cluster_lock_vg", "second_cluster_lock_vg", "member_timeout", "heartbeat_interval", "node_timeout", "auto_start_timeout",
+		"network_polling_interval", "configured_io_timeout_extension", "max_reformation_duration", "max_configured_packages",
+		"network_failure_detection", "network_auto_failback", "load_balancing", "volume_group", "ops_volume_group", "site_name",
+		"subnet", "ip_monitor", "polling_target", "user_name", "user_host", "user_role", "weight_name", "weight_default",
+		"node_name", "node_id", "node_pr_key", "network_interface", "heartbeat_ip", "stationary_ip", "cluster_lock_lun",
+		"first_cluster_lock_pv", "second_cluster_lock_pv", "serial_device_file", "site", "capacity_name", "capacity_value",
+	}
+}
+
+// moduleNames are those of Modules.
+func moduleNames() []string {
+	var names []string
+	for _, m := range Modules() {
+		names = append(names, m.Name)
+	}
+	return names
+}
+
+// isStandard reports whether a module is the vendor's own.
+func isStandard(module string) bool {
+	return slices.Contains(moduleNames(), strings.ToLower(module))
+}
+
+// ForeignModules are the modules of the package that are a toolkit's, of a later
+// release, or its owner's.
+func (p *Package) ForeignModules() []string {
+	return slices.DeleteFunc(p.Settings.All("module_name"), isStandard)
+}
+
+// Foreign are the parameters that such modules have brought.
+func (p *Package) Foreign() Settings {
+	return slices.DeleteFunc(slices.Clone(p.Settings), func(s Setting) bool {
+		_, known := packageForm(s.Name)
+		return known || slices.Contains(checkedInPackage(), s.Name)
+	})
+}
+
+// checkedInPackage are parameters whose form is looked at as they are taken.
+func checkedInPackage() []string {
+	return []string{"package_name", "node_name", "package_type", "vg", "pv"}
+}
+
+// foreignForm is that of a parameter which nobody here knows.
+func foreignForm() form { return form{kind: line, max: maxText, many: true} }
+
+// brought reports whether a module that the package names may have brought an
+// unknown parameter. Toolkits put the name of the module before it,
+// ecmt/oracle/oracle/ORACLE_HOME. What looks like a slip of the pen is one: a vg
+// that is not seen is a vg that is not protected.
+func (p *Package) brought(name string) bool {
+	family, _, slashed := strings.Cut(name, "/")
+	for _, m := range p.ForeignModules() {
+		if own, _, _ := strings.Cut(strings.ToLower(m), "/"); slashed && own == family {
+			return true
+		}
+	}
+	return !slashed && len(p.ForeignModules()) > 0 && nearestWithin(1, name, packageParameters()) == ""
+}
+
+// nearest is the name that somebody may have meant; empty if none is near.
+func nearest(name string, names []string) string {
+	return nearestWithin(min(2, len(name)/3), name, names)
+}
+
+func nearestWithin(letters int, name string, names []string) string {
+	best, at := "", letters+1
+	for _, n := range names {
+		if d := distance(name, n); d < at {
+			best, at = n, d
+		}
+	}
+	return best
+}
+
+// distance is how many letters one has to put in, take out, exchange or swap to
+// come from one name to the other.
+func distance(a, b string) int {
+	const far = 9
+	if len(a)-len(b) > far || len(b)-len(a) > far || len(a) > maxName*2 {
+		return far
+	}
+	rows := make([][]int, len(a)+1)
+	for i := range rows {
+		rows[i] = make([]int, len(b)+1)
+		rows[i][0] = i
+	}
+	for j := range rows[0] {
+		rows[0][j] = j
+	}
+	for i := 1; i <= len(a); i++ {
+		for j := 1; j <= len(b); j++ {
+			cost := 1
+			if a[i-1] == b[j-1] {
+				cost = 0
+			}
+			rows[i][j] = min(rows[i-1][j]+1, rows[i][j-1]+1, rows[i-1][j-1]+cost)
+			if i > 1 && j > 1 && a[i-1] == b[j-2] && a[i-2] == b[j-1] {
+				rows[i][j] = min(rows[i][j], rows[i-2][j-2]+1)
+			}
+		}
+	}
+	return rows[len(a)][len(b)]
+}
