@@ -78,6 +78,18 @@ func (e *OpError) Where() string { return e.Device }
 // What is the command with its service action.
 func (e *OpError) What() string { return e.Op }
 
+// Brief says in a word or two what the answer was: the status, the sense key, or what
+// became of the command on this host.
+func (e *OpError) Brief() string {
+	if status := e.Reply.Status; status != Good && status != CheckCondition {
+		return status.String()
+	}
+	if e.Sense != nil {
+		return e.Sense.Key.String()
+	}
+	return e.Reply.Host.String()
+}
+
 // Why is the class.
 func (e *OpError) Why() error { return e.Class }
 

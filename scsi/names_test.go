@@ -136,3 +136,23 @@ func TestReadWrite(t *testing.T) {
 		}
 	}
 }
+
+// A command is named by what it does, and an answer in a word or two.
+func TestBrief(t *testing.T) {
+	for want, req := range map[string]*Request{
+		"REGISTER": {CDB: []byte{byte(OpPROut), 0}}, "READ FULL STATUS": {CDB: []byte{byte(OpPRIn), 3}}, "INQUIRY": {CDB: []byte{byte(OpInquiry), 3}},
+		"LOGICAL UNIT RESET": {Function: LogicalUnitReset}, OpPRIn.String(): {CDB: []byte{byte(OpPRIn)}},
+	} {
+		if got := req.Name(); got != want {
+			t.Errorf("%s, %s expected", got, want)
+		}
+	}
+	for want, e := range map[string]*OpError{
+		"BUSY": {Reply: Reply{Status: Busy}}, "RESERVATION CONFLICT": {Reply: Reply{Status: ReservationConflict, Host: HostNexusFailure}},
+		NotReady.String(): {Reply: Reply{Status: CheckCondition}, Sense: &Sense{Key: NotReady}}, "DID_RESET": {Reply: Reply{Host: HostReset}},
+	} {
+		if got := e.Brief(); got != want {
+			t.Errorf("%s, %s expected", got, want)
+		}
+	}
+}

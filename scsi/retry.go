@@ -48,8 +48,9 @@ type Retry struct {
 	// AfterStateChange repeats commands that decide something after
 	// ErrStateChanged, too.
 	AfterStateChange bool
-	// Retried, if not nil, is told before a command is repeated, with the
-	// answer that is the reason.
+	// Sends, if not nil, is told before a command is sent, each time. Retried, if not
+	// nil, is told before it is repeated, with the answer that is the reason.
+	Sends   func(*Request)
 	Retried func(*OpError)
 	// Sleep replaces the clock in tests; nil sleeps. An error ends the retries.
 	Sleep func(context.Context, time.Duration) error
@@ -79,6 +80,9 @@ func (r *Retry) Do(ctx context.Context, req *Request) (Reply, error) {
 			return Reply{}, unsent("", err)
 		default:
 			return Reply{}, &OpError{Class: fmt.Errorf("not sent: %w", ErrStale)}
+		}
+		if r.Sends != nil {
+			r.Sends(req)
 		}
 		reply, failed = r.Transport.Do(ctx, req)
 		err := failed

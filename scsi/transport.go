@@ -74,6 +74,21 @@ func (r *Request) Opcode() Opcode {
 	return Opcode(r.CDB[0])
 }
 
+// Name is the command in the standard's words, by its service action if it is one of
+// those about reservations.
+func (r *Request) Name() string {
+	op := r.Opcode()
+	if len(r.CDB) > 1 {
+		switch action := r.CDB[1] & 0x1f; op {
+		case OpPRIn:
+			return InAction(action).String()
+		case OpPROut:
+			return OutAction(action).String()
+		}
+	}
+	return op.String()
+}
+
 // Reply is what came back for a Request.
 type Reply struct {
 	Status Status

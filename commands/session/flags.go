@@ -7,7 +7,6 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"lunguard/commands/front"
-	"lunguard/scsi"
 )
 
 // Flags that commands about LUNs have.
@@ -47,7 +46,7 @@ func StrictFlag() cli.Flag { return &cli.BoolFlag{Name: "strict"} }
 func Timeout(c *front.Call) (time.Duration, error) {
 	text := c.Flags.String("timeout")
 	if text == "" {
-		return scsi.DefaultTimeout, nil
+		return DefaultTimeout, nil
 	}
 	unit := ""
 	if strings.Trim(text, "0123456789.") == "" {

@@ -5,17 +5,19 @@ import (
 	"errors"
 	"io"
 	"sync/atomic"
+	"time"
 
 	"lunguard/commands/front"
 	"lunguard/pr"
+	"lunguard/pr/rehearsal"
 	"lunguard/protocol"
-	"lunguard/scsi"
 	"lunguard/vg"
 )
 
 // access is how LUNs are opened and worked on.
 type access struct {
-	retry scsi.Retry
+	// timeout is how long one command may take with its retries.
+	timeout time.Duration
 	// Rehearse turns every path into one that changes nothing.
 	Rehearse bool
 	// serial works on one LUN after the other.
@@ -30,7 +32,7 @@ type access struct {
 func readAccess(c *front.Call) (access, error) {
 	timeout, err := Timeout(c)
 	return access{
-		retry:    scsi.Retry{Timeout: timeout},
+		timeout:  timeout,
 		Rehearse: c.Flags.Bool("dry-run"), strict: c.Flags.Bool("strict"), serial: c.Flags.Bool("serial"),
 	}, err
 }
@@ -44,8 +46,8 @@ type Opened struct {
 	closers []io.Closer
 	// disks are what the LUNs were opened by.
 	disks map[*protocol.LUN]*vg.Disk
-	// shadows are the copies that a rehearsal works on.
-	shadows map[*protocol.LUN]*shadow
+	// copies are what a rehearsal works on.
+	copies map[*protocol.LUN]*rehearsal.Device
 	// Say tells people of a change or a warning.
 	Say   func(protocol.Event)
 	meter *meter
@@ -58,7 +60,7 @@ type Opened struct {
 
 // newOpened has no LUN yet.
 func newOpened(a access) *Opened {
-	return &Opened{access: a, changes: map[string][]string{}, disks: map[*protocol.LUN]*vg.Disk{}, shadows: map[*protocol.LUN]*shadow{}}
+	return &Opened{access: a, changes: map[string][]string{}, disks: map[*protocol.LUN]*vg.Disk{}, copies: map[*protocol.LUN]*rehearsal.Device{}}
 }
 
 // Watch shows how far a run on the LUNs is.
@@ -77,17 +79,15 @@ func (o *Opened) Close() error {
 	return errors.Join(errs...)
 }
 
-// counted counts what goes through a transport to a LUN.
-type counted struct {
-	scsi.Transport
-	*Opened
-	lun string
-}
-
-func (c counted) Do(ctx context.Context, req *scsi.Request) (scsi.Reply, error) {
-	c.sent.Add(1)
-	c.meter.sends(c.lun, req)
-	return c.Transport.Do(ctx, req)
+// traffic counts and shows what goes to a LUN.
+func (o *Opened) traffic(lun string) traffic {
+	return traffic{
+		sends: func(command string) {
+			o.sent.Add(1)
+			o.meter.sends(lun, command)
+		},
+		again: func(why string) { o.meter.retries(lun, why) },
+	}
 }
 
 // OpenDisk opens all paths of a disk that can be opened. Paths that cannot
@@ -95,7 +95,7 @@ func (c counted) Do(ctx context.Context, req *scsi.Request) (scsi.Reply, error) 
 func (o *Opened) OpenDisk(ctx context.Context, host vg.Host, d *vg.Disk, warn func(error)) (*protocol.LUN, error) {
 	lun := &protocol.LUN{Name: d.Device, WWID: d.WWID}
 	var errs []error
-	shadow := &shadow{own: o.Own}
+	played := rehearsal.New(o.Own)
 	o.meter.step(protocol.Step{LUN: d.Device})
 	defer o.meter.step(protocol.Step{LUN: d.Device, Done: true})
 	for _, name := range d.Gone {
@@ -104,30 +104,22 @@ func (o *Opened) OpenDisk(ctx context.Context, host vg.Host, d *vg.Disk, warn fu
 		lun.Unopened = append(lun.Unopened, protocol.UnopenedPath{Name: name, Err: err})
 	}
 	for _, dev := range d.Paths {
-		p, err := host.Open(dev)
+		p, err := openRetrying(host, dev, o.timeout, o.traffic(d.Device))
 		if err != nil {
 			errs = append(errs, err)
 			lun.Unopened = append(lun.Unopened, protocol.UnopenedPath{Name: dev.Name, Identity: dev.Identity, Err: err})
 			continue
 		}
 		o.closers = append(o.closers, p)
-		retry := o.retry
-		retry.Transport = counted{p, o, d.Device}
-		if o.meter != nil {
-			retry.Retried = func(e *scsi.OpError) { o.meter.retries(d.Device, e) }
-		}
-		var t scsi.Transport = &retry
-		identity := func() pr.Identity { return dev.Identity }
-		if o.Rehearse {
-			r := shadow.path(t, identity)
-			t, identity = r, r.Identity
-		}
-		unit := scsi.NewUnit(dev.Name, t).WithIdentity(identity)
 		if lun.WWID == "" {
 			// The kernel does not know it; the device does, or nobody.
-			lun.WWID, _ = unit.WWID(ctx)
+			lun.WWID, _ = p.WWID(ctx)
 		}
-		lun.Paths = append(lun.Paths, unit)
+		if o.Rehearse {
+			lun.Paths = append(lun.Paths, played.Path(p))
+			continue
+		}
+		lun.Paths = append(lun.Paths, p)
 	}
 	if len(lun.Paths) == 0 || o.strict && len(errs) > 0 {
 		return nil, errors.Join(errs...)
@@ -136,7 +128,7 @@ func (o *Opened) OpenDisk(ctx context.Context, host vg.Host, d *vg.Disk, warn fu
 		warn(err)
 	}
 	if o.Rehearse {
-		o.shadows[lun] = shadow
+		o.copies[lun] = played
 	}
 	o.disks[lun] = d
 	return lun, nil

@@ -13,7 +13,6 @@ import (
 	"lunguard/commands/front"
 	"lunguard/commands/words"
 	"lunguard/protocol"
-	"lunguard/scsi"
 )
 
 const (
@@ -178,50 +177,24 @@ func (m *meter) step(s protocol.Step) {
 }
 
 // sends takes the command that a LUN is to answer.
-func (m *meter) sends(lun string, req *scsi.Request) {
+func (m *meter) sends(lun, command string) {
 	if m == nil {
 		return
 	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	m.lun(lun).waits = commandName(req)
+	m.lun(lun).waits = command
 }
 
-// retries takes why a command is repeated.
-func (m *meter) retries(lun string, why *scsi.OpError) {
+// retries takes, in a word or two, why a command is repeated.
+func (m *meter) retries(lun, why string) {
 	if m == nil {
 		return
 	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.retry++
-	m.lun(lun).waits = "again after " + refusal(why)
-}
-
-// refusal says in a word or two why a command is repeated.
-func refusal(e *scsi.OpError) string {
-	if status := e.Reply.Status; status != scsi.Good && status != scsi.CheckCondition {
-		return status.String()
-	}
-	if e.Sense != nil {
-		return e.Sense.Key.String()
-	}
-	return e.Reply.Host.String()
-}
-
-// commandName is the command, with the service action of those that are about
-// reservations.
-func commandName(req *scsi.Request) string {
-	op := req.Opcode()
-	if len(req.CDB) > 1 {
-		switch action := req.CDB[1] & 0x1f; op {
-		case scsi.OpPRIn:
-			return scsi.InAction(action).String()
-		case scsi.OpPROut:
-			return scsi.OutAction(action).String()
-		}
-	}
-	return op.String()
+	m.lun(lun).waits = "again after " + why
 }
 
 // watch shows how far a run is.

@@ -35,7 +35,7 @@ func TestMeter(t *testing.T) {
 		m.begin(3)
 		m.step(begins("/dev/sda"))
 		m.step(begins("/dev/sdb"))
-		m.sends("/dev/sda", &scsi.Request{CDB: []byte{byte(scsi.OpPROut), 6}})
+		m.sends("/dev/sda", scsi.OutRegisterAndIgnoreExistingKey.String())
 		time.Sleep(meterDelay - time.Millisecond)
 		synctest.Wait()
 		if m.shown() {
@@ -44,10 +44,10 @@ func TestMeter(t *testing.T) {
 		time.Sleep(2 * time.Millisecond)
 		synctest.Wait()
 		m.step(ends("/dev/sdb"))
-		m.retries("/dev/sda", &scsi.OpError{Reply: scsi.Reply{Status: scsi.Busy}})
+		m.retries("/dev/sda", scsi.Busy.String())
 		time.Sleep(meterTick)
 		synctest.Wait()
-		m.retries("/dev/sda", &scsi.OpError{Reply: scsi.Reply{Host: scsi.HostReset}})
+		m.retries("/dev/sda", scsi.HostReset.String())
 		time.Sleep(meterTick)
 		synctest.Wait()
 		// Something is said, and then the next pass over the LUNs begins.
@@ -120,8 +120,8 @@ func TestMeterStopped(t *testing.T) {
 		synctest.Wait()
 		begin := time.Now()
 		m.step(begins("/dev/sda"))
-		m.sends("/dev/sda", &scsi.Request{CDB: []byte{byte(scsi.OpInquiry), 0}})
-		m.retries("/dev/sda", &scsi.OpError{Reply: scsi.Reply{Status: scsi.Busy}})
+		m.sends("/dev/sda", scsi.OpInquiry.String())
+		m.retries("/dev/sda", scsi.Busy.String())
 		m.step(ends("/dev/sda"))
 		if time.Since(begin) > 0 {
 			t.Error("the work has waited for the terminal")

@@ -7,6 +7,7 @@ import (
 	"lunguard/commands/front"
 	"lunguard/commands/words"
 	"lunguard/pr"
+	"lunguard/pr/rehearsal"
 	"lunguard/protocol"
 )
 
@@ -75,7 +76,7 @@ func (s *Session) rehearse(run *PackageRun, o *Opened, t Task, do func(context.C
 		p.Package = run.Package.Name
 	}
 	for _, l := range run.LUNs {
-		if lun, ok := planLUN(run, t, l, o.shadows[l], events); ok && (err == nil || len(lun.Commands) > 0) {
+		if lun, ok := planLUN(run, t, l, o.copies[l], events); ok && (err == nil || len(lun.Commands) > 0) {
 			p.LUNs = append(p.LUNs, lun)
 			p.Commands += len(lun.Commands)
 		}
@@ -88,9 +89,9 @@ func (s *Session) rehearse(run *PackageRun, o *Opened, t Task, do func(context.C
 
 // planLUN puts together what was done to the copy of one LUN; false if it was
 // not even read.
-func planLUN(run *PackageRun, t Task, l *protocol.LUN, s *shadow, events []protocol.Event) (plannedLUN, bool) {
-	p := plannedLUN{LUN: l.Name, WWID: l.WWID, Commands: []plannedCommand{}, before: s.before}
-	if s.before == nil {
+func planLUN(run *PackageRun, t Task, l *protocol.LUN, s *rehearsal.Device, events []protocol.Event) (plannedLUN, bool) {
+	p := plannedLUN{LUN: l.Name, WWID: l.WWID, Commands: []plannedCommand{}, before: s.Before()}
+	if p.before == nil {
 		return p, false
 	}
 	for _, path := range l.Paths {
@@ -109,7 +110,7 @@ func planLUN(run *PackageRun, t Task, l *protocol.LUN, s *shadow, events []proto
 		}
 		p.Commands = append(p.Commands, cmd)
 	}
-	p.after = s.now()
+	p.after = s.Now()
 	p.Before, p.After = planState(run.Config, p.before), planState(run.Config, p.after)
 	if len(p.Commands) == 0 {
 		p.Why = t.idle(run)

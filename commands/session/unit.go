@@ -1,17 +1,27 @@
 package session
 
 import (
+	"context"
 	"io"
+	"time"
 
 	"lunguard/pr"
 	"lunguard/scsi"
 	"lunguard/vg"
 )
 
+// This file alone knows what storage paths lead to.
+
+// DefaultTimeout is how long a command may take with its retries, if nobody says.
+const DefaultTimeout = scsi.DefaultTimeout
+
 // OpenPath is an open path of this host to a LUN.
 type OpenPath interface {
 	pr.Path
 	io.Closer
+	// WWID reads the worldwide name of the LUN from the device; it is empty, without
+	// an error, if the device has none.
+	WWID(ctx context.Context) (string, error)
 	// Idle reports whether the kernel has returned every command: one that was given
 	// up is still under way.
 	Idle() bool
@@ -24,14 +34,38 @@ func Open(host vg.Host, path vg.Device) (OpenPath, error) {
 	if err != nil {
 		return nil, err
 	}
-	unit := scsi.NewUnit(path.Name, device).WithIdentity(func() pr.Identity { return path.Identity })
-	return &openUnit{unit, device}, nil
+	return newUnit(path, device, device), nil
+}
+
+// traffic is told of what goes through a path.
+type traffic struct {
+	// sends is told of each command before it is sent, again, in a word or two, why
+	// one is repeated.
+	sends, again func(string)
+}
+
+// openRetrying opens a path on which commands are repeated that may be, each for no
+// longer than the timeout.
+func openRetrying(host vg.Host, path vg.Device, timeout time.Duration, t traffic) (OpenPath, error) {
+	device, err := host.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	return newUnit(path, device, &scsi.Retry{
+		Transport: device, Timeout: timeout,
+		Sends:   func(req *scsi.Request) { t.sends(req.Name()) },
+		Retried: func(e *scsi.OpError) { t.again(e.Brief()) },
+	}), nil
 }
 
 // openUnit is an open path to a SCSI unit.
 type openUnit struct {
 	*scsi.Unit
 	device vg.Path
+}
+
+func newUnit(path vg.Device, device vg.Path, through scsi.Transport) *openUnit {
+	return &openUnit{scsi.NewUnit(path.Name, through).WithIdentity(func() pr.Identity { return path.Identity }), device}
 }
 
 // Close gives the device back.

@@ -5,7 +5,6 @@ import (
 	"encoding/hex"
 	"testing"
 
-	"lunguard/pr"
 	"lunguard/scsi"
 )
 
@@ -186,56 +185,6 @@ func TestCloneAndFingerprint(t *testing.T) {
 	clone.Execute(at("a"), outRequest(scsi.PROut{Action: scsi.OutRegister, Key: 1, ActionKey: 1}))
 	if clone.Fingerprint(false) != l.m.Fingerprint(false) || clone.Fingerprint(true) == base {
 		t.Error("PRGENERATION counts only if it is asked for")
-	}
-}
-
-func TestSeedFrom(t *testing.T) {
-	l := newLab(t, "")
-	l.register("a", 1)
-	l.out("d", scsi.PROut{Action: scsi.OutRegister, ActionKey: 2, AllTgtPort: true}, "GOOD")
-	for _, typ := range append(allTypes(), 0) {
-		from := lab{t, l.m.Clone()}
-		if typ != 0 {
-			from.reserve("d", 2, typ)
-		}
-		state := from.m.State()
-		caps := from.m.Capabilities()
-		lun, err := SeedFrom(Config{}, state, &caps)
-		if err != nil {
-			t.Fatal(err)
-		}
-		got := lun.machine.State()
-		if len(got.Registrations) != len(state.Registrations) || got.Generation != state.Generation ||
-			(got.Reservation == nil) != (state.Reservation == nil) || got.Reservation != nil && *got.Reservation != *state.Reservation {
-			t.Errorf("%s: %+v, want %+v", typ, got, state)
-		}
-		for i := range got.Registrations {
-			if got.Registrations[i] != state.Registrations[i] {
-				t.Errorf("%s: %+v, want %+v", typ, got.Registrations[i], state.Registrations[i])
-			}
-		}
-	}
-	// A device without READ FULL STATUS, one host with two paths.
-	state := &scsi.State{Generation: 7, Registrations: []scsi.Registration{{Key: 5}, {Key: 6}, {Key: 5}},
-		Reservation: &pr.Reservation{Key: 6, Type: wero}}
-	lun, err := SeedFrom(Config{}, state, &scsi.Capabilities{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	m := lun.machine
-	mine, theirs := m.NexusesWith(5), m.NexusesWith(6)
-	if len(mine) != 2 || len(theirs) != 1 || mine[0] == mine[1] || !m.holds(m.find(theirs[0])) || m.generation != 7 || !m.quirks().NoSpecIPT {
-		t.Errorf("%+v", m.Describe())
-	}
-	for _, bad := range []*scsi.State{
-		{Registrations: []scsi.Registration{{Key: 0}}},
-		{Reservation: &pr.Reservation{Key: 6, Type: wero}},
-		{Registrations: []scsi.Registration{{Key: 5}}, Reservation: &pr.Reservation{Key: 6, Type: wero}},
-		{Registrations: []scsi.Registration{{Key: 5}}, Reservation: &pr.Reservation{Key: 5, Type: 2}},
-	} {
-		if _, err := SeedFrom(Config{}, bad, nil); err == nil {
-			t.Errorf("%+v was accepted", bad)
-		}
 	}
 }
 
