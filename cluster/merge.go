@@ -2,13 +2,11 @@ package cluster
 
 import (
 	"bytes"
+	"context"
 	"errors"
-	"io"
 	"io/fs"
 	"slices"
 	"strings"
-
-	"lunguard/cluster/ownfile"
 )
 
 // Merge is the config that comes of applying files to the one that there is.
@@ -33,21 +31,21 @@ func (m *Merge) Changed() bool { return !bytes.Equal(m.Text, m.Old) }
 //
 // Errors, joined where there are several: *os.PathError, *ConfigError with
 // file and line of the file that the fault is in.
-func MergeFiles(path, clusterFile string, packageFiles []string) (*Merge, error) {
+func MergeFiles(ctx context.Context, path, clusterFile string, packageFiles []string) (*Merge, error) {
 	m := &Merge{}
-	segments, err := m.readOld(path)
+	segments, err := m.readOld(ctx, path)
 	if err != nil {
 		return nil, err
 	}
 	var errs []error
 	if clusterFile != "" {
-		head, err := m.newHead(clusterFile)
+		head, err := m.newHead(ctx, clusterFile)
 		errs = append(errs, err)
 		segments[0].replace(head)
 	}
 	seen := map[string]string{}
 	for _, file := range packageFiles {
-		s, err := packageSegment(file)
+		s, err := packageSegment(ctx, file)
 		if err != nil {
 			errs = append(errs, err)
 			continue
@@ -76,17 +74,13 @@ func MergeFiles(path, clusterFile string, packageFiles []string) (*Merge, error)
 // readOld reads the config that there is, if there is one, once: what is
 // decided is decided on what Old has. It must be sound: a fault in it would be
 // carried on.
-func (m *Merge) readOld(path string) ([]segment, error) {
-	f, err := ownfile.Open(path)
+func (m *Merge) readOld(ctx context.Context, path string) ([]segment, error) {
+	var err error
+	m.Old, err = loadText(ctx, path)
 	if errors.Is(err, fs.ErrNotExist) {
 		return []segment{{}}, nil
 	}
 	if err != nil {
-		return nil, err
-	}
-	defer f.Close()
-	// One byte more than is allowed, so that too many are seen.
-	if m.Old, err = io.ReadAll(io.LimitReader(f, maxConfig+1)); err != nil {
 		return nil, err
 	}
 	lines, err := readLines(bytes.NewReader(m.Old), path)
@@ -198,8 +192,8 @@ func isComment(text string) bool { return strings.TrimSpace(uncomment(text)) == 
 
 // packageSegment reads a package file, which holds one package. What is wrong
 // with its values is found when the config is put together.
-func packageSegment(file string) (segment, error) {
-	lines, err := linesOf(file)
+func packageSegment(ctx context.Context, file string) (segment, error) {
+	lines, err := loadLines(ctx, file)
 	if err != nil {
 		return segment{}, err
 	}
@@ -252,13 +246,4 @@ func withoutReturns(lines []fileLine) []fileLine {
 		lines[i].text = strings.TrimSuffix(lines[i].text, "\r")
 	}
 	return lines
-}
-
-func linesOf(path string) ([]fileLine, error) {
-	f, err := ownfile.Open(path)
-	if err != nil {
-		return nil, err
-	}
-	defer f.Close()
-	return readLines(f, path)
 }

@@ -1,6 +1,7 @@
 package cluster
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"hash/crc32"
@@ -23,8 +24,8 @@ type head struct {
 // newHead reads a cluster file and gives its nodes their keys. What is wrong
 // with its values is found when the config is put together; what is decided
 // here is decided on what they mean, however they are written.
-func (m *Merge) newHead(file string) ([]fileLine, error) {
-	lines, err := linesOf(file)
+func (m *Merge) newHead(ctx context.Context, file string) ([]fileLine, error) {
+	lines, err := loadLines(ctx, file)
 	if err != nil {
 		return nil, err
 	}

@@ -48,14 +48,14 @@ func (d *desk) apply(clusterFile string, packages ...string) string {
 	for i, p := range packages {
 		files = append(files, d.write("pkg"+string(rune('a'+i))+".conf", p))
 	}
-	m, err := MergeFiles(d.conf, clusterFile, files)
+	m, err := MergeFiles(d.t.Context(), d.conf, clusterFile, files)
 	if err != nil {
 		d.t.Fatal(err)
 	}
 	if err := ownfile.Replace(d.conf, m.Text, m.Old); err != nil {
 		d.t.Fatal(err)
 	}
-	if _, err := LoadConfig(d.conf); err != nil {
+	if _, err := LoadConfig(d.t.Context(), d.conf); err != nil {
 		d.t.Errorf("what was written is no config: %v", err)
 	}
 	got, err := os.ReadFile(d.conf)
@@ -144,7 +144,7 @@ func TestMergeErrors(t *testing.T) {
 			for i, p := range c.packages {
 				files = append(files, d.write("pkg"+string(rune('a'+i))+".conf", p))
 			}
-			m, err := MergeFiles(d.conf, clusterFile, files)
+			m, err := MergeFiles(t.Context(), d.conf, clusterFile, files)
 			if m != nil || err == nil {
 				t.Fatalf("%v, %v", m, err)
 			}
@@ -174,10 +174,10 @@ func TestTrust(t *testing.T) {
 		if err := c.change(d.conf); err != nil {
 			t.Fatal(err)
 		}
-		if conf, err := LoadConfig(d.conf); conf != nil || !errors.Is(err, ownfile.ErrNotTrusted) {
+		if conf, err := LoadConfig(t.Context(), d.conf); conf != nil || !errors.Is(err, ownfile.ErrNotTrusted) {
 			t.Errorf("%s: %v, %v", name, conf, err)
 		}
-		if _, err := MergeFiles(filepath.Join(d.dir, "absent"), d.conf, nil); !errors.Is(err, ownfile.ErrNotTrusted) {
+		if _, err := MergeFiles(t.Context(), filepath.Join(d.dir, "absent"), d.conf, nil); !errors.Is(err, ownfile.ErrNotTrusted) {
 			t.Errorf("%s, as a cluster file: %v", name, err)
 		}
 		if err := c.back(d.conf); err != nil {
@@ -240,7 +240,7 @@ func TestMergeSpellings(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			d := newDesk(t, conf)
 			file := d.write("cmcl.conf", c.file)
-			m, err := MergeFiles(d.conf, file, nil)
+			m, err := MergeFiles(t.Context(), d.conf, file, nil)
 			if err != nil {
 				if got := strings.TrimPrefix(err.Error(), d.dir+"/"); got != c.want {
 					t.Errorf("%s; %s expected", got, c.want)
@@ -258,7 +258,7 @@ func TestMergeSpellings(t *testing.T) {
 				}
 			}
 			d.write("cluster.conf", string(m.Text))
-			again, err := MergeFiles(d.conf, file, nil)
+			again, err := MergeFiles(t.Context(), d.conf, file, nil)
 			if err != nil || again.Changed() {
 				t.Errorf("a second time: %v\n%s\n%s", err, m.Text, again.Text)
 			}
@@ -286,7 +286,7 @@ func TestMergeNoID(t *testing.T) {
 		fmt.Fprintf(&conf, "RETIRED_NODE_ID r%d=%d\n", id, id)
 	}
 	d := newDesk(t, conf.String())
-	_, err := MergeFiles(d.conf, d.write("cmcl.conf", "NODE_NAME a\nNODE_NAME b\n"), nil)
+	_, err := MergeFiles(t.Context(), d.conf, d.write("cmcl.conf", "NODE_NAME a\nNODE_NAME b\n"), nil)
 	if want := `:2: "b": a NODE_PR_KEY line was expected for this node, all ids were given to others`; err == nil || !strings.HasSuffix(err.Error(), want) {
 		t.Errorf("%v; %s expected", err, want)
 	}

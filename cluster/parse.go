@@ -3,6 +3,7 @@ package cluster
 import (
 	"bufio"
 	"bytes"
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -24,15 +25,36 @@ const (
 )
 
 // LoadConfig reads and checks a config file. Errors: *os.PathError (for root
-// with ownfile.ErrNotTrusted if others can change the file), or a join of
-// *ConfigError, one for each fault in the file.
-func LoadConfig(path string) (*Config, error) {
-	f, err := ownfile.Open(path)
+// with ownfile.ErrNotTrusted if others can change the file, or the way to it), the
+// cause of the end of ctx, or a join of *ConfigError, one for each fault in the file.
+func LoadConfig(ctx context.Context, path string) (*Config, error) {
+	lines, err := loadLines(ctx, path)
 	if err != nil {
 		return nil, err
 	}
-	defer f.Close()
-	return ParseConfig(f, path)
+	return parseLines(path, lines)
+}
+
+// loadText reads a file as it is. Errors: those of LoadConfig.
+func loadText(ctx context.Context, path string) ([]byte, error) {
+	text, err := ownfile.Read(ctx, path, maxConfig)
+	if errors.Is(err, ownfile.ErrTooLarge) {
+		return nil, tooLarge(path)
+	}
+	return text, err
+}
+
+// loadLines reads a file of lines. Errors: those of LoadConfig.
+func loadLines(ctx context.Context, path string) ([]fileLine, error) {
+	text, err := loadText(ctx, path)
+	if err != nil {
+		return nil, err
+	}
+	return readLines(bytes.NewReader(text), path)
+}
+
+func tooLarge(path string) error {
+	return errors.Join(&ConfigError{File: path, Expected: fmt.Sprintf("a file of at most %d bytes was expected", maxConfig)})
 }
 
 // ParseConfig reads and checks a config. name stands in its errors, which are
@@ -73,8 +95,7 @@ func readLines(r io.Reader, name string) ([]fileLine, error) {
 		}
 		return nil, unread
 	case whole.N == 0:
-		return nil, errors.Join(&ConfigError{File: name,
-			Expected: fmt.Sprintf("a file of at most %d bytes was expected", maxConfig)})
+		return nil, tooLarge(name)
 	}
 	return lines, nil
 }

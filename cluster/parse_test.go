@@ -186,14 +186,14 @@ func TestLoadConfig(t *testing.T) {
 	if err := os.WriteFile(file, []byte(manyNodes(2)), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if c, err := LoadConfig(file); err != nil || c.Path != file || len(c.Nodes) != 2 {
+	if c, err := LoadConfig(t.Context(), file); err != nil || c.Path != file || len(c.Nodes) != 2 {
 		t.Errorf("%+v, %v", c, err)
 	}
 	var pe *fs.PathError
-	if c, err := LoadConfig(filepath.Join(dir, "absent")); c != nil || !errors.Is(err, fs.ErrNotExist) || !errors.As(err, &pe) {
+	if c, err := LoadConfig(t.Context(), filepath.Join(dir, "absent")); c != nil || !errors.Is(err, fs.ErrNotExist) || !errors.As(err, &pe) {
 		t.Errorf("absent: %v", err)
 	}
-	if c, err := LoadConfig(dir); c != nil || !errors.As(err, &pe) || err.Error() != "read "+dir+": is a directory" {
+	if c, err := LoadConfig(t.Context(), dir); c != nil || !errors.As(err, &pe) || err.Error() != "read "+dir+": is a directory" {
 		t.Errorf("a folder: %v", err)
 	}
 	broken := iotest.TimeoutReader(iotest.OneByteReader(strings.NewReader(manyNodes(2))))

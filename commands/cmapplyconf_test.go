@@ -36,7 +36,7 @@ func TestApplyAtOnce(t *testing.T) {
 		})
 	}
 	wg.Wait()
-	conf, err := cluster.LoadConfig(r.conf)
+	conf, err := cluster.LoadConfig(t.Context(), r.conf)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -4,9 +4,9 @@
 package ownfile
 
 import (
-	"bytes"
 	"context"
 	"errors"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -32,18 +32,36 @@ var (
 	ErrBeingWritten = errors.New("another process is writing it")
 	// ErrChanged says that a file is no longer what was read.
 	ErrChanged = errors.New("it has changed meanwhile")
+	// ErrTooLarge says that a file is larger than any that is wanted.
+	ErrTooLarge = errors.New("it is too large")
 )
 
-// Open opens a file for reading. Root does not take words from a file that
-// others own or may write to. Errors: *os.PathError, with ErrNotTrusted.
+// Open opens a plain file, or a pipe, for reading. Root does not take words from what
+// others own or may write to, or could exchange for something else: the file, each
+// folder above it, and each symbolic link on the way and those folders. Nothing else is
+// opened, for that alone may do something: a watchdog starts, a tape is wound back. A
+// pipe that nobody writes to does not hold us. Errors: *os.PathError, with ErrNotTrusted
+// or ErrNotFile.
 func Open(path string) (*os.File, error) {
-	// A fifo in the place of a file must not hold us.
-	f, err := os.OpenFile(path, os.O_RDONLY|unix.O_NONBLOCK, 0)
+	if os.Geteuid() != 0 {
+		return openIn(unix.AT_FDCWD, path, path, 0)
+	}
+	dir, name, err := placeOf(path, notOthers)
+	if err != nil {
+		return nil, err
+	}
+	defer dir.Close()
+	follow := unix.O_NOFOLLOW
+	if inProc(dir) {
+		// What looks like a link is a file that a process has open.
+		follow = 0
+	}
+	f, err := openIn(int(dir.Fd()), name, path, follow)
 	if err != nil {
 		return nil, err
 	}
 	st, err := f.Stat()
-	if err == nil && st.Mode().IsRegular() && os.Geteuid() == 0 {
+	if err == nil {
 		err = trust(path, st, byGroup|byAll)
 	}
 	if err != nil {
@@ -53,19 +71,132 @@ func Open(path string) (*os.File, error) {
 	return f, nil
 }
 
-// Append opens a file to write behind what is there, or makes it. Errors:
-// *os.PathError, with ErrSymlink or ErrNotFile. The folder has to be trusted
-// first.
-func Append(path string) (*os.File, error) {
-	// A fifo in the place of the file must not hold us.
-	f, err := os.OpenFile(path, os.O_RDWR|os.O_APPEND|os.O_CREATE|unix.O_NOFOLLOW|unix.O_NONBLOCK, 0o640)
-	if errors.Is(err, unix.ELOOP) {
-		return nil, &os.PathError{Op: "open", Path: path, Err: ErrSymlink}
+// openIn opens a plain file or a pipe in a folder. path is its name for people, flags
+// are further ones for the opening.
+func openIn(dir int, name, path string, flags int) (*os.File, error) {
+	var st unix.Stat_t
+	err := unix.Fstatat(dir, name, &st, 0)
+	if err == nil {
+		err = readable(&st)
+	}
+	fd := -1
+	if err == nil {
+		fd, err = unix.Openat(dir, name, unix.O_RDONLY|unix.O_NONBLOCK|unix.O_NOCTTY|unix.O_CLOEXEC|flags, 0)
+	}
+	if err == nil {
+		// By now it may be another.
+		if err = unix.Fstat(fd, &st); err == nil {
+			err = readable(&st)
+		}
+		if err != nil {
+			unix.Close(fd)
+		}
+	}
+	switch {
+	case errors.Is(err, unix.EISDIR):
+		return nil, &os.PathError{Op: "read", Path: path, Err: err}
+	case err != nil:
+		return nil, &os.PathError{Op: "open", Path: path, Err: err}
+	}
+	return os.NewFile(uintptr(fd), path), nil
+}
+
+// readable refuses what is neither a plain file nor a pipe.
+func readable(st *unix.Stat_t) error {
+	switch st.Mode & unix.S_IFMT {
+	case unix.S_IFREG, unix.S_IFIFO:
+		return nil
+	case unix.S_IFDIR:
+		return unix.EISDIR
+	}
+	return ErrNotFile
+}
+
+// Trust refuses, for root, a program that others can change, or exchange for something
+// else. Errors: those of Open.
+func Trust(path string) error {
+	if os.Geteuid() != 0 {
+		return nil
+	}
+	f, err := Open(path)
+	if err != nil {
+		return err
+	}
+	return f.Close()
+}
+
+// Read reads a file whole, see Open and ReadAll.
+func Read(ctx context.Context, path string, limit int64) ([]byte, error) {
+	f, err := Open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	text, err := ReadAll(ctx, f, limit)
+	var named *os.PathError
+	if err != nil && ctx.Err() == nil && !errors.As(err, &named) {
+		err = &os.PathError{Op: "read", Path: path, Err: err}
+	}
+	return text, err
+}
+
+// ReadAll reads to the end of what may be a pipe that somebody holds, or a terminal:
+// the end of ctx ends it, and its cause is the error then. More than limit bytes is
+// ErrTooLarge.
+func ReadAll(ctx context.Context, r io.Reader, limit int64) ([]byte, error) {
+	type result struct {
+		text []byte
+		err  error
+	}
+	done := make(chan result, 1)
+	go func() {
+		text, err := io.ReadAll(io.LimitReader(r, limit+1))
+		done <- result{text, err}
+	}()
+	select {
+	case <-ctx.Done():
+		return nil, context.Cause(ctx)
+	case got := <-done:
+		if got.err == nil && int64(len(got.text)) > limit {
+			return nil, ErrTooLarge
+		}
+		return got.text, got.err
+	}
+}
+
+// Append opens a file to write behind what is there, or makes it. own says that the
+// folder it lies in is made if it is missing, and has to be ours alone; else its group
+// may write there, but the file has to be ours. Errors: *os.PathError, with
+// ErrNotTrusted, ErrSymlink, ErrNotFolder or ErrNotFile.
+func Append(path string, own bool) (*os.File, error) {
+	var dir *os.File
+	var err error
+	if own {
+		dir, err = ownFolder(filepath.Dir(path), 0o755, notAll)
+	} else {
+		dir, err = openFolder(filepath.Dir(path), notAll)
 	}
 	if err != nil {
 		return nil, err
 	}
-	if err := plain(f); err != nil {
+	defer dir.Close()
+	// A fifo in the place of the file must not hold us.
+	fd, err := unix.Openat(int(dir.Fd()), filepath.Base(path), unix.O_RDWR|unix.O_APPEND|unix.O_CREAT|unix.O_NOFOLLOW|unix.O_NONBLOCK|unix.O_CLOEXEC, 0o640)
+	if errors.Is(err, unix.ELOOP) {
+		err = ErrSymlink
+	}
+	if err != nil {
+		return nil, &os.PathError{Op: "open", Path: path, Err: err}
+	}
+	f := os.NewFile(uintptr(fd), path)
+	st, err := f.Stat()
+	if err == nil {
+		err = plain(path, st)
+	}
+	if err == nil {
+		err = trust(path, st, byAll)
+	}
+	if err != nil {
 		f.Close()
 		return nil, err
 	}
@@ -74,143 +205,35 @@ func Append(path string) (*os.File, error) {
 
 // plain refuses what is not a regular file, or one that has another name: it
 // may be a file that somebody wants to be overwritten.
-func plain(f *os.File) error {
-	st, err := f.Stat()
-	if err != nil {
-		return err
-	}
+func plain(path string, st fs.FileInfo) error {
 	sys, ok := st.Sys().(*syscall.Stat_t)
 	if !ok || !st.Mode().IsRegular() || sys.Nlink != 1 {
-		return &os.PathError{Op: "open", Path: f.Name(), Err: ErrNotFile}
+		return &os.PathError{Op: "open", Path: path, Err: ErrNotFile}
 	}
 	return nil
 }
 
-// Held is the right to replace files of one folder, which one process has at a
-// time.
-type Held struct {
-	path string
-	dir  *os.File
-}
-
-// Hold takes the right to replace a file. Whoever reads the file, decides, and
-// replaces it under one Held loses nothing that others write. If another process
-// has the right, busy is called, and then it is waited for until ctx is over. The
-// right ends with the process, however that ends. Errors: *os.PathError, with
-// ErrBeingWritten if ctx is over.
-func Hold(ctx context.Context, path string, busy func()) (*Held, error) {
-	dir, err := os.Open(filepath.Dir(path))
-	if err != nil {
-		return nil, err
-	}
-	h := &Held{path, dir}
-	if unix.Flock(int(dir.Fd()), unix.LOCK_EX|unix.LOCK_NB) == nil {
-		return h, nil
-	}
-	busy()
-	// There is no way to end the wait of a thread for a lock; its own descriptor,
-	// which nobody else closes, gives the lock back if it comes too late.
-	had := make(chan error)
-	go func() {
-		err := unix.Flock(int(dir.Fd()), unix.LOCK_EX)
-		select {
-		case had <- err:
-		case <-ctx.Done():
-			dir.Close()
-		}
-	}()
-	select {
-	case err = <-had:
-	case <-ctx.Done():
-		return nil, &os.PathError{Op: "lock", Path: path, Err: ErrBeingWritten}
-	}
-	if err != nil {
-		dir.Close()
-		return nil, &os.PathError{Op: "lock", Path: path, Err: err}
-	}
-	return h, nil
-}
-
-// Release gives the right up.
-func (h *Held) Release() { h.dir.Close() }
-
-// Replace is Held.Replace for one who does not wait for the right.
-func Replace(path string, text, old []byte) error {
-	now, over := context.WithCancel(context.Background())
-	h, err := Hold(now, path, over)
-	over()
-	if err != nil {
-		return err
-	}
-	defer h.Release()
-	return h.Replace(text, old)
-}
-
-// Replace puts a text in the place of the file: all of it or nothing, with what
-// was there before beside it as FILE.bak. old is what was read; nil is no
-// file. Errors: *os.PathError, with ErrNotTrusted, ErrSymlink, or ErrChanged if
-// somebody who does not ask for the right has written.
-func (h *Held) Replace(text, old []byte) error {
-	path, dir := h.path, h.dir
-	if err := trustParent(dir); err != nil {
-		return err
-	}
-	if st, err := os.Lstat(path); err == nil && st.Mode()&fs.ModeSymlink != 0 {
-		return &os.PathError{Op: "write", Path: path, Err: ErrSymlink}
-	}
-	now, err := os.ReadFile(path)
-	if err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return err
-	}
-	if !bytes.Equal(now, old) {
-		return &os.PathError{Op: "write", Path: path, Err: ErrChanged}
-	}
-	if now != nil {
-		if err := replace(path+".bak", now); err != nil {
-			return err
-		}
-	}
-	if err := replace(path, text); err != nil {
-		return err
-	}
-	return dir.Sync()
-}
-
-// trustParent refuses, for root, a folder in which others can replace files. In
-// one with the sticky bit they can make files, but not replace root's.
-func trustParent(dir *os.File) error {
-	st, err := dir.Stat()
-	if err != nil || os.Geteuid() != 0 {
-		return err
-	}
-	forbidden := byGroup | byAll
-	if st.Mode()&fs.ModeSticky != 0 {
-		forbidden = 0
-	}
-	if err := trust(dir.Name(), st, forbidden); err != nil {
-		return err
-	}
-	return TrustFolders(dir.Name())
-}
-
-// replace writes a file beside its place and then moves it there. What a
-// killed run left, or somebody else put there, is removed and not followed.
-func replace(path string, text []byte) error {
-	draft := path + ".new"
-	if err := os.Remove(draft); err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return err
-	}
-	f, err := os.OpenFile(draft, os.O_WRONLY|os.O_CREATE|os.O_EXCL|unix.O_NOFOLLOW, 0o644)
-	if err != nil {
-		return err
-	}
-	_, err = f.Write(text)
-	err = errors.Join(err, f.Chmod(0o644), f.Sync(), f.Close())
+// placeOf opens the folder of what a path names, see way.place.
+func placeOf(path string, judge func(*os.File) error) (dir *os.File, name string, err error) {
+	w, err := setOut(path, judge)
 	if err == nil {
-		err = os.Rename(draft, path)
+		dir, name, err = w.place()
 	}
-	if err != nil {
-		os.Remove(draft)
+	var there *os.PathError
+	switch {
+	case !errors.As(err, &there):
+	case errors.Is(err, ErrNotTrusted):
+		err = &os.PathError{Op: "trust", Path: path, Err: &WayError{there.Path}}
+	default:
+		err = &os.PathError{Op: there.Op, Path: path, Err: there.Err}
 	}
-	return err
+	return dir, name, err
 }
+
+// WayError says that others can change the way to a file, at a folder or a link.
+type WayError struct{ At string }
+
+func (e *WayError) Error() string { return "others than root can change " + e.At }
+
+// Is makes it ErrNotTrusted.
+func (e *WayError) Is(target error) bool { return target == ErrNotTrusted }

@@ -3,11 +3,9 @@ package ownfile
 import (
 	"errors"
 	"fmt"
-	"io/fs"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
-	"strings"
 
 	"golang.org/x/sys/unix"
 )
@@ -18,7 +16,7 @@ import (
 // Errors: *os.PathError, with ErrSymlink, ErrNotFile, or ErrNotTrusted if what
 // is there belongs to somebody else, or if somebody else laid a link in the way.
 func Publish(path string, text []byte) error {
-	dir, err := openFolder(filepath.Dir(path))
+	dir, err := openFolder(filepath.Dir(path), nil)
 	if err != nil {
 		return err
 	}
@@ -65,90 +63,4 @@ func replaceable(dir *os.File, name string) error {
 		return ErrNotTrusted
 	}
 	return nil
-}
-
-// maxLinks is how many symbolic links a path may lead through.
-const maxLinks = 40
-
-// openFolder opens a folder step by step. A symbolic link on the way is
-// followed only if nobody else can have laid it there: its folder is root's or
-// our own, and others cannot write to it.
-func openFolder(path string) (*os.File, error) {
-	abs, err := filepath.Abs(path)
-	if err != nil {
-		return nil, err
-	}
-	dir, err := os.Open("/")
-	if err != nil {
-		return nil, err
-	}
-	steps := strings.Split(abs, "/")
-	for links := 0; len(steps) > 0; {
-		step := steps[0]
-		steps = steps[1:]
-		if step == "" {
-			continue
-		}
-		fd, err := unix.Openat(int(dir.Fd()), step, unix.O_RDONLY|unix.O_DIRECTORY|unix.O_NOFOLLOW|unix.O_CLOEXEC, 0)
-		if err == nil {
-			next := os.NewFile(uintptr(fd), filepath.Join(dir.Name(), step))
-			dir.Close()
-			dir = next
-			continue
-		}
-		target, linkErr := trustedLink(dir, step)
-		switch {
-		case errors.Is(linkErr, unix.EINVAL):
-			// It is no link.
-		case linkErr != nil:
-			err = linkErr
-		case links == maxLinks:
-			err = unix.ELOOP
-		default:
-			links++
-			steps = append(strings.Split(target, "/"), steps...)
-			if !filepath.IsAbs(target) {
-				continue
-			}
-			dir.Close()
-			if dir, err = os.Open("/"); err == nil {
-				continue
-			}
-			return nil, err
-		}
-		err = &os.PathError{Op: "open", Path: filepath.Join(dir.Name(), step), Err: err}
-		dir.Close()
-		return nil, err
-	}
-	return dir, nil
-}
-
-// trustedLink reads a link in a folder; EINVAL if it is none, ErrNotTrusted if
-// somebody else can have laid it.
-func trustedLink(dir *os.File, name string) (string, error) {
-	buf := make([]byte, unix.PathMax)
-	n, err := unix.Readlinkat(int(dir.Fd()), name, buf)
-	if err != nil {
-		return "", err
-	}
-	st, err := dir.Stat()
-	if err != nil {
-		return "", err
-	}
-	forbidden := byGroup | byAll
-	if st.Mode()&fs.ModeSticky != 0 {
-		// Others can lay links in it, but not where one of ours is.
-		forbidden = 0
-		var link unix.Stat_t
-		if err := unix.Fstatat(int(dir.Fd()), name, &link, unix.AT_SYMLINK_NOFOLLOW); err != nil {
-			return "", err
-		}
-		if link.Uid != 0 && int(link.Uid) != os.Geteuid() {
-			return "", ErrNotTrusted
-		}
-	}
-	if trust(dir.Name(), st, forbidden) != nil {
-		return "", ErrNotTrusted
-	}
-	return string(buf[:n]), nil
 }

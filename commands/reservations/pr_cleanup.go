@@ -2,17 +2,17 @@ package reservations
 
 import (
 	"bufio"
+	"bytes"
 	"context"
 	"errors"
-	"io"
 	"io/fs"
-	"os"
 	"slices"
 	"strings"
 
 	"github.com/urfave/cli/v2"
 
 	"lunguard/cluster"
+	"lunguard/cluster/ownfile"
 	"lunguard/commands/front"
 	"lunguard/commands/session"
 	"lunguard/commands/words"
@@ -124,7 +124,7 @@ func cleanupOperands(c *front.Call) (names []string, areLUNs bool, err error) {
 		if len(names) > 0 {
 			return nil, false, front.Usagef("operands were given beside -f %s: %s", file, strings.Join(names, " "))
 		}
-		if names, err = readList(c.In, file); err != nil {
+		if names, err = readList(c, file); err != nil {
 			return nil, false, err
 		}
 	}
@@ -151,16 +151,21 @@ func completeCleanup(l *front.Completion, word string) []front.Suggestion {
 	return list
 }
 
+// maxList bounds a list of devices.
+const maxList = 1 << 20
+
 // readList reads names, one a line, with comments and blank lines.
-func readList(stdin io.Reader, file string) ([]string, error) {
-	r := stdin
+func readList(c *front.Call, file string) ([]string, error) {
+	r := c.In
 	if file != "-" {
-		f, err := os.Open(file)
-		if err != nil {
+		text, err := ownfile.Read(c.Ctx, file, maxList)
+		switch {
+		case c.Ctx.Err() != nil:
+			return nil, err
+		case err != nil:
 			return nil, front.Usagef("%v", err)
 		}
-		defer f.Close()
-		r = f
+		r = bytes.NewReader(text)
 	}
 	var names []string
 	lines := bufio.NewScanner(r)

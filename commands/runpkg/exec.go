@@ -13,6 +13,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"lunguard/cluster/ownfile"
 )
 
 // Times.
@@ -78,6 +80,10 @@ func (r *Runner) run(ctx context.Context, argv, env []string) error {
 		return &KilledError{joinWords(argv), context.Cause(ctx)}
 	}
 	file, err := program(argv[0], env)
+	if err == nil && strings.Contains(argv[0], "/") {
+		// It is the script of a package, and not a program of the system's.
+		err = ownfile.Trust(file)
+	}
 	if err != nil {
 		return err
 	}
@@ -102,6 +108,24 @@ func (r *Runner) run(ctx context.Context, argv, env []string) error {
 		return errors.Join(err, rerr)
 	}
 	return err
+}
+
+// trustScripts refuses, before anything is begun, scripts that others can change: a
+// halt that refuses them then would leave the package half up. Errors: *ParameterError.
+func (r *Runner) trustScripts() error {
+	for _, name := range []string{"external_pre_script", "external_script", "run_script", "halt_script"} {
+		for _, value := range r.Package.Settings.All(name) {
+			file, err := expand(value, r.environment(Start))
+			if err != nil {
+				return &ParameterError{name, value, err.Error()}
+			}
+			var why *os.PathError
+			if err := ownfile.Trust(file); errors.Is(err, ownfile.ErrNotTrusted) && errors.As(err, &why) {
+				return &ParameterError{name, value, why.Err.Error()}
+			}
+		}
+	}
+	return nil
 }
 
 func (r *Runner) runAs(ctx context.Context, argv []string, cmd *exec.Cmd) error {

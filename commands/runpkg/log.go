@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"path/filepath"
 	"strings"
 	"sync"
 	"time"
@@ -26,17 +25,7 @@ type Log struct {
 // others could replace are refused. Errors: *os.PathError, with a reason of
 // this package.
 func OpenLog(path, node string, makeDir bool) (*Log, error) {
-	dir := filepath.Dir(path)
-	var err error
-	if makeDir {
-		err = ownfile.MakeFolder(dir, 0o755)
-	} else {
-		err = ownfile.TrustFolders(dir)
-	}
-	if err != nil {
-		return nil, err
-	}
-	f, err := ownfile.Append(path)
+	f, err := ownfile.Append(path, makeDir)
 	if err != nil {
 		return nil, err
 	}

@@ -131,6 +131,9 @@ func within(ctx context.Context, parameter string, limit time.Duration) (context
 // it was undone, as from Halt; or one that says why nothing was begun.
 func (r *Runner) Start(ctx context.Context) error {
 	steps, err := r.steps()
+	if err == nil {
+		err = r.trustScripts()
+	}
 	if err != nil {
 		return err
 	}

@@ -13,8 +13,8 @@ var errQuote = errors.New("a closing quote was expected")
 // quoted. There is no shell: nothing is expanded.
 func splitWords(text string) ([]string, error) {
 	s := splitter{}
-	for _, c := range text {
-		s.take(c)
+	for i := range len(text) {
+		s.take(text[i])
 	}
 	if s.quote != 0 || s.escaped {
 		return nil, errQuote
@@ -29,17 +29,18 @@ type splitter struct {
 	word  strings.Builder
 	// inWord is needed for a word that is empty: ''.
 	inWord, escaped bool
-	quote           rune
+	quote           byte
 }
 
-func (s *splitter) take(c rune) {
+// take takes one byte: the name of a file need not be UTF-8.
+func (s *splitter) take(c byte) {
 	switch {
 	case s.escaped:
 		// In double quotes a backslash is for these only, as in a shell.
-		if s.quote == '"' && !strings.ContainsRune(`"\$`+"`", c) {
+		if s.quote == '"' && strings.IndexByte(`"\$`+"`", c) < 0 {
 			s.word.WriteByte('\\')
 		}
-		s.word.WriteRune(c)
+		s.word.WriteByte(c)
 		s.escaped = false
 	case c == '\\' && s.quote != '\'':
 		s.escaped, s.inWord = true, true
@@ -48,13 +49,13 @@ func (s *splitter) take(c rune) {
 			s.quote = 0
 			return
 		}
-		s.word.WriteRune(c)
+		s.word.WriteByte(c)
 	case c == '"' || c == '\'':
 		s.quote, s.inWord = c, true
-	case strings.ContainsRune(" \t\n", c):
+	case strings.IndexByte(" \t\n", c) >= 0:
 		s.end()
 	default:
-		s.word.WriteRune(c)
+		s.word.WriteByte(c)
 		s.inWord = true
 	}
 }

@@ -4,7 +4,6 @@ import (
 	"bufio"
 	"context"
 	"errors"
-	"io"
 	"os"
 	"slices"
 	"strings"
@@ -247,7 +246,7 @@ func namedFiles(c *front.Call) (files, error) {
 // checkConfig merges the files and looks at everything that can be looked at
 // on this node. Faults are reported; an error is one that ends the check.
 func checkConfig(c *front.Call, named files) (*application, error) {
-	m, err := cluster.MergeFiles(named.conf, named.cluster, named.packages)
+	m, err := cluster.MergeFiles(c.Ctx, named.conf, named.cluster, named.packages)
 	var unread *os.PathError
 	switch {
 	case errors.As(err, &unread) && unread.Path == named.conf:
@@ -316,7 +315,10 @@ func (a *application) judge(pkg *cluster.Package, asked bool) {
 type inputFileError struct{ *os.PathError }
 
 // inputFile is the error for a file.
-func inputFile(name string, err error) error {
+func inputFile(ctx context.Context, name string, err error) error {
+	if ctx.Err() != nil {
+		return err
+	}
 	var unread *os.PathError
 	if errors.As(err, &unread) {
 		return &inputFileError{unread}
@@ -325,7 +327,11 @@ func inputFile(name string, err error) error {
 }
 
 func (e *inputFileError) Message() words.Message {
-	return words.Message{Subject: e.Path, What: e.Err.Error(), Hint: "it was named by -C, -P or -p, or in the file of -p", Status: words.ExitFailed}
+	m := words.Message{Subject: e.Path, What: e.Err.Error(), Hint: "it was named by -C, -P or -p, or in the file of -p", Status: words.ExitFailed}
+	if errors.Is(e, ownfile.ErrNotTrusted) {
+		m.Hint = "what root does stands in it, or in what it names: make root its owner, and take the right to write from group and others, of its folders, too"
+	}
+	return m
 }
 
 // packageFiles are those of -P, and those that the file of -p lists.
@@ -335,14 +341,9 @@ func packageFiles(c *front.Call) ([]string, error) {
 	if list == "" {
 		return files, nil
 	}
-	f, err := os.Open(list)
+	text, err := ownfile.Read(c.Ctx, list, 1<<20)
 	if err != nil {
-		return nil, inputFile(list, err)
-	}
-	defer f.Close()
-	text, err := io.ReadAll(io.LimitReader(f, 1<<20))
-	if err != nil {
-		return nil, inputFile(list, err)
+		return nil, inputFile(c.Ctx, list, err)
 	}
 	for _, line := range strings.Split(string(text), "\n") {
 		if line = strings.TrimSpace(line); line != "" && line[0] != '#' {

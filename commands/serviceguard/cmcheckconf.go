@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"lunguard/cluster"
+	"lunguard/cluster/ownfile"
 	"lunguard/commands/front"
 	"lunguard/commands/runpkg"
 	"lunguard/commands/session"
@@ -174,6 +175,9 @@ func findScript(getenv func(string) string, s cluster.Setting) (string, error) {
 		return "", &scriptError{setting: s, reason: err.Error()}
 	case !st.Mode().IsRegular() || st.Mode().Perm()&0o111 == 0:
 		return "", &scriptError{setting: s, reason: "it is no program"}
+	}
+	if err := ownfile.Trust(path); errors.As(err, &pe) {
+		return "", &scriptError{setting: s, reason: pe.Err.Error()}
 	}
 	return path, nil
 }

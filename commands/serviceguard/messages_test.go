@@ -37,6 +37,9 @@ func errorsByTopic() map[string][]error {
 		"cmapplyconf": {&unconfirmedError{"/etc/lunguard/cluster.conf"}},
 		"files": {
 			&inputFileError{&os.PathError{Op: "open", Path: "pkg1.conf", Err: syscall.ENOENT}}, &inputFileError{&os.PathError{Op: "open", Path: "pkg1.conf", Err: syscall.EACCES}},
+			&inputFileError{&os.PathError{Op: "trust", Path: "pkg1.conf", Err: ownfile.ErrNotTrusted}}, &inputFileError{&os.PathError{Op: "trust", Path: "pkg1.conf", Err: &ownfile.WayError{At: "/srv"}}},
+			&inputFileError{&os.PathError{Op: "open", Path: "pkg1.conf", Err: ownfile.ErrNotFile}}, &inputFileError{&os.PathError{Op: "read", Path: "list", Err: ownfile.ErrTooLarge}},
+			&scriptError{setting: setting, reason: ownfile.ErrNotTrusted.Error()}, &scriptError{setting: setting, reason: (&ownfile.WayError{At: "/srv"}).Error()},
 			&unknownModeError{pkg}, parameter("fs_umount_opt", "-l", "a lazy umount does not tell when the file system is no longer written to"),
 			&scriptError{setting: setting, reason: "its full name is not known, a variable is not set"},
 			&scriptError{setting: setting, reason: "it is no program"}, &scriptError{setting: setting, reason: "no such file or directory"}, &scriptError{setting, "validate took too long", true},
@@ -73,6 +76,7 @@ func errorsByTopic() map[string][]error {
 			parameter("script_log_file", "/mnt/log", "it lies on a file system of the package, which could not be unmounted"),
 			parameter("service_name", "s1", "the package has another service of that name"),
 			parameter("vg", "vg1", "it does not go with run_script and halt_script"),
+			parameter("external_script", "/etc/x.sh", ownfile.ErrNotTrusted.Error()), parameter("run_script", "/etc/x.sh", (&ownfile.WayError{At: "/etc"}).Error()),
 			parameter("halt_script", "", "it is missing, run_script and halt_script go together"),
 			parameter("fs_umount_opt", "-l", "a lazy umount does not tell when the file system is no longer written to"),
 			step(&runpkg.UnsetError{File: "$SGCONF/x.sh", Variable: "SGCONF"}),

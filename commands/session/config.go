@@ -1,6 +1,7 @@
 package session
 
 import (
+	"context"
 	"errors"
 	"io/fs"
 	"os"
@@ -32,7 +33,7 @@ func ConfigPath(c *front.Call) (path string, named bool) {
 // ReadConfig reads the config, which must be there.
 func ReadConfig(c *front.Call) (*cluster.Config, error) {
 	path, _ := ConfigPath(c)
-	return loadConfig(path)
+	return loadConfig(c.Ctx, path)
 }
 
 // ConfigFileError says that the config cannot be read.
@@ -59,8 +60,8 @@ func (e *ConfigFileError) Message() words.Message {
 	return m
 }
 
-func loadConfig(path string) (*cluster.Config, error) {
-	conf, err := cluster.LoadConfig(path)
+func loadConfig(ctx context.Context, path string) (*cluster.Config, error) {
+	conf, err := cluster.LoadConfig(ctx, path)
 	var unread *fs.PathError
 	if errors.As(err, &unread) {
 		return nil, &ConfigFileError{Err: err}
@@ -71,7 +72,7 @@ func loadConfig(path string) (*cluster.Config, error) {
 // OptionalConfig reads the config; nil if there is none and nobody named one.
 func OptionalConfig(c *front.Call) (*cluster.Config, error) {
 	path, named := ConfigPath(c)
-	conf, err := loadConfig(path)
+	conf, err := loadConfig(c.Ctx, path)
 	if err != nil && !named && errors.Is(err, fs.ErrNotExist) {
 		return nil, nil
 	}
@@ -93,7 +94,7 @@ func clusterConfig(l *front.Completion) *cluster.Config {
 	}
 	// A pipe would be waited for.
 	if st, err := os.Stat(path); err == nil && st.Mode().IsRegular() {
-		if conf, err := loadConfig(path); err == nil {
+		if conf, err := loadConfig(l.Call.Ctx, path); err == nil {
 			return conf
 		}
 	}

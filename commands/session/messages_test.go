@@ -29,7 +29,8 @@ func errorsByTopic() map[string][]error {
 			&ConfigFileError{&fs.PathError{Op: "trust", Path: "/etc/x", Err: ownfile.ErrNotTrusted}},
 			&ConfigFileError{&fs.PathError{Op: "lock", Path: "/etc/x", Err: ownfile.ErrBeingWritten}},
 			&ConfigFileError{&fs.PathError{Op: "write", Path: "/etc/x", Err: ownfile.ErrChanged}},
-			&ConfigFileError{&fs.PathError{Op: "open", Path: "/etc/x", Err: ownfile.ErrSymlink}},
+			&ConfigFileError{&fs.PathError{Op: "trust", Path: "/etc/x", Err: &ownfile.WayError{At: "/etc"}}},
+			&ConfigFileError{&fs.PathError{Op: "open", Path: "/etc/x", Err: ownfile.ErrNotFile}},
 			&ConfigFileError{&fs.PathError{Op: "open", Path: "/etc/x", Err: syscall.EACCES}},
 		},
 		"owner": {

@@ -36,7 +36,7 @@ func appletOn(open Opener) *front.Applet {
 		if c.Getenv(InvocationVariable) != "" {
 			TellInvocation(c.Err, version(), a.CalledAs(), args)
 		}
-		opts.In = c.In
+		opts.In, opts.Ctx = c.In, c.Ctx
 		canon, bad := front.Canonicalise(args, front.Options(a.Flags), c.Getenv("POSIXLY_CORRECT") != "")
 		status := 0
 		err := c.Parse(a.Flags, canon, func(c *front.Call) error {

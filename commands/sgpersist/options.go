@@ -1,6 +1,7 @@
 package sgpersist
 
 import (
+	"context"
 	"flag"
 	"io"
 	"time"
@@ -22,8 +23,9 @@ const defaultRetries = 5
 // Options is a command line. Its flags fill it in, in the order in which they
 // stand there, because the first bad one decides what is said.
 type Options struct {
-	// In is what --transport-id=- reads.
-	In io.Reader
+	// In is what --transport-id=- reads, Ctx ends the reading of a file.
+	In  io.Reader
+	Ctx context.Context
 
 	// alloc is 0 if nothing was said.
 	alloc    int
@@ -112,7 +114,9 @@ func (o *option) GetDefaultText() string { return "" }
 func (o *option) GetEnvVars() []string { return nil }
 
 // NewOptions returns the options of a command line on which nothing stands.
-func NewOptions() *Options { return &Options{retries: defaultRetries, timeout: scsi.DefaultTimeout} }
+func NewOptions() *Options {
+	return &Options{Ctx: context.Background(), retries: defaultRetries, timeout: scsi.DefaultTimeout}
+}
 
 // Fault tells what was wrong with the first option that could not be taken.
 func (o *Options) Fault() error { return o.fault }

@@ -2,15 +2,16 @@ package sgpersist
 
 import (
 	"bufio"
+	"bytes"
 	"encoding/binary"
 	"encoding/hex"
 	"errors"
 	"fmt"
 	"io"
-	"os"
 	"strconv"
 	"strings"
 
+	"lunguard/cluster/ownfile"
 	"lunguard/scsi"
 )
 
@@ -23,6 +24,8 @@ const (
 	// maxISCSIField is the longest iSCSI name with its padding, SAM-5 annex A.
 	maxISCSIField = 241
 	maxFileLines  = 512
+	// maxFile is ours: that many lines, and long comments.
+	maxFile = 1 << 20
 )
 
 // setTransportIDs reads the value of --transport-id: one TransportID, - for
@@ -42,12 +45,11 @@ func (o *Options) readTransportIDs(text string) ([]scsi.TransportID, error) {
 	case strings.HasPrefix(text, "-"):
 		return transportIDFile(o.In)
 	case strings.HasPrefix(text, "file="), strings.HasPrefix(text, "FILE="):
-		f, err := os.Open(text[5:])
+		list, err := ownfile.Read(o.Ctx, text[5:], maxFile)
 		if err != nil {
 			return nil, fmt.Errorf("decode_file_tids: unable to open %s", text[5:])
 		}
-		defer f.Close()
-		return transportIDFile(f)
+		return transportIDFile(bytes.NewReader(list))
 	}
 	id, err := symbolic(text)
 	if err != nil {
