@@ -280,8 +280,9 @@ func TestSecondSignal(t *testing.T) {
 		argv []string
 		want string
 	}{
-		"halt":  {[]string{"jack3"}, "prout@1:busy;prout@every:busy", []string{"pr_halt", "--timeout", "60", "pkg1"}, "/dev/sdb: registered and reserved by this node"},
-		"start": {nil, "prout.reserve@1:busy;prout.reserve@every:busy;prout.register@every:busy", []string{"pr_start", "--timeout", "60", "pkg1"}, "/dev/sdb: registered by this node, not reserved"},
+		"halt":                              {[]string{"jack3"}, "prout@1:busy;prout@every:busy", []string{"pr_halt", "--timeout", "60", "pkg1"}, "/dev/sdb: registered and reserved by this node"},
+		"start":                             {nil, "prout.reserve@1:busy;prout.reserve@every:busy;prout.register@every:busy", []string{"pr_start", "--timeout", "60", "pkg1"}, "/dev/sdb: registered by this node, not reserved"},
+		"start, and its undoing is refused": {nil, "prout.reserve@1:busy;prout.reserve@every:busy;prout.register@every:conflict", []string{"pr_start", "--timeout", "60", "pkg1"}, "/dev/sdb: registered by this node, not reserved"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -335,6 +336,9 @@ func TestSecondSignal(t *testing.T) {
 			status := exitOf(t, cmd.Wait())
 			if took := time.Since(begin); took > 15*time.Second {
 				t.Errorf("the end took %v", took)
+			}
+			if strings.Contains(text.String(), "nother node") || strings.Contains(text.String(), "a node has registered") {
+				t.Errorf("a node is blamed that is not there:\n%s", &text)
 			}
 			if status != 130 || !strings.Contains(text.String(), "error: "+c.want+"\n") {
 				t.Errorf("exit status %d, state %s\n%s", status, r.state(1), &text)

@@ -53,6 +53,9 @@ var (
 	// ErrNotBegun says that nothing was done on the LUN, because the run was
 	// ended before.
 	ErrNotBegun = errors.New("ended before anything was done there")
+	// ErrNotUndone says that a run which failed could not take off what it had
+	// registered: no path does it, or the device does not do what it says.
+	ErrNotUndone = errors.New("what this run has registered could not be taken off again")
 	// ErrKeysLeft says that keys were there after they had been cleared.
 	ErrKeysLeft = errors.New("keys are left")
 )

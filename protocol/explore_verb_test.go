@@ -132,7 +132,7 @@ func outcomeOf(err error) outcome {
 	case errors.As(err, &d):
 		return "disagree"
 	}
-	for _, reason := range []error{ErrUnsettled, ErrNothingToCopy, ErrNotCopied, ErrNotRegistered, ErrStaleNexus, ErrKeysLeft, ErrRemoved, ErrNoPath, ErrOtherType, ErrUnresolved, ErrPending, ErrUnsure, ErrPathLost, ErrTooSlow} {
+	for _, reason := range []error{ErrUnsettled, ErrNothingToCopy, ErrNotCopied, ErrNotRegistered, ErrStaleNexus, ErrKeysLeft, ErrNotUndone, ErrRemoved, ErrNoPath, ErrOtherType, ErrUnresolved, ErrPending, ErrUnsure, ErrPathLost, ErrTooSlow} {
 		if errors.Is(err, reason) {
 			return outcome(reason.Error())
 		}

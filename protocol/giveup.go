@@ -50,7 +50,7 @@ func giveUpRows(leaveAll bool) []row {
 		{"a path is registered", func(t *position) bool { return t.leaves() != nil },
 			func(t *target) action { return leave(t, t.leaves()) }},
 		{"registrations are left that no path can take off", func(*position) bool { return true },
-			func(*target) action { return fail(ErrKeysLeft) }},
+			func(*target) action { return fail(ErrNotUndone) }},
 	}
 }
 

@@ -42,7 +42,7 @@ func TestStartRegistersLate(t *testing.T) {
 	r := w.run("A")
 	w.wrap = nil
 	var lost *LostError
-	if err := r.Start(context.Background()); !errors.As(err, &lost) || lost.Node != "B" || errors.Is(err, ErrKeysLeft) {
+	if err := r.Start(context.Background()); !errors.As(err, &lost) || lost.Node != "B" || errors.Is(err, ErrNotUndone) {
 		t.Errorf("%v", err)
 	}
 	w.wantOwned(keyB)

@@ -106,8 +106,10 @@ func lunWords(e *protocol.LUNError) Message {
 	case errors.Is(e, protocol.ErrStaleNexus):
 		m.Hint = "it was registered before a new login or by a replaced adapter; clear it with pr_cleanup when nothing runs on the LUN"
 	case errors.Is(e, protocol.ErrKeysLeft):
-		m.What = "keys are there again after they were cleared"
-		m.Hint = "another node registered meanwhile; see vg_pr_key -g and try again"
+		m.What = "keys are there after they were cleared"
+		m.Hint = "see whose with vg_pr_key -g: a node has registered since, or the device has not done what it said; try again"
+	case errors.Is(e, protocol.ErrNotUndone):
+		m.Hint = "the keys are this node's; see pr_check, and take them off with pr_halt when the device does what it says again"
 	case errors.Is(e, protocol.ErrNoWWID):
 		m.Hint, m.Status = "its nodes could not agree on which LUN to take first; give each LUN a package of its own", ExitFailed
 	default:

@@ -81,6 +81,7 @@ func everyError() map[string]said {
 		"too slow":                {lun(protocol.ErrTooSlow), ExitNode, onA, true},
 		"removed":                 {lun(protocol.ErrRemoved), ExitFailed, onA, true},
 		"a port with another key": {&protocol.StrayPortError{LUN: "/dev/sda", Port: scsi.FCTransportID(7), Key: 3, Node: "jack5", Victim: "jack4"}, ExitNode, append(onA, "jack5", "jack4"), true},
+		"not undone":              {lun(protocol.ErrNotUndone), ExitNode, onA, true},
 		"keys left":               {lun(protocol.ErrKeysLeft), ExitNode, onA, true},
 		"other keys":              {lun(protocol.ErrOtherKeys), ExitFailed, onA, true},
 		"no worldwide name":       {lun(protocol.ErrNoWWID), ExitFailed, onA, true},
