@@ -7,6 +7,7 @@ import (
 	"io"
 
 	"lunguard/commands/deadman"
+	"lunguard/commands/fenceagent"
 	"lunguard/commands/front"
 	"lunguard/commands/own"
 	"lunguard/commands/reservations"
@@ -20,7 +21,7 @@ func applets() *front.Program {
 	b.Applets = []*front.Applet{
 		reservations.VGPRKey(), reservations.PRCleanup(), reservations.PRStart(), reservations.PRHalt(), reservations.PRFence(), reservations.PRCheck(), deadman.Applet(), sgpersist.Applet(),
 		serviceguard.CmCheckConf(), serviceguard.CmApplyConf(), serviceguard.CmViewCl(), serviceguard.CmGetPkgEnv(),
-		serviceguard.CmRunPkg(), serviceguard.CmHaltPkg(), serviceguard.PRCntl(), own.Lunguard(b),
+		serviceguard.CmRunPkg(), serviceguard.CmHaltPkg(), serviceguard.PRCntl(), fenceagent.Applet(), own.Lunguard(b),
 	}
 	b.Words = []*front.Applet{own.Sim(), own.Manual(b)}
 	b.Unlisted = []*front.Applet{own.Complete(b)}

@@ -3,6 +3,7 @@ package protocol
 import (
 	"context"
 	"errors"
+	"slices"
 
 	"lunguard/pr"
 )
@@ -120,16 +121,20 @@ type Status struct {
 	LUN   string
 	State *pr.State
 	Err   error
+	// Present says that this node is registered through one of the paths that this
+	// host has now, or may have: what it left behind in an earlier life does not count.
+	Present bool
 }
 
 // Show reads the LUNs of the run and changes nothing. The answers come in the
-// order of the LUNs. Members and Node of the run are not looked at.
+// order of the LUNs. Without a Node none is present.
 func (r *Run) Show(ctx context.Context) []Status {
 	list := make([]Status, len(r.LUNs))
 	r.eachLUN(func(i int) {
 		t := r.target(r.LUNs[i])
 		list[i] = Status{LUN: t.Name, Err: t.read(ctx)}
 		list[i].State = t.State
+		list[i].Present = list[i].Err == nil && r.Node.Key != 0 && slices.ContainsFunc(t.Own(), t.IsPresent)
 	})
 	return list
 }

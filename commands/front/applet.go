@@ -138,6 +138,7 @@ func (a *Applet) Invoke(ctx context.Context, s Streams, getenv func(string) stri
 			return c.Report(c.ownPage())
 		}
 		c.Status = a.Main(c, args)
+		c.shared.rec.close()
 		return c.Ended()
 	}
 	if s.In != nil {

@@ -1,0 +1,179 @@
+package fenceagent
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync/atomic"
+
+	"lunguard/cluster"
+	"lunguard/commands/front"
+	"lunguard/commands/session"
+	"lunguard/protocol"
+)
+
+// look reads every LUN that a node is fenced from, once each.
+func (a *agent) look() (seen, error) {
+	now := seen{members: a.conf.Members()}
+	if len(a.shared) > 0 {
+		err := a.s.LookAtSet(a.shared, func(run *session.PackageRun, _ *session.Opened) error {
+			now.shared = run.Show(a.Ctx)
+			return notEmpty(run, a.shared)
+		})
+		if err != nil {
+			return now, err
+		}
+	}
+	for _, pkg := range a.exclusive {
+		err := a.s.LookAt(pkg, func(run *session.PackageRun, _ *session.Opened) error {
+			now.exclusive = append(now.exclusive, run.Show(a.Ctx)...)
+			return notEmpty(run, []*cluster.Package{pkg})
+		})
+		if err != nil {
+			return now, err
+		}
+	}
+	return now, nil
+}
+
+// notEmpty refuses packages in which nothing is protected.
+func notEmpty(run *session.PackageRun, packages []*cluster.Package) error {
+	if len(run.LUNs) == 0 {
+		return &emptyError{packages[0].Name}
+	}
+	return nil
+}
+
+// monitor says whether this node could fence another one now. A path that is missing
+// does not keep it from that.
+func (a *agent) monitor() error {
+	now, err := a.look()
+	if err != nil {
+		return err
+	}
+	return errors.Join(now.faults(a.s.Node.Member())...)
+}
+
+// on lets this node in: its registrations on all that is shared.
+func (a *agent) on(node cluster.Node) error {
+	if node.Name != a.s.Node.Name {
+		return &otherHostError{node: node.Name, here: a.s.Node.Name}
+	}
+	force, err := a.v.yes(paramForceOn)
+	if err != nil {
+		return err
+	}
+	if len(a.shared) > 0 {
+		err := a.s.WithSet(a.shared, func(run *session.PackageRun, o *session.Opened) error {
+			if err := notEmpty(run, a.shared); err != nil {
+				return err
+			}
+			e, err := a.newEntry()
+			if err != nil && !force {
+				return err
+			}
+			if err := a.mayJoin(e, run, o); err != nil && !force {
+				return err
+			} else if err != nil {
+				a.WarnErr(err)
+			}
+			err = a.s.Perform(run, o, session.Task{Deed: front.DeedStart}, func(ctx context.Context) error { return run.Run.Start(ctx) })
+			if err != nil {
+				return err
+			}
+			return e.remember(run)
+		})
+		if err != nil {
+			return err
+		}
+	}
+	fmt.Fprintln(a.Out, "Success: Powered ON")
+	return nil
+}
+
+// off takes a node's registrations away from all that is shared, and then what it has
+// of packages that one node has at a time.
+func (a *agent) off(node cluster.Node) error {
+	if node.Name == a.s.Node.Name {
+		return &ownNodeError{node.Name}
+	}
+	var changed atomic.Bool
+	if len(a.shared) > 0 {
+		err := a.s.WithSet(a.shared, func(run *session.PackageRun, o *session.Opened) error {
+			if err := notEmpty(run, a.shared); err != nil {
+				return err
+			}
+			note(run, &changed)
+			return a.s.Perform(run, o, session.Task{Deed: front.DeedFence, Victim: node}, func(ctx context.Context) error { return run.Fence(ctx, node.Member()) })
+		})
+		if err != nil {
+			return err
+		}
+	}
+	for _, pkg := range a.exclusive {
+		if err := a.keep(pkg, node, &changed); err != nil {
+			return err
+		}
+	}
+	if changed.Load() {
+		fmt.Fprintln(a.Out, "Success: Powered OFF")
+	} else {
+		fmt.Fprintln(a.Out, "Success: Already OFF")
+	}
+	return nil
+}
+
+// note takes note of a run's changes.
+func note(run *session.PackageRun, changed *atomic.Bool) {
+	log := run.Log
+	run.Log = func(e protocol.Event) {
+		if e.Change() {
+			changed.Store(true)
+		}
+		log(e)
+	}
+}
+
+// keep takes a package that one node has at a time from a node that is fenced, and
+// holds it until it is started somewhere. Whoever starts it takes it over from here.
+func (a *agent) keep(pkg *cluster.Package, node cluster.Node, changed *atomic.Bool) error {
+	return a.s.WithPackage(pkg, func(run *session.PackageRun, o *session.Opened) error {
+		if err := notEmpty(run, []*cluster.Package{pkg}); err != nil {
+			return err
+		}
+		next := custody{members: a.conf.Members(), here: a.s.Node.Member(), victim: node.Member()}
+		switch act, err := next.decide(run.Show(a.Ctx)); {
+		case err != nil:
+			return err
+		case act == leaveIt:
+			return nil
+		}
+		if len(a.shared) > 0 {
+			if err := a.mayKeep(); err != nil {
+				return err
+			}
+		}
+		if err := a.s.MayTake(a.Ctx, run); err != nil {
+			return err
+		}
+		note(run, changed)
+		return a.s.Perform(run, o, session.Task{Deed: front.DeedStart}, func(ctx context.Context) error { return run.Run.Start(ctx) })
+	})
+}
+
+// mayKeep refuses to take a package for who is registered nowhere on what is shared: he
+// was fenced himself, or was never let in, and that another node was removed there was
+// another's doing.
+func (a *agent) mayKeep() error {
+	return a.s.LookAtSet(a.shared, func(run *session.PackageRun, _ *session.Opened) error {
+		for _, lun := range run.Show(a.Ctx) {
+			if lun.Err != nil {
+				return lun.Err
+			}
+			if !lun.Present {
+				return &notInError{lun: lun.LUN, node: a.s.Node.Name}
+			}
+		}
+		return nil
+	})
+}

@@ -1,0 +1,110 @@
+package fenceagent
+
+import (
+	"slices"
+
+	"lunguard/pr"
+	"lunguard/protocol"
+)
+
+// power is what a fabric agent calls on or off: whether a node can write.
+type power string
+
+// Powers.
+const (
+	// on: the node is registered somewhere, or something shared is open to all.
+	on power = "on"
+	// off: it is registered nowhere, by any mark, and all that is shared is reserved
+	// by a node of the cluster.
+	off power = "off"
+	// unknown: a LUN could not be read, or holds a key of no node.
+	unknown power = "unknown"
+)
+
+// seen is what was read of the LUNs that a node is fenced from.
+type seen struct {
+	members protocol.Members
+	// shared are LUNs that several nodes have at once, exclusive those of one at a time.
+	shared, exclusive []protocol.Status
+}
+
+// power tells whether a node can write. That it is registered somewhere is certain,
+// whatever else cannot be read; that it is nowhere needs every LUN.
+func (s seen) power(node protocol.Member) power {
+	result := off
+	for _, lun := range s.all() {
+		switch {
+		case lun.Err != nil || len(s.members.Foreign(lun.State.Keys())) > 0 || isTaking(lun.State):
+			result = unknown
+		}
+		if lun.Err == nil && protocol.IsOn(lun.State, node.Key) {
+			return on
+		}
+	}
+	for _, lun := range s.shared {
+		if lun.Err == nil && !s.isReserved(lun.State) && result == off {
+			result = on
+		}
+	}
+	return result
+}
+
+// isTaking reports whether a node is removing others, so that their commands may not
+// be over.
+func isTaking(state *pr.State) bool {
+	return slices.ContainsFunc(state.Keys(), func(k pr.Key) bool { return k&protocol.TakingMark != 0 })
+}
+
+// all are the LUNs of both kinds.
+func (s seen) all() []protocol.Status {
+	return append(append([]protocol.Status(nil), s.shared...), s.exclusive...)
+}
+
+// isReserved reports whether a node of the cluster that is registered holds a LUN in a
+// way that keeps who is not registered from writing.
+func (s seen) isReserved(state *pr.State) bool {
+	held := state.Reservation
+	if held == nil || held.Part || !held.Type.RegistrantsOnly() {
+		return false
+	}
+	_, ours := s.members.Of(held.Key)
+	return ours && state.Has(held.Key)
+}
+
+// doubts are why it is not known whether a node can write.
+func (s seen) doubts() []error {
+	var errs []error
+	for _, lun := range s.all() {
+		switch {
+		case lun.Err != nil:
+			errs = append(errs, lun.Err)
+		case len(s.members.Foreign(lun.State.Keys())) > 0:
+			errs = append(errs, &protocol.ForeignKeyError{LUN: lun.LUN, Keys: s.members.Foreign(lun.State.Keys())})
+		case isTaking(lun.State):
+			errs = append(errs, &takingError{lun.LUN})
+		}
+	}
+	return errs
+}
+
+// faults are what keeps this node from fencing another one now.
+func (s seen) faults(here protocol.Member) []error {
+	var errs []error
+	for _, lun := range s.all() {
+		if lun.Err != nil {
+			errs = append(errs, lun.Err)
+		} else if keys := s.members.Foreign(lun.State.Keys()); len(keys) > 0 {
+			errs = append(errs, &protocol.ForeignKeyError{LUN: lun.LUN, Keys: keys})
+		}
+	}
+	for _, lun := range s.shared {
+		switch {
+		case lun.Err != nil:
+		case !lun.Present:
+			errs = append(errs, &notInError{lun: lun.LUN, node: here.Name})
+		case !s.isReserved(lun.State):
+			errs = append(errs, &notReservedError{lun.LUN})
+		}
+	}
+	return errs
+}

@@ -1,0 +1,329 @@
+package fenceagent
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"net/netip"
+	"strings"
+
+	"golang.org/x/sys/unix"
+
+	"lunguard/cluster"
+	"lunguard/cluster/corosync"
+	"lunguard/cluster/ownfile"
+	"lunguard/commands/front"
+	"lunguard/commands/session"
+	"lunguard/commands/words"
+	"lunguard/pr"
+	"lunguard/vg"
+)
+
+// fromConfig is the key_value that takes the keys of the config.
+const fromConfig = "config"
+
+// keyValues are what key_value can be.
+func keyValues() []string {
+	list := make([]string, 0, 4)
+	for _, d := range corosync.Derivations() {
+		list = append(list, string(d))
+	}
+	return append(list, fromConfig)
+}
+
+// scope is the cluster and what of it a node is fenced from.
+type scope struct {
+	conf *cluster.Config
+	// derived are nodes and keys by corosync's configuration, nil where the config
+	// has them; by is how.
+	derived *corosync.Config
+	by      corosync.Derivation
+	// shared are the packages that several nodes have up at once, exclusive those
+	// that one has.
+	shared, exclusive []*cluster.Package
+}
+
+// packageName is the name of the package that is made of devices and groups.
+const packageName = "fence"
+
+// newScope finds nodes, keys and packages. No device is opened. Errors: those of the
+// config and of corosync's, and that they do not fit together.
+func newScope(c *front.Call, v values) (*scope, error) {
+	conf, err := session.OptionalConfig(c)
+	if err != nil {
+		return nil, err
+	}
+	sc := &scope{conf: conf}
+	if err := sc.findNodes(c, v); err != nil {
+		return nil, err
+	}
+	if err := sc.findPackages(v); err != nil {
+		return nil, err
+	}
+	return sc, sc.check()
+}
+
+// findNodes takes nodes and keys from the config or from corosync's.
+func (sc *scope) findNodes(c *front.Call, v values) error {
+	by := v.get(paramKeyValue)
+	switch {
+	case by == "" && sc.conf != nil:
+		by = fromConfig
+	case by == "":
+		by = string(corosync.ByPosition)
+	}
+	if by != fromConfig {
+		return sc.derive(c, v, corosync.Derivation(by))
+	}
+	if sc.conf == nil {
+		return front.Usagef("key_value is %s, and there is no config", fromConfig)
+	}
+	if sc.conf.PRDisabled {
+		return &disabledError{sc.conf.Path}
+	}
+	return nil
+}
+
+// derive makes the nodes of the cluster those of corosync's, with keys of their names.
+func (sc *scope) derive(c *front.Call, v values, by corosync.Derivation) error {
+	path := v.get(paramCorosync)
+	if path == "" {
+		path = c.Getenv("COROSYNC_MAIN_CONFIG_FILE")
+	}
+	if path == "" {
+		path = corosync.DefaultPath
+	}
+	text, err := readOwn(path, corosync.MaxSize)
+	if err != nil {
+		return &corosyncError{path, err}
+	}
+	cs, err := corosync.Parse(text)
+	if err != nil {
+		return &corosyncError{path, err}
+	}
+	keys, err := cs.Keys(by)
+	if err != nil {
+		return &corosyncError{path, err}
+	}
+	conf := &cluster.Config{Path: path, Name: cs.Name}
+	if sc.conf != nil {
+		conf.Path, conf.Packages, conf.PRDisabled = sc.conf.Path, sc.conf.Packages, sc.conf.PRDisabled
+	}
+	for i, n := range cs.Nodes {
+		conf.Nodes = append(conf.Nodes, cluster.Node{Name: n.Name, Key: keys[i]})
+	}
+	if conf.PRDisabled {
+		return &disabledError{conf.Path}
+	}
+	sc.conf, sc.derived, sc.by = conf, cs, by
+	return nil
+}
+
+// readOwn reads a file that decides what root does, at most a number of bytes and one.
+func readOwn(path string, most int64) ([]byte, error) {
+	f, err := ownfile.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	return io.ReadAll(io.LimitReader(f, most+1))
+}
+
+// findPackages takes the packages that were named, those of the config, or one that is
+// made of devices.
+func (sc *scope) findPackages(v values) error {
+	devices, groups, names := v.list(paramDevices), v.list(paramVGs), v.list(paramPackages)
+	var packages []*cluster.Package
+	switch {
+	case len(devices)+len(groups) > 0 && len(names) > 0:
+		return front.Usagef("packages are those of the config; devices and vgs stand for a cluster that has none")
+	case len(devices)+len(groups) > 0:
+		pkg := cluster.Package{Name: packageName, Type: cluster.SystemMultiNode, Volumes: devices}
+		for _, g := range groups {
+			pkg.Groups = append(pkg.Groups, strings.TrimPrefix(g, "/dev/"))
+		}
+		for _, n := range sc.conf.Nodes {
+			pkg.Nodes = append(pkg.Nodes, n.Name)
+		}
+		one := *sc.conf
+		one.Packages = []cluster.Package{pkg}
+		sc.conf = &one
+		packages = []*cluster.Package{&one.Packages[0]}
+	case len(names) > 0:
+		for _, name := range names {
+			pkg, err := sc.conf.Package(name)
+			if err != nil {
+				return err
+			}
+			packages = append(packages, pkg)
+		}
+	default:
+		for i := range sc.conf.Packages {
+			packages = append(packages, &sc.conf.Packages[i])
+		}
+	}
+	for _, pkg := range packages {
+		if pkg.Type == cluster.Failover {
+			sc.exclusive = append(sc.exclusive, pkg)
+		} else {
+			sc.shared = append(sc.shared, pkg)
+		}
+	}
+	return nil
+}
+
+// check refuses what no fence can be made of.
+func (sc *scope) check() error {
+	switch {
+	case len(sc.shared)+len(sc.exclusive) == 0:
+		return &nothingError{}
+	case len(sc.shared) == 0 && len(sc.exclusive) > 1:
+		return &noArbiterError{}
+	}
+	return nil
+}
+
+// node is the node of a name, exactly as it is spelled. With a key that was given by
+// hand it has that one.
+func (sc *scope) node(name string, v values) (cluster.Node, error) {
+	if name == "" {
+		return cluster.Node{}, front.Usagef("no node is named: %s or %s is missing", paramPlug, paramNodename)
+	}
+	n, err := sc.conf.Node(name)
+	if err != nil {
+		return n, &nodeError{name: name, conf: sc.conf}
+	}
+	if v[paramKey] == "" {
+		return n, nil
+	}
+	k, err := pr.ParseKey(v[paramKey])
+	if err != nil {
+		return n, front.Usagef("%s is %q: 1 to 16 hexadecimal digits were expected, not zero", paramKey, v[paramKey])
+	}
+	n.Key = k
+	return n, nil
+}
+
+// here is the node that this host is: by its name, by the name before the first dot, or
+// by the address that corosync's configuration has for it.
+func (sc *scope) here(c *front.Call, host vg.Host) (cluster.Node, error) {
+	name, err := host.Hostname()
+	if named := c.Getenv("SG_NODE"); named != "" {
+		name, err = named, nil
+	}
+	if err != nil {
+		return cluster.Node{}, err
+	}
+	if n, err := sc.conf.Node(name); err == nil {
+		return n, nil
+	}
+	var found []cluster.Node
+	for _, n := range sc.conf.Nodes {
+		if short, _, _ := strings.Cut(n.Name, "."); short == name && short != n.Name {
+			found = append(found, n)
+		}
+	}
+	if len(found) != 1 && sc.derived != nil && c.Simulated() == "" {
+		found = sc.byAddress()
+	}
+	if len(found) == 1 {
+		return found[0], nil
+	}
+	return sc.conf.Node(name) // for its error
+}
+
+// byAddress are the nodes whose addresses are this host's.
+func (sc *scope) byAddress() []cluster.Node {
+	var found []cluster.Node
+	for i, n := range sc.derived.Nodes {
+		if isLocal(n.Address) {
+			found = append(found, sc.conf.Nodes[i])
+		}
+	}
+	return found
+}
+
+// isLocal reports whether an address is one of this host's: a socket can be bound to no
+// other. What is no address in digits is none.
+func isLocal(address string) bool {
+	ip, err := netip.ParseAddr(address)
+	if err != nil {
+		return false
+	}
+	family, to := unix.AF_INET6, unix.Sockaddr(&unix.SockaddrInet6{Addr: ip.As16()})
+	if ip.Is4() {
+		family, to = unix.AF_INET, &unix.SockaddrInet4{Addr: ip.As4()}
+	}
+	fd, err := unix.Socket(family, unix.SOCK_DGRAM|unix.SOCK_CLOEXEC, 0)
+	if err != nil {
+		return false
+	}
+	defer unix.Close(fd)
+	return unix.Bind(fd, to) == nil
+}
+
+// corosyncError says what is wrong with corosync's configuration.
+type corosyncError struct {
+	path string
+	err  error
+}
+
+func (e *corosyncError) Error() string { return e.Message().Text() }
+
+func (e *corosyncError) Unwrap() error { return e.err }
+
+func (e *corosyncError) Message() words.Message {
+	const what = "no nodes and keys can be had from it: "
+	m := words.Message{Subject: e.path, What: what + words.JoinedLines(e.err.Error()), Status: words.ExitFailed}
+	var unread *fs.PathError
+	if errors.As(e.err, &unread) {
+		m.What, m.Hint = what+unread.Err.Error(), "nodes are those of corosync: name its file with "+paramCorosync+", or give key_value=config and a config"
+	}
+	return m
+}
+
+// nodeError says that a node is not one of the cluster's.
+type nodeError struct {
+	name string
+	conf *cluster.Config
+}
+
+func (e *nodeError) Error() string {
+	return fmt.Sprintf("%s is no node of %s", e.name, e.conf.Path)
+}
+
+func (e *nodeError) Message() words.Message {
+	var names []string
+	for _, n := range e.conf.Nodes {
+		names = append(names, n.Name)
+	}
+	return words.Message{What: e.Error(), Hint: "it has " + strings.Join(names, ", "), Status: words.ExitFailed}
+}
+
+// disabledError says that the config switches reservations off.
+type disabledError struct{ path string }
+
+func (e *disabledError) Error() string {
+	return "FORCED_PR_DISABLE is set in " + e.path + ": nobody can be fenced"
+}
+
+// nothingError says that there is nothing to fence a node from.
+type nothingError struct{}
+
+func (*nothingError) Error() string { return "there is nothing to fence a node from" }
+
+func (e *nothingError) Message() words.Message {
+	return words.Message{What: e.Error(), Hint: "name what all nodes share by devices or vgs, or in the packages of a config", Status: words.ExitFailed}
+}
+
+// noArbiterError says that nothing decides which of two nodes fences the other.
+type noArbiterError struct{}
+
+func (*noArbiterError) Error() string {
+	return "no package is shared by several nodes, and more than one belongs to one node at a time"
+}
+
+func (e *noArbiterError) Message() words.Message {
+	return words.Message{What: e.Error(), Hint: "two nodes that fence each other need a LUN that decides: give the cluster a package of type system_multi_node with one small LUN", Status: words.ExitFailed}
+}

@@ -1,0 +1,128 @@
+package fenceagent
+
+import (
+	"fmt"
+	"time"
+
+	"lunguard/commands/words"
+)
+
+// deadlineError says that an action took too long.
+type deadlineError struct{ limit time.Duration }
+
+func (e *deadlineError) Error() string {
+	return fmt.Sprintf("timed out after %v: what was not answered is not known", e.limit)
+}
+
+// inputError says that the parameters could not be read.
+type inputError struct {
+	Err     error
+	TooLong bool
+}
+
+func (e *inputError) Error() string {
+	if e.TooLong {
+		return fmt.Sprintf("more than %d bytes on standard input", maxInput)
+	}
+	return "reading parameters from standard input: " + e.Err.Error()
+}
+
+func (e *inputError) Unwrap() error { return e.Err }
+
+// unknownError says that it is not known whether a node can write. Why is said by
+// others beside it.
+type unknownError struct{ node string }
+
+func (e *unknownError) Error() string {
+	return "it is not known whether " + e.node + " can write"
+}
+
+// takingError says that a node is removing others.
+type takingError struct{ lun string }
+
+func (e *takingError) Error() string {
+	return e.lun + ": a node is removing others, and their commands may not be over"
+}
+
+// emptyError says that a package has no LUN.
+type emptyError struct{ pkg string }
+
+func (e *emptyError) Error() string { return "package " + e.pkg + " has no LUN" }
+
+// otherHostError says that a node can only be let in by itself.
+type otherHostError struct{ node, here string }
+
+func (e *otherHostError) Error() string {
+	return fmt.Sprintf("this host is %s: %s can only be let in by itself", e.here, e.node)
+}
+
+// ownNodeError says that a node is asked to fence itself.
+type ownNodeError struct{ node string }
+
+func (e *ownNodeError) Error() string { return e.node + " is this host: no node fences itself" }
+
+// notInError says that this node is not among those who may fence.
+type notInError struct{ lun, node string }
+
+func (e *notInError) Error() string {
+	return fmt.Sprintf("%s: %s is not registered: it was fenced, or was not let in yet", e.lun, e.node)
+}
+
+func (e *notInError) Message() words.Message {
+	return words.Message{What: e.Error(), Hint: "nobody is fenced from here before action on has succeeded on this node", Status: words.ExitFailed}
+}
+
+// heldError says that a third node has a package on which the victim is registered.
+type heldError struct{ lun, holder, victim string }
+
+func (e *heldError) Error() string {
+	return fmt.Sprintf("%s: reserved by %s, and %s is registered, too", e.lun, e.holder, e.victim)
+}
+
+func (e *heldError) Message() words.Message {
+	return words.Message{Subject: e.lun, What: fmt.Sprintf("reserved by %s, and %s is registered, too", e.holder, e.victim),
+		Hint: "run pr_check --repair on " + e.holder, Status: words.ExitFailed}
+}
+
+// notReservedError says that a LUN is open to all.
+type notReservedError struct{ lun string }
+
+func (e *notReservedError) Error() string {
+	return e.lun + ": not reserved by a node of the cluster: every host can write"
+}
+
+// fencedError says that this node was fenced and has not been restarted since.
+type fencedError struct{ lun, node string }
+
+func (e *fencedError) Error() string {
+	return fmt.Sprintf("%s: %s was fenced: its key has gone", e.lun, e.node)
+}
+
+func (e *fencedError) Message() words.Message {
+	return words.Message{Subject: e.lun, What: e.node + " was fenced: its key has gone", Hint: "restart this node: what it has in memory must not go over what others have written since", Status: words.ExitFailed}
+}
+
+// joinedError says that what this node remembers cannot be read or written.
+type joinedError struct {
+	path string
+	err  error
+}
+
+func (e *joinedError) Error() string { return e.path + ": " + e.err.Error() }
+
+func (e *joinedError) Unwrap() error { return e.err }
+
+func (e *joinedError) Message() words.Message {
+	return words.Message{Subject: e.path, What: "whether this node was fenced since its boot is not known: " + e.err.Error(), Hint: "restart this node", Status: words.ExitFailed}
+}
+
+// usedError says that a LUN that this node was not let in to is in use here.
+type usedError struct{ lun, use string }
+
+func (e *usedError) Error() string {
+	return e.lun + ": this node is not registered, and has it in use: " + e.use
+}
+
+func (e *usedError) Message() words.Message {
+	return words.Message{What: e.Error(), Hint: "restart this node, or end what uses it", Status: words.ExitFailed}
+}
