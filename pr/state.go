@@ -69,6 +69,9 @@ func (s *State) Count(k Key) int {
 // Has reports whether the key is registered.
 func (s *State) Has(k Key) bool { return s.Count(k) > 0 }
 
+// Empty reports whether nobody is registered and nobody holds.
+func (s *State) Empty() bool { return len(s.Registrations) == 0 && s.Reservation == nil }
+
 // HeldBy reports whether the key's registrant holds the reservation, or is one of
 // the holders: under an all-registrants type every registered key is. Registrants
 // that share one key cannot be told apart by it.

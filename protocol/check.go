@@ -121,8 +121,32 @@ func examine(ctx context.Context, t *target) Report {
 	default:
 		rep.Findings = append(rep.Findings, Finding{Kind: Unreadable, Err: err})
 	}
+	if err := t.confirmEmpty(ctx); err != nil {
+		rep.State = nil
+		rep.Findings = append(rep.Findings, Finding{Kind: Unreadable, Err: t.final(err)})
+		return rep
+	}
+	rep.State = t.State
 	rep.Findings = append(rep.Findings, findings(&t.position, rep.Capabilities)...)
 	return rep
+}
+
+// confirmEmpty asks a LUN once more on which nobody seems to be registered: that is
+// what zeros say, too.
+func (t *target) confirmEmpty(ctx context.Context) error {
+	if !t.State.Empty() {
+		return nil
+	}
+	empty := false
+	err := t.OnAnyPath(func(p pr.Path) (err error) {
+		empty, err = t.IsEmpty(ctx, p)
+		return err
+	})
+	if err != nil || empty {
+		return err
+	}
+	t.State = nil
+	return t.Load(ctx)
 }
 
 // findings judges one LUN by itself.

@@ -16,6 +16,8 @@ var (
 	ErrNoReservationType = unit.ErrNoReservationType
 	// ErrNoPath says that no path to the LUN is left.
 	ErrNoPath = unit.ErrNoPath
+	// ErrTwoAnswers says that by one command nobody is registered, by another somebody.
+	ErrTwoAnswers = unit.ErrTwoAnswers
 	// ErrPathLost says that a path failed, where every path is wanted
 	// (Run.Strict).
 	ErrPathLost = errors.New("a path failed")

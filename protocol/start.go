@@ -29,7 +29,10 @@ const undoTime = 20 * time.Second
 // *LostError (another node has the LUNs; nothing of ours is left). ErrUnresolved
 // and ErrPending say that the state is as it should be, and may not stay so.
 func (r *Run) Start(ctx context.Context) error {
-	targets, err := r.survey(ctx, (*target).survey)
+	targets, err := r.survey(ctx, func(t *target, ctx context.Context) error {
+		t.Registers = true
+		return t.survey(ctx)
+	})
 	if err != nil || len(targets) == 0 {
 		return err
 	}

@@ -70,6 +70,9 @@ const nowhereToStore = "the device may be unable to store registrations; on a Li
 // waitForPath is what can be done about a command that the kernel does not return.
 const waitForPath = "the path hangs: see the kernel log and multipath -ll; when it has come back or is gone, run this again, and pr_check"
 
+// nothingConcluded is what became of an answer that makes no sense.
+const nothingConcluded = "the device breaks the standard; its state is unknown, so nothing was concluded from it"
+
 // lunWords says what went wrong on one LUN.
 func lunWords(e *protocol.LUNError) Message {
 	m := Message{Subject: e.LUN, What: causeWords(e, ""), Status: ExitNode}
@@ -122,8 +125,11 @@ func lunWords(e *protocol.LUNError) Message {
 func deviceFailure(e *protocol.LUNError, m *Message) {
 	var op pr.CommandError
 	if !errors.As(e, &op) {
-		if errors.Is(e, protocol.ErrNoPath) {
+		switch {
+		case errors.Is(e, protocol.ErrNoPath):
 			m.Hint = lookAtPath
+		case errors.Is(e, pr.ErrMalformed):
+			m.Hint = nothingConcluded
 		}
 		return
 	}
@@ -154,7 +160,7 @@ func deviceFailure(e *protocol.LUNError, m *Message) {
 	case errors.Is(op, pr.ErrBusy):
 		m.Hint = "the array may be in the middle of a controller failover; --timeout sets how long to wait"
 	case errors.Is(op, pr.ErrMalformed):
-		m.Hint = "the device breaks the standard; its state is unknown, so nothing was concluded from it"
+		m.Hint = nothingConcluded
 	case errors.Is(op, pr.ErrUnsupported):
 		m.Hint = "the device is too old or lacks the function"
 	case errors.Is(op, pr.ErrStateChanged):

@@ -134,7 +134,7 @@ func topicOf(err error) string {
 		return "protocol"
 	case is(protocol.ErrNotRegistered):
 		return "unregistered"
-	case lun != nil && !errors.As(err, &op) && !is(protocol.ErrNoPath):
+	case lun != nil && !errors.As(err, &op) && !is(protocol.ErrNoPath, protocol.ErrTwoAnswers):
 		return "protocol"
 	case lun != nil:
 		return "lun"

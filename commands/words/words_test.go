@@ -79,6 +79,7 @@ func everyError() map[string]said {
 		"still pending":           {lun(errors.Join(protocol.ErrPending, &scsi.OpError{Device: "/dev/sdb", Op: "PERSISTENT RESERVE OUT, CLEAR", Class: fmt.Errorf("%w: %w: %w", pr.ErrTimeout, pr.ErrStillUnderWay, context.DeadlineExceeded)})), ExitNode, onPath, true},
 		"not sure":                {lun(protocol.ErrUnsure), ExitNode, onA, true},
 		"too slow":                {lun(protocol.ErrTooSlow), ExitNode, onA, true},
+		"two answers":             {lun(protocol.ErrTwoAnswers), ExitNode, onA, true},
 		"removed":                 {lun(protocol.ErrRemoved), ExitFailed, onA, true},
 		"a port with another key": {&protocol.StrayPortError{LUN: "/dev/sda", Port: scsi.FCTransportID(7), Key: 3, Node: "jack5", Victim: "jack4"}, ExitNode, append(onA, "jack5", "jack4"), true},
 		"not undone":              {lun(protocol.ErrNotUndone), ExitNode, onA, true},

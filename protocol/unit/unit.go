@@ -34,6 +34,9 @@ var (
 	ErrNoReservationType = errors.New("the device has no Write Exclusive - Registrants Only reservations")
 	// ErrNoPath says that no path to the LUN is left.
 	ErrNoPath = errors.New("no usable path")
+	// ErrTwoAnswers says that the device lists registrations by one command and
+	// none by another.
+	ErrTwoAnswers = fmt.Errorf("%w: by one command nobody is registered, by another somebody is", pr.ErrMalformed)
 )
 
 // Unit is a LUN as this host reaches it: which paths are usable, and what was
@@ -47,6 +50,11 @@ type Unit struct {
 	Caps *pr.Capabilities
 	// APTPL asks the device to keep registrations through power loss.
 	APTPL bool
+	// Registers says that the protocol begins with registering: then it does no harm if
+	// the first reading shows nobody where there is somebody.
+	Registers bool
+	// known says that the device knows reservations.
+	known bool
 	// readAt is when the state was asked for, by the host's clock.
 	readAt time.Duration
 	// Changed says that something was sent since the last reading, Unread that
@@ -81,10 +89,12 @@ func (u *Unit) ReadCapabilities(ctx context.Context) error {
 	switch {
 	case errors.Is(err, pr.ErrUnsupported) && !errors.Is(err, pr.ErrNoReservations):
 		// SPC-2. Without REPORT CAPABILITIES the bit is not asked for either.
+		u.known = true
 		return nil
 	case err != nil:
 		return err
 	}
+	u.known = true
 	u.Caps, u.APTPL = caps, caps.Persists
 	if !caps.Supports(ReservationType) {
 		return ErrNoReservationType
@@ -99,7 +109,7 @@ func (u *Unit) Load(ctx context.Context) error {
 	// The clock starts before the command: the answer is at least this old.
 	now := u.host.Now()
 	err := u.OnAnyPath(func(p pr.Path) (err error) {
-		s, err = p.State(ctx)
+		s, err = u.read(ctx, p)
 		return err
 	})
 	if err != nil {
@@ -108,6 +118,46 @@ func (u *Unit) Load(ctx context.Context) error {
 	u.State, u.readAt = s, now
 	u.Changed, u.Unread = false, false
 	return nil
+}
+
+// emptyTries is how often a LUN is read on which nobody is registered by one command
+// and somebody by another: another node may have registered in between.
+const emptyTries = 3
+
+// read reads the state by one path. That nobody is registered is what zeros say, too,
+// which some drivers and bridges give for an answer that they do not have; so it is
+// asked for by another command, unless it was expected.
+func (u *Unit) read(ctx context.Context, p pr.Path) (*pr.State, error) {
+	for range emptyTries {
+		s, err := p.State(ctx)
+		if err != nil || !s.Empty() {
+			return s, err
+		}
+		if expected := u.State != nil && u.State.Empty(); expected || u.State == nil && u.Registers {
+			return s, nil
+		}
+		switch empty, err := u.IsEmpty(ctx, p); {
+		case err != nil:
+			return nil, err
+		case empty:
+			return s, nil
+		}
+	}
+	return nil, ErrTwoAnswers
+}
+
+// IsEmpty asks for the keys alone whether nobody is registered, and before that, if
+// nothing has shown it yet, whether the device knows reservations at all.
+func (u *Unit) IsEmpty(ctx context.Context, p pr.Path) (bool, error) {
+	if !u.known {
+		_, err := p.Capabilities(ctx)
+		if old := errors.Is(err, pr.ErrUnsupported) && !errors.Is(err, pr.ErrNoReservations); err != nil && !old {
+			return false, err
+		}
+		u.known = true
+	}
+	keys, err := p.Keys(ctx)
+	return err == nil && len(keys) == 0, err
 }
 
 // OnAnyPath tries usable paths in order until one does not fail for reasons
