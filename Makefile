@@ -4,6 +4,8 @@
 # make lab      the laboratory alone: a real kernel's SCSI stack in QEMU
 # make matrix-lab  the main stories on every kernel, into docs/kernels.md: a quarter of an
 #               hour; KERNEL=7 make lab runs all scenarios on one
+# make matrix   every command under every fault, judged by an outsider, into
+#               docs/honesty.md: some minutes; ONLY=regexp runs some and shows them
 # make mutants  the protocols changed in one place at a time, against their tests, into
 #               docs/mutants.md: an hour or two; ONLY=regexp runs some, FULL=1 the whole
 #               explorer against those that are alive
@@ -22,7 +24,7 @@ DESTDIR ?=
 # Our own code waits for devices: inlined, it would be no faster and 320 KB more.
 BUILD = CGO_ENABLED=0 $(GO) build -trimpath -buildvcs=auto -ldflags '-s -w' -gcflags 'lunguard/...=-l' -tags urfave_cli_no_docs
 
-.PHONY: all demo test check unit explore lab matrix-lab lint man-text deb rpm packages-check install uninstall clean bench benchstat mutants FORCE
+.PHONY: all demo test check unit explore lab matrix-lab lint man-text deb rpm packages-check install uninstall clean bench benchstat mutants matrix FORCE
 
 all: bin/lunguard
 
@@ -99,6 +101,10 @@ man-text:
 	$(GO) test -count=1 ./man -run TestShared -update
 	$(GO) test -count=1 ./man -run TestPacked -update
 	$(GO) test -count=1 ./man
+
+# Whether what the commands say is so: docs/honesty.md.
+matrix:
+	$(GO) test -count=1 -timeout 60m -v ./honesty -run '^TestMatrix$$' $(if $(ONLY),-only '$(ONLY)',-all -update)
 
 # Whether the tests notice what is wrong: docs/mutants.md.
 mutants:

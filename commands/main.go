@@ -4,6 +4,7 @@
 package commands
 
 import (
+	"context"
 	"io"
 
 	"lunguard/commands/deadman"
@@ -32,4 +33,9 @@ func applets() *front.Program {
 // that the first argument names, and returns the exit status.
 func Main(in io.Reader, out, errs io.Writer, argv []string) int {
 	return applets().Main(front.Streams{In: in, Out: out, Err: errs}, argv)
+}
+
+// Run is Main with the surroundings given: what ends it, and the environment.
+func Run(ctx context.Context, s front.Streams, getenv func(string) string, argv []string) int {
+	return applets().Run(ctx, s, getenv, argv)
 }

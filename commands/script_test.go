@@ -57,11 +57,6 @@ func TestMain(m *testing.M) {
 	testscript.Main(m, programs)
 }
 
-// Run is Main with the surroundings given.
-func Run(ctx context.Context, s front.Streams, getenv func(string) string, argv []string) int {
-	return applets().Run(ctx, s, getenv, argv)
-}
-
 // unprivileged runs the applet behind it as a user without rights.
 func unprivileged() {
 	err := errors.Join(syscall.Setgroups(nil), syscall.Setresgid(nobody, nobody, nobody), syscall.Setresuid(nobody, nobody, nobody))

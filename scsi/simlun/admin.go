@@ -33,6 +33,18 @@ func FailPath(path string, n NexusID, failed bool) error {
 	return change(path, func(m *Machine) { m.FailPath(n, failed) })
 }
 
+// Load makes a unit in memory of the one at path, as that is now, without its medium.
+// Nothing that is done to it is done to the other.
+func Load(path string) (*LUN, error) {
+	var l *LUN
+	err := change(path, func(m *Machine) {
+		c := m.Clone()
+		c.medium = newMemoryMedium(c.cfg.BlockSize)
+		l = &LUN{machine: c}
+	})
+	return l, err
+}
+
 // SetFaults replaces the fault plan of the unit at path.
 func SetFaults(path string, p Plan) error {
 	return change(path, func(m *Machine) { m.SetPlan(p) })
@@ -41,6 +53,20 @@ func SetFaults(path string, p Plan) error {
 // SetQuirks changes how the unit at path errs.
 func SetQuirks(path string, q Quirks) error {
 	return change(path, func(m *Machine) { m.SetQuirks(q) })
+}
+
+// SetWWID gives the unit at path another name. The error is ErrBadConfig, or why its
+// files could not be changed.
+func SetWWID(path, wwid string) error {
+	var bad error
+	err := change(path, func(m *Machine) {
+		c := m.Config()
+		c.WWID = wwid
+		if _, bad = c.naa(); bad == nil {
+			m.cfg = &c
+		}
+	})
+	return errors.Join(bad, err)
 }
 
 // Description is the state of a unit, for showing it.

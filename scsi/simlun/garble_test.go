@@ -1,6 +1,7 @@
 package simlun
 
 import (
+	"errors"
 	"fmt"
 	"path/filepath"
 	"testing"
@@ -77,4 +78,49 @@ func TestGarbled(t *testing.T) {
 			t.Errorf("%s, %s:\n%s, want\n%s", c.plan, c.action, got, c.want)
 		}
 	}
+}
+
+// Two units can have one name.
+func TestSetWWID(t *testing.T) {
+	path := filepath.Join(dir(t), "lun")
+	if err := Create(path, Config{}); err != nil {
+		t.Fatal(err)
+	}
+	const name = "naa.60014050000000000000000000000000"
+	if err := SetWWID(path, "eui.1"); !errors.Is(err, ErrBadConfig) {
+		t.Error(err)
+	}
+	if err := SetWWID(path, name); err != nil {
+		t.Fatal(err)
+	}
+	d, err := Open(path, at("a"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer d.Close()
+	if got, err := scsi.NewUnit("a", d).WWID(t.Context()); got != name || err != nil {
+		t.Error(got, err)
+	}
+}
+
+// What is done to a unit that was loaded is not done to the other.
+func TestLoad(t *testing.T) {
+	path := filepath.Join(dir(t), "lun")
+	if err := Create(path, Config{}); err != nil {
+		t.Fatal(err)
+	}
+	d, err := Open(path, at("a"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer d.Close()
+	do(t, d, outRequest(scsi.PROut{Action: scsi.OutRegister, ActionKey: 1}), "GOOD")
+	l, err := Load(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	do(t, l.Path(at("a")), outRequest(scsi.PROut{Action: scsi.OutClear, Key: 1}), "GOOD")
+	do(t, l.Path(at("a")), writeRequest(9, 1), "GOOD")
+	do(t, l.Path(at("a")), outRequest(scsi.PROut{Action: scsi.OutReserve, Key: 1, Type: wero}), "RC")
+	do(t, d, outRequest(scsi.PROut{Action: scsi.OutReserve, Key: 1, Type: wero}), "GOOD")
 }
