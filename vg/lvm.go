@@ -1,43 +1,44 @@
 package vg
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"os"
-	"os/exec"
 	"slices"
 	"strings"
 	"sync"
 	"time"
+
+	"lunguard/child"
 )
 
-// report runs lvm2 with arguments and returns its standard output.
-type report func(ctx context.Context, args ...string) ([]byte, error)
+// report runs lvm2 with arguments and returns what it has written.
+type report func(ctx context.Context, args ...string) (child.Answer, error)
 
-// lvmWait is how long lvm2 may go on after it was told to stop.
-const lvmWait = 2 * time.Second
+// lvmLimit is how long lvm2 may take. It reads all disks of the machine, one that
+// hangs as well.
+const lvmLimit = 20 * time.Second
 
 // runLVM is the report of the lvm2 that is installed.
-func runLVM(ctx context.Context, args ...string) ([]byte, error) {
-	cmd := exec.CommandContext(ctx, "lvm", args...)
-	cmd.Env = append(os.Environ(), "LC_ALL=C", "LVM_SUPPRESS_FD_WARNINGS=1")
-	cmd.WaitDelay = lvmWait
-	var out, errOut bytes.Buffer
-	cmd.Stdout, cmd.Stderr = &out, &errOut
-	if err := cmd.Run(); err != nil {
-		if text := strings.TrimSpace(errOut.String()); text != "" {
-			err = fmt.Errorf("%w: %s", err, strings.Join(strings.Fields(text), " "))
-		}
-		return nil, fmt.Errorf("%w: %w", ErrNoLVM, err)
+func runLVM(ctx context.Context, args ...string) (child.Answer, error) {
+	env := append(os.Environ(), "LC_ALL=C", "LVM_SUPPRESS_FD_WARNINGS=1")
+	a, err := child.Run(ctx, lvmLimit, env, "lvm", args...)
+	if err == nil {
+		return a, nil
 	}
-	return out.Bytes(), nil
+	if text := strings.Fields(string(a.Err)); len(text) > 0 {
+		err = fmt.Errorf("%w: %s", err, strings.Join(text, " "))
+	}
+	return child.Answer{}, fmt.Errorf("%w: %w", ErrNoLVM, err)
 }
 
 // lvmReport is the output of lvm2 with --reportformat json.
 type lvmReport struct {
-	Report []struct {
+	// warnings are what it has said beside.
+	warnings []string
+	Report   []struct {
 		PV []lvmVolume `json:"pv"`
 	} `json:"report"`
 }
@@ -59,8 +60,13 @@ type lvmReports struct {
 	run  report
 	mu   sync.Mutex
 	last *lvmReport
+	// hung is why there was none, if lvm2 does not answer.
+	hung error
 	at   time.Time
 }
+
+// hungAge is how long lvm2 is not asked again after it has not answered.
+const hungAge = time.Minute
 
 // group finds a volume group in lvm2's report.
 func (l *lvmReports) group(ctx context.Context, name string) (*Group, error) {
@@ -88,16 +94,67 @@ func (l *lvmReports) read(ctx context.Context) (*lvmReport, error) {
 	if l.last != nil && time.Since(l.at) < reportAge {
 		return l.last, nil
 	}
-	out, err := l.run(ctx, "pvs", "--readonly", "--config", noHints, "--reportformat", "json", "-o", "pv_name,vg_name,vg_uuid,pv_missing")
+	if l.hung != nil && time.Since(l.at) < hungAge {
+		return nil, l.hung
+	}
+	answer, err := l.run(ctx, "pvs", "--readonly", "--config", noHints, "--reportformat", "json", "-o", "pv_name,vg_name,vg_uuid,pv_missing")
+	l.hung = nil
+	if hung := (*child.HungError)(nil); errors.As(err, &hung) {
+		l.hung, l.at = err, time.Now()
+	}
 	if err != nil {
 		return nil, err
 	}
-	var r lvmReport
-	if err := json.Unmarshal(out, &r); err != nil {
+	r := lvmReport{warnings: lvmWarnings(answer.Err)}
+	if err := json.Unmarshal(answer.Out, &r); err != nil {
 		return nil, fmt.Errorf("%w that can be read: %w", ErrNoLVM, err)
 	}
 	l.last, l.at = &r, time.Now()
 	return l.last, nil
+}
+
+// lvmWarnings are what lvm2 has said although all went well, but for what it says of
+// our own settings.
+func lvmWarnings(text []byte) []string {
+	return slices.DeleteFunc(child.Lines(text), func(line string) bool { return strings.Contains(line, "devices/hints") })
+}
+
+// doubt is a warning of lvm2 that what its report says of a group may be out of date:
+// on some disks is something else. Empty if there is none.
+func (r *lvmReport) doubt(group string) string {
+	for _, line := range r.warnings {
+		lower := strings.ToLower(line)
+		doubtful := slices.ContainsFunc([]string{"outdated pv", "inconsistent metadata", "ignoring metadata", "previously updated while"},
+			func(text string) bool { return strings.Contains(lower, text) })
+		if doubtful && !r.aboutOther(line, group) {
+			return line
+		}
+	}
+	return ""
+}
+
+// aboutOther reports whether a warning names another group of the report, and not
+// this one.
+func (r *lvmReport) aboutOther(line, group string) bool {
+	other := false
+	for word := range strings.FieldsSeq(line) {
+		word = strings.TrimRight(word, ".,:;")
+		if word == group {
+			return false
+		}
+		other = other || r.has(word)
+	}
+	return other
+}
+
+// has reports whether there is a group of that name.
+func (r *lvmReport) has(group string) bool {
+	for _, rep := range r.Report {
+		if slices.ContainsFunc(rep.PV, func(v lvmVolume) bool { return v.Group == group }) {
+			return true
+		}
+	}
+	return false
 }
 
 // group picks the volumes of one group, named or by UUID.
@@ -130,5 +187,9 @@ func (r *lvmReport) group(name string) (*Group, error) {
 	case len(missing) > 0:
 		return nil, fmt.Errorf("%w: %s", ErrMissingVolume, strings.Join(missing, ", "))
 	}
+	if line := r.doubt(g.Name); line != "" {
+		return nil, fmt.Errorf("%w, lvm2 says: %s", ErrContradiction, strings.TrimSuffix(line, "."))
+	}
+	g.Warnings = r.warnings
 	return g, nil
 }

@@ -12,6 +12,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"lunguard/child"
 	"lunguard/scsi"
 )
 
@@ -63,18 +64,25 @@ func (s *System) Hostname() (string, error) {
 	return short, err
 }
 
-// Group asks lvm2. If it is not installed, what it has written on the disks is
-// read without it. Errors: *GroupError with a reason of this package.
+// Group asks lvm2. If it is not installed or does not answer in time, what it has
+// written on the disks is read without it. Errors: *GroupError with a reason of this
+// package.
 func (s *System) Group(ctx context.Context, name string) (*Group, error) {
+	var hung *child.HungError
 	if !s.noLVM {
 		g, err := s.lvm.group(ctx, name)
-		if !errors.Is(err, exec.ErrNotFound) {
+		if !errors.Is(err, exec.ErrNotFound) && !errors.As(err, &hung) {
 			return g, err
 		}
 	}
 	g, err := s.groupOnDisks(ctx, name)
-	if err != nil {
+	switch {
+	case err != nil && hung != nil:
+		return nil, &GroupError{Group: name, Err: fmt.Errorf("%w; read without it, %w: %w", err, ErrNoLVM, hung)}
+	case err != nil:
 		return nil, &GroupError{Group: name, Err: err}
+	case hung != nil:
+		g.Warnings = append(g.Warnings, hung.Error()+"; the volume groups were read without it")
 	}
 	return g, nil
 }

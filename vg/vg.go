@@ -50,6 +50,9 @@ type Group struct {
 	Name string
 	// Volumes are the devices of its physical volumes.
 	Volumes []string
+	// Warnings are what there is to say although the volumes were found, a line each.
+	// Those of lvm2 may be about other groups.
+	Warnings []string
 }
 
 // Device is one of this host's devices: by which name it is opened, which one it is,

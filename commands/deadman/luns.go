@@ -102,7 +102,7 @@ func (d *deadman) candidates(conf *cluster.Config) ([]*cluster.Package, error) {
 func (d *deadman) disks(pkg *cluster.Package) ([]*vg.Disk, error) {
 	devices := slices.Clone(pkg.Volumes)
 	for _, g := range pkg.Groups {
-		group, err := d.host.Group(d.Ctx, g)
+		group, err := session.GroupOf(d.Call, d.host, g)
 		if err != nil {
 			return nil, err
 		}

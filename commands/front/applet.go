@@ -109,6 +109,14 @@ func (c *Call) Warn(format string, args ...any) {
 	fmt.Fprintf(c.Err, "%swarning: %s\n", c.label(), picture.Printable(fmt.Sprintf(format, args...)))
 }
 
+// WarnOnce is Warn of a whole text, unless it was given already.
+func (c *Call) WarnOnce(text string) {
+	if key := "warning: " + text; !c.hinted[key] {
+		c.hinted[key] = true
+		c.Warn("%s", text)
+	}
+}
+
 // NewCall is a call of an applet without options and operands.
 func NewCall(ctx context.Context, a *Applet, s Streams, getenv func(string) string) *Call {
 	none := cli.NewContext(nil, flag.NewFlagSet(a.Name, flag.ContinueOnError), nil)

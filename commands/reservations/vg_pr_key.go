@@ -110,7 +110,7 @@ func showGroup(s *session.Session, name string) error {
 		return err
 	}
 	defer o.Close()
-	group, err := s.Host.Group(s.Ctx, name)
+	group, err := s.Group(name)
 	if err != nil {
 		unread(s.Call, err)
 		return nil

@@ -23,7 +23,7 @@ func copyGroups(c *front.Call, groups []string) error {
 			c.Fail(&notCopiedError{groups[i:]})
 			break
 		}
-		group, err := s.Host.Group(s.Ctx, name)
+		group, err := s.Group(name)
 		if err != nil {
 			c.Fail(err)
 			continue

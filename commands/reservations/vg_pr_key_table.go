@@ -92,7 +92,7 @@ func (d *drawnGroups) section(s *session.Session, own cluster.Node, name string)
 		return picture.Section{}, err
 	}
 	defer o.Close()
-	group, err := s.Host.Group(s.Ctx, name)
+	group, err := s.Group(name)
 	if err != nil {
 		unread(s.Call, err)
 		return unopened(name, "", err), nil

@@ -42,8 +42,9 @@ type Runner struct {
 	// whatever name space.
 	InUse func(device string) (bool, error)
 	// Grace is the time between SIGTERM and SIGKILL, Pause that between two
-	// tries; 0 is some seconds.
-	Grace, Pause time.Duration
+	// tries; 0 is some seconds. Limit is what vgchange, fsck, mount and umount may
+	// take each; 0 is what is reasonable for each.
+	Grace, Pause, Limit time.Duration
 }
 
 // StepError says that a step of a start or halt failed.

@@ -331,6 +331,50 @@ func TestRetries(t *testing.T) {
 	}
 }
 
+// Each of the system's tools is killed when it takes too long, in a package without
+// timeouts as well.
+func TestToolHangs(t *testing.T) {
+	const hangs = "sleep 1000"
+	hung := func(w *world, err error, tool string) {
+		t.Helper()
+		var killed *KilledError
+		var over *TimeoutError
+		if !errors.As(err, &killed) || !errors.As(err, &over) || over.Parameter != "the limit of "+tool {
+			t.Errorf("%s: %v", tool, err)
+		}
+		if left, err := processes(func(p process) bool { return p.hasVariable("FAKE", w.dir) }); err != nil || len(left) > 0 {
+			t.Errorf("%s: processes %v are left, %v", tool, left, err)
+		}
+	}
+	fsOnly := strings.NewReplacer("vg vg1\n", "", "vg vg2\n", "", "external_pre_script DIR/pre1\n", "", "external_pre_script DIR/pre2\n", "").Replace(packageConfig)
+	for tool, c := range map[string]struct{ config, call string }{
+		"vgchange": {packageConfig, "vgchange -a y vg1"},
+		"fsck":     {fsOnly, "fsck -t ext4 -p /dev/vg1/a"},
+		"mount":    {strings.Replace(fsOnly, "fs_fsck_opt", "fs_mount_retry_count 0 #", 1), "mount -t ext4 -o rw /dev/vg1/a DIR/fs/a"},
+	} {
+		w := newWorld(t, c.config)
+		w.will(strings.ReplaceAll(c.call, "DIR", w.dir), hangs)
+		w.r.Limit = time.Millisecond
+		hung(w, w.r.Start(context.Background()), tool)
+	}
+	for tool, call := range map[string]string{"umount": "umount DIR/fs/b", "vgchange": "vgchange -a n vg2"} {
+		w := newWorld(t, packageConfig)
+		if err := w.r.Start(context.Background()); err != nil {
+			t.Fatal(err)
+		}
+		w.will(strings.ReplaceAll(call, "DIR", w.dir), hangs)
+		if tool == "vgchange" {
+			w.write("mounts", "", 0o600) // nothing to unmount
+		}
+		w.r.Limit = time.Millisecond
+		err := w.r.Halt(context.Background())
+		var kept *KeptError
+		if hung(w, err, tool); !errors.As(err, &kept) {
+			t.Errorf("%s: the reservations are not kept: %v", tool, err)
+		}
+	}
+}
+
 // fsck that has corrected everything is no failure.
 func TestFsckCorrects(t *testing.T) {
 	w := newWorld(t, packageConfig)

@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"time"
 
 	"lunguard/cluster"
 )
@@ -108,14 +109,32 @@ func (s *groupStep) argv(a Action) []string {
 
 func (s *groupStep) do(ctx context.Context, a Action) error {
 	if a == Start {
-		return s.run(ctx, s.argv(a), s.environment(a))
+		return s.tool(ctx, toolLimit, s.argv(a), s.environment(a))
 	}
 	return s.again(ctx, s.retries, func() error {
-		if err := s.run(ctx, s.argv(a), s.environment(a)); err != nil {
+		if err := s.tool(ctx, toolLimit, s.argv(a), s.environment(a)); err != nil {
 			return err
 		}
 		return s.inactive(s.group)
 	})
+}
+
+// Limits of what the system's own tools may take, for packages without a
+// run_script_timeout and halt_script_timeout as well: mount may have to go through a
+// long journal, umount to write what is in memory. fsck reads whole file systems.
+const (
+	toolLimit = 15 * time.Minute
+	fsckLimit = 24 * time.Hour
+)
+
+// tool runs one of the system's tools, no longer than the limit.
+func (r *Runner) tool(ctx context.Context, limit time.Duration, argv, env []string) error {
+	if r.Limit > 0 {
+		limit = r.Limit
+	}
+	ctx, cancel := within(ctx, "the limit of "+argv[0], limit)
+	defer cancel()
+	return r.run(ctx, argv, env)
 }
 
 // again tries a thing several times.
@@ -248,11 +267,11 @@ func (s *fileSystemStep) do(ctx context.Context, a Action) error {
 	}
 	env := s.environment(a)
 	if s.fsck != nil {
-		if err := s.run(ctx, s.fsck, env); err != nil && !corrected(err) {
+		if err := s.tool(ctx, fsckLimit, s.fsck, env); err != nil && !corrected(err) {
 			return err
 		}
 	}
-	err := s.again(ctx, s.mountRetries, func() error { return s.run(ctx, s.mount, env) })
+	err := s.again(ctx, s.mountRetries, func() error { return s.tool(ctx, toolLimit, s.mount, env) })
 	// If it was killed, or can be asked for, it may be mounted.
 	_, exit := err.(*ExitError)
 	s.untouched = exit && s.Mounts == nil
@@ -295,7 +314,7 @@ func (s *fileSystemStep) stop(ctx context.Context) error {
 			return s.unusedHere()
 		}
 		// If it is not known, umount does no harm.
-		if err := s.run(ctx, s.umount, s.environment(Stop)); err != nil {
+		if err := s.tool(ctx, toolLimit, s.umount, s.environment(Stop)); err != nil {
 			return err
 		}
 		if err := s.unmounted(); err != nil {

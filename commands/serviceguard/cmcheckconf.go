@@ -1,16 +1,15 @@
 package serviceguard
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
 	"time"
 
+	"lunguard/child"
 	"lunguard/cluster"
 	"lunguard/cluster/ownfile"
 	"lunguard/commands/front"
@@ -191,22 +190,19 @@ func (a *application) validate(pkg *cluster.Package, s cluster.Setting) error {
 	if err != nil {
 		return err
 	}
-	ctx, stop := context.WithTimeout(a.Ctx, validateTimeout)
-	defer stop()
-	cmd := exec.CommandContext(ctx, path, "validate")
 	draft, err := a.draft()
 	if err != nil {
 		return err
 	}
-	cmd.Env = append(os.Environ(), "SG_PACKAGE_NAME="+pkg.Name, session.ConfigVariable+"="+draft)
-	cmd.Stdout, cmd.Stderr = a.Err, a.Err
-	// A script may leave children that keep its streams open.
-	cmd.WaitDelay = time.Second
-	err = cmd.Run()
-	switch {
-	case ctx.Err() != nil:
+	env := append(os.Environ(), "SG_PACKAGE_NAME="+pkg.Name, session.ConfigVariable+"="+draft)
+	// It gets no stream of ours, which a child that it leaves would keep open.
+	said, err := child.Run(a.Ctx, validateTimeout, env, path, "validate")
+	a.Err.Write(said.Out)
+	a.Err.Write(said.Err)
+	switch hung := (*child.HungError)(nil); {
+	case errors.As(err, &hung):
 		return &scriptError{s, "validate took too long", true}
-	case err != nil && !errors.Is(err, exec.ErrWaitDelay):
+	case err != nil:
 		return &scriptError{s, "validate: " + err.Error(), true}
 	}
 	return nil

@@ -62,6 +62,7 @@ func errorsByTopic() map[string][]error {
 			job(&runpkg.ParameterError{Name: "vgchange_cmd", Value: "", Reason: "a command was expected"}),
 			step(&runpkg.ExitError{Command: "vgchange", Code: 5}), step(&runpkg.ExitError{Command: "vgchange", Signal: syscall.SIGSEGV}),
 			step(&runpkg.KilledError{Command: "vgchange", Cause: &runpkg.TimeoutError{Parameter: "run_script_timeout", Limit: time.Minute}}),
+			step(&runpkg.KilledError{Command: "vgchange", Cause: &runpkg.TimeoutError{Parameter: "the limit of vgchange", Limit: 15 * time.Minute}}),
 			step(&runpkg.StuckError{What: "vgchange", PIDs: []int{7}}), step(&runpkg.ServiceError{Service: "s1", Reason: "process 7 of an earlier start still runs"}),
 			step(&runpkg.ServiceError{Service: "s1", Reason: "it could not be started: fork failed"}),
 			step(&runpkg.MountedError{Directory: "/mnt"}), step(&runpkg.ActiveError{Group: "vg1", Volumes: []string{"lv1"}}),

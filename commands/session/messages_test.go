@@ -6,7 +6,9 @@ import (
 	"os"
 	"syscall"
 	"testing"
+	"time"
 
+	"lunguard/child"
 	"lunguard/cluster"
 	"lunguard/cluster/ownfile"
 	"lunguard/commands/catalogue"
@@ -59,6 +61,7 @@ func messages() []catalogue.Message {
 			list = append(list, catalogue.Message{Topic: topic, Kind: "error", Text: words.JoinedLines(m.Text()), Hint: m.Hint, Status: m.Status})
 		}
 	}
+	list = append(list, catalogue.New("group", "warning", (&child.HungError{Program: "lvm", Limit: 20 * time.Second, PID: 7}).Error()+"; the volume groups were read without it"))
 	for _, device := range []string{"/dev/sda", "/dev/sda2"} {
 		two := &twoPackagesError{lun: "/dev/sda", wwid: "naa.6", pkg: "pkg1", others: []ownedDisk{{"pkg2", &vg.Disk{Device: device}}}}
 		rep := protocol.Report{LUN: "/dev/sda"}

@@ -220,12 +220,29 @@ func (s *Session) SayCost(pkg *cluster.Package, o *Opened) {
 	fmt.Fprintf(s.Out, "%s: %s, %s\n", pkg.Name, words.Plural(len(o.LUNs), "LUN"), words.Plural(int(o.sent.Load()), "SCSI command"))
 }
 
+// Group finds the physical volumes of a volume group, and tells what there is to
+// warn of. Errors: *vg.GroupError.
+func (s *Session) Group(name string) (*vg.Group, error) { return GroupOf(s.Call, s.Host, name) }
+
+// GroupOf is [Session.Group] without a session.
+func GroupOf(c *front.Call, host vg.Host, name string) (*vg.Group, error) {
+	g, err := host.Group(c.Ctx, name)
+	if err != nil {
+		return nil, err
+	}
+	for _, text := range g.Warnings {
+		// They come with each group.
+		c.WarnOnce(text)
+	}
+	return g, nil
+}
+
 // DevicesOf are the volumes of a package: those of its groups and those outside
 // any group.
 func (s *Session) DevicesOf(pkg *cluster.Package) ([]string, error) {
 	devices := append([]string(nil), pkg.Volumes...)
 	for _, g := range pkg.Groups {
-		group, err := s.Host.Group(s.Ctx, g)
+		group, err := s.Group(g)
 		if err != nil {
 			return nil, err
 		}

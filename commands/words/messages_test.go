@@ -8,7 +8,9 @@ import (
 	"slices"
 	"syscall"
 	"testing"
+	"time"
 
+	"lunguard/child"
 	"lunguard/cluster"
 	"lunguard/commands/catalogue"
 	"lunguard/pr"
@@ -38,6 +40,8 @@ func errorsByTopic() map[string][]error {
 		},
 		"group": {
 			&vg.GroupError{Group: "vg1", Err: fmt.Errorf("%w that can be read: %w", vg.ErrNoLVM, syscall.EIO)},
+			&vg.GroupError{Group: "vg1", Err: fmt.Errorf("%w; read without it, %w: %w", vg.ErrNoGroup, vg.ErrNoLVM, &child.HungError{Program: "lvm", Limit: 20 * time.Second})},
+			&vg.GroupError{Group: "vg1", Err: fmt.Errorf("%w, lvm2 says: WARNING: outdated PV /dev/sdb seqno 3 has been removed in current VG vg1 seqno 4", vg.ErrContradiction)},
 			&vg.GroupError{Group: "vg1", Err: fmt.Errorf("%w: /dev/sda and /dev/sdb differ about change 7 of U", vg.ErrContradiction)},
 			&vg.GroupError{Group: "vg1", Err: fmt.Errorf("%w: vg1 and vg2 (/dev/sdb) both have the physical volume U", vg.ErrContradiction)},
 			&vg.GroupError{Group: "vg1", Err: &vg.UnreadError{Err: vg.ErrMissingVolume, Devices: []*vg.DeviceError{
