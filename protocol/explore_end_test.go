@@ -42,7 +42,7 @@ func (x *explorer) again(s *state) string {
 	for a, verbs := range x.actors {
 		v := &verbs[0]
 		gone := s.gone[0] | s.gone[1]
-		if s.at[a] != killed || v.kind != startKind && v.kind != haltKind || gone&bit(v.node) != 0 {
+		if s.at[a] != killed || v.timid || v.kind != startKind && v.kind != haltKind || gone&bit(v.node) != 0 {
 			continue
 		}
 		key := [mostLUNs + 1]int32{s.luns[0], s.luns[1], int32(8 + a)}
@@ -79,7 +79,9 @@ func (x *explorer) failures(s *state) string {
 		got := x.outcome(s, v)
 		switch {
 		case verb.kind == startKind:
-			began++
+			if !verb.timid {
+				began++
+			}
 			if got == ok {
 				won++
 			}
@@ -134,6 +136,9 @@ func (x *explorer) mayFail(verb *verb, got outcome) bool {
 	fenced := x.hasFor(fenceKind, "", verb.node)
 	switch verb.kind {
 	case startKind:
+		if verb.timid && got == lost {
+			return true
+		}
 		if x.typ == Exclusive {
 			return fenced || got == lost
 		}

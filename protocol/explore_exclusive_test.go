@@ -74,6 +74,32 @@ var exclusiveActors = [][][]verb{
 	{one(fences("B", "A")), one(starts("A"))},
 }
 
+// restoreScenes are restores on what has forgotten everything, or of which another
+// node has taken a part already, beside the others.
+func restoreScenes(adverse adversity, typ Mode, nothing, taken found) []scenario {
+	var list []scenario
+	for _, shape := range shapes {
+		for _, d := range append(odd(shape[1]), standard) {
+			for _, b := range [][]verb{one(starts("B")), one(restores("B")), one(fences("B", "A")), {starts("B"), fences("B", "A")}, {starts("B"), halts("B")}, one(cleans("C"))} {
+				if shape[0] > 1 && b[0].kind == cleanupKind {
+					continue // A clean-up of one LUN may pass while another one is looked at.
+				}
+				list = append(list, d.on(scene(typ, nothing, shape, adverse, one(restores("A")), b)))
+			}
+			for _, b := range []verb{halts("B"), fences("B", "A"), starts("B")} {
+				list = append(list, d.on(scene(typ, taken, shape, adverse, one(restores("A")), one(b))))
+			}
+		}
+	}
+	return list
+}
+
+func TestExploreRestore(t *testing.T) {
+	g := group{dims: "restore of what was forgotten, beside another; " + oddWords + "; " + adverse.words(), quick: 11, each: 8_000, turns: true,
+		list: append(restoreScenes(adverse, Exclusive, found{name: "clean"}, ownedBy("B")), restoreScenes(adverse, Shared, shared(), shared("B"))...)}
+	g.run(t)
+}
+
 func TestExploreExclusive(t *testing.T) {
 	g := group{dims: "two nodes; " + adverse.words(), quick: 4, each: 20_000}
 	for _, shape := range shapes {

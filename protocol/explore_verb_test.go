@@ -16,6 +16,8 @@ import (
 type verb struct {
 	node, name string
 	kind       verbKind
+	// timid says that it gives way to whoever else is there.
+	timid bool
 	// victim is whom a fence is for.
 	victim string
 	// set are the LUNs that the verb knows of, a bit each; 0 is all.
@@ -37,6 +39,11 @@ const (
 
 func starts(node string) verb {
 	return verb{node: node, name: "start", kind: startKind, do: func(ctx context.Context, r *Run) error { return r.Start(ctx) }}
+}
+
+// restores is a start on LUNs that have forgotten who was there.
+func restores(node string) verb {
+	return verb{node: node, name: "restore", kind: startKind, timid: true, do: func(ctx context.Context, r *Run) error { return r.Restore(ctx) }}
 }
 
 func halts(node string) verb {

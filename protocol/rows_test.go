@@ -29,6 +29,7 @@ func TestRowsDocumented(t *testing.T) {
 		"Settle":   f.settleRows(),
 		"Readmit":  readmitRows(),
 		"Repair":   repairRows(arbiter),
+		"Restore":  restoreRows(nil),
 		"Clean up": clearRows(0),
 	} {
 		_, section, found := strings.Cut(string(page), "\n### "+name+"\n")
