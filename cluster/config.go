@@ -62,6 +62,9 @@ type Package struct {
 	// Settings are its parameters, in the order of the file, those above among
 	// them.
 	Settings Settings
+	// Control is what the control script of a legacy package says; nil if it was
+	// not read.
+	Control *Control
 }
 
 // RunsOn reports whether the package may run on the node.

@@ -110,6 +110,10 @@ func keyLine(at nodeLines) Position {
 // finishBlocks asks for what a block cannot be without.
 func (p *parser) finishBlocks(pkg *Package) {
 	for _, block := range []struct{ head, needed string }{{"service_name", "service_cmd"}, {"fs_name", "fs_directory"}} {
+		if block.head == "service_name" && pkg.IsLegacy() {
+			// Its command stands in the control script.
+			continue
+		}
 		for _, b := range pkg.Settings.Blocks(block.head) {
 			if _, ok := b.Get(block.needed); !ok {
 				p.failAt(b[0].At, b[0].Value, "a "+block.needed+" line was expected behind it")

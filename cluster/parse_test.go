@@ -52,12 +52,12 @@ func TestParseConfig(t *testing.T) {
 		"names by case":   {text("NODE_NAME a", "NODE_PR_KEY 1", "NODE_NAME A", "NODE_PR_KEY 2"), Config{Nodes: []Node{{"a", 0, 1, nil}, {"A", 0, 2, nil}}}},
 		"longest line":    {text("NODE_NAME a"+strings.Repeat(" ", maxLine-len("NODE_NAME a")), "NODE_PR_KEY 1"), Config{Nodes: []Node{{"a", 0, 1, nil}}}},
 		"package, defaults": {head + text("package_name pkg1", "vg /dev/iscsi_vg3", "pv /dev/mapper/mpathc"),
-			Config{Name: "bla", Tag: 0xbcb0, Nodes: two, Packages: []Package{{"pkg1", Failover, both, []string{"iscsi_vg3"}, []string{"/dev/mapper/mpathc"}, nil}}}},
+			Config{Name: "bla", Tag: 0xbcb0, Nodes: two, Packages: []Package{{"pkg1", Failover, both, []string{"iscsi_vg3"}, []string{"/dev/mapper/mpathc"}, nil, nil}}}},
 		"packages, all": {head + text("PACKAGE_NAME pkg1", "Package_Type MULTI_NODE", "node_name *", "VG vg1", "VG vg2", "package_name pkg2", "package_type system_multi_node", "node_name jack4", "node_name jack3", "pv /dev/sdx"),
 			Config{Name: "bla", Tag: 0xbcb0, Nodes: two, Packages: []Package{
-				{"pkg1", MultiNode, both, []string{"vg1", "vg2"}, nil, nil}, {"pkg2", SystemMultiNode, []string{"jack4", "jack3"}, nil, []string{"/dev/sdx"}, nil},
+				{"pkg1", MultiNode, both, []string{"vg1", "vg2"}, nil, nil, nil}, {"pkg2", SystemMultiNode, []string{"jack4", "jack3"}, nil, []string{"/dev/sdx"}, nil, nil},
 			}}},
-		"package without LUNs": {head + text("package_name pkg1"), Config{Name: "bla", Tag: 0xbcb0, Nodes: two, Packages: []Package{{"pkg1", Failover, both, nil, nil, nil}}}},
+		"package without LUNs": {head + text("package_name pkg1"), Config{Name: "bla", Tag: 0xbcb0, Nodes: two, Packages: []Package{{"pkg1", Failover, both, nil, nil, nil, nil}}}},
 	}
 	for name, c := range cases {
 		t.Run(name, func(t *testing.T) {

@@ -100,6 +100,9 @@ func (d *deadman) candidates(conf *cluster.Config) ([]*cluster.Package, error) {
 
 // disks finds the LUNs of a package, without a command to any.
 func (d *deadman) disks(pkg *cluster.Package) ([]*vg.Disk, error) {
+	if err := pkg.DisksKnown(); err != nil {
+		return nil, err
+	}
 	devices := slices.Clone(pkg.Volumes)
 	for _, g := range pkg.Groups {
 		group, err := session.GroupOf(d.Call, d.host, g)

@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/exec"
 	"slices"
+	"strings"
 	"syscall"
 	"time"
 
@@ -197,6 +198,31 @@ func (r *Runner) stopService(ctx context.Context, s cluster.Service) error {
 		return err
 	}
 	return remove(path)
+}
+
+// stopServices ends the services that the control script of a legacy package has
+// left. Errors: those of stopService, joined.
+func (r *Runner) stopServices(ctx context.Context) error {
+	files, err := os.ReadDir(r.State.serviceDir())
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	for _, f := range files {
+		if !strings.HasPrefix(f.Name(), ".") {
+			err = errors.Join(err, r.stopService(ctx, r.declared(f.Name())))
+		}
+	}
+	return err
+}
+
+// declared is a service as the package file has it; it may have only its name.
+func (r *Runner) declared(name string) cluster.Service {
+	for _, s := range r.Package.Services() {
+		if s.Name == name {
+			return s
+		}
+	}
+	return cluster.Service{Name: name, HaltTimeout: r.grace()}
 }
 
 // Ended lists the services of a package that is up which do not run any more,

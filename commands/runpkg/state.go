@@ -69,21 +69,11 @@ func child(dir, name string) (string, error) {
 // Errors: *BusyError, *os.PathError with ownfile.ErrNotTrusted, ownfile.ErrSymlink and the
 // like.
 func OpenState(root, pkg string) (*State, error) {
-	dir, err := child(root, pkg)
+	s, err := openState(root, pkg)
 	if err != nil {
 		return nil, err
 	}
-	if err := ownfile.MakeFolder(root, 0o755); err != nil {
-		return nil, err
-	}
-	if err := ownfile.MakeFolder(dir, 0o700); err != nil {
-		return nil, err
-	}
-	s := &State{dir: dir}
-	if s.boot, err = bootID(); err != nil {
-		return nil, err
-	}
-	s.lock, err = os.OpenFile(filepath.Join(dir, "lock"), os.O_RDWR|os.O_CREATE|unix.O_NOFOLLOW, 0o600)
+	s.lock, err = os.OpenFile(filepath.Join(s.dir, "lock"), os.O_RDWR|os.O_CREATE|unix.O_NOFOLLOW, 0o600)
 	if err != nil {
 		return nil, err
 	}
@@ -98,8 +88,30 @@ func OpenState(root, pkg string) (*State, error) {
 	return s, nil
 }
 
+// Join opens what is remembered of a package for a command that its scripts call:
+// who runs them has the state, and keeps it. Nobody may have it, too. Errors: as
+// from OpenState, without *BusyError.
+func Join(root, pkg string) (*State, error) { return openState(root, pkg) }
+
 // Close lets others work on the package.
 func (s *State) Close() error { return s.lock.Close() }
+
+// openState makes the folders.
+func openState(root, pkg string) (*State, error) {
+	dir, err := child(root, pkg)
+	if err != nil {
+		return nil, err
+	}
+	if err := ownfile.MakeFolder(root, 0o755); err != nil {
+		return nil, err
+	}
+	if err := ownfile.MakeFolder(dir, 0o700); err != nil {
+		return nil, err
+	}
+	s := &State{dir: dir}
+	s.boot, err = bootID()
+	return s, err
+}
 
 // Phase is how far the package is.
 func (s *State) Phase() (Phase, error) { return readPhase(s.dir, s.boot) }
@@ -157,12 +169,14 @@ func (s *State) set(p Phase) error {
 // servicePath is where a service of the package is recorded. Its folder is of
 // its own: no service can have the name of another file.
 func (s *State) servicePath(service string) (string, error) {
-	dir := filepath.Join(s.dir, "services")
+	dir := s.serviceDir()
 	if err := ownfile.MakeFolder(dir, 0o700); err != nil {
 		return "", err
 	}
 	return child(dir, service)
 }
+
+func (s *State) serviceDir() string { return filepath.Join(s.dir, "services") }
 
 // maxState bounds what is read of a file of ours.
 const maxState = 1 << 20

@@ -97,10 +97,7 @@ func (r *Runner) Plan(a Action) ([]Planned, error) {
 // steps makes the steps of a start, in order. All that can be wrong with their
 // words is found here, before the first one.
 func (r *Runner) steps() ([]step, error) {
-	settings := r.Package.Settings
-	_, run := settings.Get("run_script")
-	_, halt := settings.Get("halt_script")
-	if run || halt {
+	if r.Package.IsLegacy() {
 		return r.legacySteps()
 	}
 	steps, err := scripts(r, externalPre)
@@ -126,7 +123,7 @@ func (r *Runner) steps() ([]step, error) {
 // legacySteps are those of a package that does all by itself but the
 // reservations.
 func (r *Runner) legacySteps() ([]step, error) {
-	for _, name := range []string{"external_pre_script", "external_script", "fs_name", "service_name"} {
+	for _, name := range []string{"external_pre_script", "external_script", "fs_name", "service_cmd"} {
 		if v, ok := r.Package.Settings.Get(name); ok {
 			return nil, &ParameterError{name, v, "it does not go with run_script and halt_script"}
 		}
@@ -294,6 +291,9 @@ func (s *legacyStep) do(ctx context.Context, a Action) error {
 		return err
 	}
 	// What it says is not all that is known.
+	if err := s.stopServices(ctx); err != nil {
+		return err
+	}
 	for _, g := range s.Package.Groups {
 		if err := s.inactive(g); err != nil {
 			return err

@@ -2,8 +2,9 @@ package runpkg
 
 import (
 	"errors"
-	"os"
 	"strings"
+
+	"lunguard/cluster"
 )
 
 // errQuote says that a quote is not closed.
@@ -80,25 +81,8 @@ func joinWords(words []string) string {
 	return strings.Join(quoted, " ")
 }
 
-// UnsetError says that the name of a file has a variable which is not set.
-type UnsetError struct{ File, Variable string }
-
-func (e *UnsetError) Error() string { return e.File + ": the variable " + e.Variable + " is not set" }
-
-// expand puts the values of variables into the name of a file, as in
-// $SGCONF/pkg1/control.sh. One that is not set is an error: what was meant to
-// be below some folder must not be looked for below /.
+// expand puts the values of variables into the name of a file. The error is
+// *cluster.UnsetError.
 func expand(file string, env []string) (string, error) {
-	unset := ""
-	text := os.Expand(file, func(name string) string {
-		value, ok := lookup(env, name)
-		if !ok || value == "" {
-			unset = name
-		}
-		return value
-	})
-	if unset != "" {
-		return "", &UnsetError{file, unset}
-	}
-	return text, nil
+	return cluster.Expand(file, func(name string) (string, bool) { return lookup(env, name) })
 }

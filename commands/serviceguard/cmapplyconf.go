@@ -256,6 +256,7 @@ func checkConfig(c *front.Call, named files) (*application, error) {
 	case err != nil:
 		return nil, err
 	}
+	session.TakeControlScripts(c, m.Config)
 	host, err := session.OpenHost(c)
 	if err != nil {
 		return nil, err
@@ -270,7 +271,7 @@ func checkConfig(c *front.Call, named files) (*application, error) {
 	for i := range m.Config.Packages {
 		pkg := &m.Config.Packages[i]
 		a.judge(pkg, named.asked(pkg))
-		if !pkg.RunsOn(a.Node.Name) {
+		if !pkg.RunsOn(a.Node.Name) || pkg.DisksKnown() != nil {
 			continue
 		}
 		mode, err := a.checkLUNs(pkg)
@@ -297,6 +298,12 @@ func (f files) asked(pkg *cluster.Package) bool {
 // asked about is no reason not to apply another.
 func (a *application) judge(pkg *cluster.Package, asked bool) {
 	errs := a.checkPackage(pkg, asked)
+	// Where a package does not run its control script need not be.
+	if err := pkg.DisksKnown(); err != nil && pkg.RunsOn(a.Node.Name) {
+		errs = append(errs, err)
+	} else if err != nil {
+		a.WarnErr(err)
+	}
 	if !asked {
 		for _, err := range errs {
 			a.WarnErr(err)
@@ -308,6 +315,29 @@ func (a *application) judge(pkg *cluster.Package, asked bool) {
 	}
 	for _, err := range remarks(pkg) {
 		a.Warn("%s", err)
+	}
+	if k := pkg.Control; k != nil {
+		a.tellControl(pkg, k)
+	}
+}
+
+// tellControl says what was read of control scripts.
+func (a *application) tellControl(pkg *cluster.Package, k *cluster.Control) {
+	if len(k.Groups) > 0 && !a.Flags.Bool(front.JSONOption) {
+		names := make([]string, len(k.Groups))
+		for i, g := range k.Groups {
+			names[i] = g.Value
+		}
+		a.Printf("Package %s: volume groups of its control script %s: %s\n", pkg.Name, k.Groups[0].At.File, strings.Join(names, ", "))
+	}
+	if k.Fault != nil {
+		return
+	}
+	for _, err := range k.Unread {
+		a.WarnErr(err)
+	}
+	if len(pkg.Groups)+len(pkg.Volumes) == 0 {
+		a.Warn("package %s has no vg and no pv line, and its control script names no volume group: nothing is protected", pkg.Name)
 	}
 }
 

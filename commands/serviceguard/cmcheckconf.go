@@ -90,19 +90,47 @@ func (a *application) checkPackage(pkg *cluster.Package, asked bool) []error {
 	if !pkg.RunsOn(a.Node.Name) {
 		return slices.DeleteFunc(errs, func(err error) bool { return err == nil })
 	}
-	errs = append(errs, a.checkSteps(pkg))
+	vars := session.ReadVariables(a.Call)
+	unset := unsetVariables(vars, pkg)
+	if errs = append(errs, unset...); len(unset) == 0 {
+		errs = append(errs, a.checkSteps(pkg))
+	}
 	for _, s := range pkg.Settings {
+		path, err := vars.Expand(s.Value)
+		if err != nil {
+			continue
+		}
 		switch s.Name {
 		case "run_script", "halt_script":
-			_, err := findScript(a.Getenv, s)
-			errs = append(errs, err)
+			errs = append(errs, findScript(path, s))
 		case "external_pre_script", "external_script":
 			if asked {
-				errs = append(errs, a.validate(pkg, s))
+				errs = append(errs, a.validate(pkg, path, s))
 			}
 		}
 	}
 	return slices.DeleteFunc(errs, func(err error) bool { return err == nil })
+}
+
+// unsetVariables finds names of files with a variable that nobody sets, each of
+// them.
+func unsetVariables(vars *session.Variables, pkg *cluster.Package) []error {
+	var errs []error
+	for _, s := range pkg.Settings {
+		switch s.Name {
+		case "run_script", "halt_script", "external_pre_script", "external_script", "script_log_file", "fs_name", "fs_directory":
+			var unset *cluster.UnsetError
+			if _, err := vars.Expand(s.Value); errors.As(err, &unset) && !setForScripts(unset.Variable) {
+				errs = append(errs, &scriptError{setting: s, unset: unset.Variable, reason: strings.TrimPrefix(err.Error(), s.Value+": ")})
+			}
+		}
+	}
+	return errs
+}
+
+// setForScripts reports whether a variable is there when a script runs.
+func setForScripts(name string) bool {
+	return name == "PACKAGE" || name == "NODE" || name == "PATH" || strings.HasPrefix(name, "SG_") || strings.HasPrefix(name, "PEV_")
 }
 
 // checkSteps looks whether the steps of a start can be put together.
@@ -111,10 +139,43 @@ func (a *application) checkSteps(pkg *cluster.Package) error {
 	if err == nil {
 		_, err = j.runner.Plan(runpkg.Start)
 	}
-	if err != nil {
+	var parameter *runpkg.ParameterError
+	switch {
+	case errors.As(err, &parameter):
+		return &stepError{parameterAt(pkg, parameter), pkg.Name, parameter}
+	case err != nil:
 		return &jobError{pkg: pkg.Name, err: err}
 	}
 	return nil
+}
+
+// parameterAt is where a parameter stands; the head of its package if it is missing.
+func parameterAt(pkg *cluster.Package, e *runpkg.ParameterError) cluster.Position {
+	at := pkg.Settings[0].At
+	for _, s := range pkg.Settings {
+		if s.Name == e.Name && (s.Value == e.Value || e.Value == "") {
+			at = s.At
+		}
+	}
+	return at
+}
+
+// stepError says that a step of a start cannot be put together.
+type stepError struct {
+	at  cluster.Position
+	pkg string
+	err *runpkg.ParameterError
+}
+
+func (e *stepError) Error() string {
+	return fmt.Sprintf("%s:%d: package %s: %v", e.at.File, e.at.Line, e.pkg, e.err)
+}
+
+// Unwrap gives the reason.
+func (e *stepError) Unwrap() error { return e.err }
+
+func (e *stepError) Message() words.Message {
+	return words.Message{What: e.Error(), Status: words.ExitFailed}
 }
 
 // checkFileSystems refuses a file system on a volume group that the package
@@ -140,6 +201,8 @@ type scriptError struct {
 	reason  string
 	// asked says that it was run, and does not say that it is ready.
 	asked bool
+	// unset is a variable of its name that is not set; empty if all are.
+	unset string
 }
 
 func (e *scriptError) Error() string {
@@ -148,62 +211,58 @@ func (e *scriptError) Error() string {
 
 func (e *scriptError) Message() words.Message {
 	m := words.Message{What: e.Error(), Hint: "it must be a file on every node of the package that root can run", Status: words.ExitFailed}
+	if e.unset != "" {
+		m.Hint = "set " + e.unset + " in /etc/cmcluster.conf, or for this command and for cmrunpkg, or write the full name"
+	}
 	if e.asked {
 		m.Hint = "the script is not ready to run the package; what it has printed stands above"
 	}
 	return m
 }
 
-// findScript finds the file of a script, whose name may begin with a variable.
-func findScript(getenv func(string) string, s cluster.Setting) (string, error) {
-	known := true
-	path := os.Expand(s.Value, func(name string) string {
-		value := getenv(name)
-		known = known && value != ""
-		return value
-	})
-	if !known || !filepath.IsAbs(path) {
-		return "", &scriptError{setting: s, reason: "its full name is not known, a variable is not set"}
+// findScript looks at the file of a script.
+func findScript(path string, s cluster.Setting) error {
+	if !filepath.IsAbs(path) {
+		return &scriptError{setting: s, reason: "its full name was expected"}
 	}
 	st, err := os.Stat(path)
 	var pe *os.PathError
 	switch {
 	case errors.As(err, &pe):
-		return "", &scriptError{setting: s, reason: pe.Err.Error()}
+		return &scriptError{setting: s, reason: pe.Err.Error()}
 	case err != nil:
-		return "", &scriptError{setting: s, reason: err.Error()}
+		return &scriptError{setting: s, reason: err.Error()}
 	case !st.Mode().IsRegular() || st.Mode().Perm()&0o111 == 0:
-		return "", &scriptError{setting: s, reason: "it is no program"}
+		return &scriptError{setting: s, reason: "it is no program"}
 	}
 	if err := ownfile.Trust(path); errors.As(err, &pe) {
-		return "", &scriptError{setting: s, reason: pe.Err.Error()}
+		return &scriptError{setting: s, reason: pe.Err.Error()}
 	}
-	return path, nil
+	return nil
 }
 
 // validateTimeout is how long a script may look at itself.
 const validateTimeout = time.Minute
 
 // validate asks an external script whether it is ready.
-func (a *application) validate(pkg *cluster.Package, s cluster.Setting) error {
-	path, err := findScript(a.Getenv, s)
-	if err != nil {
+func (a *application) validate(pkg *cluster.Package, path string, s cluster.Setting) error {
+	if err := findScript(path, s); err != nil {
 		return err
 	}
 	draft, err := a.draft()
 	if err != nil {
 		return err
 	}
-	env := append(os.Environ(), "SG_PACKAGE_NAME="+pkg.Name, session.ConfigVariable+"="+draft)
+	env := append(append(os.Environ(), session.ReadVariables(a.Call).Environment()...), "SG_PACKAGE_NAME="+pkg.Name, session.ConfigVariable+"="+draft)
 	// It gets no stream of ours, which a child that it leaves would keep open.
 	said, err := child.Run(a.Ctx, validateTimeout, env, path, "validate")
 	a.Err.Write(said.Out)
 	a.Err.Write(said.Err)
 	switch hung := (*child.HungError)(nil); {
 	case errors.As(err, &hung):
-		return &scriptError{s, "validate took too long", true}
+		return &scriptError{setting: s, reason: "validate took too long", asked: true}
 	case err != nil:
-		return &scriptError{s, "validate: " + err.Error(), true}
+		return &scriptError{setting: s, reason: "validate: " + err.Error(), asked: true}
 	}
 	return nil
 }

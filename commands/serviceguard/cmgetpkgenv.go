@@ -66,7 +66,7 @@ func runPkgEnv(c *front.Call) error {
 		return err
 	}
 	mode := cluster.PRDisabled
-	if !conf.PRDisabled && len(pkg.Groups)+len(pkg.Volumes) > 0 {
+	if !conf.PRDisabled && (len(pkg.Groups)+len(pkg.Volumes) > 0 || pkg.DisksKnown() != nil) {
 		mode = cluster.PRUnknown
 		err := s.LookAt(pkg, func(run *session.PackageRun, _ *session.Opened) error {
 			if mode = conf.PRModeOf(run.Supports(c.Ctx)); mode == cluster.PRUnknown {

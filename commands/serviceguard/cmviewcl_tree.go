@@ -249,6 +249,9 @@ func (p *portrait) packageMode(pkg *cluster.Package) cluster.PRMode {
 	if view := p.views[pkg.Name]; view != nil {
 		return view.Mode
 	}
+	if pkg.DisksKnown() != nil && !p.conf.PRDisabled {
+		return cluster.PRUnknown
+	}
 	if p.conf.PRDisabled || len(pkg.Groups)+len(pkg.Volumes) == 0 {
 		return cluster.PRDisabled
 	}

@@ -58,11 +58,11 @@ func newJob(s *session.Session, pkg *cluster.Package) (*job, error) {
 	}
 	j.runner.Supervisor = []string{exe, "cmrunpkg", "--supervise"}
 	name, named, err := j.runner.LogName(logs)
-	j.runner.LogFile, j.ownLog = name, !named
+	j.runner.LogFile, j.ownLog = name, !named || filepath.Dir(name) == filepath.Join(run, "log")
 	return j, err
 }
 
-// scriptEnv is what scripts get of our environment. Commands of this binary
+// scriptEnv is what scripts get of our environment, with the vendor's folders. Commands of this binary
 // that they run find the same config and host, from any folder.
 func scriptEnv(c *front.Call, run string) ([]string, error) {
 	conf, _ := session.ConfigPath(c)
@@ -80,7 +80,7 @@ func scriptEnv(c *front.Call, run string) ([]string, error) {
 		}
 		env = append(env, name+"="+abs)
 	}
-	return env, nil
+	return append(env, session.ReadVariables(c).Environment()...), nil
 }
 
 // nodeHere is this node, which -n has to name if it is given: a package is started

@@ -41,9 +41,11 @@ func errorsByTopic() map[string][]error {
 			&inputFileError{&os.PathError{Op: "open", Path: "pkg1.conf", Err: ownfile.ErrNotFile}}, &inputFileError{&os.PathError{Op: "read", Path: "list", Err: ownfile.ErrTooLarge}},
 			&scriptError{setting: setting, reason: ownfile.ErrNotTrusted.Error()}, &scriptError{setting: setting, reason: (&ownfile.WayError{At: "/srv"}).Error()},
 			&unknownModeError{pkg}, parameter("fs_umount_opt", "-l", "a lazy umount does not tell when the file system is no longer written to"),
-			&scriptError{setting: setting, reason: "its full name is not known, a variable is not set"},
-			&scriptError{setting: setting, reason: "it is no program"}, &scriptError{setting: setting, reason: "no such file or directory"}, &scriptError{setting, "validate took too long", true},
-			&scriptError{setting, "validate: exit status 2", true},
+			&scriptError{setting: setting, reason: "its full name was expected"}, &scriptError{setting: setting, reason: "the variable SGCONF is not set", unset: "SGCONF"},
+			&scriptError{setting: setting, reason: "the variable SGCONF is not set, /etc/cmcluster.conf:3: its value has a variable", unset: "SGCONF"},
+			&stepError{at, "pkg1", &runpkg.ParameterError{Name: "vgchange_cmd", Value: "vgchange 'x", Reason: "a closing quote was expected"}},
+			&scriptError{setting: setting, reason: "it is no program"}, &scriptError{setting: setting, reason: "no such file or directory"}, &scriptError{setting: setting, reason: "validate took too long", asked: true},
+			&scriptError{setting: setting, reason: "validate: exit status 2", asked: true},
 		},
 		"cmgetpkgenv": {&unknownModeError{pkg}},
 		"cmviewcl":    {&otherClusterError{"blub", conf}},
@@ -80,7 +82,7 @@ func errorsByTopic() map[string][]error {
 			parameter("external_script", "/etc/x.sh", ownfile.ErrNotTrusted.Error()), parameter("run_script", "/etc/x.sh", (&ownfile.WayError{At: "/etc"}).Error()),
 			parameter("halt_script", "", "it is missing, run_script and halt_script go together"),
 			parameter("fs_umount_opt", "-l", "a lazy umount does not tell when the file system is no longer written to"),
-			step(&runpkg.UnsetError{File: "$SGCONF/x.sh", Variable: "SGCONF"}),
+			step(&cluster.UnsetError{File: "$SGCONF/x.sh", Variable: "SGCONF"}),
 		},
 	}
 }
@@ -96,13 +98,14 @@ func messages() []catalogue.Message {
 	}
 	at := cluster.Position{File: "pkg1.conf", Line: 7}
 	for _, name := range []string{
-		"ip_subnet", "service_fail_fast_enabled", "kill_processes_accessing_raw_devices", "node_failfast_enabled", "vxvm_dg", "cvm_dg", "storage_group", "email_id",
+		"ip_subnet", "ip", "service_fail_fast_enabled", "kill_processes_accessing_raw_devices", "node_failfast_enabled", "vxvm_dg", "cvm_dg", "storage_group", "email_id",
 		"dependency_name", "generic_resource_name", "resource_name", "monitored_subnet", "cluster_interconnect_subnet", "weight_name",
 	} {
 		err := &unsupportedError{at, name, unsupported(cluster.Setting{Name: name, Value: "yes"})}
 		list = append(list, catalogue.New("files", "warning", err.Error()))
 	}
 	list = append(list,
+		catalogue.New("files", "warning", "package pkg1 has no vg and no pv line, and its control script names no volume group: nothing is protected"),
 		catalogue.New("files", "warning", (&foreignError{"pkg1", []string{"ecmt/oracle/oracle"}, 5}).Error()),
 		catalogue.New("cmapplyconf", "warning", "/etc/lunguard/cluster.conf: another process is writing it, which is waited for"),
 		catalogue.New("cmrunpkg", "warning", "package pkg1 runs without service s1, which has ended"),

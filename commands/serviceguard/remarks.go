@@ -38,7 +38,11 @@ func (e *foreignError) Error() string {
 func remarks(pkg *cluster.Package) []error {
 	var list []error
 	var said []string
-	for _, s := range pkg.Settings {
+	settings := pkg.Settings
+	if k := pkg.Control; k != nil {
+		settings = slices.Concat(settings, k.Addresses, k.Foreign)
+	}
+	for _, s := range settings {
 		instead := unsupported(s)
 		if instead == "" || slices.Contains(said, instead) {
 			continue
@@ -59,6 +63,8 @@ func unsupported(s cluster.Setting) string {
 	switch s.Name {
 	case "ip_subnet", "ip_address":
 		return "let an external_script set the address"
+	case "ip":
+		return "its cmmodnet sets no address here, and the script fails if it asks for that"
 	case "node_fail_fast_enabled", "node_failfast_enabled", "service_fail_fast_enabled":
 		if yes {
 			return "pr_watchdog restarts a node that has lost its LUNs"

@@ -33,7 +33,16 @@ func ConfigPath(c *front.Call) (path string, named bool) {
 // ReadConfig reads the config, which must be there.
 func ReadConfig(c *front.Call) (*cluster.Config, error) {
 	path, _ := ConfigPath(c)
-	return loadConfig(c.Ctx, path)
+	return loadWhole(c, path)
+}
+
+// loadWhole reads a config, and the control scripts of its legacy packages.
+func loadWhole(c *front.Call, path string) (*cluster.Config, error) {
+	conf, err := loadConfig(c.Ctx, path)
+	if err == nil {
+		TakeControlScripts(c, conf)
+	}
+	return conf, err
 }
 
 // ConfigFileError says that the config cannot be read.
@@ -72,7 +81,7 @@ func loadConfig(ctx context.Context, path string) (*cluster.Config, error) {
 // OptionalConfig reads the config; nil if there is none and nobody named one.
 func OptionalConfig(c *front.Call) (*cluster.Config, error) {
 	path, named := ConfigPath(c)
-	conf, err := loadConfig(c.Ctx, path)
+	conf, err := loadWhole(c, path)
 	if err != nil && !named && errors.Is(err, fs.ErrNotExist) {
 		return nil, nil
 	}

@@ -240,6 +240,9 @@ func GroupOf(c *front.Call, host vg.Host, name string) (*vg.Group, error) {
 // DevicesOf are the volumes of a package: those of its groups and those outside
 // any group.
 func (s *Session) DevicesOf(pkg *cluster.Package) ([]string, error) {
+	if err := pkg.DisksKnown(); err != nil {
+		return nil, err
+	}
 	devices := append([]string(nil), pkg.Volumes...)
 	for _, g := range pkg.Groups {
 		group, err := s.Group(g)

@@ -14,8 +14,11 @@ func configWords(err error) (Message, bool) {
 		node   *cluster.UnknownNodeError
 		pkg    *cluster.UnknownPackageError
 		member *cluster.NotMemberError
+		script *cluster.ControlError
 	)
 	switch {
+	case errors.As(err, &script):
+		return Message{What: script.Error(), Hint: controlHint(script), Status: ExitFailed}, true
 	case errors.As(err, &conf):
 		m := Message{What: conf.Error(), Status: ExitFailed}
 		if conf.Near != "" {
@@ -30,6 +33,19 @@ func configWords(err error) (Message, bool) {
 		return Message{What: member.Error(), Hint: "it runs on " + strings.Join(member.Package.Nodes, ", "), Status: ExitFailed}, true
 	}
 	return Message{}, false
+}
+
+// controlHint says which line makes a disk of a control script the package's.
+func controlHint(e *cluster.ControlError) string {
+	name := e.Group
+	if name == "" {
+		name = "NAME"
+	}
+	hint := "add the line vg " + name + " to the package"
+	if e.Group == "" {
+		hint += ", for each of its volume groups"
+	}
+	return hint + ", or correct the script"
 }
 
 // nodeNames says which nodes a config has.

@@ -38,6 +38,7 @@ func errorsByTopic() map[string][]error {
 			&cluster.ConfigError{File: "cluster.conf", Expected: "at least one NODE_NAME line was expected"},
 			&cluster.ConfigError{File: "cluster.conf", Line: 7, Word: "vgs", Expected: "a parameter of packages was expected, or package_name", Near: "vg"},
 		},
+		"control": controlErrors(),
 		"group": {
 			&vg.GroupError{Group: "vg1", Err: fmt.Errorf("%w that can be read: %w", vg.ErrNoLVM, syscall.EIO)},
 			&vg.GroupError{Group: "vg1", Err: fmt.Errorf("%w; read without it, %w: %w", vg.ErrNoGroup, vg.ErrNoLVM, &child.HungError{Program: "lvm", Limit: 20 * time.Second})},
@@ -70,6 +71,26 @@ func errorsByTopic() map[string][]error {
 			&vg.DeviceError{Device: "/dev/dm-0", Err: fmt.Errorf("%w: dm-0 lies on sdc, which is gone", vg.ErrNoPath)},
 		},
 	}
+}
+
+// controlErrors are those of control scripts.
+func controlErrors() []error {
+	at := cluster.Position{File: "/etc/cmcluster/pkg1/control.sh", Line: 12}
+	var list []error
+	for _, reason := range []string{
+		"VG cannot be read for certain: its value has a variable", "VG cannot be read for certain: it stands in a function",
+		"VG cannot be read for certain: it stands behind &&", "VG cannot be read for certain: VG[0] has another value in line 9",
+		"VG cannot be read for certain: set may change it", "VG cannot be read for certain: a quote has no end",
+		`"vg*" cannot be the name of a volume group`, "its volume groups cannot be read: it is no shell script",
+		"it activates volume groups, and VG does not name them", "VG has vg01, which package pkg2 has, too",
+	} {
+		list = append(list, &cluster.ControlError{Package: "pkg1", At: at, Reason: reason})
+	}
+	for _, reason := range []string{"VG has vg02, which the package does not have", "LV has a volume of vg02, which VG does not have"} {
+		list = append(list, &cluster.ControlError{Package: "pkg1", At: at, Reason: reason, Group: "vg02"})
+	}
+	at.Line = 0
+	return append(list, &cluster.ControlError{Package: "pkg1", At: at, Reason: "its volume groups cannot be read: no such file or directory", Err: syscall.ENOENT})
 }
 
 // messages is what this room says.
