@@ -48,6 +48,9 @@ var (
 	// ErrNotTrusted says that where processes of root tell each other of commands
 	// under way is open to others, so that nothing is sent on what it says.
 	ErrNotTrusted = errors.New("not a directory that only root can change")
+	// ErrWrongDevice says that the path leads to another device than it is taken for,
+	// so that nothing was sent to it.
+	ErrWrongDevice = errors.New("the path leads to another device")
 	// ErrStale says that a command was not sent because the state that it was decided
 	// on had become too old: see [WhileFresh]. Nothing happened.
 	ErrStale = errors.New("what it was decided on is too old")

@@ -129,6 +129,22 @@ func List(ctx context.Context, p Path) (*State, error) {
 	return p.State(ctx)
 }
 
+// Confirmer is a path that can ask the device whether it is the one that the path is
+// taken for.
+type Confirmer interface {
+	// Confirm costs a command at most, and changes nothing. ErrWrongDevice if it is
+	// another one.
+	Confirm(ctx context.Context) error
+}
+
+// Confirm asks by a path that can; another is taken at its word.
+func Confirm(ctx context.Context, p Path) error {
+	if c, ok := p.(Confirmer); ok {
+		return c.Confirm(ctx)
+	}
+	return nil
+}
+
 // Move moves the reservation by a path that can; ErrUnsupported by another.
 func Move(ctx context.Context, p Path, m *MoveOrder) error {
 	if mover, ok := p.(Mover); ok {

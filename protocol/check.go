@@ -101,6 +101,10 @@ func examine(ctx context.Context, t *target) Report {
 		heard = t.ask(ctx)
 	}
 	rep.Working = len(heard.said)
+	if err := heard.astray(); err != nil {
+		rep.Findings = append([]Finding{{Kind: Unreadable, Err: &LUNError{LUN: t.Name, Err: err}}}, heard.failures...)
+		return rep
+	}
 	if c := heard.contradiction(); c != nil {
 		rep.Findings = append([]Finding{{Kind: Contradiction, Path: c.Paths[1], Err: &LUNError{LUN: t.Name, Err: c}}}, heard.failures...)
 		return rep

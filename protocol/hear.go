@@ -2,6 +2,7 @@ package protocol
 
 import (
 	"context"
+	"errors"
 
 	"lunguard/pr"
 )
@@ -47,6 +48,17 @@ func (h *answers) contradiction() *ContradictionError {
 	for i := range h.said {
 		if a, b := h.said[0], h.said[i]; !a.state.Equal(b.state) {
 			return &ContradictionError{Paths: [2]string{a.path, b.path}, States: [2]*pr.State{a.state, b.state}}
+		}
+	}
+	return nil
+}
+
+// astray is why a path leads to another device than the LUN, nil if none does: the
+// host's writes go there.
+func (h *answers) astray() error {
+	for _, err := range h.errs {
+		if errors.Is(err, pr.ErrWrongDevice) {
+			return err
 		}
 	}
 	return nil

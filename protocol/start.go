@@ -36,6 +36,9 @@ func (r *Run) Start(ctx context.Context) error {
 	if err != nil || len(targets) == 0 {
 		return err
 	}
+	if err := r.each(targets, func(t *target) error { return confirmPaths(ctx, t) }); err != nil {
+		return err
+	}
 	if r.Strict {
 		if err := r.each(targets, func(t *target) error { return answersOnAll(ctx, t) }); err != nil {
 			return err
@@ -60,6 +63,23 @@ func (r *Run) Start(ctx context.Context) error {
 	}
 	for _, t := range targets {
 		checkPaths(t)
+	}
+	return nil
+}
+
+// confirmPaths asks by each path whether it leads to the LUN, before anything is
+// changed: one that leads elsewhere is no path that fails, but a host whose writes go
+// elsewhere.
+func confirmPaths(ctx context.Context, t *target) error {
+	for _, p := range slices.Clone(t.Usable) {
+		err := pr.Confirm(ctx, p)
+		switch {
+		case err == nil:
+		case pr.PathFailed(err) && len(t.Usable) > 1:
+			t.GiveUp(p, err)
+		default:
+			return t.final(err)
+		}
 	}
 	return nil
 }

@@ -6,6 +6,7 @@ import (
 	"encoding/binary"
 	"encoding/hex"
 	"fmt"
+	"slices"
 	"strings"
 
 	"lunguard/pr"
@@ -262,6 +263,12 @@ func (d Designators) WWID() string {
 		}
 	}
 	return best
+}
+
+// Includes reports whether the unit has the name, be it its best one or not: firmware
+// may give it a better one beside.
+func (d Designators) Includes(wwid string) bool {
+	return slices.ContainsFunc(d, func(x Designator) bool { return x.Association == 0 && x.text() == wwid })
 }
 
 // NAA values that matter here: the upper half of the first byte.

@@ -82,6 +82,8 @@ const (
 	ReservationsPreempted       ASC = 0x2a03
 	ReservationsReleased        ASC = 0x2a04
 	RegistrationsPreempted      ASC = 0x2a05
+	InquiryDataChanged          ASC = 0x3f03
+	DeviceIdentifierChanged     ASC = 0x3f05
 	ReportedLUNsChanged         ASC = 0x3f0e
 	ReservationInformationLost  ASC = 0x4401
 	InsufficientRegistrations   ASC = 0x5504
@@ -133,6 +135,10 @@ func (a ASC) text() string {
 		return "reservations released"
 	case RegistrationsPreempted:
 		return "registrations preempted"
+	case InquiryDataChanged:
+		return "inquiry data has changed"
+	case DeviceIdentifierChanged:
+		return "device identifier changed"
 	case ReportedLUNsChanged:
 		return "reported LUNs data has changed"
 	case ReservationInformationLost:
@@ -223,6 +229,23 @@ func (s Sense) String() string {
 func (s Sense) StateChanged() bool {
 	return s.Key == UnitAttention &&
 		(s.ASC == ReservationsPreempted || s.ASC == ReservationsReleased || s.ASC == RegistrationsPreempted)
+}
+
+// MayTellOfAnother reports whether the sense is a unit attention after which another
+// unit may answer: the device says that its names, its inquiry data or its list of
+// units have changed, or it was switched on or lost the nexus, and nobody knows what was
+// done to it meanwhile. A reset of the unit alone changes nothing of that.
+func (s Sense) MayTellOfAnother() bool {
+	if s.Key != UnitAttention {
+		return false
+	}
+	switch s.ASC {
+	case InquiryDataChanged, DeviceIdentifierChanged, ReportedLUNsChanged:
+		return true
+	case BusDeviceReset:
+		return false
+	}
+	return s.ASC&0xff00 == PowerOnOrReset
 }
 
 // Transitional reports whether the condition goes away by itself: becoming

@@ -15,6 +15,7 @@ type Unit struct {
 	name     string
 	t        Transport
 	identity func() Identity
+	guard    *Guard
 }
 
 // NewUnit names the path behind t, which usually is a [Retry].
@@ -25,6 +26,22 @@ func NewUnit(name string, t Transport) *Unit { return &Unit{name: name, t: t} }
 func (u *Unit) WithIdentity(f func() Identity) *Unit {
 	u.identity = f
 	return u
+}
+
+// WithGuard makes the unit ask, through g, whether it is the right one, and returns it.
+// g is below the transport of the unit.
+func (u *Unit) WithGuard(g *Guard) *Unit {
+	u.guard = g
+	return u
+}
+
+// Confirm asks the device whether it is the one that the path is taken for, unless
+// that is known. The error is pr.ErrWrongDevice if it is not; without a guard it is nil.
+func (u *Unit) Confirm(ctx context.Context) error {
+	if u.guard == nil {
+		return nil
+	}
+	return u.named(u.guard.Confirm(ctx))
 }
 
 // Identity tells what the host knows of the nexus; nothing, if nobody told.

@@ -41,9 +41,10 @@ func readAccess(c *front.Call) (access, error) {
 type Opened struct {
 	access
 	LUNs []*protocol.LUN
-	// sent counts the commands on the wire, retries included.
-	sent    atomic.Int64
-	closers []io.Closer
+	// sent counts the commands on the wire, retries included, and asked the INQUIRYs
+	// apart from them: which LUN a path leads to has to be known in any case.
+	sent, asked atomic.Int64
+	closers     []io.Closer
 	// disks are what the LUNs were opened by.
 	disks map[*protocol.LUN]*vg.Disk
 	// copies are what a rehearsal works on.
@@ -86,6 +87,7 @@ func (o *Opened) traffic(lun string) traffic {
 			o.sent.Add(1)
 			o.meter.sends(lun, command)
 		},
+		asks:  func() { o.asked.Add(1) },
 		again: func(why string) { o.meter.retries(lun, why) },
 	}
 }
@@ -115,6 +117,7 @@ func (o *Opened) OpenDisk(ctx context.Context, host vg.Host, d *vg.Disk, warn fu
 			// The kernel does not know it; the device does, or nobody.
 			lun.WWID, _ = p.WWID(ctx)
 		}
+		p.Expect(lun.WWID)
 		if o.Rehearse {
 			lun.Paths = append(lun.Paths, played.Path(p))
 			continue

@@ -218,6 +218,9 @@ func (s *Session) OnPackage(pkg *cluster.Package, do func(*PackageRun, *Opened) 
 // SayCost tells what the work on a package took.
 func (s *Session) SayCost(pkg *cluster.Package, o *Opened) {
 	fmt.Fprintf(s.Out, "%s: %s, %s\n", pkg.Name, words.Plural(len(o.LUNs), "LUN"), words.Plural(int(o.sent.Load()), "SCSI command"))
+	if n := int(o.asked.Load()); n > 0 {
+		fmt.Fprintf(s.Out, "%s: %s more, which LUN the paths lead to\n", pkg.Name, words.Plural(n, "INQUIRY"))
+	}
 }
 
 // Group finds the physical volumes of a volume group, and tells what there is to

@@ -22,6 +22,10 @@ type OpenPath interface {
 	// WWID reads the worldwide name of the LUN from the device; it is empty, without
 	// an error, if the device has none.
 	WWID(ctx context.Context) (string, error)
+	// Expect makes the path ask the device for its name before commands about
+	// reservations, and lets none through to one with another name; nothing is asked for
+	// an empty name. It is for paths on which commands are repeated.
+	Expect(wwid string)
 	// Idle reports whether the kernel has returned every command: one that was given
 	// up is still under way.
 	Idle() bool
@@ -39,9 +43,10 @@ func Open(host vg.Host, path vg.Device) (OpenPath, error) {
 
 // traffic is told of what goes through a path.
 type traffic struct {
-	// sends is told of each command before it is sent, again, in a word or two, why
-	// one is repeated.
+	// sends is told of each command before it is sent, but asks of one that only asks
+	// the device who it is; again, in a word or two, why one is repeated.
 	sends, again func(string)
+	asks         func()
 }
 
 // openRetrying opens a path on which commands are repeated that may be, each for no
@@ -51,21 +56,44 @@ func openRetrying(host vg.Host, path vg.Device, timeout time.Duration, t traffic
 	if err != nil {
 		return nil, err
 	}
-	return newUnit(path, device, &scsi.Retry{
-		Transport: device, Timeout: timeout,
-		Sends:   func(req *scsi.Request) { t.sends(req.Name()) },
+	rules := scsi.Retry{
+		Timeout: timeout,
+		Sends: func(req *scsi.Request) {
+			if req.Opcode() == scsi.OpInquiry {
+				t.asks()
+				return
+			}
+			t.sends(req.Name())
+		},
 		Retried: func(e *scsi.OpError) { t.again(e.Brief()) },
-	}), nil
+	}
+	guard := &scsi.Guard{Transport: device, Rules: rules}
+	// The guard tells what is sent.
+	rules.Transport, rules.Sends = guard, nil
+	u := newUnit(path, device, &rules)
+	u.WithGuard(guard)
+	u.guard = guard
+	return u, nil
 }
 
 // openUnit is an open path to a SCSI unit.
 type openUnit struct {
 	*scsi.Unit
 	device vg.Path
+	// guard is nil on a path that sends each command once.
+	guard *scsi.Guard
 }
 
 func newUnit(path vg.Device, device vg.Path, through scsi.Transport) *openUnit {
-	return &openUnit{scsi.NewUnit(path.Name, through).WithIdentity(func() pr.Identity { return path.Identity }), device}
+	u := scsi.NewUnit(path.Name, through).WithIdentity(func() pr.Identity { return path.Identity })
+	return &openUnit{Unit: u, device: device}
+}
+
+// Expect tells the guard the name.
+func (u *openUnit) Expect(wwid string) {
+	if u.guard != nil {
+		u.guard.WWID = wwid
+	}
 }
 
 // Close gives the device back.

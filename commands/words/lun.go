@@ -141,6 +141,8 @@ func deviceFailure(e *protocol.LUNError, m *Message) {
 	switch {
 	case errors.Is(e, syscall.EPERM), errors.Is(e, syscall.EACCES):
 		m.What, m.Hint, m.Status = where+"not permitted", "run it as root", ExitFailed
+	case errors.Is(op, pr.ErrWrongDevice):
+		m.Hint = "the array has put another LUN behind the path, and what this host writes may go there: let nothing write to the LUN, delete the disk on this host (echo 1 > /sys/block/DISK/device/delete), have it look for its paths again, and run this again"
 	case errors.Is(op, pr.ErrCannotStore):
 		m.Hint = nowhereToStore
 	case errors.Is(op, pr.ErrReservationConflict):

@@ -79,6 +79,8 @@ func everyError() map[string]said {
 		"still pending":           {lun(errors.Join(protocol.ErrPending, &scsi.OpError{Device: "/dev/sdb", Op: "PERSISTENT RESERVE OUT, CLEAR", Class: fmt.Errorf("%w: %w: %w", pr.ErrTimeout, pr.ErrStillUnderWay, context.DeadlineExceeded)})), ExitNode, onPath, true},
 		"not sure":                {lun(protocol.ErrUnsure), ExitNode, onA, true},
 		"too slow":                {lun(protocol.ErrTooSlow), ExitNode, onA, true},
+		"another LUN":             {lun(&scsi.OpError{Device: "/dev/sdb", Op: "INQUIRY", Class: &scsi.WrongUnitError{Want: "naa.6", Got: "naa.5"}}), ExitNode, append(onPath, "naa.6", "naa.5"), true},
+		"another LUN, its path":   {lun(&scsi.OpError{Device: "/dev/sda", Op: "INQUIRY", Class: &scsi.WrongUnitError{Want: "naa.6", Got: "naa.5"}}), ExitNode, onA, true},
 		"two answers":             {lun(protocol.ErrTwoAnswers), ExitNode, onA, true},
 		"removed":                 {lun(protocol.ErrRemoved), ExitFailed, onA, true},
 		"a port with another key": {&protocol.StrayPortError{LUN: "/dev/sda", Port: scsi.FCTransportID(7), Key: 3, Node: "jack5", Victim: "jack4"}, ExitNode, append(onA, "jack5", "jack4"), true},

@@ -24,6 +24,9 @@ type path struct {
 // Name is that of the real path.
 func (p *path) Name() string { return p.real.Name() }
 
+// Confirm asks the real device.
+func (p *path) Confirm(ctx context.Context) error { return pr.Confirm(ctx, p.real) }
+
 // Identity is that of the nexus that stands for the path.
 func (p *path) Identity() pr.Identity {
 	p.device.mu.Lock()
