@@ -126,7 +126,7 @@ func TestNamedFiles(t *testing.T) {
 			}
 			// Files of one folder are listed without it.
 			found := false
-			for _, dir := range []string{".", "scsi/simlun"} {
+			for _, dir := range []string{".", "scsi/simlun/registry"} {
 				_, err := os.Stat(filepath.Join(dir, path))
 				found = found || err == nil
 			}

@@ -39,7 +39,7 @@ func TestLunguardPage(t *testing.T) {
 // its parser.
 func wordsOfPlans(t *testing.T) []string {
 	t.Helper()
-	tree, err := parser.ParseFile(token.NewFileSet(), "../scsi/simlun/faulttext.go", nil, 0)
+	tree, err := parser.ParseFile(token.NewFileSet(), "../scsi/simlun/fault/text.go", nil, 0)
 	if err != nil {
 		t.Fatal(err)
 	}

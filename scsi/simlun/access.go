@@ -1,26 +1,8 @@
 package simlun
 
-import "lunguard/scsi"
-
-// Operation codes that only a target needs.
-const (
-	opModeSelect6   scsi.Opcode = 0x15
-	opModeSense6    scsi.Opcode = 0x1a
-	opStartStop     scsi.Opcode = 0x1b
-	opSendDiag      scsi.Opcode = 0x1d
-	opPrevent       scsi.Opcode = 0x1e
-	opVerify10      scsi.Opcode = 0x2f
-	opPrefetch10    scsi.Opcode = 0x34
-	opSyncCache10   scsi.Opcode = 0x35
-	opModeSelect10  scsi.Opcode = 0x55
-	opReserve10     scsi.Opcode = 0x56
-	opRelease10     scsi.Opcode = 0x57
-	opModeSense10   scsi.Opcode = 0x5a
-	opRead16        scsi.Opcode = 0x88
-	opWrite16       scsi.Opcode = 0x8a
-	opSyncCache16   scsi.Opcode = 0x91
-	opReportLUNs    scsi.Opcode = 0xa0
-	readCapacity16A             = 0x10 // service action of 9Eh
+import (
+	"lunguard/scsi"
+	"lunguard/scsi/simlun/model"
 )
 
 // access is how a command stands to reservations of others.
@@ -41,27 +23,27 @@ func accessOf(cdb []byte) access {
 		return accessUnknown
 	}
 	switch scsi.Opcode(cdb[0]) {
-	case scsi.OpInquiry, opReportLUNs, scsi.OpRequestSense, scsi.OpReadCapacity10:
+	case scsi.OpInquiry, model.OpReportLUNs, scsi.OpRequestSense, scsi.OpReadCapacity10:
 		return accessFree
 	case scsi.OpReadCapacity16:
-		if len(cdb) < 2 || cdb[1]&0x1f != readCapacity16A {
+		if len(cdb) < 2 || cdb[1]&0x1f != model.ReadCapacity16A {
 			return accessUnknown
 		}
 		return accessFree
 	case scsi.OpTestUnitReady:
 		return accessLegacy
-	case scsi.OpPRIn, scsi.OpPROut, scsi.OpReserve6, scsi.OpRelease6, opReserve10, opRelease10:
+	case scsi.OpPRIn, scsi.OpPROut, scsi.OpReserve6, scsi.OpRelease6, model.OpReserve10, model.OpRelease10:
 		return accessPR
-	case scsi.OpRead10, opRead16, opVerify10, opPrefetch10, opModeSense6, opModeSense10:
+	case scsi.OpRead10, model.OpRead16, model.OpVerify10, model.OpPrefetch10, model.OpModeSense6, model.OpModeSense10:
 		return accessRead
-	case scsi.OpWrite10, opWrite16, opSyncCache10, opSyncCache16, opModeSelect6, opModeSelect10, opSendDiag:
+	case scsi.OpWrite10, model.OpWrite16, model.OpSyncCache10, model.OpSyncCache16, model.OpModeSelect6, model.OpModeSelect10, model.OpSendDiag:
 		return accessWrite
-	case opStartStop:
+	case model.OpStartStop:
 		if len(cdb) > 4 && cdb[4]&0xf1 == 1 { // START=1, POWER CONDITION=0
 			return accessLegacy
 		}
 		return accessWrite
-	case opPrevent:
+	case model.OpPrevent:
 		if len(cdb) > 4 && cdb[4]&3 == 0 {
 			return accessLegacy
 		}
@@ -85,60 +67,48 @@ func cdbLength(op scsi.Opcode) int {
 	return 1
 }
 
-// reservationAllows reports whether the persistent reservation lets the
-// command of the nexus pass. Under Write Exclusive and Exclusive Access a
-// registration gives no right at all; under the other types every registrant
-// has the holder's. SPC-4 5.13.1 and table 65.
-func (m *Machine) reservationAllows(from NexusID, a access) bool {
-	switch {
-	case a != accessRead && a != accessWrite, m.reserved == 0, m.quirks().LooseFencing:
-		return true
-	case a == accessRead && !m.reserved.Exclusive():
-		return true
-	}
-	at := m.registered(from)
-	if at < 0 {
-		return false
-	}
-	return m.registrations[at].holder || m.reserved.RegistrantsOnly() || m.reserved.AllRegistrants()
+// reservationAllows reports whether the persistent reservation lets the command of
+// the nexus pass.
+func reservationAllows(m *Machine, from NexusID, a access) bool {
+	return a != accessRead && a != accessWrite || m.Allows(from, a == accessWrite)
 }
 
 // legacyAllows reports whether a RESERVE(6) of another nexus lets the command
 // pass. SPC-2 5.5.1.
-func (m *Machine) legacyAllows(from NexusID, a access) bool {
+func legacyAllows(m *Machine, from NexusID, a access) bool {
 	return m.legacy.IsZero() || m.legacy == from || a == accessFree || a == accessPR
 }
 
 // legacyReserve is RESERVE(6) and (10). SPC-4 5.13.3: with CRH=1 whoever has
 // the rights of a persistent reservation is told GOOD and nothing happens; as
 // long as anything is registered everybody else gets a conflict.
-func (m *Machine) legacyReserve(from NexusID, req *scsi.Request) scsi.Reply {
-	if len(m.registrations) > 0 {
-		return m.legacyBeside(from, req)
+func legacyReserve(m *Machine, from NexusID, req *scsi.Request) scsi.Reply {
+	if len(m.Registrations) > 0 {
+		return legacyBeside(m, from, req)
 	}
 	if !m.legacy.IsZero() && m.legacy != from {
-		return m.conflict(req)
+		return m.Conflict(req)
 	}
 	m.legacy = from
-	return m.status(req, scsi.Good)
+	return m.Status(req, scsi.Good)
 }
 
 // legacyRelease is RELEASE(6) and (10); releasing what another holds is GOOD
 // and does nothing.
-func (m *Machine) legacyRelease(from NexusID, req *scsi.Request) scsi.Reply {
-	if len(m.registrations) > 0 {
-		return m.legacyBeside(from, req)
+func legacyRelease(m *Machine, from NexusID, req *scsi.Request) scsi.Reply {
+	if len(m.Registrations) > 0 {
+		return legacyBeside(m, from, req)
 	}
 	if m.legacy == from {
 		m.legacy = NexusID{}
 	}
-	return m.status(req, scsi.Good)
+	return m.Status(req, scsi.Good)
 }
 
-func (m *Machine) legacyBeside(from NexusID, req *scsi.Request) scsi.Reply {
-	at := m.find(from)
-	if at < 0 || m.reserved == 0 || !m.registrations[at].holder && !m.reserved.RegistrantsOnly() && !m.reserved.AllRegistrants() {
-		return m.conflict(req)
+func legacyBeside(m *Machine, from NexusID, req *scsi.Request) scsi.Reply {
+	at := m.Find(from)
+	if at < 0 || m.Reserved == 0 || !m.Registrations[at].Holder && !m.Reserved.RegistrantsOnly() && !m.Reserved.AllRegistrants() {
+		return m.Conflict(req)
 	}
-	return m.status(req, scsi.Good)
+	return m.Status(req, scsi.Good)
 }

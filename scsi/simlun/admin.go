@@ -120,24 +120,24 @@ func Describe(path string) (Description, error) {
 
 // Describe shows the state of the unit.
 func (m *Machine) Describe() Description {
-	d := Description{Config: m.Config(), Generation: m.generation, APTPL: m.aptpl, Type: m.reserved, Legacy: m.legacy}
-	for _, r := range m.registrations {
+	d := Description{Config: m.Config(), Generation: m.Generation, APTPL: m.APTPL, Type: m.Reserved, Legacy: m.legacy}
+	for _, r := range m.Registrations {
 		d.Registrations = append(d.Registrations, RegistrationStatus{
-			Nexus: r.nexus, Key: r.key, AllTgtPort: r.allTgtPort, Stale: r.stale,
-			Holder: r.holder || m.reserved.AllRegistrants(),
+			Nexus: r.Nexus, Key: r.Key, AllTgtPort: r.AllTgtPort, Stale: r.Stale,
+			Holder: r.Holder || m.Reserved.AllRegistrants(),
 		})
 	}
-	for _, s := range m.sessions {
-		n := NexusStatus{Nexus: s.nexus, LoggedIn: s.loggedIn, Failed: s.failed, Attentions: slices.Clone(s.attentions)}
+	for _, s := range m.Sessions {
+		n := NexusStatus{Nexus: s.Nexus, LoggedIn: s.LoggedIn, Failed: s.Failed, Attentions: slices.Clone(s.Attentions)}
 		for _, t := range m.tasks {
-			if t.nexus == s.nexus {
+			if t.nexus == s.Nexus {
 				n.InFlight++
 			}
 		}
 		d.Nexuses = append(d.Nexuses, n)
 	}
-	for i, r := range m.plan {
-		d.Faults = append(d.Faults, RuleStatus{Rule: r.String(), Hits: m.hits[i]})
+	for i, r := range m.faults.Plan {
+		d.Faults = append(d.Faults, RuleStatus{Rule: r.String(), Hits: m.faults.Hits[i]})
 	}
 	return d
 }

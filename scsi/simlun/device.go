@@ -17,14 +17,14 @@ func Create(path string, cfg Config) error {
 	if err != nil {
 		return err
 	}
-	state, err := m.encode()
+	state, err := encode(m)
 	if err != nil {
 		return err
 	}
 	if _, err := os.Lstat(path); err == nil {
 		return fmt.Errorf("%s: %w", path, os.ErrExist)
 	}
-	if err := makeData(path+dataSuffix, int64(m.cfg.Blocks)*int64(m.cfg.BlockSize)); err != nil {
+	if err := makeData(path+dataSuffix, int64(m.Cfg.Blocks)*int64(m.Cfg.BlockSize)); err != nil {
 		return err
 	}
 	if err := writeSynced(path+lockSuffix, nil); err != nil {
@@ -59,7 +59,7 @@ type Device struct {
 // is anything but the state file of a unit, ErrCorrupt if that is damaged,
 // ErrBadNexus, or why a file could not be opened.
 func Open(path string, nexus NexusID) (*Device, error) {
-	if nexus.IsZero() || nexus.relative == 0 {
+	if nexus.IsZero() || nexus.RelativePort() == 0 {
 		return nil, fmt.Errorf("%s: %w", path, ErrBadNexus)
 	}
 	s, err := openStore(path)

@@ -11,8 +11,9 @@
 //     of processes may use the file at once, and any of them may be killed at
 //     any instant.
 //
-// [Quirks] say how the device differs from the standard, [Plan] what goes
-// wrong on the way to it.
+// [Quirks] say how the device differs from the standard (package model), [Plan] what
+// goes wrong on the way to it (package fault). The persistent reservations are package
+// registry's, the other commands and the task set are the Machine's.
 //
 // Nothing here stands for the performance of a device, and the medium has no
 // volatile cache: what was written is there after a power cycle.

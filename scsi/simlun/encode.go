@@ -6,11 +6,12 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"hash/fnv"
 	"slices"
 	"time"
 
 	"lunguard/scsi"
+	"lunguard/scsi/simlun/model"
+	"lunguard/scsi/simlun/registry"
 )
 
 // The state file is one line that tells what it is, how long the rest is and
@@ -124,7 +125,7 @@ func saveNexus(n NexusID) savedNexus {
 	if n.IsZero() {
 		return savedNexus{}
 	}
-	return savedNexus{hex.EncodeToString([]byte(n.raw)), n.relative}
+	return savedNexus{hex.EncodeToString([]byte(n.Raw())), n.RelativePort()}
 }
 
 func (s savedNexus) load() (NexusID, error) {
@@ -136,24 +137,24 @@ func (s savedNexus) load() (NexusID, error) {
 	if err != nil {
 		return NexusID{}, fmt.Errorf("port %q: %w", s.Port, err)
 	}
-	if n := MakeNexus(id, s.Relative); n.raw == string(raw) && s.Relative != 0 {
+	if n := MakeNexus(id, s.Relative); n.Raw() == string(raw) && s.Relative != 0 {
 		return n, nil
 	}
 	return NexusID{}, fmt.Errorf("port %q, relative port %d: not in canonical form", s.Port, s.Relative)
 }
 
 // encode writes the machine as a state file.
-func (m *Machine) encode() ([]byte, error) {
+func encode(m *Machine) ([]byte, error) {
 	s := savedMachine{
-		Config: *m.cfg, Reserved: m.reserved, Generation: m.generation, APTPL: m.aptpl,
-		Legacy: saveNexus(m.legacy), LastTask: m.lastTask, Busy: m.busy, Listings: m.listings, Plan: m.plan.String(), Hits: m.hits,
+		Config: *m.Cfg, Reserved: m.Reserved, Generation: m.Generation, APTPL: m.APTPL,
+		Legacy: saveNexus(m.legacy), LastTask: m.lastTask, Busy: m.busy, Listings: m.Listings, Plan: m.faults.Plan.String(), Hits: m.faults.Hits,
 	}
-	s.Registrations = saveRegistrations(m.registrations)
+	s.Registrations = saveRegistrations(m.Registrations)
 	if p := m.past; p != nil {
 		s.Past = &savedPast{saveRegistrations(p.registrations), p.reserved, p.generation}
 	}
-	for _, x := range m.sessions {
-		s.Sessions = append(s.Sessions, savedSession{saveNexus(x.nexus), x.loggedIn, x.failed, x.attentions})
+	for _, x := range m.Sessions {
+		s.Sessions = append(s.Sessions, savedSession{saveNexus(x.Nexus), x.LoggedIn, x.Failed, x.Attentions})
 	}
 	for _, t := range m.tasks {
 		s.Tasks = append(s.Tasks, saveTask(t))
@@ -166,38 +167,29 @@ func (m *Machine) encode() ([]byte, error) {
 	return append(header(body), body...), nil
 }
 
-func saveRegistrations(list []registration) []savedRegistration {
+func saveRegistrations(list []registry.Registration) []savedRegistration {
 	var saved []savedRegistration
 	for _, r := range list {
-		saved = append(saved, savedRegistration{saveNexus(r.nexus), r.key, r.allTgtPort, r.holder, r.stale})
+		saved = append(saved, savedRegistration{saveNexus(r.Nexus), r.Key, r.AllTgtPort, r.Holder, r.Stale})
 	}
 	return saved
 }
 
-func loadRegistrations(saved []savedRegistration) ([]registration, error) {
-	var list []registration
+func loadRegistrations(saved []savedRegistration) ([]registry.Registration, error) {
+	var list []registry.Registration
 	for _, r := range saved {
 		n, err := r.Nexus.load()
 		if err != nil {
 			return nil, err
 		}
-		list = append(list, registration{n, r.Key, r.AllTgtPort, r.Holder, r.Stale})
+		list = append(list, registry.Registration{Nexus: n, Key: r.Key, AllTgtPort: r.AllTgtPort, Holder: r.Holder, Stale: r.Stale})
 	}
 	return list, nil
 }
 
 func header(body []byte) []byte {
-	sum := digest(body)
+	sum := model.Digest(body)
 	return fmt.Appendf(nil, "%s %d %d %x\n", magic, formatVersion, len(body), sum[:8])
-}
-
-// digest tells contents apart. Nobody attacks a simulated array, and package
-// crypto would cost half a megabyte and 33 MB of address space in every command.
-func digest(b []byte) (sum [16]byte) {
-	h := fnv.New128a()
-	h.Write(b)
-	h.Sum(sum[:0])
-	return sum
 }
 
 // decode reads a state file. Errors: ErrNotSimulated, ErrCorrupt.
@@ -228,19 +220,20 @@ func decode(file []byte) (*Machine, error) {
 
 // load makes the machine, whose medium is still missing.
 func (s *savedMachine) load() (*Machine, error) {
-	cfg, err := s.Config.complete()
+	cfg, err := s.Config.Complete()
 	if err != nil {
 		return nil, err
 	}
-	m := &Machine{cfg: &cfg, reserved: s.Reserved, generation: s.Generation, aptpl: s.APTPL, lastTask: s.LastTask, busy: s.Busy, listings: s.Listings}
+	m := &Machine{Commands: registry.New(&cfg), lastTask: s.LastTask, busy: s.Busy}
+	m.Reserved, m.Generation, m.APTPL, m.Listings = s.Reserved, s.Generation, s.APTPL, s.Listings
 	for _, x := range s.Sessions {
 		n, err := x.Nexus.load()
 		if err != nil {
 			return nil, err
 		}
-		m.sessions = append(m.sessions, session{n, x.LoggedIn, x.Failed, x.Attentions})
+		m.Sessions = append(m.Sessions, registry.Session{Nexus: n, LoggedIn: x.LoggedIn, Failed: x.Failed, Attentions: x.Attentions})
 	}
-	if m.registrations, err = loadRegistrations(s.Registrations); err != nil {
+	if m.Registrations, err = loadRegistrations(s.Registrations); err != nil {
 		return nil, err
 	}
 	if p := s.Past; p != nil {
@@ -262,49 +255,49 @@ func (s *savedMachine) load() (*Machine, error) {
 			return nil, err
 		}
 	}
-	if m.plan, err = ParsePlan(s.Plan); err != nil {
+	if m.faults.Plan, err = ParsePlan(s.Plan); err != nil {
 		return nil, err
 	}
-	m.hits = s.Hits
-	return m, m.consistent()
+	m.faults.Hits = s.Hits
+	return m, consistent(m)
 }
 
 // consistent reports what no sequence of commands can lead to.
-func (m *Machine) consistent() error {
-	if !slices.IsSortedFunc(m.sessions, func(a, b session) int { return a.nexus.compare(b.nexus) }) {
+func consistent(m *Machine) error {
+	if !slices.IsSortedFunc(m.Sessions, func(a, b registry.Session) int { return a.Nexus.Compare(b.Nexus) }) {
 		return errors.New("nexuses out of order")
 	}
-	for i := 1; i < len(m.sessions); i++ {
-		if m.sessions[i-1].nexus == m.sessions[i].nexus {
-			return fmt.Errorf("nexus %s twice", m.sessions[i].nexus)
+	for i := 1; i < len(m.Sessions); i++ {
+		if m.Sessions[i-1].Nexus == m.Sessions[i].Nexus {
+			return fmt.Errorf("nexus %s twice", m.Sessions[i].Nexus)
 		}
 	}
 	holders := 0
-	for i, r := range m.registrations {
-		if r.key == 0 {
-			return fmt.Errorf("nexus %s has key 0", r.nexus)
+	for i, r := range m.Registrations {
+		if r.Key == 0 {
+			return fmt.Errorf("nexus %s has key 0", r.Nexus)
 		}
-		if r.holder {
+		if r.Holder {
 			holders++
 		}
-		if !r.stale && m.exact(r.nexus) != i {
-			return fmt.Errorf("nexus %s is registered twice", r.nexus)
+		if !r.Stale && m.Exact(r.Nexus) != i {
+			return fmt.Errorf("nexus %s is registered twice", r.Nexus)
 		}
 	}
 	switch {
-	case m.reserved != 0 && !m.reserved.Valid():
-		return fmt.Errorf("reservation of %s", m.reserved)
-	case m.reserved == 0 || m.reserved.AllRegistrants():
+	case m.Reserved != 0 && !m.Reserved.Valid():
+		return fmt.Errorf("reservation of %s", m.Reserved)
+	case m.Reserved == 0 || m.Reserved.AllRegistrants():
 		if holders != 0 {
 			return errors.New("a holder without a reservation of its own")
 		}
 	case holders != 1:
 		return fmt.Errorf("%d holders of a reservation", holders)
 	}
-	if m.reserved != 0 && len(m.registrations) == 0 {
+	if m.Reserved != 0 && len(m.Registrations) == 0 {
 		return errors.New("a reservation without registrations")
 	}
-	if len(m.hits) != len(m.plan) || m.busy < 0 {
+	if len(m.faults.Hits) != len(m.faults.Plan) || m.busy < 0 {
 		return errors.New("counters that fit no plan")
 	}
 	return nil

@@ -10,6 +10,7 @@ import (
 
 	"lunguard/pr"
 	"lunguard/scsi"
+	"lunguard/scsi/simlun/fault"
 )
 
 func TestParsePlan(t *testing.T) {
@@ -124,15 +125,15 @@ func TestTimeout(t *testing.T) {
 	}
 	lun.With(func(m *Machine) {
 		// The first was taken back, the second is late.
-		if len(m.registrations) != 0 || len(m.tasks) != 1 {
+		if len(m.Registrations) != 0 || len(m.tasks) != 1 {
 			t.Errorf("%+v", m.Describe())
 		}
 		m.tasks = nil
-		m.SetPlan(Plan{{Match: Match{What: "any"}, After: true, Action: Action{Kind: FaultDelay, Delay: time.Hour}}})
+		m.SetPlan(Plan{{Match: Match{What: "any"}, After: true, Action: Action{Kind: fault.Delay, Delay: time.Hour}}})
 	})
 	do(t, p, req, "DID_TIME_OUT") // performed, but the answer comes too late
 	lun.With(func(m *Machine) {
-		if len(m.registrations) != 1 {
+		if len(m.Registrations) != 1 {
 			t.Errorf("%+v", m.Describe())
 		}
 	})

@@ -4,6 +4,8 @@ import (
 	"encoding/binary"
 	"fmt"
 	"slices"
+
+	"lunguard/scsi/simlun/registry"
 )
 
 // Fingerprint encodes all by which the unit will ever answer differently, so
@@ -17,13 +19,13 @@ func (m *Machine) Fingerprint(withGeneration bool) string {
 // AppendFingerprint appends the fingerprint to b.
 func (m *Machine) AppendFingerprint(b []byte, withGeneration bool) []byte {
 	if withGeneration {
-		b = binary.BigEndian.AppendUint32(b, m.generation)
+		b = binary.BigEndian.AppendUint32(b, m.Generation)
 	}
-	b = append(b, byte(m.reserved), boolByte(m.aptpl))
+	b = append(b, byte(m.Reserved), boolByte(m.APTPL))
 	b = binary.AppendUvarint(b, uint64(m.busy))
-	b = binary.AppendUvarint(b, m.listings)
-	b = m.appendSessions(b)
-	b = m.appendStale(b)
+	b = binary.AppendUvarint(b, m.Listings)
+	b = appendSessions(b, m)
+	b = appendStale(b, &m.Registry)
 	for _, t := range m.tasks {
 		b = append(b, 't')
 		b = appendNexus(b, t.nexus)
@@ -31,7 +33,7 @@ func (m *Machine) AppendFingerprint(b []byte, withGeneration bool) []byte {
 			b = t.appendLate(b)
 		}
 	}
-	for _, n := range m.hits {
+	for _, n := range m.faults.Hits {
 		b = append(b, 'h')
 		b = binary.AppendUvarint(b, uint64(n))
 	}
@@ -55,49 +57,39 @@ func (t *task) appendLate(b []byte) []byte {
 }
 
 // appendSessions adds one record a nexus with all that is kept for it.
-func (m *Machine) appendSessions(b []byte) []byte {
-	for i := range m.sessions {
-		s := &m.sessions[i]
-		at := m.exact(s.nexus)
-		if at < 0 && !s.loggedIn && !s.failed && len(s.attentions) == 0 {
+func appendSessions(b []byte, m *Machine) []byte {
+	for i := range m.Sessions {
+		s := &m.Sessions[i]
+		at := m.Exact(s.Nexus)
+		if at < 0 && !s.LoggedIn && !s.Failed && len(s.Attentions) == 0 {
 			continue // was named once
 		}
 		b = append(b, 's')
-		b = appendNexus(b, s.nexus)
-		flags := boolByte(s.loggedIn) | boolByte(s.failed)<<1 | boolByte(m.legacy == s.nexus)<<2
+		b = appendNexus(b, s.Nexus)
+		flags := boolByte(s.LoggedIn) | boolByte(s.Failed)<<1 | boolByte(m.legacy == s.Nexus)<<2
 		if at >= 0 {
-			r := &m.registrations[at]
-			flags |= 8 | boolByte(r.holder)<<4 | boolByte(r.allTgtPort)<<5
+			r := &m.Registrations[at]
+			flags |= 8 | boolByte(r.Holder)<<4 | boolByte(r.AllTgtPort)<<5
 			b = append(b, flags)
-			b = binary.BigEndian.AppendUint64(b, uint64(r.key))
+			b = binary.BigEndian.AppendUint64(b, uint64(r.Key))
 		} else {
 			b = append(b, flags)
 		}
-		b = append(b, byte(len(s.attentions)))
-		for _, asc := range s.attentions {
+		b = append(b, byte(len(s.Attentions)))
+		for _, asc := range s.Attentions {
 			b = binary.BigEndian.AppendUint16(b, uint16(asc))
 		}
 	}
 	return b
 }
 
-// exact returns the index of the registration made by this very nexus.
-func (m *Machine) exact(n NexusID) int {
-	for i := range m.registrations {
-		if r := &m.registrations[i]; !r.stale && r.nexus == n {
-			return i
-		}
-	}
-	return -1
-}
-
 // appendStale adds the registrations that no nexus has any more, sorted.
-func (m *Machine) appendStale(b []byte) []byte {
+func appendStale(b []byte, m *registry.Registry) []byte {
 	var stale []string
-	for _, r := range m.registrations {
-		if r.stale {
-			e := appendNexus([]byte{'x', boolByte(r.holder)}, r.nexus)
-			stale = append(stale, string(binary.BigEndian.AppendUint64(e, uint64(r.key))))
+	for _, r := range m.Registrations {
+		if r.Stale {
+			e := appendNexus([]byte{'x', boolByte(r.Holder)}, r.Nexus)
+			stale = append(stale, string(binary.BigEndian.AppendUint64(e, uint64(r.Key))))
 		}
 	}
 	slices.Sort(stale)
@@ -108,9 +100,9 @@ func (m *Machine) appendStale(b []byte) []byte {
 }
 
 func appendNexus(b []byte, n NexusID) []byte {
-	b = binary.AppendUvarint(b, uint64(len(n.raw)))
-	b = append(b, n.raw...)
-	return binary.BigEndian.AppendUint16(b, n.relative)
+	b = binary.AppendUvarint(b, uint64(len(n.Raw())))
+	b = append(b, n.Raw()...)
+	return binary.BigEndian.AppendUint16(b, n.RelativePort())
 }
 
 func (m *memoryMedium) appendFingerprint(b []byte) []byte {

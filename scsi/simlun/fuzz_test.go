@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"lunguard/scsi"
+	"lunguard/scsi/simlun/model"
 )
 
 // FuzzExecute sends any bytes as a command. Whatever is not GOOD changes
@@ -39,7 +40,7 @@ func FuzzExecute(f *testing.F) {
 		m.Login(from)
 		before := m.Fingerprint(true)
 		r := m.Execute(from, &scsi.Request{Function: scsi.TaskFunction(dir / 3), CDB: cdb, Dir: scsi.Direction(dir % 3), Data: data})
-		if err := m.consistent(); err != nil {
+		if err := consistent(m); err != nil {
 			t.Fatal(err)
 		}
 		if r.Resid < 0 || r.Resid > len(data) {
@@ -51,7 +52,7 @@ func FuzzExecute(f *testing.F) {
 		if r.Status == scsi.CheckCondition && r.Err() == nil {
 			t.Fatal("CHECK CONDITION without an error")
 		}
-		file, err := m.encode()
+		file, err := encode(m)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -78,7 +79,7 @@ func FuzzDecode(f *testing.F) {
 	m.Execute(at("a"), outRequest(scsi.PROut{Action: scsi.OutReserve, Key: 1, Type: wero}))
 	m.Late(at("a"), outRequest(scsi.PROut{Action: scsi.OutRegister, Key: 1}), 0, 1)
 	m.Late(at("a"), readRequest(0), time.Hour, 0)
-	file, err := m.encode()
+	file, err := encode(m)
 	if err != nil {
 		f.Fatal(err)
 	}
@@ -97,12 +98,12 @@ func FuzzDecode(f *testing.F) {
 			}
 			return
 		}
-		m.medium = newMemoryMedium(m.cfg.BlockSize)
+		m.medium = newMemoryMedium(m.Cfg.BlockSize)
 		for _, req := range []*scsi.Request{turRequest(), outRequest(scsi.PROut{Action: scsi.OutRegisterAndIgnoreExistingKey, ActionKey: 5}),
 			outRequest(scsi.PROut{Action: scsi.OutPreempt, Key: 5, ActionKey: 1, Type: wero}), inRequest(scsi.InReadFullStatus, 1000)} {
 			m.Execute(at("d"), req)
 		}
-		again, err := m.encode()
+		again, err := encode(m)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -138,7 +139,7 @@ func FuzzParseQuirks(f *testing.F) {
 	f.Fuzz(func(t *testing.T, text string) {
 		q, err := ParseQuirks(text)
 		if err != nil {
-			if q != (Quirks{}) || !errors.Is(err, ErrBadQuirk) {
+			if q != (Quirks{}) || !errors.Is(err, model.ErrBadQuirk) {
 				t.Fatalf("%+v %v", q, err)
 			}
 			return

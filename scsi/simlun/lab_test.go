@@ -94,7 +94,7 @@ func (l lab) does(nexus string, req *scsi.Request, want string) {
 	if got := words(l.m.Execute(at(nexus), req)); got != want {
 		l.t.Errorf("%s: %x: %s, want %s", nexus, req.CDB, got, want)
 	}
-	if err := l.m.consistent(); err != nil {
+	if err := consistent(l.m); err != nil {
 		l.t.Error(err)
 	}
 }
@@ -118,7 +118,7 @@ func (l lab) reserve(nexus string, key scsi.Key, t scsi.Type) {
 // keys compares the registered keys, in order of registration.
 func (l lab) keys(want ...scsi.Key) {
 	l.t.Helper()
-	if got := l.m.keys(); fmt.Sprint(got) != fmt.Sprint(want) {
+	if got := l.m.Keys(); fmt.Sprint(got) != fmt.Sprint(want) {
 		l.t.Errorf("keys %v, want %v", got, want)
 	}
 }
@@ -126,7 +126,7 @@ func (l lab) keys(want ...scsi.Key) {
 // uas compares the pending unit attentions of a nexus.
 func (l lab) uas(nexus string, want ...scsi.ASC) {
 	l.t.Helper()
-	if got := l.m.session(at(nexus)).attentions; fmt.Sprint(got) != fmt.Sprint(want) {
+	if got := l.m.Session(at(nexus)).Attentions; fmt.Sprint(got) != fmt.Sprint(want) {
 		l.t.Errorf("%s has unit attentions %v, want %v", nexus, got, want)
 	}
 }

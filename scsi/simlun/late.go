@@ -1,8 +1,6 @@
 package simlun
 
 import (
-	"bytes"
-	"slices"
 	"time"
 
 	"lunguard/scsi"
@@ -52,38 +50,14 @@ func (m *Machine) time() time.Time { return Clock{Now: m.now}.now() }
 func (m *Machine) Late(from NexusID, req *scsi.Request, wait time.Duration, commands int) {
 	m.catchUp()
 	id, _ := m.admit(from, req)
-	m.postpone(id, req, m.time().Add(wait), commands)
-}
-
-// postpone makes a task late: until due, or with commands that many of these.
-// A task that is over stays so.
-func (m *Machine) postpone(id TaskID, req *scsi.Request, due time.Time, commands int) {
-	at := slices.IndexFunc(m.tasks, func(t task) bool { return t.id == id })
-	if at < 0 {
-		return
-	}
-	own := *req
-	own.CDB, own.Data = bytes.Clone(req.CDB), bytes.Clone(req.Data)
-	if req.Dir == scsi.DataIn {
-		own.Data = make([]byte, len(req.Data))
-	}
-	t := &m.tasks[at]
-	if t.late, t.commands = &own, commands; commands == 0 {
-		// Without the monotonic clock, which a file does not keep.
-		t.due = due.Round(0).UTC()
-	}
+	m.tasks.postpone(id, req, m.time().Add(wait), commands)
 }
 
 // catchUp performs the late commands whose time has come, in the order of their
 // times. Whoever looks at the unit does it first.
 func (m *Machine) catchUp() {
 	for {
-		first := -1
-		for i, t := range m.tasks {
-			if !t.due.IsZero() && (first < 0 || t.due.Before(m.tasks[first].due)) {
-				first = i
-			}
-		}
+		first := m.tasks.due()
 		if first < 0 || m.time().Before(m.tasks[first].due) {
 			return
 		}
@@ -94,20 +68,14 @@ func (m *Machine) catchUp() {
 // tick counts a command that was performed, and performs the late ones that
 // waited for it, in the order in which they came.
 func (m *Machine) tick() {
-	for i := range m.tasks {
-		if m.tasks[i].commands > 0 {
-			m.tasks[i].commands--
-		}
-	}
-	waited := func(t task) bool { return t.late != nil && t.due.IsZero() && t.commands == 0 }
-	for at := slices.IndexFunc(m.tasks, waited); at >= 0; at = slices.IndexFunc(m.tasks, waited) {
+	m.tasks.count()
+	for at := m.tasks.waited(); at >= 0; at = m.tasks.waited() {
 		m.performLate(at)
 	}
 }
 
 func (m *Machine) performLate(at int) {
-	t := m.tasks[at]
-	m.tasks = slices.Delete(m.tasks, at, at+1)
+	t := m.tasks.take(at)
 	req := *t.late // clones of the machine share it
 	if req.Dir == scsi.DataIn {
 		req.Data = make([]byte, len(req.Data))

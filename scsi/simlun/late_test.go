@@ -33,7 +33,7 @@ func TestLateByCommands(t *testing.T) {
 		for n := range after {
 			l.keys(2)
 			// What is refused is not performed, and does not count.
-			l.m.attend(at("d"), scsi.PowerOnOrReset)
+			l.m.Attend(at("d"), scsi.PowerOnOrReset)
 			l.does("d", turRequest(), "6/29/00")
 			l.keys(2)
 			l.does([]string{"a", "c", "d"}[n], turRequest(), "GOOD")
@@ -66,7 +66,7 @@ func TestLateMeets(t *testing.T) {
 		"a reset":         {unregister, func(l lab) { l.does("c", resetRequest(), "GOOD") }, []scsi.Key{held, 2}, 0},
 		"a logout":        {unregister, func(l lab) { l.m.NexusLoss(at("a")); l.does("d", turRequest(), "GOOD") }, []scsi.Key{held, 2}, 0},
 		"a power cycle": {unregister, func(l lab) {
-			l.m.aptpl = true
+			l.m.APTPL = true
 			l.m.PowerCycle()
 			l.does("d", turRequest(), "GOOD")
 		}, []scsi.Key{held, 2}, 0},
@@ -118,7 +118,7 @@ func TestLateReset(t *testing.T) {
 	l.m.Late(at("a"), resetRequest(), 0, 2)
 	l.m.Late(at("c"), register(1), 0, 3)
 	l.does("d", resetRequest(), "GOOD")
-	for l.m.takeAttention(at("d")) != 0 {
+	for l.m.TakeAttention(at("d")) != 0 {
 	}
 	l.does("d", turRequest(), "GOOD")
 	l.uas("d", scsi.BusDeviceReset)
@@ -249,7 +249,7 @@ func TestSlowReset(t *testing.T) {
 		clock.now = clock.now.Add(d)
 		do(t, other, resetRequest(), "GOOD")
 		lun.With(func(m *Machine) {
-			for m.takeAttention(at("c")) != 0 {
+			for m.TakeAttention(at("c")) != 0 {
 			}
 		})
 	}
@@ -286,7 +286,7 @@ func TestLateIsState(t *testing.T) {
 			t.Errorf("%s is like %s", name, other)
 		}
 		seen[print] = name
-		file, err := l.m.encode()
+		file, err := encode(l.m)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -322,7 +322,7 @@ func TestImpossibleLate(t *testing.T) {
 		l := newLab(t, "")
 		l.m.Late(at("a"), register(1), 0, 1)
 		change(&l.m.tasks[0])
-		file, err := l.m.encode()
+		file, err := encode(l.m)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -346,7 +346,7 @@ func TestLateMachine(t *testing.T) {
 		id, _ := l.m.Begin(at("d"), turRequest())
 		l.m.Late(at("a"), register(1), time.Minute, 0)
 		clock.now = clock.now.Add(time.Minute)
-		if look(l, id); len(l.m.registrations) != 1 {
+		if look(l, id); len(l.m.Registrations) != 1 {
 			t.Errorf("%s: nothing was performed", name)
 		}
 	}

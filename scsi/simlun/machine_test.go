@@ -112,7 +112,7 @@ func TestAllTargetPorts(t *testing.T) {
 	l.keys(3, 3)
 	l.reserve("d2", 3, wero)
 	l.out("d", scsi.PROut{Action: scsi.OutRegister, Key: 3, AllTgtPort: true}, "GOOD")
-	if l.m.reserved != 0 || len(l.m.registrations) != 0 {
+	if l.m.Reserved != 0 || len(l.m.Registrations) != 0 {
 		t.Errorf("%+v", l.m.Describe())
 	}
 	l.register("c", 1)
@@ -196,7 +196,7 @@ func TestAPTPLSurvivesTheFile(t *testing.T) {
 	l.m.ResetLU()
 	l.m.Begin(at("d"), turRequest())
 	l.m.FailPath(at("d2"), true)
-	file, err := l.m.encode()
+	file, err := encode(l.m)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -204,10 +204,10 @@ func TestAPTPLSurvivesTheFile(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if back.Fingerprint(true) != l.m.Fingerprint(true) || back.cfg.Quirks != l.m.cfg.Quirks {
+	if back.Fingerprint(true) != l.m.Fingerprint(true) || back.Cfg.Quirks != l.m.Cfg.Quirks {
 		t.Errorf("%+v, want %+v", back.Describe(), l.m.Describe())
 	}
-	again, err := back.encode()
+	again, err := encode(back)
 	if err != nil || !bytes.Equal(again, file) {
 		t.Errorf("%v\n%s\n%s", err, again, file)
 	}

@@ -2,6 +2,8 @@ package simlun
 
 import (
 	"maps"
+
+	"lunguard/scsi/simlun/model"
 )
 
 // Medium is where the blocks are. Offsets and lengths are whole blocks inside
@@ -46,7 +48,7 @@ func (m *memoryMedium) WriteAt(b []byte, offset int64) error {
 	}
 	for ; len(b) > 0; b, offset = b[m.size:], offset+m.size {
 		data := b[:m.size]
-		m.blocks[offset] = block{string(data), digest(data)}
+		m.blocks[offset] = block{string(data), model.Digest(data)}
 	}
 	return nil
 }

@@ -68,8 +68,8 @@ func TestConcurrent(t *testing.T) {
 		sum += n
 	}
 	lun.With(func(m *Machine) {
-		if int(m.generation) != sum || m.consistent() != nil || len(m.tasks) != 0 {
-			t.Errorf("PRGENERATION %d, want %d; %+v", m.generation, sum, m.Describe())
+		if int(m.Generation) != sum || consistent(m) != nil || len(m.tasks) != 0 {
+			t.Errorf("PRGENERATION %d, want %d; %+v", m.Generation, sum, m.Describe())
 		}
 	})
 }

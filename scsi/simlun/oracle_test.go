@@ -9,6 +9,7 @@ import (
 	"pgregory.net/rapid"
 
 	"lunguard/scsi"
+	"lunguard/scsi/simlun/model"
 )
 
 // oracle is a second, smaller model of a unit: a map of keys and who holds.
@@ -160,27 +161,27 @@ func (o *oracle) preempts(n string, p scsi.PROut) string {
 func (o *oracle) same(m *Machine) error {
 	keys := map[string]scsi.Key{}
 	holder := ""
-	for _, r := range m.registrations {
-		keys[r.nexus.String()] = r.key
-		if r.holder {
-			holder = r.nexus.String()
+	for _, r := range m.Registrations {
+		keys[r.Nexus.String()] = r.Key
+		if r.Holder {
+			holder = r.Nexus.String()
 		}
 	}
-	if !maps.Equal(keys, o.keys) || m.reserved != o.typ || holder != o.holder || m.generation != o.gen || m.aptpl != o.aptpl {
+	if !maps.Equal(keys, o.keys) || m.Reserved != o.typ || holder != o.holder || m.Generation != o.gen || m.APTPL != o.aptpl {
 		return fmt.Errorf("unit %+v, oracle %+v", m.Describe(), o)
 	}
-	for i := range m.sessions {
-		s := &m.sessions[i]
+	for i := range m.Sessions {
+		s := &m.Sessions[i]
 		var want []scsi.ASC
-		if asc, ok := o.told[s.nexus.String()]; ok {
+		if asc, ok := o.told[s.Nexus.String()]; ok {
 			want = []scsi.ASC{asc}
 		}
-		if !slices.Equal(s.attentions, want) {
-			return fmt.Errorf("%s was told %v, want %v", s.nexus, s.attentions, want)
+		if !slices.Equal(s.Attentions, want) {
+			return fmt.Errorf("%s was told %v, want %v", s.Nexus, s.Attentions, want)
 		}
-		s.attentions = nil
+		s.Attentions = nil
 	}
-	return m.consistent()
+	return consistent(m)
 }
 
 // TestOracle runs random commands of three nexuses with few keys against the
@@ -209,7 +210,7 @@ func TestOracle(t *testing.T) {
 				ActionKey: rapid.SampledFrom([]scsi.Key{0, 1, 2, 3}).Draw(t, "action key"),
 				APTPL:     rapid.Bool().Draw(t, "APTPL"),
 			}
-			before, gen := m.Fingerprint(true), m.generation
+			before, gen := m.Fingerprint(true), m.Generation
 			got, want := words(m.Execute(n, outRequest(p))), o.out(n.String(), p)
 			if got != want {
 				t.Fatalf("%s %+v: %s, want %s", n, p, got, want)
@@ -217,8 +218,8 @@ func TestOracle(t *testing.T) {
 			if got != "GOOD" && m.Fingerprint(true) != before {
 				t.Fatalf("%s %+v: refused, and something changed", n, p)
 			}
-			if m.generation-gen > 1 {
-				t.Fatalf("PRGENERATION moved by %d", m.generation-gen)
+			if m.Generation-gen > 1 {
+				t.Fatalf("PRGENERATION moved by %d", m.Generation-gen)
 			}
 			if err := o.same(m); err != nil {
 				t.Fatalf("after %s %+v: %v", n, p, err)
@@ -240,19 +241,19 @@ func TestFencing(t *testing.T) {
 			n := at(rapid.SampledFrom(names).Draw(t, "nexus"))
 			to := at(rapid.SampledFrom(names).Draw(t, "to"))
 			var key scsi.Key
-			if i := m.find(n); i >= 0 {
-				key = m.registrations[i].key
+			if i := m.Find(n); i >= 0 {
+				key = m.Registrations[i].Key
 			}
 			other := rapid.SampledFrom([]scsi.Key{0, 1, 2, 3}).Draw(t, "action key")
-			typ := rapid.SampledFrom(allTypes()).Draw(t, "type")
+			typ := rapid.SampledFrom(model.AllTypes()).Draw(t, "type")
 			switch rapid.IntRange(0, 12).Draw(t, "what") {
 			case 11, 12:
 				m.Late(n, outRequest(scsi.PROut{
 					Action: scsi.OutAction(rapid.IntRange(0, 6).Draw(t, "late action")), Key: key, ActionKey: other, Type: typ,
 				}), 0, rapid.IntRange(1, 3).Draw(t, "commands"))
 			case 10:
-				had, reserved := m.keys(), m.reserved
-				if got := words(m.Execute(n, resetRequest())); got != "GOOD" || !slices.Equal(had, m.keys()) || reserved != m.reserved {
+				had, reserved := m.Keys(), m.Reserved
+				if got := words(m.Execute(n, resetRequest())); got != "GOOD" || !slices.Equal(had, m.Keys()) || reserved != m.Reserved {
 					t.Fatalf("reset: %s, %+v", got, m.Describe())
 				}
 			case 0:
@@ -270,7 +271,7 @@ func TestFencing(t *testing.T) {
 					APTPL: rapid.Bool().Draw(t, "aptpl"), AllTgtPort: rapid.Bool().Draw(t, "all"),
 				}))
 			}
-			if err := m.consistent(); err != nil {
+			if err := consistent(m); err != nil {
 				t.Fatal(err)
 			}
 			writers(t, m.Clone(), names)
@@ -282,27 +283,27 @@ func writers(t *rapid.T, m *Machine, names []string) {
 	can := 0
 	m.tasks = nil // what is late would change who may, between two writes
 	for _, n := range append(names, "d2") {
-		for m.takeAttention(at(n)) != 0 {
+		for m.TakeAttention(at(n)) != 0 {
 		}
 		got := words(m.Execute(at(n), writeRequest(0, 1)))
-		registered := m.find(at(n)) >= 0
+		registered := m.Find(at(n)) >= 0
 		if got == "GOOD" {
 			can++
 		}
-		if m.reserved == 0 && got != "GOOD" || m.reserved != 0 && !registered && got != "RC" {
-			t.Fatalf("%s, registered %v, under %s: %s", n, registered, m.reserved, got)
+		if m.Reserved == 0 && got != "GOOD" || m.Reserved != 0 && !registered && got != "RC" {
+			t.Fatalf("%s, registered %v, under %s: %s", n, registered, m.Reserved, got)
 		}
 	}
-	if held := m.holder(); held >= 0 {
-		n := m.registrations[held].nexus
-		for m.takeAttention(n) != 0 {
+	if held := m.Holder(); held >= 0 {
+		n := m.Registrations[held].Nexus
+		for m.TakeAttention(n) != 0 {
 		}
 		if got := words(m.Execute(n, writeRequest(0, 1))); got != "GOOD" {
 			t.Fatalf("the holder %s cannot write: %s", n, got)
 		}
 		can++
 	}
-	if can == 0 && !m.reserved.AllRegistrants() {
+	if can == 0 && !m.Reserved.AllRegistrants() {
 		t.Fatalf("nobody can write: %+v", m.Describe())
 	}
 }

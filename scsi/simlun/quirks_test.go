@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"lunguard/scsi"
+	"lunguard/scsi/simlun/model"
+	"lunguard/scsi/simlun/registry"
 )
 
 const (
@@ -44,7 +46,7 @@ func TestParseQuirks(t *testing.T) {
 	}
 	for _, text := range []string{"Nonsense", "MaxRegs", "MaxRegs=-1", "NoPR=maybe", "FirstCmdUA=29", "FirstCmdUA=00/00",
 		"OnlyTypes=2", "OnlyTypes=", "TransitioningUntil=soon", "TransitioningUntil=+x", "Busy=x"} {
-		if _, err := ParseQuirks(text); !errors.Is(err, ErrBadQuirk) {
+		if _, err := ParseQuirks(text); !errors.Is(err, model.ErrBadQuirk) {
 			t.Errorf("%q: %v", text, err)
 		}
 	}
@@ -100,7 +102,7 @@ func TestRefusals(t *testing.T) {
 
 func TestCapabilityQuirks(t *testing.T) {
 	full := scsi.TypeMask(0)
-	for _, x := range allTypes() {
+	for _, x := range model.AllTypes() {
 		full.Set(x)
 	}
 	for quirk, want := range map[string]scsi.Capabilities{
@@ -207,7 +209,7 @@ func TestDropSenderOnARSelfPreempt(t *testing.T) {
 		l.register("c", 1)
 		l.reserve("a", 1, wear)
 		l.out("a", scsi.PROut{Action: scsi.OutPreempt, Key: 1, ActionKey: 1, Type: wear}, "GOOD")
-		if len(l.m.registrations) != want || (l.m.reserved != 0) != (want > 0) {
+		if len(l.m.Registrations) != want || (l.m.Reserved != 0) != (want > 0) {
 			t.Errorf("%q: %+v", quirk, l.m.Describe())
 		}
 	}
@@ -219,8 +221,8 @@ func TestGenerationQuirks(t *testing.T) {
 		l.register("a", 1)
 		l.reserve("a", 1, wero)
 		l.out("a", scsi.PROut{Action: scsi.OutRegister, Key: 1}, "GOOD")
-		if l.m.generation != want {
-			t.Errorf("%q: PRGENERATION %d, want %d", quirk, l.m.generation, want)
+		if l.m.Generation != want {
+			t.Errorf("%q: PRGENERATION %d, want %d", quirk, l.m.Generation, want)
 		}
 	}
 }
@@ -360,7 +362,7 @@ func TestListQuirks(t *testing.T) {
 				}
 				last = got
 				all[fmt.Sprint(got)] = true
-				if got = slices.Sorted(slices.Values(got)); !slices.Equal(got, l.m.keys()) {
+				if got = slices.Sorted(slices.Values(got)); !slices.Equal(got, l.m.Keys()) {
 					t.Errorf("%s: %v are not the keys", quirk, got)
 				}
 			}
@@ -368,7 +370,7 @@ func TestListQuirks(t *testing.T) {
 				t.Errorf("%s, %d registrations: %d orders, want %d", quirk, n, len(all), orders)
 			}
 			// What comes next is kept: in a file, and in a copy.
-			file, err := l.m.encode()
+			file, err := encode(l.m)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -379,7 +381,7 @@ func TestListQuirks(t *testing.T) {
 			back.medium = l.m.medium
 			before := l.m.Fingerprint(true)
 			next := read()
-			if back.Fingerprint(true) != before || !slices.Equal(keysOf(back.ordered()), next) {
+			if back.Fingerprint(true) != before || !slices.Equal(registry.KeysOf(back.Ordered()), next) {
 				t.Errorf("%s: the file forgets the order", quirk)
 			}
 			if (l.m.Fingerprint(true) == before) != (n < 2) {
@@ -405,6 +407,6 @@ func TestLiesGood(t *testing.T) {
 	}
 	l.does("a", inRequest(scsi.InReadKeys, 256), "GOOD")
 	l.keys(1)
-	l.m.attend(at("a"), scsi.PowerOnOrReset)
+	l.m.Attend(at("a"), scsi.PowerOnOrReset)
 	l.out("a", scsi.PROut{Action: scsi.OutClear, Key: 1}, "6/29/00")
 }

@@ -23,14 +23,14 @@ func TestReset(t *testing.T) {
 		"nothing":              {"", func(lab) {}, "GOOD", 0},
 		"not registered":       {"", func(l lab) { l.register("a", 1); l.reserve("a", 1, scsi.ExclusiveAccess) }, "GOOD", 0},
 		"busy":                 {"Busy=1", func(lab) {}, "GOOD", 0},
-		"a unit attention":     {"", func(l lab) { l.m.attend(at("c"), scsi.PowerOnOrReset) }, "GOOD", 0},
+		"a unit attention":     {"", func(l lab) { l.m.Attend(at("c"), scsi.PowerOnOrReset) }, "GOOD", 0},
 		"an ALUA transition":   {"TransitioningUntil=+1h", func(lab) {}, "GOOD", 0},
 		"RESERVE(6) of others": {"", func(l lab) { l.does("a", reserve6, "GOOD") }, "GOOD", 0},
 		"unsupported":          {"NoReset", func(l lab) { l.does("a", reserve6, "GOOD") }, "5/20/00", 1},
 	} {
 		l := newLab(t, x.quirks)
 		x.before(l)
-		had := l.m.keys()
+		had := l.m.Keys()
 		l.m.tasks = []task{{id: 1, nexus: at("a")}}
 		l.does("c", resetRequest(), x.want)
 		l.keys(had...)
@@ -66,7 +66,7 @@ func TestFaultsOfReset(t *testing.T) {
 		for _, answer := range strings.Split(answers, ",") {
 			do(t, p, resetRequest(), answer)
 			lun.With(func(m *Machine) {
-				if m.takeAttention(at("d")) == scsi.BusDeviceReset {
+				if m.TakeAttention(at("d")) == scsi.BusDeviceReset {
 					done++
 				}
 			})

@@ -126,7 +126,7 @@ func (s *store) step(f func(*Machine)) error {
 	}
 	m.medium = fileMedium{s.data}
 	f(m)
-	after, err := m.encode()
+	after, err := encode(m)
 	if err != nil {
 		return fmt.Errorf("%s: %w", s.path, err)
 	}

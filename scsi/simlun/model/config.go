@@ -1,9 +1,10 @@
-package simlun
+package model
 
 import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"hash/fnv"
 	"slices"
 	"strings"
 )
@@ -36,9 +37,9 @@ type Config struct {
 // ErrBadConfig says that no unit can be made of a Config.
 var ErrBadConfig = errors.New("bad configuration of a simulated LUN")
 
-// complete fills in the defaults and checks the rest. The error is
+// Complete fills in the defaults and checks the rest. The error is
 // ErrBadConfig.
-func (c Config) complete() (Config, error) {
+func (c Config) Complete() (Config, error) {
 	if c.Blocks == 0 {
 		c.Blocks = 2048
 	}
@@ -49,7 +50,7 @@ func (c Config) complete() (Config, error) {
 	setDefault(&c.Vendor, "LUNGUARD")
 	setDefault(&c.Product, "SIMULATED LUN")
 	setDefault(&c.Revision, "1")
-	setDefault(&c.WWID, wwidOf(c.Serial))
+	setDefault(&c.WWID, WWIDOf(c.Serial))
 	if len(c.TargetPorts) == 0 {
 		c.TargetPorts = []uint16{1, 2}
 	}
@@ -64,7 +65,7 @@ func (c Config) complete() (Config, error) {
 	case !ascii(c.Serial, 64) || !ascii(c.Vendor, 8) || !ascii(c.Product, 16) || !ascii(c.Revision, 4):
 		return c, fmt.Errorf("%w: serial, vendor, product and revision are at most 64, 8, 16 and 4 ASCII characters", ErrBadConfig)
 	}
-	if _, err := c.naa(); err != nil {
+	if _, err := c.NAA(); err != nil {
 		return c, err
 	}
 	return c, nil
@@ -80,18 +81,27 @@ func ascii(s string, limit int) bool {
 	return len(s) <= limit && !strings.ContainsFunc(s, func(r rune) bool { return r < 0x20 || r > 0x7e })
 }
 
-// wwidOf makes an NAA 6h name that differs wherever the serial number does.
-func wwidOf(serial string) string {
-	sum := digest([]byte(serial))
+// WWIDOf makes an NAA 6h name that differs wherever the serial number does.
+func WWIDOf(serial string) string {
+	sum := Digest([]byte(serial))
 	return "naa.6" + hex.EncodeToString(sum[:])[:31]
 }
 
-// naa returns the designator of the unit, SPC-4 7.8.6.6.
-func (c *Config) naa() ([]byte, error) {
+// NAA returns the designator of the unit, SPC-4 7.8.6.6.
+func (c *Config) NAA() ([]byte, error) {
 	digits, ok := strings.CutPrefix(c.WWID, "naa.")
 	raw, err := hex.DecodeString(digits)
 	if !ok || err != nil || len(raw) != 8 && len(raw) != 16 {
 		return nil, fmt.Errorf("%w: WWID %q, naa. and 16 or 32 hexadecimal digits expected", ErrBadConfig, c.WWID)
 	}
 	return raw, nil
+}
+
+// Digest tells contents apart. Nobody attacks a simulated array, and package
+// crypto would cost half a megabyte and 33 MB of address space in every command.
+func Digest(b []byte) (sum [16]byte) {
+	h := fnv.New128a()
+	h.Write(b)
+	h.Sum(sum[:0])
+	return sum
 }

@@ -1,4 +1,4 @@
-package simlun
+package fault
 
 import (
 	"fmt"
@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"lunguard/scsi"
+	"lunguard/scsi/simlun/model"
 )
 
 // Values of a match that pick everything.
@@ -15,8 +16,8 @@ const (
 	anyAction = -1
 )
 
-// commandNamed reads WHAT of a rule.
-func commandNamed(what string) (opcode, action int, ok bool) {
+// Command reads WHAT of a rule.
+func Command(what string) (opcode, action int, ok bool) {
 	name, sub, hasSub := strings.Cut(what, ".")
 	if code, isHex := strings.CutPrefix(name, "0x"); isHex {
 		v, err := strconv.ParseUint(code, 16, 8)
@@ -57,7 +58,7 @@ func opcodeNamed(name string) (int, bool) {
 	case "release6":
 		return int(scsi.OpRelease6), true
 	case "modesense":
-		return int(opModeSense6), true
+		return int(model.OpModeSense6), true
 	case "readcap":
 		return int(scsi.OpReadCapacity10), true
 	case "read":
@@ -65,11 +66,11 @@ func opcodeNamed(name string) (int, bool) {
 	case "write":
 		return int(scsi.OpWrite10), true
 	case "verify":
-		return int(opVerify10), true
+		return int(model.OpVerify10), true
 	case "sync":
-		return int(opSyncCache10), true
+		return int(model.OpSyncCache10), true
 	case "reportluns":
-		return int(opReportLUNs), true
+		return int(model.OpReportLUNs), true
 	case "prin":
 		return int(scsi.OpPRIn), true
 	case "prout":
@@ -137,7 +138,7 @@ func parseRule(word string) (Rule, error) {
 		return r, fmt.Errorf("%w: WHAT@WHEN:ACTION expected, as write@3:busy", ErrBadPlan)
 	}
 	r.Match.What, r.Match.Nexus, _ = strings.Cut(word[:at], "%")
-	if _, _, ok := commandNamed(r.Match.What); !ok {
+	if _, _, ok := Command(r.Match.What); !ok {
 		return r, fmt.Errorf("%w: no command %q", ErrBadPlan, r.Match.What)
 	}
 	when, action, ok := strings.Cut(word[at+1:], ":")
@@ -154,7 +155,7 @@ func parseRule(word string) (Rule, error) {
 	action, r.After = strings.CutPrefix(action, "after:")
 	var err error
 	r.Action, err = parseAction(action)
-	if err == nil && r.After && (r.Action.Kind == FaultLate || r.Action.Kind == FaultElsewhere) {
+	if err == nil && r.After && (r.Action.Kind == Late || r.Action.Kind == Elsewhere) {
 		err = fmt.Errorf("%w: late and elsewhere are never after", ErrBadPlan)
 	}
 	return r, err
@@ -167,19 +168,19 @@ func parseAction(text string) (Action, error) {
 	}
 	switch text {
 	case "busy":
-		return Action{Kind: FaultStatus, Status: scsi.Busy}, nil
+		return Action{Kind: Status, Status: scsi.Busy}, nil
 	case "full":
-		return Action{Kind: FaultStatus, Status: scsi.TaskSetFull}, nil
+		return Action{Kind: Status, Status: scsi.TaskSetFull}, nil
 	case "conflict":
-		return Action{Kind: FaultStatus, Status: scsi.ReservationConflict}, nil
+		return Action{Kind: Status, Status: scsi.ReservationConflict}, nil
 	case "aborted":
-		return Action{Kind: FaultStatus, Status: scsi.TaskAborted}, nil
+		return Action{Kind: Status, Status: scsi.TaskAborted}, nil
 	case "status=good":
-		return Action{Kind: FaultStatus, Status: scsi.Good}, nil
+		return Action{Kind: Status, Status: scsi.Good}, nil
 	case "die":
-		return Action{Kind: FaultDie}, nil
+		return Action{Kind: Die}, nil
 	case "elsewhere":
-		return Action{Kind: FaultElsewhere}, nil
+		return Action{Kind: Elsewhere}, nil
 	}
 	switch name {
 	case "status":
@@ -187,7 +188,7 @@ func parseAction(text string) (Action, error) {
 		if err != nil {
 			return bad("status=HEX")
 		}
-		return Action{Kind: FaultStatus, Status: scsi.Status(v)}, nil
+		return Action{Kind: Status, Status: scsi.Status(v)}, nil
 	case "sense":
 		key, code, _ := strings.Cut(value, "/")
 		k, err := strconv.ParseUint(key, 16, 4)
@@ -195,34 +196,34 @@ func parseAction(text string) (Action, error) {
 		if err != nil || err2 != nil {
 			return bad("sense=KEY/ASC/ASCQ in hexadecimal")
 		}
-		return Action{Kind: FaultSense, Sense: scsi.Sense{Key: scsi.SenseKey(k), ASC: asc}}, nil
+		return Action{Kind: Sense, Sense: scsi.Sense{Key: scsi.SenseKey(k), ASC: asc}}, nil
 	case "host":
 		v, err := strconv.ParseUint(value, 0, 8)
 		if err != nil {
 			return bad("host=NUMBER")
 		}
-		return Action{Kind: FaultHost, Host: scsi.HostStatus(v)}, nil
+		return Action{Kind: Host, Host: scsi.HostStatus(v)}, nil
 	case "delay":
 		d, err := time.ParseDuration(value)
 		if err != nil || d < 0 {
 			return bad("delay=10ms or the like")
 		}
-		return Action{Kind: FaultDelay, Delay: d}, nil
+		return Action{Kind: Delay, Delay: d}, nil
 	case "late":
 		if n, err := strconv.Atoi(value); err == nil && n > 0 && n <= 1<<20 {
-			return Action{Kind: FaultLate, Count: n}, nil
+			return Action{Kind: Late, Count: n}, nil
 		}
 		d, err := time.ParseDuration(value)
 		if err != nil || d <= 0 {
 			return bad("late=10ms or late=3")
 		}
-		return Action{Kind: FaultLate, Delay: d}, nil
+		return Action{Kind: Late, Delay: d}, nil
 	case "truncate":
 		n, err := strconv.Atoi(value)
 		if err != nil || n < 0 {
 			return bad("truncate=BYTES")
 		}
-		return Action{Kind: FaultTruncate, Length: n}, nil
+		return Action{Kind: Truncate, Length: n}, nil
 	}
 	if a, known := garblingNamed(name); known {
 		return a.with(value, bad)
@@ -234,19 +235,19 @@ func parseAction(text string) (Action, error) {
 func garblingNamed(name string) (Action, bool) {
 	switch name {
 	case "short":
-		return Action{Kind: FaultShort}, true
+		return Action{Kind: Short}, true
 	case "zero":
-		return Action{Kind: FaultZero}, true
+		return Action{Kind: Zero}, true
 	case "swap":
-		return Action{Kind: FaultSwap}, true
+		return Action{Kind: Swap}, true
 	case "cut":
-		return Action{Kind: FaultCut}, true
+		return Action{Kind: Cut}, true
 	case "length":
-		return Action{Kind: FaultLength}, true
+		return Action{Kind: Length}, true
 	case "generation":
-		return Action{Kind: FaultGeneration}, true
+		return Action{Kind: Generation}, true
 	case "stale":
-		return Action{Kind: FaultStale}, true
+		return Action{Kind: Stale}, true
 	}
 	return Action{}, false
 }
@@ -254,13 +255,13 @@ func garblingNamed(name string) (Action, bool) {
 // with is the garbled answer with its value.
 func (a Action) with(value string, bad func(string) (Action, error)) (Action, error) {
 	switch a.Kind {
-	case FaultStale:
+	case Stale:
 		if value != "" {
 			return bad("stale")
 		}
 		return a, nil
-	case FaultSwap:
-		opcode, _, ok := commandNamed(value)
+	case Swap:
+		opcode, _, ok := Command(value)
 		if op := scsi.Opcode(opcode); !ok || op != scsi.OpInquiry && op != scsi.OpPRIn {
 			return bad("swap=inquiry, prin or the like")
 		}
@@ -268,7 +269,7 @@ func (a Action) with(value string, bad func(string) (Action, error)) (Action, er
 		return a, nil
 	}
 	n, err := strconv.ParseInt(value, 10, 32)
-	if err != nil || n < 0 && a.Kind != FaultLength {
+	if err != nil || n < 0 && a.Kind != Length {
 		return bad("a number behind =")
 	}
 	a.Length = int(n)
@@ -319,38 +320,38 @@ func (r Rule) String() string {
 // String gives the text of the action.
 func (a Action) String() string {
 	switch a.Kind {
-	case FaultStatus:
+	case Status:
 		return fmt.Sprintf("status=%02x", uint8(a.Status))
-	case FaultSense:
+	case Sense:
 		return fmt.Sprintf("sense=%x/%02x/%02x", uint8(a.Sense.Key), uint8(a.Sense.ASC>>8), uint8(a.Sense.ASC))
-	case FaultHost:
+	case Host:
 		return fmt.Sprintf("host=%d", a.Host)
-	case FaultDelay:
+	case Delay:
 		return "delay=" + a.Delay.String()
-	case FaultTruncate:
+	case Truncate:
 		return fmt.Sprintf("truncate=%d", a.Length)
-	case FaultLate:
+	case Late:
 		if a.Count > 0 {
 			return fmt.Sprintf("late=%d", a.Count)
 		}
 		return "late=" + a.Delay.String()
-	case FaultDie:
+	case Die:
 		return "die"
-	case FaultElsewhere:
+	case Elsewhere:
 		return "elsewhere"
-	case FaultShort:
+	case Short:
 		return fmt.Sprintf("short=%d", a.Length)
-	case FaultZero:
+	case Zero:
 		return fmt.Sprintf("zero=%d", a.Length)
-	case FaultSwap:
+	case Swap:
 		return "swap=" + a.What
-	case FaultCut:
+	case Cut:
 		return fmt.Sprintf("cut=%d", a.Length)
-	case FaultLength:
+	case Length:
 		return fmt.Sprintf("length=%+d", a.Length)
-	case FaultGeneration:
+	case Generation:
 		return fmt.Sprintf("generation=%d", a.Length)
-	case FaultStale:
+	case Stale:
 		return "stale"
 	}
 	return fmt.Sprintf("action-%d", a.Kind)

@@ -1,4 +1,4 @@
-package simlun
+package model
 
 import (
 	"encoding/hex"
@@ -30,9 +30,9 @@ func MakeNexus(port scsi.TransportID, relative uint16) NexusID {
 	return NexusID{port: port, raw: string(port.Bytes()), relative: relative}
 }
 
-// through returns the nexus of the same initiator port and another target
+// Through returns the nexus of the same initiator port and another target
 // port.
-func (n NexusID) through(relative uint16) NexusID {
+func (n NexusID) Through(relative uint16) NexusID {
 	n.relative = relative
 	return n
 }
@@ -42,6 +42,9 @@ func (n NexusID) Port() scsi.TransportID { return n.port }
 
 // RelativePort returns the RELATIVE TARGET PORT IDENTIFIER.
 func (n NexusID) RelativePort() uint16 { return n.relative }
+
+// Raw is the encoded initiator port, in its canonical form.
+func (n NexusID) Raw() string { return n.raw }
 
 // IsZero reports whether n names no nexus.
 func (n NexusID) IsZero() bool { return n.port.IsZero() }
@@ -146,8 +149,8 @@ func notISCSI(r rune) bool {
 	return !strings.ContainsRune("-.:_", r)
 }
 
-// compare orders nexuses for canonical encodings.
-func (n NexusID) compare(o NexusID) int {
+// Compare orders nexuses for canonical encodings.
+func (n NexusID) Compare(o NexusID) int {
 	if c := strings.Compare(n.raw, o.raw); c != 0 {
 		return c
 	}

@@ -1,4 +1,4 @@
-package simlun
+package model
 
 import (
 	"errors"
@@ -256,7 +256,7 @@ func (q Quirks) String() string {
 
 func formatTypes(mask scsi.TypeMask) string {
 	var words []string
-	for _, t := range allTypes() {
+	for _, t := range AllTypes() {
 		if mask.Has(t) {
 			words = append(words, strconv.Itoa(int(t)))
 		}
@@ -264,13 +264,13 @@ func formatTypes(mask scsi.TypeMask) string {
 	return strings.Join(words, "+")
 }
 
-// allTypes lists the six reservation types.
-func allTypes() []scsi.Type {
+// AllTypes lists the six reservation types.
+func AllTypes() []scsi.Type {
 	return []scsi.Type{scsi.WriteExclusive, scsi.ExclusiveAccess, scsi.WriteExclusiveRegistrantsOnly,
 		scsi.ExclusiveAccessRegistrantsOnly, scsi.WriteExclusiveAllRegistrants, scsi.ExclusiveAccessAllRegistrants}
 }
 
-// supports reports whether the device knows a reservation type.
-func (q *Quirks) supports(t scsi.Type) bool {
+// Supports reports whether the device knows a reservation type.
+func (q *Quirks) Supports(t scsi.Type) bool {
 	return t.Valid() && (q.OnlyTypes == 0 || q.OnlyTypes.Has(t))
 }

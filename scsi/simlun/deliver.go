@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"lunguard/scsi"
+	"lunguard/scsi/simlun/fault"
 )
 
 // steps is a place where a Machine lives: step runs f on it while nobody else
@@ -33,30 +34,30 @@ func deliver(ctx context.Context, at steps, from NexusID, req *scsi.Request) (sc
 		return scsi.Reply{}, err
 	}
 	var reply scsi.Reply
-	var v verdict
+	var v fault.Verdict
 	var id TaskID
 	err := at.step(func(m *Machine) {
-		if m.session(from).failed {
-			reply = m.lost(req, scsi.HostNoConnect)
+		if m.Session(from).Failed {
+			reply = m.Fail(req, scsi.HostNoConnect)
 			return
 		}
-		v = m.count(from, req)
+		v = m.faults.Count(from, req)
 		switch {
-		case v.prevents():
-			if a := v.fault.Action; a.Kind == FaultLate {
+		case v.Prevents():
+			if a := v.Fault.Action; a.Kind == fault.Late {
 				m.Late(from, req, a.Delay, a.Count)
 			}
-			reply = m.answer(v, from, req, scsi.Reply{})
-		case v.before > 0:
+			reply = answer(m, v, from, req, scsi.Reply{})
+		case v.Before > 0:
 			id, reply = m.admit(from, req)
 		default:
-			reply = m.execute(v, from, req, func(r *scsi.Request) scsi.Reply { return m.Execute(from, r) })
+			reply = execute(m, v, from, req, func(r *scsi.Request) scsi.Reply { return m.Execute(from, r) })
 		}
 	})
 	if err != nil {
 		return scsi.Reply{}, err
 	}
-	if err := wait(ctx, at, v.before, id, req, &reply); err != nil {
+	if err := wait(ctx, at, v.Before, id, req, &reply); err != nil {
 		return scsi.Reply{}, err
 	}
 	if reply.Host == scsi.HostTimeOut && id != 0 {
@@ -64,16 +65,16 @@ func deliver(ctx context.Context, at steps, from NexusID, req *scsi.Request) (sc
 	}
 	if id != 0 {
 		err := at.step(func(m *Machine) {
-			reply = m.execute(v, from, req, func(r *scsi.Request) scsi.Reply { return m.Finish(id, r) })
+			reply = execute(m, v, from, req, func(r *scsi.Request) scsi.Reply { return m.Finish(id, r) })
 		})
 		if err != nil {
 			return scsi.Reply{}, err
 		}
 	}
-	if v.dies() {
+	if v.Dies() {
 		at.exit(killed)
 	}
-	if err := wait(ctx, at, v.after, 0, req, &reply); err != nil {
+	if err := wait(ctx, at, v.After, 0, req, &reply); err != nil {
 		return scsi.Reply{}, err
 	}
 	return reply, nil
@@ -95,7 +96,7 @@ func wait(ctx context.Context, at steps, d time.Duration, id TaskID, req *scsi.R
 	}
 	if deadline, ok := ctx.Deadline(); ok && deadline.Sub(now) < d {
 		clock.sleep(deadline.Sub(now))
-		err := at.step(func(m *Machine) { m.postpone(id, req, due, 0) })
+		err := at.step(func(m *Machine) { m.tasks.postpone(id, req, due, 0) })
 		if err == nil {
 			err = fmt.Errorf("%w: %w", scsi.ErrStillUnderWay, context.DeadlineExceeded)
 		}
