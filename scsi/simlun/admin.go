@@ -39,7 +39,7 @@ func Load(path string) (*LUN, error) {
 	var l *LUN
 	err := change(path, func(m *Machine) {
 		c := m.Clone()
-		c.medium = newMemoryMedium(c.cfg.BlockSize)
+		c.medium = newMemoryMedium(c.Cfg.BlockSize)
 		l = &LUN{machine: c}
 	})
 	return l, err
@@ -62,8 +62,8 @@ func SetWWID(path, wwid string) error {
 	err := change(path, func(m *Machine) {
 		c := m.Config()
 		c.WWID = wwid
-		if _, bad = c.naa(); bad == nil {
-			m.cfg = &c
+		if _, bad = c.NAA(); bad == nil {
+			m.Cfg = &c
 		}
 	})
 	return errors.Join(bad, err)
