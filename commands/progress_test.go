@@ -115,6 +115,20 @@ func TestProgressOnTerminal(t *testing.T) {
 	}
 }
 
+// Of a package whose group is missing nothing is drawn while the next one is looked at.
+func TestProgressAfterMissingGroup(t *testing.T) {
+	r := newRig(t, 2, 1)
+	r.configure(strings.Replace(scriptConfig, "package_name", "package_name pkg0\nvg nosuch\npackage_name", 1))
+	r.faults(1, "prin@1:delay=2500ms")
+	status, text := r.onTerminal("pr_check", "pkg0", "pkg1")
+	if status != words.ExitNode && status != words.ExitFailed || !strings.Contains(text, "volume group nosuch") {
+		t.Errorf("exit status %d: %q", status, text)
+	}
+	if !strings.Contains(text, "1 of 2 LUNs") || strings.Contains(text, "0 LUNs opened") {
+		t.Errorf("%q", text)
+	}
+}
+
 // On a pipe there is nothing of it.
 func TestNoProgressOnPipe(t *testing.T) {
 	r := newRig(t, 1, 1)

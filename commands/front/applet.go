@@ -1,6 +1,7 @@
 package front
 
 import (
+	"cmp"
 	"context"
 	"flag"
 	"fmt"
@@ -37,6 +38,11 @@ type Applet struct {
 	// Main replaces the parsing, messages and exit statuses that the others
 	// have, for a command whose own are an interface.
 	Main func(c *Call, args []string) int
+	// Verbatim says that what is printed is another project's, byte by byte, and made
+	// safe for terminals nowhere else.
+	Verbatim bool
+	// OutputStatus is the exit status of Main when its output cannot be written.
+	OutputStatus int
 	// PlanJSON says that --json is for the plan of --dry-run alone.
 	PlanJSON bool
 	// OwnSignals says that signals do not change the exit status.
@@ -138,6 +144,9 @@ func (c *Call) Alone(say func()) {
 
 // Invoke parses the arguments and runs the applet.
 func (a *Applet) Invoke(ctx context.Context, s Streams, getenv func(string) string, args []string) int {
+	out, errs := Guard(s.Out), Guard(s.Err)
+	out.verbatim, errs.verbatim = a.Verbatim, a.Verbatim
+	s.Out, s.Err = out, errs
 	c := NewCall(ctx, a, s, getenv)
 	if a.Main != nil {
 		if len(args) == 1 && args[0] == manOption {
@@ -147,6 +156,7 @@ func (a *Applet) Invoke(ctx context.Context, s Streams, getenv func(string) stri
 		}
 		c.Status = a.Main(c, args)
 		c.shared.rec.close()
+		c.incomplete(out.end(), cmp.Or(a.OutputStatus, words.ExitFailed))
 		return c.Ended()
 	}
 	if s.In != nil {
@@ -175,9 +185,25 @@ func (a *Applet) Invoke(ctx context.Context, s Streams, getenv func(string) stri
 	}
 	c.shared.rec.close()
 	if document {
-		c.answer(s.Out, begun)
+		c.answer(out, begun)
 	}
+	c.incomplete(out.end(), words.ExitFailed)
 	return c.Ended()
+}
+
+// incomplete reports that the output could not be written, unless who wrote it did, and
+// makes a success of it that status.
+func (c *Call) incomplete(err error, status int) {
+	if err == nil {
+		return
+	}
+	told := slices.ContainsFunc(c.Said, func(p picture.Problem) bool { return p.Text == picture.Printable(words.Of(err).Text()) })
+	if !told {
+		c.Report(err)
+	}
+	if c.Status == words.ExitOK {
+		c.Status = status
+	}
 }
 
 // Ended is the exit status. Work that is done is done, whatever signal came

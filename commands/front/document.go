@@ -1,10 +1,15 @@
 package front
 
 import (
+	"bytes"
 	"encoding/json"
+	"fmt"
 	"io"
 	"slices"
+	"strings"
 	"time"
+	"unicode/utf16"
+	"unicode/utf8"
 
 	"github.com/urfave/cli/v2"
 
@@ -67,12 +72,31 @@ func (c *Call) answer(w io.Writer, begun time.Time) {
 		Schema: schema, Command: c.Applet.Name, Time: begun.Format(time.RFC3339),
 		Status: c.Ended(), Errors: append([]picture.Problem{}, c.Said...), Plans: plans,
 	})
-	enc := json.NewEncoder(w)
+	var b bytes.Buffer
+	enc := json.NewEncoder(&b)
 	enc.SetIndent("", "  ")
 	enc.SetEscapeHTML(false)
 	if err := enc.Encode(doc); err != nil {
 		c.Fail(err)
 	}
+	_, _ = w.Write([]byte(escapedJSON(b.String()))) // the stream remembers
+}
+
+// escapedJSON escapes what a terminal would act on in the form of JSON, which the encoder
+// does for the first 32 characters only. There are such characters in texts only.
+func escapedJSON(doc string) string {
+	var b strings.Builder
+	for i, r := range doc {
+		switch n := utf8.RuneLen(r); {
+		case r == '\n' || !picture.Unprintable(r, n):
+			b.WriteString(doc[i : i+n])
+		default:
+			for _, unit := range utf16.Encode([]rune{r}) {
+				fmt.Fprintf(&b, `\u%04x`, unit)
+			}
+		}
+	}
+	return b.String()
 }
 
 // JSONOption makes an applet print JSON.

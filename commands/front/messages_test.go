@@ -10,8 +10,8 @@ import (
 
 // errorsByTopic are errors, by topic.
 func errorsByTopic() map[string][]error {
-
 	return map[string][]error{
+		"usage":   {&OutputError{syscall.ENOSPC}},
 		"operand": {Usagef("a package is missing")},
 		"ended":   {&SignalError{syscall.SIGTERM}},
 	}

@@ -35,7 +35,10 @@ func (c *Call) ShowPage(p man.Page) error {
 	if _, ok := IsTerminal(c.Out); ok {
 		if argv := pager(c.Getenv, exec.LookPath); argv != nil {
 			cmd := exec.Command(argv[0], argv[1:]...)
-			cmd.Stdin, cmd.Stdout, cmd.Stderr = strings.NewReader(p.Text), c.Out, c.Err
+			cmd.Stdin, cmd.Stdout, cmd.Stderr = strings.NewReader(p.Text), FileOf(c.Out), c.Err
+			if f := FileOf(c.Err); f != nil {
+				cmd.Stderr = f
+			}
 			if cmd.Start() == nil {
 				// How a pager ends says nothing: q in the middle may be a failure.
 				_ = cmd.Wait()

@@ -66,6 +66,7 @@ func (b *Program) Main(s Streams, argv []string) int {
 
 // Run is main with the surroundings given.
 func (b *Program) Run(ctx context.Context, s Streams, getenv func(string) string, argv []string) int {
+	s.Out, s.Err = Guard(s.Out), Guard(s.Err)
 	name, args := Self, []string(nil)
 	if len(argv) > 0 {
 		name, args = BaseName(argv[0]), argv[1:]

@@ -1,7 +1,6 @@
 package front
 
 import (
-	"os"
 	"strconv"
 
 	"github.com/urfave/cli/v2"
@@ -33,7 +32,7 @@ func ColorFlag() cli.Flag {
 // that of the terminal; a pipe has none.
 func (c *Call) Screen() (Screen, error) {
 	s := Screen{}
-	if f, ok := c.Out.(*os.File); ok {
+	if f := FileOf(c.Out); f != nil {
 		// A serial line says that it has no columns.
 		if size, err := unix.IoctlGetWinsize(int(f.Fd()), unix.TIOCGWINSZ); err == nil {
 			term := c.Getenv("TERM")
@@ -58,8 +57,8 @@ func (c *Call) Screen() (Screen, error) {
 
 // IsTerminal reports whether w is a terminal, and how wide.
 func IsTerminal(w any) (width int, ok bool) {
-	f, ok := w.(*os.File)
-	if !ok {
+	f := FileOf(w)
+	if f == nil {
 		return 0, false
 	}
 	if _, err := unix.IoctlGetTermios(int(f.Fd()), unix.TCGETS); err != nil {

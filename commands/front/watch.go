@@ -73,8 +73,8 @@ type frame struct {
 // stand on a screen of their own, else a blank line is between them.
 func (w *Watcher) Run() error {
 	if w.Screen.terminal {
-		fmt.Fprint(w.Out, enterScreen)
-		defer fmt.Fprint(w.Out, leaveScreen)
+		fmt.Fprint(Raw(w.Out), enterScreen)
+		defer fmt.Fprint(Raw(w.Out), leaveScreen)
 	}
 	timer := time.NewTimer(0)
 	defer timer.Stop()
@@ -126,7 +126,8 @@ func (w *Watcher) afresh() *Call {
 // take looks once.
 func (w *Watcher) take(one *Call) frame {
 	var said bytes.Buffer
-	one.Err, one.Out = &said, &said
+	one.Err = Guard(&said)
+	one.Out = one.Err
 	p, err := w.Look(one)
 	return frame{p, said.Bytes(), err}
 }
@@ -150,7 +151,7 @@ func (w *Watcher) show(f frame, first bool) error {
 		if err := w.draw(&b, f.picture); err != nil {
 			return err
 		}
-		_, err := b.WriteTo(w.Out)
+		_, err := b.WriteTo(Raw(w.Out))
 		return err
 	}
 	if err := w.draw(&b, f.picture); err != nil {
@@ -165,7 +166,7 @@ func (w *Watcher) show(f frame, first bool) error {
 		}
 		b.Write(f.said)
 	}
-	_, err = io.WriteString(w.Out, onScreen(b.String(), w.Screen.height))
+	_, err = io.WriteString(Raw(w.Out), onScreen(b.String(), w.Screen.height))
 	return err
 }
 

@@ -11,14 +11,25 @@ import (
 	"github.com/olekukonko/tablewriter"
 )
 
-// Printable makes a text safe for a terminal: what is no printable character,
-// such as ESC, a line end or a mark that turns the direction of writing round,
-// becomes an escape that can be read. Names come from devices and files of
+// Printable makes a text safe for a terminal, in one line: what is no printable
+// character, such as ESC, a line end or a mark that turns the direction of writing
+// round, becomes an escape that can be read. Names come from devices and files of
 // others.
-func Printable(s string) string {
+func Printable(s string) string { return escaped(s, false) }
+
+// PrintableText is Printable for a text of several lines: line ends and tabs stay.
+func PrintableText(s string) string { return escaped(s, true) }
+
+// Unprintable reports whether a character may not get to a terminal as it is. n is its
+// length in bytes, for [utf8.DecodeRuneInString] has no other mark of what is no UTF-8.
+func Unprintable(r rune, n int) bool {
+	return r == utf8.RuneError && n == 1 || !unicode.IsPrint(r)
+}
+
+func escaped(s string, lines bool) string {
 	clean := true
 	for _, r := range s {
-		clean = clean && r != utf8.RuneError && unicode.IsPrint(r)
+		clean = clean && r != utf8.RuneError && (unicode.IsPrint(r) || lines && (r == '\n' || r == '\t'))
 	}
 	if clean {
 		return s
@@ -27,12 +38,14 @@ func Printable(s string) string {
 	for len(s) > 0 {
 		r, n := utf8.DecodeRuneInString(s)
 		switch {
-		case r == utf8.RuneError && n == 1, r < utf8.RuneSelf && !unicode.IsPrint(r):
-			fmt.Fprintf(&b, `\x%02x`, s[0])
-		case !unicode.IsPrint(r):
-			fmt.Fprintf(&b, `\u{%x}`, r)
-		default:
+		case lines && (r == '\n' || r == '\t'):
+			b.WriteByte(s[0])
+		case !Unprintable(r, n):
 			b.WriteString(s[:n])
+		case n == 1:
+			fmt.Fprintf(&b, `\x%02x`, s[0])
+		default:
+			fmt.Fprintf(&b, `\u{%x}`, r)
 		}
 		s = s[n:]
 	}

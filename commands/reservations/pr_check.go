@@ -181,7 +181,7 @@ func checkSection(s *session.Session, pkg *cluster.Package) (picture.Section, er
 	o.Own = s.Node.Key
 	devices, err := s.DevicesOf(pkg)
 	if err != nil {
-		return picture.Section{}, err
+		return picture.Section{}, errors.Join(err, o.Close())
 	}
 	reports, at := o.OpenEach(s.Ctx, s.Host, devices, s.WarnErr)
 	run := s.Run(pkg, o)

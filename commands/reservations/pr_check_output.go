@@ -74,7 +74,7 @@ func (o *checkOutput) print(p *picture.Picture) error {
 	case o.asked:
 		o.Document = newCheckDocument(p)
 	case o.table:
-		errs = append(errs, p.Table(o.Out, o.Style(o.screen)))
+		errs = append(errs, p.Table(front.Raw(o.Out), o.Style(o.screen)))
 	case o.lines:
 		printChecked(o.Out, p)
 	}

@@ -61,7 +61,7 @@ func (d *drawnGroups) show() error {
 		d.Document = newGroupDocument(p)
 		return nil
 	}
-	return p.Table(d.Out, d.Style(d.screen))
+	return p.Table(front.Raw(d.Out), d.Style(d.screen))
 }
 
 // look reads the groups once, through every path.

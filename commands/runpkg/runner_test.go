@@ -470,6 +470,16 @@ func TestLegacy(t *testing.T) {
 	}
 }
 
+// Of two scripts that cannot be acted on it is always the same that is named.
+func TestParametersInOrder(t *testing.T) {
+	w := newWorld(t, strings.Join(strings.SplitAfter(legacyConfig, "\n")[:5], "")+"halt_script $NOSUCH/h\nrun_script $NOSUCH/r\n")
+	for range 64 {
+		if _, err := w.r.Plan(Start); err == nil || !strings.HasPrefix(err.Error(), "run_script $NOSUCH/r: ") {
+			t.Fatal(err)
+		}
+	}
+}
+
 // Words that cannot be acted on are found before the first step.
 func TestParameters(t *testing.T) {
 	for _, c := range []struct{ more, want string }{

@@ -129,7 +129,11 @@ func (r *Runner) legacySteps() ([]step, error) {
 		}
 	}
 	s := &legacyStep{Runner: r}
-	for name, file := range map[string]*string{"run_script": &s.starter, "halt_script": &s.halter} {
+	for _, script := range []struct {
+		name string
+		file *string
+	}{{"run_script", &s.starter}, {"halt_script", &s.halter}} {
+		name, file := script.name, script.file
 		value, ok := r.Package.Settings.Get(name)
 		if !ok {
 			return nil, &ParameterError{name, "", "it is missing, run_script and halt_script go together"}

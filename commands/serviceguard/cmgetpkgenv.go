@@ -5,11 +5,13 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/urfave/cli/v2"
 
 	"lunguard/cluster"
 	"lunguard/commands/front"
+	"lunguard/commands/picture"
 	"lunguard/commands/session"
 	"lunguard/commands/words"
 )
@@ -233,9 +235,28 @@ func shellName(parameter string) string {
 
 // shellQuote quotes a value for every shell of the Bourne family. Inside
 // double quotes these four alone have a meaning, and line ends stand for
-// themselves.
+// themselves. What a terminal would act on is made by the shell, from its number.
 func shellQuote(value string) string {
-	return `"` + strings.NewReplacer(`\`, `\\`, `"`, `\"`, `$`, `\$`, "`", "\\`").Replace(value) + `"`
+	var b strings.Builder
+	b.WriteByte('"')
+	for len(value) > 0 {
+		r, n := utf8.DecodeRuneInString(value)
+		switch {
+		case strings.ContainsRune("\\\"$`", r):
+			b.WriteString(`\` + value[:n])
+		case r == '\n' || r == '\t' || !picture.Unprintable(r, n):
+			b.WriteString(value[:n])
+		default:
+			b.WriteString("$(printf '")
+			for _, c := range []byte(value[:n]) {
+				fmt.Fprintf(&b, `\%03o`, c)
+			}
+			b.WriteString("')")
+		}
+		value = value[n:]
+	}
+	b.WriteByte('"')
+	return b.String()
 }
 
 func shellAssignment(name, value string) string { return name + "=" + shellQuote(value) }

@@ -86,7 +86,7 @@ func runCntl(c *front.Call) error {
 		c.Warn("SG_SCRIPT_LOG_FILE: %v; messages go to the standard streams", err)
 	} else if log != nil {
 		// It ends with the process: the errors of this call are still to come.
-		c.Out, c.Err, c.Unnamed = log, log, true
+		c.Out, c.Err, c.Unnamed = front.Guard(log), front.Guard(log), true
 		// Nobody watches, and whoever reads it later wants to know it all.
 		if err := c.Flags.Set("verbose", "true"); err != nil {
 			return err

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io/fs"
 	"os"
+	"path/filepath"
 
 	"lunguard/cluster"
 	"lunguard/cluster/ownfile"
@@ -40,9 +41,23 @@ func ReadConfig(c *front.Call) (*cluster.Config, error) {
 func loadWhole(c *front.Call, path string) (*cluster.Config, error) {
 	conf, err := loadConfig(c.Ctx, path)
 	if err == nil {
+		warnSimulated(c, path, DefaultConfig)
 		TakeControlScripts(c, conf)
 	}
 	return conf, err
+}
+
+// warnSimulated says that the environment chooses a simulated host for the config that is
+// this machine's own: a variable that was forgotten there would make a success of nothing.
+func warnSimulated(c *front.Call, path, own string) {
+	if dir := c.Getenv(front.SimVariable); dir != "" && c.Flags.String("sim") == "" && filepath.Clean(path) == own {
+		c.Warn("%s", simulatedWords(dir, path))
+	}
+}
+
+// simulatedWords says that a simulated host is worked on.
+func simulatedWords(dir, path string) string {
+	return front.SimVariable + " is set: nothing is done on this machine, though " + path + " is its config, but on the simulated host " + dir
 }
 
 // ConfigFileError says that the config cannot be read.

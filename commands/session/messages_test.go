@@ -67,6 +67,7 @@ func messages() []catalogue.Message {
 		rep := protocol.Report{LUN: "/dev/sda"}
 		list = append(list, catalogue.New("finding", "finding", "/dev/sda: "+words.Finding(nil, rep, protocol.Finding{Kind: words.InTwoPackages, Err: two})))
 	}
+	list = append(list, catalogue.New("config", "warning", simulatedWords("/sim/jack3", "/etc/lunguard/cluster.conf")))
 	return catalogue.Sort(list)
 }
 

@@ -3,14 +3,13 @@ package session
 import (
 	"fmt"
 	"io"
-	"os"
-	"strings"
 	"sync"
 	"time"
 
 	"golang.org/x/sys/unix"
 
 	"lunguard/commands/front"
+	"lunguard/commands/picture"
 	"lunguard/commands/words"
 	"lunguard/protocol"
 )
@@ -72,7 +71,7 @@ func showProgress(c *front.Call) (m *meter, end func()) {
 		return nil, func() {}
 	}
 	out, terminal := c.Out, c.Err
-	m = newMeter(terminal, c.Prog(), width, time.Now, func() bool { return inBackground(terminal) })
+	m = newMeter(front.Raw(terminal), c.Prog(), width, time.Now, func() bool { return inBackground(terminal) })
 	c.Out, c.Err = m.over(out), m.over(terminal)
 	return m, func() {
 		m.stop()
@@ -133,22 +132,12 @@ func (m *meter) text() string {
 		text += fmt.Sprintf(", %d retries", m.retry)
 	}
 	if s := m.luns[slowest]; s != nil {
-		text += fmt.Sprintf(", slowest %s %.1f s", printable(slowest), m.now().Sub(s.since).Seconds())
+		text += fmt.Sprintf(", slowest %s %.1f s", picture.Printable(slowest), m.now().Sub(s.since).Seconds())
 		if s.waits != "" {
 			text += " (" + s.waits + ")"
 		}
 	}
 	return text
-}
-
-// printable is a name without what a terminal would act on.
-func printable(name string) string {
-	return strings.Map(func(c rune) rune {
-		if c < ' ' || c >= 0x7f && c < 0xa0 {
-			return '?'
-		}
-		return c
-	}, name)
 }
 
 // lun is the progress of a LUN.
@@ -248,8 +237,8 @@ func (o overMeter) Write(text []byte) (int, error) {
 // inBackground reports whether w is the terminal of a shell that has another
 // job in the foreground: who writes there may be stopped for it.
 func inBackground(w any) bool {
-	f, ok := w.(*os.File)
-	if !ok {
+	f := front.FileOf(w)
+	if f == nil {
 		return false
 	}
 	group, err := unix.IoctlGetInt(int(f.Fd()), unix.TIOCGPGRP)

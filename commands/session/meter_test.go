@@ -141,7 +141,7 @@ func TestMeterStopped(t *testing.T) {
 func TestMeterLine(t *testing.T) {
 	m := &meter{prog: "pr_start", total: 1, now: time.Now, luns: map[string]*lunProgress{}}
 	m.step(begins("/dev/a\x1b[2Jb"))
-	if got := m.text(); !strings.Contains(got, "/dev/a?[2Jb") {
+	if got := m.text(); !strings.Contains(got, `/dev/a\x1b[2Jb`) {
 		t.Errorf("%q", got)
 	}
 	for _, width := range []int{1, 10, 40} {

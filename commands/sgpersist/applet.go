@@ -30,6 +30,7 @@ func appletOn(open Opener) *front.Applet {
 		Summary:  "send one PERSISTENT RESERVE command, as sg3_utils does",
 		Usage:    Help(),
 		Flags:    opts.Flags(),
+		Verbatim: true, OutputStatus: int(fileError),
 		Operands: session.CompleteDisks,
 	}
 	a.Main = func(c *front.Call, args []string) int {

@@ -23,6 +23,7 @@ const (
 	standby        status = 12
 	unavailable    status = 13
 	miscompare     status = 14
+	fileError      status = 15
 	invalidParam   status = 19
 	noSense        status = 20
 	recovered      status = 21
