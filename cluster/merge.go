@@ -17,6 +17,11 @@ type Merge struct {
 	Text []byte
 	// Old is what stands in the file now; nil if there is none.
 	Old []byte
+	// Made are the nodes that got a key now, Taken those among them whose key
+	// was saved from the vendor's cluster. Left are nodes with a saved key that the
+	// cluster does not have.
+	Made, Taken []Node
+	Left        []string
 }
 
 // Changed reports whether anything is to be written.
@@ -32,6 +37,11 @@ func (m *Merge) Changed() bool { return !bytes.Equal(m.Text, m.Old) }
 // Errors, joined where there are several: *os.PathError, *ConfigError with
 // file and line of the file that the fault is in.
 func MergeFiles(ctx context.Context, path, clusterFile string, packageFiles []string) (*Merge, error) {
+	return MergeWithKeys(ctx, path, clusterFile, packageFiles, nil)
+}
+
+// MergeWithKeys is MergeFiles for a cluster whose nodes have keys on LUNs already.
+func MergeWithKeys(ctx context.Context, path, clusterFile string, packageFiles []string, saved *SavedKeys) (*Merge, error) {
 	m := &Merge{}
 	segments, err := m.readOld(ctx, path)
 	if err != nil {
@@ -39,7 +49,7 @@ func MergeFiles(ctx context.Context, path, clusterFile string, packageFiles []st
 	}
 	var errs []error
 	if clusterFile != "" {
-		head, err := m.newHead(ctx, clusterFile)
+		head, err := m.newHead(ctx, clusterFile, saved)
 		errs = append(errs, err)
 		segments[0].replace(head)
 	}
@@ -68,6 +78,7 @@ func MergeFiles(ctx context.Context, path, clusterFile string, packageFiles []st
 	if err := m.put(path, segments); err != nil {
 		return nil, err
 	}
+	m.tellMade(saved)
 	return m, nil
 }
 

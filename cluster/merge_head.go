@@ -19,18 +19,22 @@ type head struct {
 	// now is what the file says.
 	now  *Config
 	errs []error
+	// saved are keys that nodes have already; nil if none are known.
+	saved *SavedKeys
+	// made are the nodes that got a key.
+	made []string
 }
 
 // newHead reads a cluster file and gives its nodes their keys. What is wrong
 // with its values is found when the config is put together; what is decided
 // here is decided on what they mean, however they are written.
-func (m *Merge) newHead(ctx context.Context, file string) ([]fileLine, error) {
+func (m *Merge) newHead(ctx context.Context, file string, saved *SavedKeys) ([]fileLine, error) {
 	lines, err := loadLines(ctx, file)
 	if err != nil {
 		return nil, err
 	}
 	lines = withoutReturns(lines)
-	h := &head{before: m.Before, file: file, lines: lines, now: read(file, lines).config}
+	h := &head{saved: saved, before: m.Before, file: file, lines: lines, now: read(file, lines).config}
 	if h.before == nil {
 		h.before = &Config{}
 	}
@@ -41,6 +45,9 @@ func (m *Merge) newHead(ctx context.Context, file string) ([]fileLine, error) {
 	h.write()
 	if len(h.errs) > 0 {
 		return nil, errors.Join(h.errs...)
+	}
+	for _, name := range h.made {
+		m.Made = append(m.Made, Node{Name: name})
 	}
 	return h.lines, nil
 }
@@ -65,6 +72,7 @@ func (h *head) check() {
 	}
 	for _, n := range h.now.Nodes {
 		h.checkNode(n)
+		h.checkSaved(n)
 	}
 	for _, r := range h.now.Retired {
 		if was, ok := retiredIn(h.before, r.Name); ok && !r.same(was) {
@@ -84,6 +92,25 @@ func (h *head) checkNode(n Node) {
 	}
 	if was, ok := retiredIn(h.before, n.Name); ok && !was.node().sameParameter(n) {
 		h.fail(at.At, at.Value, fmt.Sprintf("node %s had %s, which must not change", n.Name, was.parameter()))
+	}
+}
+
+// checkSaved refuses another key for a node than it has on LUNs.
+func (h *head) checkSaved(n Node) {
+	key, at, ok := h.saved.of(n.Name)
+	if !ok {
+		return
+	}
+	has := n.Key
+	if was, err := h.before.Node(n.Name); err == nil {
+		has = was.Key
+	} else if was, ok := retiredIn(h.before, n.Name); ok {
+		has = was.Key
+	} else if n.ID != 0 {
+		has = pr.Key(h.tag())<<nodeIDBits | pr.Key(n.ID)
+	}
+	if has != 0 && has != key {
+		h.fail(at, key.String(), fmt.Sprintf("node %s has the key %v here, which must not change", n.Name, has))
 	}
 }
 
@@ -154,6 +181,12 @@ func (h *head) keys() map[int]string {
 			was, err = r.node(), nil
 		}
 		if err != nil {
+			h.made = append(h.made, n.Name)
+		}
+		if key, _, ok := h.saved.of(n.Name); err != nil && ok {
+			was, err = Node{Key: key}, nil
+		}
+		if err != nil {
 			id, ok := h.freeID()
 			if !ok {
 				h.fail(n.Settings[0].At, n.Name, "a NODE_PR_KEY line was expected for this node, all ids were given to others")
@@ -183,6 +216,9 @@ func (h *head) freeID() (uint16, bool) {
 			last = max(last, int(n.ID))
 			had[int(n.ID)], keys[n.Key] = true, true
 		}
+	}
+	for _, k := range h.saved.all() {
+		keys[k] = true
 	}
 	for i := range maxNodeID {
 		id := (last+i)%maxNodeID + 1

@@ -1,6 +1,7 @@
 package cluster
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"os"
@@ -289,5 +290,49 @@ func TestMergeNoID(t *testing.T) {
 	_, err := MergeFiles(t.Context(), d.conf, d.write("cmcl.conf", "NODE_NAME a\nNODE_NAME b\n"), nil)
 	if want := `:2: "b": a NODE_PR_KEY line was expected for this node, all ids were given to others`; err == nil || !strings.HasSuffix(err.Error(), want) {
 		t.Errorf("%v; %s expected", err, want)
+	}
+}
+
+// Nodes of a running cluster keep the keys that they have on LUNs.
+func TestMergeSavedKeys(t *testing.T) {
+	const cluster = "CLUSTER_NAME bla\nNODE_NAME jack3\nNODE_NAME jack4\nNODE_NAME new\n"
+	const saved = "name=bla\r\ncluster_pr_mode=pr_enabled\nnode:jack3|name=jack3\nnode:jack3|node_pr_key=91ce0001\nnode:jack4|node_pr_key=0x91CE0002\nnode:jack4|node_pr_key=91ce0002\nnode:gone|node_pr_key=91ce0003\npackage:p|node:jack3|name=jack3\n"
+	for name, c := range map[string]struct{ conf, cluster, saved, want string }{
+		"taken":              {"", cluster, saved, "jack3 0x91ce0001, jack4 0x91ce0002, new 0xf4d60001; taken 2, made 1, left [gone]"},
+		"with a tag of them": {"", "CLUSTER_PR_TAG 91ce\n" + cluster, saved, "jack3 0x91ce0001, jack4 0x91ce0002, new 0x91ce0004; taken 2, made 1, left [gone]"},
+		"the same line":      {"", strings.Replace(cluster, "NODE_NAME jack4", "NODE_PR_KEY 91ce0001\nNODE_NAME jack4", 1), saved, "jack3 0x91ce0001, jack4 0x91ce0002, new 0xf4d60001; taken 1, made 1, left [gone]"},
+		"another line":       {"", strings.Replace(cluster, "NODE_NAME jack4", "NODE_PR_KEY 1\nNODE_NAME jack4", 1), saved, `saved:4: "0x91ce0001": node jack3 has the key 0x1 here, which must not change`},
+		"another id":         {"", "CLUSTER_PR_TAG 1\nNODE_NAME jack3\nNODE_ID 1\n", saved, `saved:4: "0x91ce0001": node jack3 has the key 0x10001 here, which must not change`},
+		"has another":        {"NODE_NAME jack3\nNODE_PR_KEY 7\n", cluster, saved, `saved:4: "0x91ce0001": node jack3 has the key 0x7 here, which must not change`},
+		"had another":        {"NODE_NAME a\nNODE_PR_KEY 1\nRETIRED_NODE_PR_KEY jack3=7\n", cluster + "NODE_NAME a\n", saved, `saved:4: "0x91ce0001": node jack3 has the key 0x7 here, which must not change`},
+		"has it":             {"NODE_NAME jack3\nNODE_PR_KEY 91ce0001\n", "NODE_NAME jack3\n", "node:jack3|node_pr_key=91ce0001\n", "jack3 0x91ce0001; taken 0, made 0, left []"},
+		"two nodes, one key": {"", cluster, "node:jack3|node_pr_key=1\nnode:jack4|node_pr_key=01\n", `saved:2: "01": a key of its own was expected for node jack4, node jack3 has this one`},
+		"one node, two keys": {"", cluster, "node:jack3|node_pr_key=1\nnode:jack3|node_pr_key=2\n", `saved:2: "2": node jack3 has the key 0x1 in line 1`},
+		"no key":             {"", cluster, "node:jack3|node_pr_key=key01\n", `saved:1: "key01": a key of 1 to 16 hexadecimal digits was expected, not zero`},
+		"a mark":             {"", cluster, "node:jack3|node_pr_key=4000000000000001\n", `saved:1: "4000000000000001": a key below 4000000000000000 was expected, its two highest bits mark nodes that are leaving or taking`},
+		"no name":            {"", cluster, "node:|node_pr_key=1\n", `saved:1: "": letters`},
+		"nothing":            {"", cluster, "cluster_pr_mode=pr_disabled\n", `saved: a line node:NAME|node_pr_key=KEY was expected, as cmviewcl -v -f line prints it`},
+	} {
+		t.Run(name, func(t *testing.T) {
+			d := newDesk(t, c.conf)
+			keys, err := LoadKeys(context.Background(), d.write("saved", c.saved))
+			var m *Merge
+			if err == nil {
+				m, err = MergeWithKeys(context.Background(), d.conf, d.write("cmcl.conf", c.cluster), nil, keys)
+			}
+			got := ""
+			if err != nil {
+				got = strings.ReplaceAll(err.Error(), d.dir+"/", "")
+			} else {
+				var list []string
+				for _, n := range m.Config.Nodes {
+					list = append(list, n.Name+" "+n.Key.String())
+				}
+				got = fmt.Sprintf("%s; taken %d, made %d, left %v", strings.Join(list, ", "), len(m.Taken), len(m.Made), m.Left)
+			}
+			if got != c.want && !(name == "no name" && err != nil) {
+				t.Errorf("%s\n%s expected", got, c.want)
+			}
+		})
 	}
 }

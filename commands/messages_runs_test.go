@@ -47,7 +47,7 @@ func sampleRuns() []sampleRun {
 		{"cmviewcl", "cmviewcl a b", nil}, {"cmviewcl", "cmviewcl --json -f line", nil}, {"cmviewcl", "cmviewcl -f tree", nil},
 		{"cmviewcl", "cmviewcl -s live", nil}, {"cmviewcl", "cmviewcl -l lun", nil}, {"cmviewcl", "cmviewcl -n jack3 -p pkg1", nil},
 		{"cmviewcl", "cmviewcl -l cluster -n jack3", nil}, {"cmviewcl", "cmviewcl -l cluster -p pkg1", nil}, {"cmviewcl", "cmviewcl -l node -p pkg1", nil},
-		{"operand", "cmrunpkg", nil}, {"files", "cmcheckconf pkg1.conf", nil},
+		{"operand", "cmrunpkg", nil}, {"files", "cmcheckconf pkg1.conf", nil}, {"files", "cmcheckconf --keys-from saved.txt", nil},
 		{"files", "cmcheckconf --conf retired.conf -C other.cluster", nil}, {"files", "cmcheckconf -P two.package -P empty.package", nil}, {"files", "cmcheckconf -P fs.package -P fs.package", nil}, {"files", "cmcheckconf -P fs.package", nil},
 		{"lunguard", "lunguard --list x", nil}, {"lunguard", "lunguard --install ", nil}, {"lunguard", "lunguard frobnicate", nil},
 		{"lunguard", "lunguard sim", nil}, {"lunguard", "lunguard sim show", nil}, {"lunguard", "lunguard sim write x", nil}, {"lunguard", "lunguard sim frobnicate", nil},

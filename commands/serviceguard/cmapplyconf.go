@@ -24,6 +24,7 @@ func applyFlags(more ...cli.Flag) []cli.Flag {
 		front.VerboseFlag(),
 		front.Offering(&cli.StringFlag{Name: "cluster", Aliases: []string{"C"}}, front.OneOf(front.ShellFiles)),
 		front.Offering(front.Repeated("package", "P"), front.OneOf(front.ShellFiles)),
+		front.Offering(&cli.StringFlag{Name: "keys-from"}, front.OneOf(front.ShellFiles)),
 		front.Offering(&cli.StringFlag{Name: "reference", Aliases: []string{"p"}}, front.OneOf(front.ShellFiles)),
 		// The vendor's way with volume group locks, of which there are none.
 		&cli.BoolFlag{Name: "skip-groups", Aliases: []string{"k"}}, &cli.BoolFlag{Name: "skip-volumes", Aliases: []string{"K"}},
@@ -39,6 +40,9 @@ const applyOptions = `
                  a package; may be given again
   -p, --reference FILE
                  a file that lists package files, one a line
+  --keys-from FILE
+                 what cmviewcl of a running Serviceguard cluster has printed:
+                 its nodes keep their keys
   -k, --skip-groups, -K, --skip-volumes
                  without effect, for scripts that give them
   --conf FILE    the config that they go into (else $LUNGUARD_CONF,
@@ -55,7 +59,8 @@ func CmApplyConf() *front.Applet {
 		Name:    "cmapplyconf",
 		Summary: "merge cluster and package files into the config",
 		Usage: `
-usage: cmapplyconf [-f] [-v] [-C FILE] [-P FILE]... [-p FILE] [-n NODE]
+usage: cmapplyconf [-f] [-v] [-C FILE [--keys-from FILE]] [-P FILE]... [-p FILE]
+                   [-n NODE]
 
 Checks as cmcheckconf does, writes the config, and, for each package that is up
 on this node, copies the keys to physical volumes that are new. What was there
@@ -151,6 +156,7 @@ func runApplyConf(c *front.Call) error {
 	}
 	if a.merge.Changed() {
 		c.Printf("Completed the cluster update.\n")
+		tellKeys(c, a.merge)
 		if others := otherNodes(a.merge.Config, a.Node); len(others) > 0 {
 			c.Printf("Copy %s to %s.\n", path, strings.Join(others, ", "))
 		}
@@ -158,6 +164,26 @@ func runApplyConf(c *front.Call) error {
 	}
 	c.Printf("The configuration has not changed.\n")
 	return nil
+}
+
+// tellKeys says which keys nodes got.
+func tellKeys(c *front.Call, m *cluster.Merge) {
+	list := func(nodes []cluster.Node) string {
+		var words []string
+		for _, n := range nodes {
+			words = append(words, n.Name+" "+n.Key.String())
+		}
+		return strings.Join(words, ", ")
+	}
+	if len(m.Taken) > 0 {
+		c.Printf("keys taken: %s\n", list(m.Taken))
+	}
+	if len(m.Made) > 0 {
+		c.Printf("keys made: %s\n", list(m.Made))
+		if m.Before == nil && len(m.Taken) == 0 {
+			c.Printf("A running Serviceguard cluster has other keys on its LUNs: --keys-from takes those.\n")
+		}
+	}
 }
 
 // hold takes the right to write the config, before it is read: what another run
@@ -229,6 +255,8 @@ func confirmed(c *front.Call, m *cluster.Merge) bool {
 type files struct {
 	conf, cluster string
 	packages      []string
+	// keys has keys of nodes; empty if none are to be taken.
+	keys string
 }
 
 func namedFiles(c *front.Call) (files, error) {
@@ -236,7 +264,10 @@ func namedFiles(c *front.Call) (files, error) {
 		return files{}, front.Usagef("%s: name files with -C or -P", ops[0])
 	}
 	packages, err := packageFiles(c)
-	named := files{c.Flags.String("conf"), c.Flags.String("cluster"), packages}
+	named := files{c.Flags.String("conf"), c.Flags.String("cluster"), packages, c.Flags.String("keys-from")}
+	if err == nil && named.keys != "" && named.cluster == "" {
+		err = front.Usagef("--keys-from %s: the nodes that get the keys stand in a cluster file, name it with -C", named.keys)
+	}
 	if named.conf == "" {
 		named.conf, _ = session.ConfigPath(c)
 	}
@@ -246,15 +277,19 @@ func namedFiles(c *front.Call) (files, error) {
 // checkConfig merges the files and looks at everything that can be looked at
 // on this node. Faults are reported; an error is one that ends the check.
 func checkConfig(c *front.Call, named files) (*application, error) {
-	m, err := cluster.MergeFiles(c.Ctx, named.conf, named.cluster, named.packages)
-	var unread *os.PathError
-	switch {
-	case errors.As(err, &unread) && unread.Path == named.conf:
-		return nil, &session.ConfigFileError{Err: err}
-	case errors.As(err, &unread):
-		return nil, &inputFileError{unread}
-	case err != nil:
-		return nil, err
+	var saved *cluster.SavedKeys
+	var err error
+	if named.keys != "" {
+		if saved, err = cluster.LoadKeys(c.Ctx, named.keys); err != nil {
+			return nil, inputFault(named, err)
+		}
+	}
+	m, err := cluster.MergeWithKeys(c.Ctx, named.conf, named.cluster, named.packages, saved)
+	if err != nil {
+		return nil, inputFault(named, err)
+	}
+	for _, name := range m.Left {
+		c.Warn("node %s of %s is not in the cluster: its key on a LUN will be a foreign one", name, named.keys)
 	}
 	session.TakeControlScripts(c, m.Config)
 	host, err := session.OpenHost(c)
@@ -286,6 +321,18 @@ func checkConfig(c *front.Call, named files) (*application, error) {
 	}
 	a.sound = c.Status == words.ExitOK
 	return a, nil
+}
+
+// inputFault says which file cannot be read; other errors stay as they are.
+func inputFault(named files, err error) error {
+	var unread *os.PathError
+	switch {
+	case errors.As(err, &unread) && unread.Path == named.conf:
+		return &session.ConfigFileError{Err: err}
+	case errors.As(err, &unread):
+		return &inputFileError{unread}
+	}
+	return err
 }
 
 // asked reports whether a package is what the command line is about. Without
