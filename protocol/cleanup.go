@@ -107,16 +107,18 @@ func registersFor(t *target, only pr.Key) action {
 	return t.registersAnew(p, Taking(Leaving(key)))
 }
 
-// clearsAll clears with the key of the seat.
+// clearsAll clears with the key of the seat. A REGISTER of this run whose end is not
+// known may be performed after it, and would be left behind.
 func clearsAll(t *target) action {
 	p := t.seat()
+	comes := len(t.unanswered) > 0
 	takers := slices.ContainsFunc(t.before.Registrations, func(r pr.Registration) bool { return r.Key&TakingMark != 0 }) || len(t.Takers()) > 0
 	a := t.clears(p, t.sureKey(p))
 	a.ended = func(how end, _ error) {
 		t.registered(p, 0)
 		t.accepted = t.accepted || how == performed
 		t.sent = t.sent || how == performed || how == unknown
-		t.doubt = t.doubt || t.sent && takers
+		t.doubt = t.doubt || t.sent && (takers || comes)
 	}
 	return a
 }

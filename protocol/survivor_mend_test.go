@@ -100,6 +100,25 @@ func TestLateClearOfCleanup(t *testing.T) {
 	}
 }
 
+// The REGISTER of a clean-up was given up, another path cleared the LUN, and the first
+// comes afterwards.
+func TestLateRegisterOfCleanup(t *testing.T) {
+	w := newWorld(t, 1, 2, simlun.Quirks{})
+	w.put2path(0, "B", 0, keyB)
+	w.faults(0, "prout.register-ignore@1:late=40")
+	res := w.run("A").Cleanup(context.Background(), 0)[0]
+	w.faults(0, "")
+	if res.Err != nil || !res.Cleared {
+		t.Fatalf("%+v", res)
+	}
+	for range 60 {
+		_, _ = w.unit(0, "C", 0).State(context.Background())
+	}
+	if st := w.status(0); len(st.Keys) > 0 {
+		t.Errorf("it was clear, and then %+v", st)
+	}
+}
+
 // A node that is not registered, or that leaves, is not let in by a readmission.
 func TestReadmitLetsNobodyIn(t *testing.T) {
 	for _, leaves := range []bool{false, true} {
