@@ -16,6 +16,9 @@ type blockDevice struct {
 	fd int
 	// align is what offsets, lengths and memory must be multiples of.
 	align int64
+	// buffer is the memory of the last read, to be used again: a device is read by
+	// one at a time.
+	buffer []byte
 }
 
 // memoryAlign suits all devices whose sectors are not larger.
@@ -65,7 +68,10 @@ func (d *blockDevice) check(number string) error {
 func (d *blockDevice) ReadAt(p []byte, off int64) (int, error) {
 	from := off - off%d.align
 	to := (off + int64(len(p)) + d.align - 1) / d.align * d.align
-	b := aligned(int(to-from), int(max(memoryAlign, d.align)))
+	if int64(len(d.buffer)) < to-from {
+		d.buffer = aligned(int(to-from), int(max(memoryAlign, d.align)))
+	}
+	b := d.buffer[:to-from]
 	got := 0
 	for got < len(b) {
 		n, err := retryInterrupted(func() (int, error) { return unix.Pread(d.fd, b[got:], from+int64(got)) })

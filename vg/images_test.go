@@ -6,9 +6,11 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -87,6 +89,10 @@ func TestImages(t *testing.T) {
 			s := m.system()
 			for name := range names {
 				want, wantErr := r.group(strings.TrimPrefix(name, "/dev/"))
+				if g := strings.TrimPrefix(name, "/dev/"); want != nil && slices.Contains([]string{"reduced", "stale"}, want.Name) {
+					// lvm2 has said so on its error stream.
+					want, wantErr = nil, fmt.Errorf("%w: %s", ErrContradiction, g)
+				}
 				if wantErr == nil {
 					var devices []string
 					for _, v := range want.Volumes {
@@ -96,7 +102,7 @@ func TestImages(t *testing.T) {
 					continue
 				}
 				_, err := s.Group(context.Background(), name)
-				for _, class := range []error{ErrNoGroup, ErrSameName, ErrMissingVolume} {
+				for _, class := range []error{ErrNoGroup, ErrSameName, ErrMissingVolume, ErrContradiction} {
 					if errors.Is(err, class) != errors.Is(wantErr, class) {
 						t.Errorf("%s: %v, lvm2's report: %v", name, err, wantErr)
 					}

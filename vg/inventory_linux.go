@@ -13,25 +13,31 @@ import (
 type inventory struct {
 	// volumes are the devices with a physical volume's label, by its UUID.
 	volumes map[lvmmeta.UUID][]seen
-	// groups have the newest metadata of each group, by its UUID.
+	// groups have all metadata of each group, by its UUID.
 	groups map[lvmmeta.UUID]*metadata
 	// unread are devices of which something could not be read.
 	unread []*DeviceError
 }
 
-// metadata is a group's metadata and a device that it was found on.
+// metadata is the newest metadata of a group and a device that it was found on.
 type metadata struct {
 	*lvmmeta.Group
 	device string
-	// rival is another device with as new but other metadata; empty if there is
-	// none.
-	rival string
+	// all are the devices that have metadata of the group, with what each has.
+	all []copyOf
+}
+
+// copyOf is metadata of a group on a device.
+type copyOf struct {
+	*lvmmeta.Group
+	device string
+	// volume is the physical volume that the device is by its label.
+	volume lvmmeta.UUID
 }
 
 // newInventory puts together what was read.
 func newInventory(list []seen) *inventory {
 	inv := &inventory{volumes: map[lvmmeta.UUID][]seen{}, groups: map[lvmmeta.UUID]*metadata{}}
-	parsed := map[string]*lvmmeta.Group{}
 	for _, d := range list {
 		if d.err != nil {
 			inv.unread = append(inv.unread, &DeviceError{Device: d.name, Err: d.err})
@@ -39,45 +45,69 @@ func newInventory(list []seen) *inventory {
 		if d.volume == nil {
 			continue
 		}
-		inv.volumes[d.volume.Label.UUID] = append(inv.volumes[d.volume.Label.UUID], d)
+		id := d.volume.Label.UUID
+		inv.volumes[id] = append(inv.volumes[id], d)
 		for _, err := range d.volume.Damage {
 			inv.unread = append(inv.unread, &DeviceError{Device: d.name, Err: err})
 		}
-		for _, text := range d.volume.Texts {
-			// All volumes of a group have the same text.
-			g := parsed[text]
-			if g == nil {
-				var err error
-				if g, err = lvmmeta.ParseGroup(text); err != nil {
-					inv.unread = append(inv.unread, &DeviceError{Device: d.name, Err: err})
-					continue
-				}
-				parsed[text] = g
-			}
-			inv.add(g, d.name)
+		for _, g := range d.volume.Groups {
+			inv.add(copyOf{g, d.name, id})
 		}
-		d.volume.Texts = nil
 	}
 	return inv
 }
 
-// add takes note of metadata. The newest count, wherever they are.
-func (inv *inventory) add(g *lvmmeta.Group, device string) {
-	old := inv.groups[g.UUID]
-	switch {
-	case old == nil || g.Seqno > old.Seqno:
-		inv.groups[g.UUID] = &metadata{Group: g, device: device}
-	case g.Seqno == old.Seqno && !sameMembers(g, old.Group):
-		old.rival = device
+// add takes note of metadata.
+func (inv *inventory) add(c copyOf) {
+	m := inv.groups[c.UUID]
+	if m == nil {
+		m = &metadata{}
+		inv.groups[c.UUID] = m
 	}
+	if m.Group == nil || c.Seqno > m.Seqno {
+		m.Group, m.device = c.Group, c.device
+	}
+	m.all = append(m.all, c)
 }
 
-// sameMembers reports whether it makes no difference which of two metadata are
-// believed.
-func sameMembers(a, b *lvmmeta.Group) bool {
-	return a == b || a.Name == b.Name && slices.EqualFunc(a.Volumes, b.Volumes, func(x, y lvmmeta.Member) bool {
-		return x.UUID == y.UUID && x.Missing == y.Missing
-	})
+// has reports whether a physical volume is a member.
+func (m *metadata) has(pv lvmmeta.UUID) bool {
+	return slices.ContainsFunc(m.Volumes, func(v lvmmeta.Member) bool { return v.UUID == pv })
+}
+
+// agree makes sure that all that the disks say of a group is one thing: which is the
+// newest does not tell which is right. The volumes that the group has are members of
+// it by every text, and nobody else has one. Errors: ErrContradiction.
+func (m *metadata) agree() error {
+	for _, c := range m.all {
+		switch {
+		case !m.has(c.volume):
+			return fmt.Errorf("%w: %s (change %d) is no volume of the group that %s has (change %d)", ErrContradiction, c.device, c.Seqno, m.device, m.Seqno)
+		case c.Seqno != m.Seqno:
+			return fmt.Errorf("%w: %s is of change %d, %s of change %d", ErrContradiction, c.device, c.Seqno, m.device, m.Seqno)
+		case !c.Same(m.Group):
+			return fmt.Errorf("%w: %s and %s differ about change %d of %v", ErrContradiction, m.device, c.device, m.Seqno, m.UUID)
+		}
+	}
+	return nil
+}
+
+// whole makes sure that a volume of the group has what the group has, in each of its
+// metadata areas that are in use. Errors: ErrContradiction, or what is wrong with an
+// area.
+func (m *metadata) whole(d seen) error {
+	for _, g := range d.volume.Groups {
+		if g.UUID != m.UUID {
+			return fmt.Errorf("%w: %s is of %s by what is on it, and of %s by %s", ErrContradiction, d.name, g.Name, m.Name, m.device)
+		}
+	}
+	switch {
+	case len(d.volume.Damage) > 0:
+		return fmt.Errorf("%w: %w", ErrContradiction, &DeviceError{Device: d.name, Err: d.volume.Damage[0]})
+	case d.volume.Empty:
+		return fmt.Errorf("%w: %s is in no group by what is on it, and in %s by %s", ErrContradiction, d.name, m.Name, m.device)
+	}
+	return nil
 }
 
 // group finds the devices of a group, by name or UUID.
@@ -86,11 +116,9 @@ func (inv *inventory) group(name string, s *System) (*Group, error) {
 	if err != nil {
 		return nil, err
 	}
-	if m.rival != "" {
-		return nil, fmt.Errorf("%w: %s and %s differ about change %d of %v", ErrContradiction, m.device, m.rival, m.Seqno, m.UUID)
-	}
 	g := &Group{Name: m.Name}
 	var missing []MissingVolume
+	var doubts []error
 	for _, v := range m.Volumes {
 		if other := inv.claims(v.UUID, m.UUID); other != nil {
 			return nil, fmt.Errorf("%w: %s and %s (%s) both have the physical volume %v", ErrContradiction, m.Name, other.Name, other.device, v.UUID)
@@ -109,10 +137,19 @@ func (inv *inventory) group(name string, s *System) (*Group, error) {
 		if err != nil {
 			return nil, err
 		}
+		for _, one := range devices {
+			doubts = append(doubts, m.whole(one))
+		}
 		g.Volumes = append(g.Volumes, d)
 	}
+	// What is missing may be what makes the others disagree.
 	if len(missing) > 0 {
 		return nil, inv.blame(&MissingError{Volumes: missing})
+	}
+	for _, err := range append([]error{m.agree()}, doubts...) {
+		if err != nil {
+			return nil, err
+		}
 	}
 	// lvm2's reports are in the order of the names.
 	slices.Sort(g.Volumes)
@@ -145,7 +182,7 @@ func (inv *inventory) find(name string) (*metadata, error) {
 // was moved while some disks of its old group were away.
 func (inv *inventory) claims(pv, group lvmmeta.UUID) *metadata {
 	for _, m := range inv.groups {
-		if m.UUID != group && slices.ContainsFunc(m.Volumes, func(v lvmmeta.Member) bool { return v.UUID == pv }) {
+		if m.UUID != group && m.has(pv) {
 			return m
 		}
 	}

@@ -6,7 +6,10 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"runtime"
+	"runtime/debug"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -143,17 +146,17 @@ func uuid(word string) string {
 	return u.String()
 }
 
-// Groups are found by the newest metadata, wherever they are.
+// Groups are found by the metadata that all their volumes have.
 func TestGroupOnDisks(t *testing.T) {
 	m := newMachine(t)
 	both := text("vg1", "vg1", 3, members("p1", "p2", "p3"))
 	m.block("sda", image("p1", both))
-	m.block("sdb", image("p2", text("before", "vg1", 2, members("p1", "p2"))))
+	m.block("sdb", image("p2", both))
 	m.block("sdc", bare("p3"))
 	m.block("sdd", image("p4", text("vg2", "vg2", 1, members("p4"))))
 	m.block("sde", image("p5", ""))
 	m.block("sdf", make([]byte, imageSize))
-	m.block("sdg", image("gone", text("vg1", "vg1", 1, members("p1", "gone"))))
+	m.block("sdg", image("gone", text("vg3", "vg3", 1, members("p9", "gone"))))
 	m.block("sdh", nil)
 	s := m.system()
 	for _, name := range []string{"vg1", "/dev/vg1", uuid("vg1")} {
@@ -236,6 +239,103 @@ func TestDuplicateVolumes(t *testing.T) {
 	m.refuses(m.system(), "vg1", ErrDuplicateVolume, "copies")
 }
 
+// A group is what all its volumes say, or it is not found: the newest text does not
+// tell which is right, and a volume that is left out would stay unprotected.
+func TestContradictions(t *testing.T) {
+	of := func(seqno int, pvs ...string) string { return text("vg1", "vg1", seqno, members(pvs...)) }
+	areas := func(pv string, texts ...string) []byte {
+		d := lvmtest.Disk{UUID: lvmtest.UUID(pv), Size: imageSize}
+		for i, text := range texts {
+			d.Areas = append(d.Areas, lvmtest.Area{Start: 4096 + i*(256<<10), Size: 256 << 10, Text: text, Offset: 4608})
+		}
+		return d.Image()
+	}
+	damaged := func(b []byte) []byte {
+		b[9000]++
+		return b
+	}
+	usual := of(3, "p1", "p2")
+	for name, c := range map[string]struct {
+		disks [][]byte
+		says  string
+	}{
+		"a stranger with the newest":   {[][]byte{image("p1", usual), image("p2", usual), image("px", of(9, "p1"))}, "change 9"},
+		"a stranger with the same":     {[][]byte{image("p1", usual), image("p2", usual), image("px", usual)}, "is no volume of the group"},
+		"a stranger with one change":   {[][]byte{image("p1", usual), image("p2", usual), image("px", of(3, "p1"))}, "is no volume of the group"},
+		"removed while it was away":    {[][]byte{image("p1", of(4, "p1")), image("p2", usual)}, "(change 3) is no volume of the group"},
+		"by itself no member":          {[][]byte{image("p1", usual), image("p2", of(4, "p1"))}, "change 4"},
+		"older on a member":            {[][]byte{image("p1", of(4, "p1", "p2")), image("p2", usual)}, "is of change 3"},
+		"older in a second area":       {[][]byte{image("p1", usual), areas("p2", usual, of(2, "p1", "p2"))}, "is of change 2"},
+		"one change, other members":    {[][]byte{image("p1", usual), image("p2", of(3, "p1", "p2", "p3")), bare("p3")}, "differ about change 3"},
+		"one change, other words":      {[][]byte{image("p1", usual), image("p2", strings.Replace(usual, "pe_count = 15", "pe_count = 16", 1))}, "differ about change 3"},
+		"an area without a text":       {[][]byte{image("p1", usual), image("p2", "")}, "is in no group"},
+		"a second area without a text": {[][]byte{image("p1", usual), areas("p2", usual, "")}, "is in no group"},
+		"an area that is damaged":      {[][]byte{image("p1", usual), damaged(image("p2", usual))}, "wrong checksum"},
+		"the second area of another":   {[][]byte{image("p1", usual), areas("p2", usual, text("vg2", "vg2", 1, members("p9")))}, "is of vg2"},
+		"more areas than lvm2 makes":   {[][]byte{image("p1", usual), areas("p2", usual, usual, usual)}, "3 metadata areas"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			m := newMachine(t)
+			for i, d := range c.disks {
+				m.block("sd"+string(rune('a'+i)), d)
+			}
+			m.refuses(m.system(), "vg1", ErrContradiction, c.says)
+		})
+	}
+	// None of this is a contradiction.
+	m := newMachine(t)
+	later := strings.Replace(usual, "creation_time = ", "creation_time = 9", 1)
+	m.block("sda", areas("p1", usual, later))
+	m.block("sdb", image("p2", later))
+	m.block("sdc", image("px", text("vg2", "vg2", 9, members("px"))))
+	m.wants(m.system(), "vg1", "sda", "sdb")
+}
+
+// Six disks with the worst that can be on them cost little more memory than one.
+func TestHostileDisksCost(t *testing.T) {
+	m := newMachine(t)
+	large := text("vg1", "vg1", 3, members("p1")) + strings.Repeat("#\n", 7<<20)
+	const size = 32 << 20
+	for i := range 6 {
+		name := string(rune('a' + i))
+		d := lvmtest.Disk{UUID: lvmtest.UUID("p" + name), Size: size, Areas: []lvmtest.Area{
+			{Start: 4096, Size: size/2 - 4096, Text: large + name, Offset: 512}, {Start: size / 2, Size: size / 2, Text: large + name + "=", Offset: 512},
+		}}
+		m.block("sd"+name, d.Image())
+	}
+	s := m.system()
+	defer debug.SetGCPercent(debug.SetGCPercent(10))
+	var most atomic.Uint64
+	s.disks.scan.open = func(node, number string) (device, error) {
+		d, err := openFile(node, number)
+		return heapWatch{d, &most}, err
+	}
+	runtime.GC()
+	var before runtime.MemStats
+	runtime.ReadMemStats(&before)
+	m.refuses(s, "vg1", ErrNoGroup)
+	if grown := most.Load() - before.HeapAlloc; grown > 100<<20 {
+		t.Errorf("%d MB in use at once", grown>>20)
+	}
+}
+
+// heapWatch takes note of the largest heap while a device is read.
+type heapWatch struct {
+	device
+	most *atomic.Uint64
+}
+
+func (h heapWatch) ReadAt(b []byte, off int64) (int, error) {
+	var now runtime.MemStats
+	runtime.ReadMemStats(&now)
+	for {
+		old := h.most.Load()
+		if now.HeapAlloc <= old || h.most.CompareAndSwap(old, now.HeapAlloc) {
+			return h.device.ReadAt(b, off)
+		}
+	}
+}
+
 // Damage is named where it may be the reason, and nowhere else.
 func TestDamage(t *testing.T) {
 	m := newMachine(t)
@@ -249,7 +349,8 @@ func TestDamage(t *testing.T) {
 	m.block("sdc", label)
 	m.block("sdd", image("p4", strings.Replace(good, "seqno", "seqnr", 1)))
 	s := m.system()
-	m.wants(s, "vg1", "sda", "sdb")
+	m.block("sde", image("p5", text("vg5", "vg5", 1, members("p5"))))
+	m.wants(s, "vg5", "sde")
 	err := m.refuses(s, "vg3", ErrNoGroup, "/dev/sdb: metadata text at byte", "/dev/sdc: label at byte 512: wrong checksum", "/dev/sdd: metadata text")
 	var ue *UnreadError
 	if !errors.As(err, &ue) || len(ue.Devices) != 3 {

@@ -261,13 +261,13 @@ func attributeBytes(dir, name string) []byte {
 func (s *scanner) readAll(ctx context.Context, all []candidate) []seen {
 	ctx, cancel := context.WithTimeoutCause(ctx, 3*s.wait, os.ErrDeadlineExceeded)
 	defer cancel()
-	list := make([]seen, len(all))
+	list, reader := make([]seen, len(all)), lvmmeta.NewReader()
 	slots := make(chan struct{}, readParallel)
 	var wg sync.WaitGroup
 	for i, c := range all {
 		slots <- struct{}{}
 		wg.Go(func() {
-			list[i] = s.readInTime(ctx, c)
+			list[i] = s.readInTime(ctx, reader, c)
 			<-slots
 		})
 	}
@@ -277,7 +277,7 @@ func (s *scanner) readAll(ctx context.Context, all []candidate) []seen {
 
 // readInTime reads one device. A read that hangs cannot be called back: its
 // goroutine, with a thread, stays until the kernel gives the command up.
-func (s *scanner) readInTime(ctx context.Context, c candidate) seen {
+func (s *scanner) readInTime(ctx context.Context, reader *lvmmeta.Reader, c candidate) seen {
 	ctx, cancel := context.WithTimeoutCause(ctx, s.wait, os.ErrDeadlineExceeded)
 	defer cancel()
 	if ctx.Err() != nil {
@@ -287,7 +287,7 @@ func (s *scanner) readInTime(ctx context.Context, c candidate) seen {
 		return seen{candidate: c, err: why}
 	}
 	done := make(chan seen, 1)
-	go func() { done <- s.read(c) }()
+	go func() { done <- s.read(reader, c) }()
 	select {
 	case r := <-done:
 		return r
@@ -329,11 +329,11 @@ func (s *scanner) wouldHang(c candidate) error {
 }
 
 // read reads a device to its end, which may take forever.
-func (s *scanner) read(c candidate) seen {
+func (s *scanner) read(reader *lvmmeta.Reader, c candidate) seen {
 	r := seen{candidate: c}
 	d, err := s.open(c.name, c.number)
 	if err == nil {
-		r.volume, err = lvmmeta.Read(d, c.size)
+		r.volume, err = reader.Read(d, c.size)
 		if closeErr := d.Close(); err == nil {
 			err = closeErr
 		}

@@ -44,6 +44,10 @@ func errorsByTopic() map[string][]error {
 			&vg.GroupError{Group: "vg1", Err: fmt.Errorf("%w; read without it, %w: %w", vg.ErrNoGroup, vg.ErrNoLVM, &child.HungError{Program: "lvm", Limit: 20 * time.Second})},
 			&vg.GroupError{Group: "vg1", Err: fmt.Errorf("%w, lvm2 says: WARNING: outdated PV /dev/sdb seqno 3 has been removed in current VG vg1 seqno 4", vg.ErrContradiction)},
 			&vg.GroupError{Group: "vg1", Err: fmt.Errorf("%w: /dev/sda and /dev/sdb differ about change 7 of U", vg.ErrContradiction)},
+			&vg.GroupError{Group: "vg1", Err: fmt.Errorf("%w: /dev/sdb (change 3) is no volume of the group that /dev/sda has (change 4)", vg.ErrContradiction)},
+			&vg.GroupError{Group: "vg1", Err: fmt.Errorf("%w: /dev/sdb is of change 3, /dev/sda of change 4", vg.ErrContradiction)},
+			&vg.GroupError{Group: "vg1", Err: fmt.Errorf("%w: /dev/sdb is of vg2 by what is on it, and of vg1 by /dev/sda", vg.ErrContradiction)},
+			&vg.GroupError{Group: "vg1", Err: fmt.Errorf("%w: /dev/sdb is in no group by what is on it, and in vg1 by /dev/sda", vg.ErrContradiction)},
 			&vg.GroupError{Group: "vg1", Err: fmt.Errorf("%w: vg1 and vg2 (/dev/sdb) both have the physical volume U", vg.ErrContradiction)},
 			&vg.GroupError{Group: "vg1", Err: &vg.UnreadError{Err: vg.ErrMissingVolume, Devices: []*vg.DeviceError{
 				{Device: "/dev/dm-3", Err: errors.New("suspended")}, {Device: "/dev/dm-4", Err: errors.New("no path to it works")},

@@ -13,11 +13,15 @@ type Group struct {
 	UUID UUID
 	// Seqno grows with every change.
 	Seqno uint64
-	// Status are flags such as RESIZEABLE and EXPORTED.
-	Status []string
 	// Volumes are the physical volumes, at least one, in the order of the text.
 	Volumes []Member
+	// sum is of the group's section: what follows it, such as the time, may differ
+	// between the areas of one change.
+	sum digest
 }
+
+// Same reports whether two texts say the same of a group, word for word.
+func (g *Group) Same(o *Group) bool { return g == o || g.Name == o.Name && g.sum == o.sum }
 
 // Member is a physical volume as its group knows it.
 type Member struct {
@@ -33,9 +37,10 @@ type Member struct {
 	Used bool
 }
 
-// ParseGroup reads a metadata text. Errors: *FormatError.
-func ParseGroup(text string) (*Group, error) {
-	top, err := Parse(text)
+// ParseGroup reads a metadata text. Nothing that it returns shares the text's memory.
+// Errors: *FormatError.
+func (r *Reader) ParseGroup(text string) (*Group, error) {
+	top, err := parse(text, needed)
 	if err != nil {
 		return nil, err
 	}
@@ -43,7 +48,26 @@ func ParseGroup(text string) (*Group, error) {
 	if err != nil {
 		return nil, malformed(PartText, 0, "%v", err)
 	}
+	s := top.Sections[0]
+	g.sum = r.digest(text[s.start:s.end])
 	return g, nil
+}
+
+// needed tells what of a text a group is read from: the group's own settings, its
+// physical volumes, and on which of them segments of logical volumes lie.
+func needed(in []string, name string, section bool) bool {
+	is := func(names ...string) bool { return slices.Contains(names, name) }
+	switch len(in) {
+	case 0:
+		return section || is("contents", "version")
+	case 1:
+		return section && is("physical_volumes", "logical_volumes") || !section && is("id", "seqno")
+	case 2:
+		return section
+	case 3:
+		return section && in[1] == "logical_volumes" || !section && in[1] == "physical_volumes" && is("id", "device", "dev_size", "status", "flags")
+	}
+	return !section && in[1] == "logical_volumes" && is("stripes", "mirrors")
 }
 
 // readGroup picks out what is needed.
@@ -55,7 +79,7 @@ func readGroup(top *Section) (*Group, error) {
 		return nil, fmt.Errorf("%d sections", len(top.Sections))
 	}
 	s := top.Sections[0]
-	g := &Group{Name: s.Name, Status: s.strings("status", "flags")}
+	g := &Group{Name: strings.Clone(s.Name)}
 	if !isGroupName(g.Name) {
 		return nil, fmt.Errorf("group name %q", clip(g.Name))
 	}
@@ -66,12 +90,13 @@ func readGroup(top *Section) (*Group, error) {
 	if g.Seqno, err = strconv.ParseUint(s.str("seqno"), 10, 32); err != nil {
 		return nil, fmt.Errorf("seqno %q", clip(s.str("seqno")))
 	}
-	used := usedVolumes(s.Section("logical_volumes"))
 	seen := map[UUID]bool{}
 	pvs := s.Section("physical_volumes")
 	if pvs == nil || len(pvs.Sections) == 0 {
 		return nil, fmt.Errorf("group %s has no physical volumes", g.Name)
 	}
+	used := usedVolumes(pvs, s.Section("logical_volumes"))
+	g.Volumes = make([]Member, 0, len(pvs.Sections))
 	for _, pv := range pvs.Sections {
 		m, err := readMember(pv)
 		if err != nil {
@@ -107,9 +132,8 @@ func readMember(s *Section) (Member, error) {
 }
 
 // usedVolumes are the names of physical volumes that segments of logical
-// volumes lie on. Names of logical volumes may be among them: lvm2 takes a name
-// for a physical volume's first.
-func usedVolumes(volumes *Section) map[string]bool {
+// volumes lie on. lvm2 takes a name there for a physical volume's first.
+func usedVolumes(pvs, volumes *Section) map[string]bool {
 	used := map[string]bool{}
 	if volumes == nil {
 		return used
@@ -117,7 +141,9 @@ func usedVolumes(volumes *Section) map[string]bool {
 	for _, lv := range volumes.Sections {
 		for _, segment := range lv.Sections {
 			for _, name := range segment.strings("stripes", "mirrors") {
-				used[name] = true
+				if pvs.Section(name) != nil {
+					used[name] = true
+				}
 			}
 		}
 	}
@@ -126,7 +152,7 @@ func usedVolumes(volumes *Section) map[string]bool {
 
 // str is a single value, empty if it is not there or is an array.
 func (s *Section) str(key string) string {
-	if v, ok := s.Settings[key]; ok && !v.Array {
+	if v, ok := s.value(key); ok && !v.Array {
 		return v.Items[0].Text
 	}
 	return ""
@@ -136,7 +162,8 @@ func (s *Section) str(key string) string {
 func (s *Section) strings(keys ...string) []string {
 	var list []string
 	for _, key := range keys {
-		for _, i := range s.Settings[key].Items {
+		v, _ := s.value(key)
+		for _, i := range v.Items {
 			if !i.Number {
 				list = append(list, i.Text)
 			}
@@ -162,5 +189,5 @@ func printable(text string) string {
 	if strings.ContainsFunc(text, func(r rune) bool { return r <= ' ' || r > '~' }) {
 		return strconv.QuoteToASCII(text)
 	}
-	return text
+	return strings.Clone(text)
 }

@@ -76,7 +76,13 @@ const (
 
 // checksum is lvm2's CRC: the usual polynomial from another start and without
 // the inversions, which hash/crc32 always makes.
-func checksum(b []byte) uint32 { return ^crc32.Update(^uint32(0xf597a6cf), crc32.IEEETable, b) }
+func checksum(b []byte) uint32 { return checksumMore(checksumStart, b) }
+
+// checksumStart is the checksum of nothing.
+const checksumStart = 0xf597a6cf
+
+// checksumMore goes on with one.
+func checksumMore(sum uint32, b []byte) uint32 { return ^crc32.Update(^sum, crc32.IEEETable, b) }
 
 // UUID names a physical volume or a volume group: 32 characters.
 type UUID [32]byte

@@ -219,7 +219,7 @@ func (c *counted) ReadAt(p []byte, off int64) (int, error) {
 func TestRead(t *testing.T) {
 	const mib = 1 << 20
 	text := lvmtest.Group{Name: "vg1", UUID: lvmtest.UUID("vg"), Seqno: 2, Members: []lvmtest.Member{{UUID: lvmtest.UUID("pv"), Hint: "/dev/sda"}}}.Text()
-	long := text + strings.Repeat("# nothing\n", 5000)
+	long := strings.Replace(text, "seqno = 2", "seqno = 3", 1) + strings.Repeat("# nothing\n", 5000)
 	usual := func(text string, at int) lvmtest.Area {
 		return lvmtest.Area{Start: 4096, Size: mib - 4096, Text: text, Offset: at}
 	}
@@ -233,9 +233,10 @@ func TestRead(t *testing.T) {
 		reads  []Extent
 		damage error
 		f      func(b []byte)
+		empty  bool
 	}{
 		"no area":         {reads: nil},
-		"orphan":          {areas: []lvmtest.Area{usual("", 0)}},
+		"orphan":          {areas: []lvmtest.Area{usual("", 0)}, empty: true},
 		"new group":       {areas: []lvmtest.Area{usual(text, 512)}, texts: []string{text}, reads: nil},
 		"older group":     {areas: []lvmtest.Area{usual(text, 20480)}, texts: []string{text}, reads: []Extent{{24576, n}}},
 		"over the end":    {areas: []lvmtest.Area{usual(long, mib-4096-512)}, texts: []string{long}, reads: []Extent{{mib - 512, 512}, {4608, uint64(len(long)) + 1 - 512}}},
@@ -245,6 +246,8 @@ func TestRead(t *testing.T) {
 		"ignored alone":   {areas: []lvmtest.Area{ignored}},
 		"damaged header":  {areas: []lvmtest.Area{usual(text, 512), last}, f: func(b []byte) { b[4096+70]++ }, texts: []string{text}, damage: ErrChecksum, reads: []Extent{{4096, 512}, {7 * mib, 512}, {7*mib + 512, n}}},
 		"damaged text":    {areas: []lvmtest.Area{usual(text, 512)}, f: func(b []byte) { b[4608]++ }, damage: ErrChecksum, reads: []Extent{{4096, 512}, {4608, n}}},
+		"two, one empty":  {areas: []lvmtest.Area{usual("", 0), last}, texts: []string{text}, empty: true, reads: []Extent{{7 * mib, 512}, {7*mib + 512, n}}},
+		"too many":        {areas: []lvmtest.Area{usual(text, 512), last, last}, texts: []string{text}, damage: ErrMalformed, reads: []Extent{{7 * mib, 512}, {7*mib + 512, n}}},
 		"area beyond":     {areas: []lvmtest.Area{last}, f: func(b []byte) { b[512+72+32+6] = 1; sum(b[512:], labelCRC, labelContent) }, damage: ErrMalformed},
 		"area at the end": {areas: []lvmtest.Area{last}, f: func(b []byte) { b[512+72+32+2] = 0x80; sum(b[512:], labelCRC, labelContent) }, damage: ErrMalformed},
 	} {
@@ -254,12 +257,21 @@ func TestRead(t *testing.T) {
 				c.f(b)
 			}
 			r := &counted{r: bytes.NewReader(b)}
-			v, err := Read(r, int64(len(b)))
+			reader := NewReader()
+			v, err := reader.Read(r, int64(len(b)))
 			if err != nil {
 				t.Fatal(err)
 			}
-			if diff := cmp.Diff(c.texts, v.Texts); diff != "" {
-				t.Errorf("texts (-want +got):\n%s", diff)
+			var want []*Group
+			for _, text := range c.texts {
+				g, err := reader.ParseGroup(text)
+				if err != nil {
+					t.Fatal(err)
+				}
+				want = append(want, g)
+			}
+			if !slices.EqualFunc(want, v.Groups, (*Group).Same) || v.Empty != c.empty {
+				t.Errorf("groups %+v, empty: %v; want %+v, %v", v.Groups, v.Empty, want, c.empty)
 			}
 			if diff := cmp.Diff(append([]Extent{{0, HeadSize}}, c.reads...), r.reads); diff != "" {
 				t.Errorf("reads (-want +got):\n%s", diff)
@@ -276,15 +288,20 @@ func TestReadAgain(t *testing.T) {
 	disk := func(text string, at int) []byte {
 		return lvmtest.Disk{UUID: lvmtest.UUID("pv"), Size: 1 << 20, Areas: []lvmtest.Area{{Start: 4096, Size: 1<<20 - 4096, Text: text, Offset: at}}}.Image()
 	}
-	b := disk("old", 8192)
+	seqno := func(n int) string {
+		g := group()
+		g.Seqno = n
+		return g.Text()
+	}
+	b := disk(seqno(1), 8192)
 	r := &counted{r: bytes.NewReader(b)}
 	r.before = func(n int) {
 		if n == 2 {
-			copy(b, disk("new", 8704))
+			copy(b, disk(seqno(2), 9728))
 		}
 	}
-	v, err := Read(r, int64(len(b)))
-	if err != nil || !slices.Equal(v.Texts, []string{"new"}) || v.Damage != nil || len(r.reads) != 4 {
+	v, err := NewReader().Read(r, int64(len(b)))
+	if err != nil || len(v.Groups) != 1 || v.Groups[0].Seqno != 2 || v.Damage != nil || len(r.reads) != 4 {
 		t.Errorf("%+v, %v, %v", v, err, r.reads)
 	}
 }
@@ -292,16 +309,16 @@ func TestReadAgain(t *testing.T) {
 // Devices of odd sizes and ones that fail.
 func TestReadFails(t *testing.T) {
 	image := lvmtest.Disk{UUID: lvmtest.UUID("pv"), Size: 3072}.Image()
-	if v, err := Read(bytes.NewReader(image), 3072); err != nil || v.Label.UUID.String()[:2] != "pv" {
+	if v, err := NewReader().Read(bytes.NewReader(image), 3072); err != nil || v.Label.UUID.String()[:2] != "pv" {
 		t.Errorf("a small device: %+v, %v", v, err)
 	}
 	for size, want := range map[int64]error{0: ErrNoLabel, -1: ErrNoLabel, 1000: ErrNoLabel} {
-		if v, err := Read(bytes.NewReader(image), size); v != nil || !errors.Is(err, want) {
+		if v, err := NewReader().Read(bytes.NewReader(image), size); v != nil || !errors.Is(err, want) {
 			t.Errorf("%d bytes: %+v, %v", size, v, err)
 		}
 	}
 	broken := errors.New("broken")
-	if v, err := Read(failing{broken}, 1<<20); v != nil || !errors.Is(err, broken) {
+	if v, err := NewReader().Read(failing{broken}, 1<<20); v != nil || !errors.Is(err, broken) {
 		t.Errorf("%+v, %v", v, err)
 	}
 }

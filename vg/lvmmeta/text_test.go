@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
 
 	"lunguard/vg/lvmmeta/lvmtest"
 )
@@ -22,13 +23,17 @@ func TestParse(t *testing.T) {
 		"a": one(Item{"1", true}), "b": one(Item{"-2.5", true}), "c d": one(Item{`x"y\z#`, false}), "e": one(Item{`\`, false}),
 		"f": {Array: true}, "g": {true, []Item{{"1", true}, {"two", false}, {"3", true}}},
 	}
-	if diff := cmp.Diff(want, top.Settings); diff != "" {
+	got := map[string]Value{}
+	for _, s := range top.Settings {
+		got[s.Name] = s.Value
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
 	if got := top.Section("0s").str("i"); got != "@tag" {
 		t.Errorf("section: %q", got)
 	}
-	if v, ok := top.Section("t").Section("u").Settings["v"]; !ok || len(v.Items) != 1 {
+	if v, ok := top.Section("t").Section("u").value("v"); !ok || len(v.Items) != 1 {
 		t.Errorf("section in a section: %+v", v)
 	}
 	if top.Section("x").Section("y") != nil || len(top.Sections) != 2 {
@@ -93,16 +98,37 @@ func group() lvmtest.Group {
 }
 
 func TestParseGroup(t *testing.T) {
-	got, err := ParseGroup(group().Text())
+	got, err := NewReader().ParseGroup(group().Text())
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := &Group{Name: "vg1", UUID: UUID([]byte(lvmtest.UUID("vg"))), Seqno: 7, Status: []string{"RESIZEABLE", "READ", "WRITE"}, Volumes: []Member{
+	want := &Group{Name: "vg1", UUID: UUID([]byte(lvmtest.UUID("vg"))), Seqno: 7, Volumes: []Member{
 		{UUID: UUID([]byte(lvmtest.UUID("pv0"))), Hint: "/dev/sda", Size: 64 << 20, Used: true},
 		{UUID: UUID([]byte(lvmtest.UUID("pv1"))), Hint: `"/dev/mapper/a b"`, Size: 64 << 20, Missing: true},
 	}}
-	if diff := cmp.Diff(want, got); diff != "" {
+	if diff := cmp.Diff(want, got, cmpopts.IgnoreUnexported(Group{})); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
+	}
+}
+
+// The same change may be written at different times; all else tells texts apart.
+func TestGroupSame(t *testing.T) {
+	r, text := NewReader(), group().Text()
+	a, err := r.ParseGroup(text)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for change, want := range map[[2]string]bool{
+		{}: true, {"creation_time = ", "creation_time = 9"}: true, {"creation_host", "creation_place"}: true,
+		{"pe_start = ", "pe_start = 9"}: false, {"vg1 {", "vg2 {"}: false, {"seqno = ", "seqno = 1"}: false,
+	} {
+		b, err := r.ParseGroup(strings.Replace(text, change[0], change[1], 1))
+		if err != nil {
+			t.Fatalf("%q: %v", change, err)
+		}
+		if got := a.Same(b); got != want {
+			t.Errorf("%q: %v", change, got)
+		}
 	}
 }
 
@@ -131,17 +157,17 @@ func TestParseGroupFails(t *testing.T) {
 		if changed == text {
 			t.Fatalf("%s: %q is not in the text", name, change[0])
 		}
-		g, err := ParseGroup(changed)
+		g, err := NewReader().ParseGroup(changed)
 		var fe *FormatError
 		if g != nil || !errors.Is(err, ErrMalformed) || !errors.As(err, &fe) {
 			t.Errorf("%s: %+v, %v", name, g, err)
 		}
 	}
-	if g, err := ParseGroup(strings.ReplaceAll(text, "dev_size = 131072", "")); err != nil || g.Volumes[0].Size != 0 {
+	if g, err := NewReader().ParseGroup(strings.ReplaceAll(text, "dev_size = 131072", "")); err != nil || g.Volumes[0].Size != 0 {
 		t.Errorf("without dev_size: %+v, %v", g, err)
 	}
 	old := strings.Replace(text, `status = ["ALLOCATABLE"]`, `status = ["ALLOCATABLE", "MISSING"]`, 1)
-	if g, err := ParseGroup(old); err != nil || !g.Volumes[0].Missing {
+	if g, err := NewReader().ParseGroup(old); err != nil || !g.Volumes[0].Missing {
 		t.Errorf("the flag in old metadata: %+v, %v", g, err)
 	}
 }
@@ -156,7 +182,7 @@ func BenchmarkParseGroup(b *testing.B) {
 	b.SetBytes(int64(len(text)))
 	b.ReportAllocs()
 	for b.Loop() {
-		if _, err := ParseGroup(text); err != nil {
+		if _, err := NewReader().ParseGroup(text); err != nil {
 			b.Fatal(err)
 		}
 	}

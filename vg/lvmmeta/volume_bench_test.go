@@ -20,12 +20,9 @@ func BenchmarkRead(b *testing.B) {
 	image := lvmtest.Disk{UUID: g.Members[0].UUID, Size: size, Areas: []lvmtest.Area{{Start: 4096, Size: 1<<20 - 4096, Text: g.Text(), Offset: 512}}}.Image()
 	b.ReportAllocs()
 	for b.Loop() {
-		v, err := Read(bytes.NewReader(image), size)
-		if err != nil || len(v.Texts) != 1 {
+		v, err := NewReader().Read(bytes.NewReader(image), size)
+		if err != nil || len(v.Groups) != 1 || len(v.Groups[0].Volumes) != 256 {
 			b.Fatalf("%+v, %v", v, err)
-		}
-		if g, err := ParseGroup(v.Texts[0]); err != nil || len(g.Volumes) != 256 {
-			b.Fatalf("%+v, %v", g, err)
 		}
 	}
 }

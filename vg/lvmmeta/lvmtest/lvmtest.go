@@ -90,11 +90,11 @@ func (a Area) write(b []byte) {
 	binary.LittleEndian.PutUint32(b, CRC(b[4:512]))
 }
 
-// CRC is the checksum of labels, headers and texts, bit by bit.
+// CRC is the checksum of labels, headers and texts.
 func CRC(b []byte) uint32 {
-	crc := uint32(0xf597a6cf)
-	for _, c := range b {
-		crc ^= uint32(c)
+	var table [256]uint32
+	for i := range table {
+		crc := uint32(i)
 		for range 8 {
 			if crc&1 != 0 {
 				crc = crc>>1 ^ 0xedb88320
@@ -102,6 +102,11 @@ func CRC(b []byte) uint32 {
 				crc >>= 1
 			}
 		}
+		table[i] = crc
+	}
+	crc := uint32(0xf597a6cf)
+	for _, c := range b {
+		crc = crc>>8 ^ table[byte(crc)^c]
 	}
 	return crc
 }

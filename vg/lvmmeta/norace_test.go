@@ -1,0 +1,5 @@
+//go:build !race
+
+package lvmmeta
+
+const raceEnabled = false
