@@ -101,7 +101,7 @@ func unitMutants() []*mutant {
 		file("protocol/run.go").edit("Run.survey", `return targets, judge(targets)`, `return targets, nil`, "a LUN is changed though another one has a foreign key"),
 		file("protocol/run.go").edit("Run.survey", `a.WWID == b.WWID`, `false`, "two names of one LUN are two LUNs"),
 		file("protocol/run.go").edit("byWWID", `strings.Compare(a.WWID, b.WWID); c != 0`, `strings.Compare(a.WWID, b.WWID); false && c != 0`, "the arbiter is the first by its name on the node"),
-		file("protocol/run.go").edit("Run.eachWhole", `return f(whole, t)`, `_ = whole
+		file("protocol/run.go").edit("Run.eachWhole", `return f(end, t)`, `_ = end
 		return f(ctx, t)`, "a LUN at hand is not brought to its end"),
 		file("protocol/unit/own.go").edit("Reading.IsPresent", `slices.ContainsFunc(rd.Unopened, func`, `false && slices.ContainsFunc(rd.Unopened, func`, "a path that could not be opened is of the past"),
 		file("protocol/check.go").edit("findings", `case held == nil && len(s.Registrations) > 0:`, `case held == nil && false:`, "a check does not see that a LUN is unreserved"),

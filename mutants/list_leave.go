@@ -21,7 +21,7 @@ func departMutants() []*mutant {
 		f.edit("departure.heirs", `return append(taking, plain...)`, `return append(plain, taking...)`, "a node that another one may be removing inherits before that one"),
 		f.edit("departure.handsOver", `Unregister: true`, `Unregister: false`, "the reservation is moved, and the registration taken off by a second command"),
 		f.edit("departure.forget", `if !d.State.Has(Leaving(d.Me())) {`, `if false {`, "a mark that another node has removed counts as there"),
-		f.edit("Run.departAll", `return len(t.Own()) > 0`, `return false && len(t.Own()) > 0`, "several LUNs are not looked at again at the end"),
+		f.edit("departAll", `return len(t.Own()) > 0`, `return false && len(t.Own()) > 0`, "several LUNs are not looked at again at the end"),
 		f.edit("depart", `keepPersistence(ctx, t)`, `error(nil)`, "a halt switches the persistence off that others rely on"),
 		f.never(rows, "a nexus that is no usable path holds"),
 		f.never(rows, "several paths are marked"),

@@ -2,7 +2,7 @@ package main
 
 // takeMutants are of the rows of take.go, and what they ask.
 func takeMutants() []*mutant {
-	f, paths := file("protocol/take.go"), file("protocol/paths.go")
+	f, paths := file("protocol/take.go"), file("protocol/claim.go")
 	const enter, rows = "enterRows", "takeRows"
 	return []*mutant{
 		f.edit("foreignRow", `len(t.Foreign()) > 0`, `false && len(t.Foreign()) > 0`, "a foreign key that appears in the middle is ignored, in all protocols"),
@@ -72,7 +72,7 @@ func startMutants() []*mutant {
 
 // giveUpMutants are of what becomes of a LUN when a start has failed.
 func giveUpMutants() []*mutant {
-	f, paths := file("protocol/giveup.go"), file("protocol/paths.go")
+	f, paths := file("protocol/start.go"), file("protocol/claim.go")
 	const rows = "giveUpRows"
 	return []*mutant{
 		f.never(rows, "nothing is registered"),

@@ -95,29 +95,34 @@ func (r *Run) Check(ctx context.Context) []Report {
 // examine reads one LUN through each of its paths.
 func examine(ctx context.Context, t *target) Report {
 	rep := Report{LUN: t.Name, Paths: t.Expected()}
-	heard := t.ask(ctx)
-	if heard.contradiction() != nil {
+	heard := t.Ask(ctx)
+	if _, _, found := heard.Contradiction(); found {
 		// Somebody may have changed it between one path and the next.
-		heard = t.ask(ctx)
+		heard = t.Ask(ctx)
 	}
-	rep.Working = len(heard.said)
-	if err := heard.astray(); err != nil {
-		rep.Findings = append([]Finding{{Kind: Unreadable, Err: &LUNError{LUN: t.Name, Err: err}}}, heard.failures...)
+	rep.Working = len(heard.Said)
+	var dead []Finding
+	for _, d := range heard.Dead {
+		dead = append(dead, Finding{Kind: DeadPath, Path: d.Path, Err: d.Err})
+	}
+	if err := heard.Astray(); err != nil {
+		rep.Findings = append([]Finding{{Kind: Unreadable, Err: &LUNError{LUN: t.Name, Err: err}}}, dead...)
 		return rep
 	}
-	if c := heard.contradiction(); c != nil {
-		rep.Findings = append([]Finding{{Kind: Contradiction, Path: c.Paths[1], Err: &LUNError{LUN: t.Name, Err: c}}}, heard.failures...)
+	if a, b, found := heard.Contradiction(); found {
+		err := &ContradictionError{Paths: [2]string{a.Path, b.Path}, States: [2]*pr.State{a.State, b.State}}
+		rep.Findings = append([]Finding{{Kind: Contradiction, Path: b.Path, Err: &LUNError{LUN: t.Name, Err: err}}}, dead...)
 		return rep
 	}
-	if len(heard.said) == 0 {
-		rep.Findings = []Finding{{Kind: Unreadable, Err: &LUNError{LUN: t.Name, Err: errors.Join(heard.errs...)}}}
+	if len(heard.Said) == 0 {
+		rep.Findings = []Finding{{Kind: Unreadable, Err: &LUNError{LUN: t.Name, Err: heard.Errors()}}}
 		return rep
 	}
-	rep.State = heard.said[0].state
-	rep.Findings = heard.failures
+	rep.State = heard.Said[0].State
+	rep.Findings = dead
 	t.State = rep.State
 	t.Usable = slices.DeleteFunc(t.Usable, func(p pr.Path) bool {
-		return slices.ContainsFunc(heard.failures, func(f Finding) bool { return f.Path == p.Name() })
+		return slices.ContainsFunc(dead, func(f Finding) bool { return f.Path == p.Name() })
 	})
 	switch err := t.capabilities(ctx); {
 	case err == nil, errors.Is(err, ErrNoReservationType):

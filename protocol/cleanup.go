@@ -17,12 +17,12 @@ import (
 // the LUNs; each is final, whatever happened on the others.
 func (r *Run) Cleanup(ctx context.Context, key pr.Key) []CleanupResult {
 	results := make([]CleanupResult, len(r.LUNs))
-	whole, cancel := r.whole(ctx)
+	end, cancel := untilHurry(ctx, r.Hurry)
 	defer cancel()
 	r.eachLUN(func(i int) {
 		t := r.target(r.LUNs[i])
 		if results[i] = (CleanupResult{LUN: t.Name, Err: t.notBegun()}); ctx.Err() == nil {
-			results[i] = cleanUp(whole, t, key)
+			results[i] = cleanUp(end, t, key)
 		}
 	})
 	return results

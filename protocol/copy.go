@@ -249,7 +249,7 @@ func (c *copier) introduces(t *target, s copyStep, ids []pr.Initiator) action {
 // rely on a reservation that it holds. What stands for nodes that run stays: another
 // copy may have said so, and the next one goes on from there.
 func (c *copier) withdraw(ctx context.Context, t *target, plan *copyPlan) error {
-	ctx, cancel := c.run.undoing(ctx)
+	ctx, cancel := undoing(ctx, c.run.Hurry)
 	defer cancel()
 	t.retry()
 	var errs []error

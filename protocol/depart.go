@@ -12,8 +12,8 @@ import (
 // departAll leaves all LUNs, and looks at them again then: a copy that ran
 // meanwhile may have registered this node on one after that was done with. It
 // looks at its model at the end, so one of the two sees the other.
-func (r *Run) departAll(ctx context.Context, targets []*target) error {
-	end, cancel := r.whole(ctx)
+func departAll(ctx context.Context, r *Run, targets []*target) error {
+	end, cancel := untilHurry(ctx, r.Hurry)
 	defer cancel()
 	for range maxRounds {
 		if err := r.eachWhole(ctx, targets, func(ctx context.Context, t *target) error { return depart(ctx, t) }); err != nil || len(targets) <= 1 {

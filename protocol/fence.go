@@ -45,7 +45,7 @@ func (r *Run) Fence(ctx context.Context, victim Member) error {
 	if err := f.mayAct(); err != nil {
 		return err
 	}
-	end, cancel := r.whole(ctx)
+	end, cancel := untilHurry(ctx, r.Hurry)
 	defer cancel()
 	for range maxRounds {
 		if err := f.once(ctx); err != nil {
@@ -153,9 +153,9 @@ func (f *fencing) once(ctx context.Context) error {
 			err = r.eachWhole(ctx, others, strike)
 		}
 	}
-	end, cancel := r.whole(ctx)
+	end, cancel := untilHurry(ctx, r.Hurry)
 	if err != nil {
-		end, cancel = r.undoing(ctx)
+		end, cancel = undoing(ctx, r.Hurry)
 	}
 	defer cancel()
 	settle := func(ctx context.Context, targets []*target) error {
@@ -169,7 +169,7 @@ func (f *fencing) once(ctx context.Context) error {
 	}
 	serr := settle(end, others)
 	if err == nil && serr != nil {
-		end, cancel = r.undoing(ctx)
+		end, cancel = undoing(ctx, r.Hurry)
 		defer cancel()
 	}
 	return errors.Join(err, serr, settle(end, f.targets[:1]))

@@ -29,7 +29,7 @@ func (r *Run) Halt(ctx context.Context) error {
 		}
 	}
 	if r.Mode == Shared {
-		err = r.departAll(ctx, targets)
+		err = departAll(ctx, r, targets)
 	} else {
 		err = r.eachWhole(ctx, targets, func(ctx context.Context, t *target) error { return t.drive(ctx, releaseRows()) })
 	}

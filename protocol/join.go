@@ -102,7 +102,7 @@ func waits(t *target) action {
 	t.patience++
 	return action{kind: asking, ask: func(ctx context.Context) error {
 		t.Unread = true
-		return t.final(t.run.sleep(ctx))
+		return t.final(sleep(ctx, t.run))
 	}}
 }
 

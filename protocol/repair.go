@@ -56,7 +56,7 @@ func (r *Run) Readmit(ctx context.Context) ([]string, error) {
 	if err != nil {
 		return nil, err
 	}
-	ctx, cancel := r.whole(ctx)
+	ctx, cancel := untilHurry(ctx, r.Hurry)
 	defer cancel()
 	var admitted []string
 	for _, t := range targets {
@@ -77,7 +77,7 @@ func (r *Run) Readmit(ctx context.Context) ([]string, error) {
 func repair(ctx context.Context, t *target, rows []row) error {
 	err := t.drive(ctx, rows)
 	if errors.Is(err, ErrRemoved) && t.touched {
-		ctx, cancel := t.run.undoing(ctx)
+		ctx, cancel := undoing(ctx, t.run.Hurry)
 		defer cancel()
 		t.retry()
 		if rerr := t.read(ctx); rerr != nil {

@@ -42,7 +42,7 @@ func (r *Run) Restore(ctx context.Context) error {
 	if err == nil {
 		return nil
 	}
-	ctx, cancel := r.undoing(ctx)
+	ctx, cancel := undoing(ctx, r.Hurry)
 	defer cancel()
 	return errors.Join(err, undo(ctx, targets, err))
 }

@@ -177,7 +177,7 @@ func (r *Run) now() time.Duration {
 // node is at work.
 const patience = 500 * time.Millisecond
 
-func (r *Run) sleep(ctx context.Context) error {
+func sleep(ctx context.Context, r *Run) error {
 	if r.Sleep != nil {
 		return r.Sleep(ctx, patience)
 	}
@@ -247,25 +247,25 @@ func (r *Run) each(targets []*target, f func(*target) error) error {
 // ended no further LUN is begun, and those at hand are brought to an end. The
 // error of one that was not begun is ErrNotBegun.
 func (r *Run) eachWhole(ctx context.Context, targets []*target, f func(context.Context, *target) error) error {
-	whole, cancel := r.whole(ctx)
+	end, cancel := untilHurry(ctx, r.Hurry)
 	defer cancel()
 	return r.each(targets, func(t *target) error {
 		if ctx.Err() != nil {
 			return t.notBegun()
 		}
-		return f(whole, t)
+		return f(end, t)
 	})
 }
 
-// whole is a context that outlives ctx until somebody is in a hurry.
-func (r *Run) whole(ctx context.Context) (context.Context, context.CancelFunc) {
+// untilHurry is a context that outlives ctx until somebody is in a hurry; nil never is.
+func untilHurry(ctx context.Context, hurry <-chan struct{}) (context.Context, context.CancelFunc) {
 	ctx, cancel := context.WithCancel(context.WithoutCancel(ctx))
-	if r.Hurry == nil {
+	if hurry == nil {
 		return ctx, cancel
 	}
 	go func() {
 		select {
-		case <-r.Hurry:
+		case <-hurry:
 			cancel()
 		case <-ctx.Done():
 		}
@@ -274,8 +274,8 @@ func (r *Run) whole(ctx context.Context) (context.Context, context.CancelFunc) {
 }
 
 // undoing is a context for what has to be undone after ctx may have ended.
-func (r *Run) undoing(ctx context.Context) (context.Context, context.CancelFunc) {
-	ctx, cancel := r.whole(ctx)
+func undoing(ctx context.Context, hurry <-chan struct{}) (context.Context, context.CancelFunc) {
+	ctx, cancel := untilHurry(ctx, hurry)
 	ctx, stop := context.WithTimeout(ctx, undoTime)
 	return ctx, func() {
 		stop()
