@@ -16,6 +16,7 @@ import (
 
 	"lunguard/commands/watchdog"
 	"lunguard/commands/words"
+	"lunguard/scsi/simlun"
 )
 
 // watchProcess is pr_watchdog as a process on the simulated host jack3.
@@ -368,4 +369,80 @@ func TestWatchdogNotify(t *testing.T) {
 	p = newWatchRig(t).watch([]string{"NOTIFY_SOCKET=" + socket})
 	p.wantEnd()
 	p.until("STOPPING", has("STOPPING=1"))
+}
+
+// newForgetful is newWatchRig on an array that keeps nothing through power loss.
+func newForgetful(t *testing.T) *rig {
+	t.Helper()
+	r := newRig(t, 2, 1)
+	r.configure(watchTwo)
+	for i := range 2 {
+		if err := simlun.SetQuirks(r.lun(i), simlun.Quirks{NoAPTPL: true}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	r.mustHere("jack3", "pr_start", "pkg1")
+	return r
+}
+
+// forget makes a LUN lose its registrations.
+func (r *rig) forget(lun int) {
+	r.t.Helper()
+	if err := simlun.PowerCycle(r.lun(lun)); err != nil {
+		r.t.Fatal(err)
+	}
+}
+
+// An array that forgets its keys restarts nobody: an alarm says so, the metrics, the log
+// and the service manager, and a take-over after that is a fence.
+func TestWatchdogForgotten(t *testing.T) {
+	t.Parallel()
+	r := newForgetful(t)
+	metrics := filepath.Join(t.TempDir(), "watchdog.prom")
+	p := r.watch(nil, "--log", "stderr", "--prometheus", metrics)
+	p.forget(0)
+	p.says("pr_watchdog: error: " + watchdog.Forgotten)
+	p.says("pr_watchdog: error: /dev/sda: nobody is registered any more, which no fence leaves: the LUN has lost its reservations, and keeps nobody out; this node goes on: see that no other one has begun, then run pr_start pkg1 here")
+	p.says("action=keys-lost node=jack3 key=0xbcb00001 dev=/dev/sda")
+	p.until("the metrics say so", func() bool {
+		text, _ := os.ReadFile(metrics)
+		return strings.Contains(string(text), `lunguard_watchdog_lun_state{package="pkg1",lun="/dev/sda",state="empty"} 1`)
+	})
+	p.goesOn()
+	// What it says to do mends it.
+	p.mustHere("jack3", "pr_start", "pkg1")
+	p.says("/dev/sda: the key 0xbcb00001 is back, after")
+	p.goesOn()
+	p.forget(0)
+	p.until("a second alarm", func() bool { return strings.Count(p.out.String(), watchdog.Forgotten) == 2 })
+	p.mustHere("jack4", "pr_start", "pkg1")
+	p.wantDead()
+	p.says("registered are 0xbcb00002 (jack4); unless it comes back within")
+}
+
+// With --on-empty register it is registered again, and reserved, as long as nobody else
+// is there.
+func TestWatchdogRegisters(t *testing.T) {
+	t.Parallel()
+	r := newForgetful(t)
+	p := r.watch(nil, "--on-empty", "register", "--log", "stderr")
+	p.forget(0)
+	p.says("this node registers again, unless another one is there")
+	p.says("package pkg1: registered again")
+	p.says("/dev/sda: the key 0xbcb00001 is back, after")
+	p.says("action=restore pkg=pkg1 node=jack3 result=ok")
+	p.goesOn()
+	if got := p.state(0); got != keyJack3+" "+keyJack3 {
+		t.Errorf("LUN 0 is %s", got)
+	}
+	p.wantEnd()
+}
+
+// With --on-empty expire the node is restarted.
+func TestWatchdogEmptyExpires(t *testing.T) {
+	t.Parallel()
+	p := newForgetful(t).watch(nil, "--on-empty", "expire")
+	p.forget(0)
+	p.says("keeps nobody out; unless that ends within")
+	p.wantDead()
 }

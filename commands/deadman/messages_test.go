@@ -29,6 +29,7 @@ func errorsByTopic() map[string][]error {
 			device(fmt.Errorf("%w of 10s, it has 60s", watchdog.ErrTimeout)),
 			device(fmt.Errorf("%w of 10s, it has 2s, and 5s is the least", watchdog.ErrTimeout)),
 			device(fmt.Errorf("%w of 10s: it does not tell its own: %w", watchdog.ErrTimeout, syscall.EIO)),
+			&metricsError{syscall.ENOSPC},
 			device(watchdog.ErrNotWatchdog), device(watchdog.ErrAlarmOnly), device(syscall.EACCES), device(syscall.ENOENT),
 		},
 	}
@@ -56,11 +57,16 @@ func spokenWatch() []catalogue.Message {
 	say := func(kind, text string) { list = append(list, catalogue.New("pr_watchdog", kind, text)) }
 	for _, k := range []watchdog.Kind{
 		watchdog.Gone, watchdog.Back, watchdog.Unknown, watchdog.Known, watchdog.Expired, watchdog.Holders,
-		watchdog.PathFailed, watchdog.PathBack, watchdog.Late, watchdog.NotFed, watchdog.Fed, watchdog.Unreserved, watchdog.Reserved,
+		watchdog.PathFailed, watchdog.PathBack, watchdog.Late, watchdog.NotFed, watchdog.Fed, watchdog.Unreserved, watchdog.Reserved, watchdog.Empty,
 	} {
 		e := watchdog.Event{Kind: k, LUN: "/dev/sda", Path: "/dev/sdb", Reading: watchdog.Reading{Keys: []pr.Key{2}}, For: time.Second, Left: time.Second, Err: syscall.EIO}
 		say("event", d.eventWords(e))
 		switch k {
+		case watchdog.Empty:
+			for _, d.onEmpty = range []watchdog.OnEmpty{watchdog.RegisterEmpty, watchdog.ExpireEmpty, watchdog.KeepEmpty} {
+				e.For, e.Package = 0, "pkg1"
+				say("event", d.eventWords(e))
+			}
 		case watchdog.Unknown:
 			e.WasGone = true
 			say("event", d.eventWords(e))
@@ -95,6 +101,7 @@ func spokenWatch() []catalogue.Message {
 	}
 	say("event", "/dev/watchdog: disarmed, ended in order")
 	say("event", "reloaded: "+d.watching())
+	say("event", "package pkg1: registered again")
 	late := &vg.DeviceError{Device: "/dev/sdb", Err: fmt.Errorf("%w, asked 1s ago", watchdog.ErrNoAnswer)}
 	say("event", d.eventWords(watchdog.Event{Kind: watchdog.Unknown, LUN: "/dev/sda", Err: late}))
 	for _, other := range []string{"naa.2", "one without a name"} {
@@ -102,7 +109,7 @@ func spokenWatch() []catalogue.Message {
 	}
 	say("event", d.eventWords(watchdog.Event{Kind: watchdog.NotFed, Err: &watchdog.DeviceError{Device: "/dev/watchdog", Err: errors.New("0 of 1 bytes were taken")}}))
 	for _, text := range []string{
-		watchdog.Deadman,
+		watchdog.Deadman, watchdog.Forgotten,
 		"memory is not locked: operation not permitted; on a machine in trouble the feeding may come too late",
 		"no real-time priority: operation not permitted; on a machine in trouble the feeding may come too late",
 		"reload failed: goes on with what it has watched, " + d.watching(),

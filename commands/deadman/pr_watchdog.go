@@ -27,8 +27,9 @@ func Applet() *front.Applet {
 		Summary: "restart this node when it is fenced, by a watchdog device",
 		Usage: `
 usage: pr_watchdog [-v] [-w DEVICE] [--interval S] [--grace S] [--watchdog-timeout S]
-                   [--on-unknown keep|expire] [-C FILE] [-n NODE] [--timeout S]
-                   [--sim DIR] [PACKAGE...]
+                   [--on-unknown keep|expire] [--on-empty keep|register|expire]
+                   [--prometheus FILE] [-C FILE] [-n NODE] [--timeout S] [--sim DIR]
+                   [PACKAGE...]
 
 Feeds the watchdog device while this node's key is on every LUN of the packages,
 and holds those of failover packages. Once that has not been so for longer than
@@ -42,6 +43,12 @@ Stop it before pr_halt: keys that pr_halt takes away are gone, too.
   --watchdog-timeout S  whole seconds from the last feed to the restart (10)
   --on-unknown keep     an unreadable LUN is warned of, no more (the default)
   --on-unknown expire   an unreadable LUN counts as one whose key is gone
+  --on-empty keep       a LUN on which nobody is registered any more, which no fence
+                        leaves, is an alarm, no more (the default)
+  --on-empty register   the same, and this node registers again if nobody is there
+  --on-empty expire     it counts as one whose key is gone
+  --prometheus FILE     write what is known of each LUN for node_exporter's textfile
+                        collector
   -v             say what happens to paths, too
   -C FILE        cluster config (else $LUNGUARD_CONF, /etc/lunguard/cluster.conf)
   -n NODE        which node this is (else $SG_NODE, the short host name)
@@ -62,6 +69,9 @@ device on this node`,
 			&cli.StringFlag{Name: "interval"}, &cli.StringFlag{Name: "grace"},
 			&cli.StringFlag{Name: "watchdog-timeout"},
 			front.Offering(&cli.StringFlag{Name: "on-unknown", Value: onUnknownKeep}, front.OneOf(onUnknownKeep, onUnknownExpire)),
+			front.Offering(&cli.StringFlag{Name: "on-empty", Value: string(watchdog.KeepEmpty)},
+				front.OneOf(string(watchdog.KeepEmpty), string(watchdog.RegisterEmpty), string(watchdog.ExpireEmpty))),
+			front.Offering(&cli.StringFlag{Name: "prometheus"}, front.OneOf(front.ShellFiles)),
 		},
 		Operands: session.CompletePackages, OwnSignals: true, Run: runWatchdog,
 	}
@@ -88,12 +98,16 @@ type deadman struct {
 	names  []string // of the packages, none for all that are up
 	timing watchdog.Timing
 	expire bool // unknown counts as gone
-	device watchDevice
-	alarm  watchdog.Alarm
-	lines  *lineQueue
+	// onEmpty is what a LUN that has forgotten everybody does.
+	onEmpty watchdog.OnEmpty
+	device  watchDevice
+	alarm   watchdog.Alarm
+	lines   *lineQueue
 	// now is what is watched; a reload replaces it, from a goroutine of its own.
 	now      atomic.Pointer[scope]
 	notifier *watchdog.Notifier
+	restorer *restorer
+	metrics  *metricsFile
 }
 
 // scope is what is watched: the LUNs, by a config, which has the names of nodes,
@@ -166,6 +180,15 @@ func (d *deadman) settings() (err error) {
 	if err := d.timing.Check(); err != nil {
 		return front.Usagef("%v", err)
 	}
+	if d.Flags.IsSet("prometheus") && d.Flags.String("prometheus") == "" {
+		return front.Usagef("--prometheus needs the name of a file")
+	}
+	switch how := watchdog.OnEmpty(d.Flags.String("on-empty")); how {
+	case watchdog.KeepEmpty, watchdog.RegisterEmpty, watchdog.ExpireEmpty:
+		d.onEmpty = how
+	default:
+		return front.Usagef("--on-empty %s: keep, register or expire was expected", how)
+	}
 	switch how := d.Flags.String("on-unknown"); how {
 	case onUnknownKeep:
 	case onUnknownExpire:
@@ -223,6 +246,9 @@ func (d *deadman) run(hangup <-chan os.Signal) error {
 		return err
 	}
 	d.sayBegin()
+	d.restorer = newRestorer(d)
+	d.metrics = newMetricsFile(d.Flags.String("prometheus"), d.node.Name, d.sayErr)
+	defer d.metrics.close()
 	changes := make(chan []*watchdog.LUN)
 	go d.reloads(hangup, changes)
 	w.Run(d.Ctx, changes)
@@ -232,6 +258,7 @@ func (d *deadman) run(hangup <-chan os.Signal) error {
 	if err != nil {
 		return err
 	}
+	d.restorer.wait()
 	d.lines.say(d.Out, "%s: disarmed, ended in order", d.Flags.String("device"))
 	return nil
 }
@@ -251,7 +278,10 @@ func (d *deadman) watch() *watchdog.Watch {
 	return &watchdog.Watch{
 		Timing: d.timing, Key: d.node.Key, ExpireUnknown: d.expire, Clock: watchdog.Boottime,
 		Device: d.device, Log: d.event,
-		Alarm: func() { d.raise() },
+		Alarm:   func() { d.raise(watchdog.Deadman) },
+		OnEmpty: d.onEmpty, Forgotten: func() { d.raise(watchdog.Forgotten) },
+		Restore: func(l *watchdog.LUN) { d.restorer.restore(l.Package) },
+		Passed:  func(list []watchdog.Status) { d.metrics.take(list, watchdog.Boottime()) },
 		Alive: func() {
 			if !ready {
 				ready = true
@@ -262,11 +292,11 @@ func (d *deadman) watch() *watchdog.Watch {
 	}
 }
 
-// raise tells the world that this node is given up.
-func (d *deadman) raise() {
-	d.lines.say(d.Err, "%s: error: %s", d.Prog(), watchdog.Deadman)
-	d.notifier.Tell("STATUS=" + watchdog.Deadman)
-	d.alarm.Raise(d.Prog(), func(place string, err error) {
+// raise tells the world that this node is given up, or not protected.
+func (d *deadman) raise(alarm string) {
+	d.lines.say(d.Err, "%s: error: %s", d.Prog(), alarm)
+	d.notifier.Tell("STATUS=" + alarm)
+	d.alarm.Raise(d.Prog(), alarm, func(place string, err error) {
 		if err != nil {
 			d.lines.say(d.Err, "%s: warning: %s: %v", d.Prog(), place, err)
 		}

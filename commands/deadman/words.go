@@ -100,7 +100,7 @@ func (d *deadman) event(e watchdog.Event) {
 		return
 	case watchdog.Back, watchdog.Known, watchdog.Reserved, watchdog.Fed:
 		d.lines.say(d.Out, "%s", d.eventWords(e))
-	case watchdog.Expired:
+	case watchdog.Expired, watchdog.Empty:
 		d.lines.say(d.Err, "%s: error: %s", d.Prog(), d.eventWords(e))
 	default:
 		d.lines.say(d.Err, "%s: warning: %s", d.Prog(), d.eventWords(e))
@@ -115,6 +115,8 @@ func (d *deadman) logged(k watchdog.Kind) (front.Deed, bool) {
 	switch k {
 	case watchdog.Gone:
 		return front.SawGone, true
+	case watchdog.Empty:
+		return front.SawEmpty, true
 	case watchdog.Back:
 		return front.SawBack, true
 	case watchdog.Unknown:
@@ -140,7 +142,7 @@ func (d *deadman) record(what front.Deed, ev *watchdog.Event, err error) {
 		e.Field(front.FieldDevice, d.Flags.String("device"))
 		e.Field(front.FieldLUNs, strconv.Itoa(len(d.luns())))
 		e.Result(err)
-		d.Recorder().Write(e)
+		d.write(e)
 		return
 	}
 	e.Field(front.FieldDevice, ev.LUN)
@@ -151,13 +153,16 @@ func (d *deadman) record(what front.Deed, ev *watchdog.Event, err error) {
 		e.Field(front.FieldErr, front.InOneLine(err))
 	}
 	switch what {
-	case front.DeedDeadman:
+	case front.DeedDeadman, front.SawEmpty:
 		e.Severity = syslog.Err
 	case front.SawGone, front.SawUnknown, front.SawNotFed:
 		e.Severity = syslog.Warning
 	}
-	d.Recorder().Write(e)
+	d.write(e)
 }
+
+// write writes a line of the log, to which who registers again writes, too.
+func (d *deadman) write(e *front.Entry) { d.Alone(func() { d.Recorder().Write(e) }) }
 
 // eventWords says an event.
 func (d *deadman) eventWords(e watchdog.Event) string {
@@ -170,6 +175,8 @@ func (d *deadman) eventWords(e watchdog.Event) string {
 		}
 		return fmt.Sprintf("%s: the key %s of this node is gone, %s; unless it comes back within %v this node is restarted",
 			e.LUN, key, d.holders(e.Keys), tenths(e.Left))
+	case watchdog.Empty:
+		return d.emptyWords(e)
 	case watchdog.Back:
 		return fmt.Sprintf("%s: the key %s is back, after %v", e.LUN, key, tenths(e.For))
 	case watchdog.Unknown:
@@ -209,6 +216,21 @@ func (d *deadman) eventWords(e watchdog.Event) string {
 		return "feeds again"
 	}
 	return string(e.Kind)
+}
+
+// emptyWords says that a LUN has forgotten everybody, and what becomes of that.
+func (d *deadman) emptyWords(e watchdog.Event) string {
+	text := e.LUN + ": nobody is registered any more, which no fence leaves: the LUN has lost its reservations, and keeps nobody out"
+	if e.For > 0 {
+		text += fmt.Sprintf(", for %v", tenths(e.For))
+	}
+	switch d.onEmpty {
+	case watchdog.ExpireEmpty:
+		return text + fmt.Sprintf("; unless that ends within %v this node is restarted", tenths(e.Left))
+	case watchdog.RegisterEmpty:
+		return text + "; this node registers again, unless another one is there"
+	}
+	return text + fmt.Sprintf("; this node goes on: see that no other one has begun, then run pr_start %s here", e.Package)
 }
 
 // holder says who has reserved a LUN.

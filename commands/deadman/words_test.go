@@ -95,7 +95,7 @@ func TestWatchLogged(t *testing.T) {
 	d := &deadman{Call: c, node: cluster.Node{Name: "jack3", Key: 1}}
 	for kind, want := range map[watchdog.Kind]string{
 		watchdog.Gone: "key-gone", watchdog.Back: "key-back", watchdog.Unknown: "lun-unknown", watchdog.Known: "lun-known",
-		watchdog.Expired: "deadman", watchdog.NotFed: "feed-failed", watchdog.Fed: "feed-works",
+		watchdog.Expired: "deadman", watchdog.Empty: "keys-lost", watchdog.NotFed: "feed-failed", watchdog.Fed: "feed-works",
 		watchdog.Holders: "", watchdog.PathFailed: "", watchdog.PathBack: "", watchdog.Late: "",
 	} {
 		what, ok := d.logged(kind)

@@ -129,6 +129,14 @@ func NewCall(ctx context.Context, a *Applet, s Streams, getenv func(string) stri
 	return &Call{Streams: s, Ctx: ctx, Applet: a, Flags: none, Getenv: getenv, hinted: map[string]bool{}, shared: &shared{}}
 }
 
+// Beside is a call for work that goes on beside this one: it has no options, and
+// streams, hints and a status of its own. It logs where this one does.
+func (c *Call) Beside(ctx context.Context, s Streams) *Call {
+	one := NewCall(ctx, c.Applet, s, c.Getenv)
+	one.shared = c.shared
+	return one
+}
+
 // Recorder writes the log of the call; nil writes nothing.
 func (c *Call) Recorder() *Recorder { return c.shared.rec }
 

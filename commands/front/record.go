@@ -24,6 +24,7 @@ const (
 	DeedHalt    Deed = "halt"
 	DeedFence   Deed = "fence"
 	DeedRepair  Deed = "repair"
+	DeedRestore Deed = "restore"
 	DeedReadmit Deed = "readmit-paths"
 	DeedCleanup Deed = "cleanup"
 	DeedCopy    Deed = "copy"
@@ -35,6 +36,7 @@ const (
 
 	DeedArm     Deed = "watchdog-arm"
 	DeedDisarm  Deed = "watchdog-disarm"
+	SawEmpty    Deed = "keys-lost"
 	SawGone     Deed = "key-gone"
 	SawBack     Deed = "key-back"
 	SawUnknown  Deed = "lun-unknown"

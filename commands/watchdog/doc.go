@@ -11,7 +11,13 @@
 //
 //	present  it was read, and the node's key is there, marked or not
 //	gone     it was read, and the key is not there, or does not hold it
+//	empty    it was read, and nobody is registered: the device has forgotten, and
+//	         nobody has fenced anybody, for who does so is registered
 //	unknown  it was not read in time
+//
+// Empty counts as gone only if it is to; the key may be registered again by who knows
+// how to do that without taking a LUN from anybody. A LUN that was seen gone is not empty
+// later: who fenced this node may have left since.
 //
 // Gone for longer than the grace ends the feeding for good. Unknown does not,
 // unless it is to count as gone; but it does not undo gone either: what was

@@ -11,6 +11,9 @@ const (
 	// alone, does not hold the reservation; Left is what is left of the grace, Keys
 	// who is on it.
 	Gone Kind = "gone"
+	// Empty: nobody is registered any more, For, and again once a minute as long as it
+	// is so; Left is what is left of the grace, if it counts as gone.
+	Empty Kind = "empty"
 	// Back: the key is on the LUN again, after For.
 	Back Kind = "back"
 	// Unknown: no path gives a list of keys; Err says why.
@@ -40,6 +43,8 @@ const (
 type Event struct {
 	Kind      Kind
 	LUN, Path string
+	// Package is whose LUN it is, where the event is Empty or Expired.
+	Package string
 	// Reading is who is on the LUN.
 	Reading
 	// Registered says that this node's key is on it all the same.

@@ -16,6 +16,32 @@ const (
 	StatePresent State = "present"
 	StateGone    State = "gone"
 	StateUnknown State = "unknown"
+	// StateEmpty: nobody is registered, and nobody was seen to have taken this node's
+	// key away: the device has lost its registrations. Who fences is registered.
+	StateEmpty State = "empty"
+)
+
+// States are all states of a LUN.
+func States() []State { return []State{StatePresent, StateGone, StateEmpty, StateUnknown} }
+
+// OnEmpty is what becomes of a node one of whose LUNs is empty.
+type OnEmpty string
+
+// Choices.
+const (
+	// KeepEmpty goes on feeding: nothing was taken from this node.
+	KeepEmpty OnEmpty = "keep"
+	// RegisterEmpty does so, too, and has the node registered again.
+	RegisterEmpty OnEmpty = "register"
+	// ExpireEmpty counts it as gone.
+	ExpireEmpty OnEmpty = "expire"
+)
+
+const (
+	// remindPause is the time from one event about an empty LUN to the next.
+	remindPause = time.Minute
+	// restorePause is the time from one attempt to register again to the next.
+	restorePause = 5 * time.Second
 )
 
 // record is what the watch remembers of a LUN.
@@ -31,6 +57,13 @@ type record struct {
 	late bool
 	// open says that it had no reservation when last read.
 	open bool
+	// generation is that of the reading in which the key was last seen.
+	generation uint32
+	// gone and empty say that the LUN was when it was last read.
+	gone, empty bool
+	// told is when people last heard that the LUN is empty, restored when it was last
+	// attempted to register again.
+	told, restored time.Duration
 }
 
 // Finding is what one pass has found of a LUN.
@@ -51,6 +84,8 @@ type Reading struct {
 	Keys []pr.Key
 	// Reservation is nil if there is none.
 	Reservation *pr.Reservation
+	// Generation counts the changes of registrations.
+	Generation uint32
 }
 
 // has reports whether a node's key is registered. Marked it is there all the
@@ -86,6 +121,17 @@ func (w *Watch) judge(l *LUN, now time.Duration) Finding {
 	return f
 }
 
+// forgot reports whether a LUN without this node's key is one that has lost its
+// registrations, and not one that others have been on and left: nobody is there, and
+// the key was there a moment ago, or the device has begun to count anew since. A LUN that
+// was seen gone is gone.
+func (r *record) forgot(f Finding, moment time.Duration) bool {
+	if f.State != StateGone || len(f.Keys) > 0 || f.Reservation != nil || r.gone || !r.everSeen {
+		return false
+	}
+	return r.empty || f.at-r.seen <= moment || f.Generation < r.generation
+}
+
 // takeOpen takes note of whether a LUN is without any reservation, and returns
 // what there is to tell. It keeps nobody out then, which is no reason to restart
 // a node that is registered.
@@ -105,23 +151,37 @@ func (r *record) takeOpen(f Finding, name string) (Event, bool) {
 // anything.
 func (r *record) take(f Finding, w *Watch, name string) (Event, bool) {
 	before := *r
+	if r.forgot(f, 2*w.Timing.maxAge()) {
+		f.State = StateEmpty
+	}
 	if f.State != before.state {
 		r.state, r.since = f.State, f.at
 		r.late = f.State == StateUnknown && w.late
 	}
 	switch {
 	case f.State == StatePresent:
-		r.seen, r.everSeen, r.counting = f.at, true, false
-	case !r.counting && (f.State == StateGone || w.ExpireUnknown):
+		r.seen, r.everSeen, r.counting, r.generation = f.at, true, false, f.Generation
+	case f.State == StateEmpty && w.OnEmpty != ExpireEmpty:
+		r.counting = false
+	case !r.counting && (f.State != StateUnknown || w.ExpireUnknown):
 		r.counting, r.from = true, r.begin(f, before, w.Timing.Interval)
 	}
-	if f.State == before.state {
+	if f.State != StateUnknown {
+		r.gone, r.empty = f.State == StateGone, f.State == StateEmpty
+	}
+	remind := f.State == StateEmpty && f.at-r.told >= remindPause
+	if f.State == before.state && !remind {
 		return Event{}, false
 	}
 	e := Event{LUN: name, Reading: f.Reading, Registered: f.Registered, For: f.at - before.since, Err: f.Err, WasGone: r.counting}
 	switch f.State {
 	case StateGone:
 		e.Kind, e.Left = Gone, max(0, r.from+w.Timing.Grace-f.at)
+	case StateEmpty:
+		e.Kind, e.Left, r.told = Empty, max(0, r.from+w.Timing.Grace-f.at), f.at
+		if before.state != StateEmpty {
+			e.For = 0
+		}
 	case StateUnknown:
 		e.Kind, e.Left = Unknown, max(0, r.from+w.Timing.Grace-f.at)
 	case StatePresent:

@@ -103,7 +103,7 @@ func (p *path) read(ctx context.Context) (Reading, error) {
 	for n := 0; ; n++ {
 		state, err := pr.List(ctx, p.t)
 		if err == nil {
-			return Reading{Keys: state.Keys(), Reservation: state.Reservation}, nil
+			return Reading{Keys: state.Keys(), Reservation: state.Reservation, Generation: state.Generation}, nil
 		}
 		if !errors.Is(err, pr.ErrUnitAttention) || n == unitAttentions {
 			return Reading{}, err

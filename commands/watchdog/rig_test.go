@@ -34,8 +34,10 @@ type disk struct {
 	numbers map[string]string
 	keys    []pr.Key
 	// held is the reservation, nil for none.
-	held  *pr.Reservation
-	paths map[string]*wire
+	held *pr.Reservation
+	// generation is that of the registrations.
+	generation uint32
+	paths      map[string]*wire
 	// reads counts the reads that were answered, opened the paths that were
 	// opened. findErr makes the search for the paths fail.
 	reads, opened int
@@ -116,7 +118,7 @@ func (n *nexus) State(context.Context) (*pr.State, error) {
 		d.t.Error("a second read on a path whose first has not returned")
 	}
 	// The device answers as of now, even if the answer comes late.
-	state := &pr.State{Reservation: d.held}
+	state := &pr.State{Reservation: d.held, Generation: d.generation}
 	for _, k := range d.keys {
 		state.Registrations = append(state.Registrations, pr.Registration{Key: k})
 	}
@@ -228,6 +230,8 @@ type rig struct {
 	events []string
 	paths  []string
 	alarms int
+	// forgotten counts the alarms for empty LUNs, restored the attempts.
+	forgotten, restored int
 	// offset is how much the clock was put on, trap decides on more.
 	begun  time.Time
 	offset time.Duration
@@ -254,7 +258,9 @@ func newRig(t *testing.T, luns int) *rig {
 	}
 	r.watch = &Watch{
 		Timing: times(), Key: ownKey, Clock: r.clock, Device: r.device, Log: r.log, Life: r.life, Alive: func() {},
-		Alarm: func() { r.mu.Lock(); r.alarms++; r.mu.Unlock() },
+		Alarm:     func() { r.mu.Lock(); r.alarms++; r.mu.Unlock() },
+		Forgotten: func() { r.mu.Lock(); r.forgotten++; r.mu.Unlock() },
+		Restore:   func(*LUN) { r.mu.Lock(); r.restored++; r.mu.Unlock() },
 	}
 	return r
 }

@@ -118,7 +118,7 @@ func TestAlarm(t *testing.T) {
 			err   error
 		}
 		results := make(chan result, 2)
-		a.Raise("pr_watchdog", func(place string, err error) { results <- result{place, err} })
+		a.Raise("pr_watchdog", Deadman, func(place string, err error) { results <- result{place, err} })
 		got := map[string]error{}
 		for range 2 {
 			r := <-results
@@ -144,5 +144,5 @@ func TestAlarm(t *testing.T) {
 	if want := fmt.Sprintf("<24>pr_watchdog[%d]: %s", os.Getpid(), Deadman); receive() != want {
 		t.Error("the system's log has something else")
 	}
-	Alarm{}.Raise("x", func(string, error) { t.Error("an alarm that goes nowhere went somewhere") })
+	Alarm{}.Raise("x", Deadman, func(string, error) { t.Error("an alarm that goes nowhere went somewhere") })
 }

@@ -23,8 +23,18 @@ type Watch struct {
 	Key pr.Key
 	// ExpireUnknown makes an unknown LUN count like one whose key is gone.
 	ExpireUnknown bool
-	Clock         Clock
-	Device        Device
+	// OnEmpty is what an empty LUN does; "" is KeepEmpty.
+	OnEmpty OnEmpty
+	// Restore is called for an empty LUN, with RegisterEmpty, from time to time as long
+	// as it is so; it must not block.
+	Restore func(*LUN)
+	// Forgotten is called when a LUN is empty and none was before; it must not block.
+	Forgotten func()
+	// Passed is called after each pass with what is known of the LUNs; it must not
+	// block. It may be nil.
+	Passed func([]Status)
+	Clock  Clock
+	Device Device
 	// Log takes what happens; it must not block.
 	Log func(Event)
 	// Alive is called after each feed, and instead of it when the feeding has
@@ -42,6 +52,15 @@ type Watch struct {
 	// stopped since, or in this pass.
 	last time.Duration
 	late bool
+	// empty says that a LUN is.
+	empty bool
+}
+
+// Status is what is known of a LUN, and for how long.
+type Status struct {
+	LUN, Package string
+	State        State
+	For          time.Duration
 }
 
 // watched is a LUN with what is remembered of it.
@@ -223,15 +242,18 @@ func (w *Watch) decide(now time.Duration) bool {
 		r := &w.watched[i]
 		f := w.judge(r.lun, now)
 		if e, changed := r.take(f, w, r.lun.Name); changed {
+			e.Package = r.lun.Package
 			w.Log(e)
 		}
 		if e, changed := r.takeOpen(f, r.lun.Name); changed {
 			w.Log(e)
 		}
 		if r.expired(now, w.Timing.Grace) {
-			dead = append(dead, Event{Kind: Expired, LUN: r.lun.Name, Registered: f.Registered, For: now - r.from, Err: f.Err})
+			dead = append(dead, Event{Kind: Expired, LUN: r.lun.Name, Package: r.lun.Package, Reading: f.Reading, Registered: f.Registered, For: now - r.from, Err: f.Err})
 		}
 	}
+	w.passed(now)
+	w.tendEmpty(now)
 	if len(dead) == 0 {
 		return false
 	}
@@ -240,6 +262,40 @@ func (w *Watch) decide(now time.Duration) bool {
 		w.Log(e)
 	}
 	return true
+}
+
+// passed tells what is known of each LUN.
+func (w *Watch) passed(now time.Duration) {
+	if w.Passed == nil {
+		return
+	}
+	list := make([]Status, len(w.watched))
+	for i, r := range w.watched {
+		list[i] = Status{LUN: r.lun.Name, Package: r.lun.Package, State: r.state, For: now - r.since}
+	}
+	w.Passed(list)
+}
+
+// tendEmpty raises the alarm for LUNs that are empty, and has the node registered again if
+// it is to be.
+func (w *Watch) tendEmpty(now time.Duration) {
+	before := w.empty
+	w.empty = false
+	for i := range w.watched {
+		r := &w.watched[i]
+		if r.state != StateEmpty {
+			r.restored = 0
+			continue
+		}
+		w.empty = true
+		if w.OnEmpty == RegisterEmpty && (r.restored == 0 || now-r.restored >= restorePause) {
+			r.restored = now
+			w.Restore(r.lun)
+		}
+	}
+	if w.empty && !before {
+		w.Forgotten()
+	}
 }
 
 // feed feeds the device. A feed that fails is tried again in the next pass.
