@@ -126,7 +126,7 @@ func write(results []result) string {
 			all[name] = d.Reason
 		}
 	}
-	fmt.Fprintf(&b, "| case and step | why%s\n|---|%s\n", releases[3:], line)
+	fmt.Fprintf(&b, "| case and step | why |%s\n|---%s\n", releases[3:], line)
 	for _, name := range slices.Sorted(maps.Keys(all)) {
 		fmt.Fprintf(&b, "| `%s` | %s |", strings.ReplaceAll(name, "|", `\|`), all[name])
 		for _, r := range results {

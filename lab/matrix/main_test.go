@@ -16,7 +16,8 @@ func TestParse(t *testing.T) {
 		t.Errorf("%v", err)
 	}
 	page := write([]result{r})
-	for _, want := range []string{"| TestCopy | **failed** |", "| TestConformance | ok |", "`APTPL/B CLEAR 2` | CLEAR turns APTPL off | otherwise |"} {
+	for _, want := range []string{"| TestCopy | **failed** |", "| TestConformance | ok |", "`APTPL/B CLEAR 2` | CLEAR turns APTPL off | otherwise |",
+		"| case and step | why | 6.12.117+deb13-cloud-amd64 |\n|---|---|---|\n"} {
 		if !strings.Contains(page, want) {
 			t.Errorf("no %q in\n%s", want, page)
 		}
