@@ -11,6 +11,7 @@ import (
 	"strconv"
 	"strings"
 
+	"lunguard/lab/image"
 	"lunguard/lab/machine"
 )
 
@@ -22,6 +23,20 @@ const besideTests = "^Test(LVMMetadata|Multipath|Stacked|SgPersistDifferential)"
 // benchTest compares the product with others. It wants the number of rounds, and without
 // it does nothing.
 const benchTest = "^TestBench$"
+
+// pacemakerTests are those that need a cluster engine, in a machine that has one.
+const pacemakerTests = "^TestPacemaker"
+
+// pacemakerMemory is what that machine needs, in MiB.
+const pacemakerMemory = 2048
+
+// set is what the machine has beside what all have.
+func (o options) set() image.Set {
+	if o.only == onlyPacemaker {
+		return image.Pacemaker
+	}
+	return image.Plain
+}
 
 // halves reports whether the tests run in two guests at the same time.
 func (o options) halves() bool {
@@ -39,12 +54,14 @@ func guestArgs(o options) []string {
 			args = append(args, "full")
 		}
 		return args
+	case o.only == onlyPacemaker:
+		return o.testArgs("-test.run=" + cmp.Or(o.run, pacemakerTests))
 	case o.run != "":
 		return o.testArgs("-test.run=" + o.run)
 	case o.halves():
-		return o.testArgs("-test.skip=" + besideTests)
+		return o.testArgs("-test.skip=" + besideTests + "|" + pacemakerTests)
 	}
-	return o.testArgs()
+	return o.testArgs("-test.skip=" + pacemakerTests)
 }
 
 // besideArgs are those that the one in the guest beside gets.

@@ -4,7 +4,7 @@
 // Usage, from anywhere in the repository:
 //
 //	go run ./lab [-v] [-run REGEXP] [-timeout 25m] [-keep] [-refresh] [-no-binary] [-shell]
-//	             [-only guest|hung|tutorial|deadman|bench] [-rounds N] [-full] [-seed N] [-kernel 6.1|6.12|7]
+//	             [-only guest|hung|tutorial|deadman|bench|pacemaker] [-rounds N] [-full] [-seed N] [-kernel 6.1|6.12|7]
 //
 // The guest is made of Debian's own kernel and packages, which are downloaded once into a
 // cache and never installed; QEMU emulates the processor, so neither KVM nor a SCSI stack
@@ -48,6 +48,8 @@ const (
 	onlyDeadman  = "deadman"
 	onlyBench    = "bench"
 	onlyTutorial = "tutorial"
+	// onlyPacemaker is not among what is run without being asked for.
+	onlyPacemaker = "pacemaker"
 )
 
 // options are the command line and the environment, parsed.
@@ -107,7 +109,7 @@ func parseOptions(args []string, getenv func(string) string, stderr io.Writer) (
 	fs.BoolVar(&o.refresh, "refresh", false, "look for newer Debian packages and rebuild the cache if there are any")
 	fs.BoolVar(&o.noBinary, "no-binary", false, "run without the lunguard binary in the guest: tests that need it are skipped")
 	fs.BoolVar(&o.shell, "shell", false, "give a shell in the guest instead of running tests")
-	fs.StringVar(&o.only, "only", "", "run only this `part`: guest, the tests in one guest; hung, the hung-node test in three; tutorial, likewise; deadman, in one that the kernel restarts; or bench, which compares and tests nothing")
+	fs.StringVar(&o.only, "only", "", "run only this `part`: guest, the tests in one guest; hung, the hung-node test in three; tutorial, likewise; deadman, in one that the kernel restarts; pacemaker, a cluster of namespaces; or bench, which compares and tests nothing")
 	fs.IntVar(&o.rounds, "rounds", hungRounds, "`number` of rounds of the hung-node test, or of comparisons")
 	fs.BoolVar(&o.full, "full", false, "compare as often, and as much, also where that takes long")
 	fs.Uint64Var(&o.seed, "seed", 0, "`number` that decides the instants of the hung-node test (default from the clock)")
@@ -121,7 +123,7 @@ func parseOptions(args []string, getenv func(string) string, stderr io.Writer) (
 		fmt.Fprintln(stderr, "lab: error:", err)
 		return o, err
 	}
-	parts := []string{onlyGuest, onlyHung, onlyDeadman, onlyTutorial, onlyBench}
+	parts := []string{onlyGuest, onlyHung, onlyDeadman, onlyTutorial, onlyBench, onlyPacemaker}
 	if o.only != "" && !slices.Contains(parts, o.only) {
 		err := fmt.Errorf("-only must be one of %s", strings.Join(parts, ", "))
 		fmt.Fprintln(stderr, "lab: error:", err)
@@ -148,7 +150,7 @@ func runLab(ctx context.Context, o options, stdout, stderr io.Writer) error {
 	if err := machine.Ensure(ctx, stderr); err != nil {
 		return err
 	}
-	cache, err := image.Open(ctx, o.cache, o.kernel, o.refresh, stderr)
+	cache, err := image.Open(ctx, o.cache, o.kernel, o.set(), o.refresh, stderr)
 	if err != nil {
 		return fmt.Errorf("preparing the cache: %w", err)
 	}
@@ -182,6 +184,9 @@ func runLab(ctx context.Context, o options, stdout, stderr io.Writer) error {
 	m := machine.Machine{Kernel: cache.Kernel(), Initrd: filepath.Join(runDir, "initrd"), Timeout: o.timeout}
 	if err := image.WriteInitrd(m.Initrd, cache, bins, guestArgs(o)); err != nil {
 		return fmt.Errorf("writing the initramfs: %w", err)
+	}
+	if o.only == onlyPacemaker {
+		m.Memory = pacemakerMemory
 	}
 	beside := m
 	beside.Initrd = filepath.Join(runDir, "initrd-beside")
@@ -225,7 +230,7 @@ func runParts(ctx context.Context, m, beside machine.Machine, o options, stdout,
 	} else {
 		dead <- nil
 	}
-	if o.only == "" || o.only == onlyGuest || o.only == onlyBench {
+	if o.only == "" || o.only == onlyGuest || o.only == onlyBench || o.only == onlyPacemaker {
 		if err := runGuests(ctx, m, beside, o, stdout, stderr, logPath); err != nil {
 			cancel()
 			<-dead

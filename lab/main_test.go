@@ -30,7 +30,7 @@ func TestParseOptions(t *testing.T) {
 func TestHalves(t *testing.T) {
 	o := options{timeout: time.Minute}
 	first, beside := guestArgs(o), besideArgs(o)
-	if !o.halves() || !slices.Contains(first, "-test.skip="+besideTests) || !slices.Contains(beside, "-test.run="+besideTests) {
+	if !o.halves() || !slices.Contains(first, "-test.skip="+besideTests+"|"+pacemakerTests) || !slices.Contains(beside, "-test.run="+besideTests) {
 		t.Errorf("%q and %q", first, beside)
 	}
 	for _, o := range []options{{run: "Smoke"}, {shell: true}, {only: onlyHung}, {only: onlyDeadman}, {only: onlyTutorial}} {

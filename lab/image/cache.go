@@ -29,8 +29,8 @@ func (c Entry) manifest() string { return filepath.Join(c.dir, "manifest") }
 
 // Open returns the entry for the guest's specification and builds it if it is missing
 // or, with refresh, if the host's package sources have other versions by now.
-func Open(ctx context.Context, dir, kernel string, refresh bool, log io.Writer) (Entry, error) {
-	s, err := specOf(kernel)
+func Open(ctx context.Context, dir, kernel string, set Set, refresh bool, log io.Writer) (Entry, error) {
+	s, err := specOf(kernel, set)
 	if err != nil {
 		return Entry{}, err
 	}

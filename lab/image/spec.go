@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"path"
+	"slices"
 	"strings"
 )
 
@@ -52,9 +53,20 @@ func Kernels() []string { return []string{DefaultKernel, "6.12", "7"} }
 // ErrNoKernel says that there is no such kernel among [Kernels].
 var ErrNoKernel = errors.New("no such kernel")
 
-// specOf is what a machine with one of the kernels is made of; but for the kernel it is
-// the same.
-func specOf(kernel string) (spec, error) {
+// Set is what a machine has beside what all have.
+type Set string
+
+// Sets.
+const (
+	// Plain: nothing.
+	Plain Set = ""
+	// Pacemaker: the cluster engine, and what makes nodes of namespaces.
+	Pacemaker Set = "pacemaker"
+)
+
+// specOf is what a machine with one of the kernels is made of; but for the kernel, and
+// what else it is to have, it is the same.
+func specOf(kernel string, set Set) (spec, error) {
 	suites := map[string]string{DefaultKernel: "", "6.12": "trixie", "7": "sid"}
 	suite, ok := suites[kernel]
 	if !ok {
@@ -62,7 +74,25 @@ func specOf(kernel string) (spec, error) {
 	}
 	s := guestSpec()
 	s.suite = suite
+	if set == Pacemaker {
+		s.addPacemaker()
+	}
 	return s, nil
+}
+
+// addPacemaker adds the cluster engine. Its schemas are in usr/share/pacemaker.
+func (s *spec) addPacemaker() {
+	s.packages = append(s.packages, "corosync", "gawk", "iproute2", "pacemaker", "pacemaker-cli-utils", "resource-agents")
+	s.programs = append(s.programs, "bridge", "corosync", "crm_mon", "crm_resource", "ip", "nsenter", "pacemakerd", "stonith_admin", "unshare")
+	s.lazy = append(s.lazy, "bridge", "veth")
+	needed := []string{"libgssapi*", "libk5crypto*", "libkeyutils*", "libkrb5*", "libpam*", "libtirpc*"}
+	s.skip = slices.DeleteFunc(s.skip, func(pattern string) bool { return slices.Contains(needed, pattern) })
+	for i, pattern := range s.prune {
+		if pattern == "usr/share/[^f]*" {
+			s.prune[i] = "usr/share/[^fp]*"
+		}
+	}
+	s.prune = append(s.prune, "usr/share/p[^a]*", "usr/share/pa[^c]*")
 }
 
 // guestSpec is that with the host's kernel.
