@@ -3,6 +3,7 @@ package commands
 import (
 	"bytes"
 	"context"
+	"fmt"
 	"os"
 	"os/signal"
 	"path/filepath"
@@ -48,7 +49,12 @@ func sampleRuns() []sampleRun {
 		{"cmviewcl", "cmviewcl -s live", nil}, {"cmviewcl", "cmviewcl -l lun", nil}, {"cmviewcl", "cmviewcl -n jack3 -p pkg1", nil},
 		{"cmviewcl", "cmviewcl -l cluster -n jack3", nil}, {"cmviewcl", "cmviewcl -l cluster -p pkg1", nil}, {"cmviewcl", "cmviewcl -l node -p pkg1", nil},
 		{"operand", "cmrunpkg", nil}, {"files", "cmcheckconf pkg1.conf", nil}, {"files", "cmcheckconf --keys-from saved.txt", nil},
-		{"files", "cmcheckconf --conf retired.conf -C other.cluster", nil}, {"files", "cmcheckconf -P two.package -P empty.package", nil}, {"files", "cmcheckconf -P fs.package -P fs.package", nil}, {"files", "cmcheckconf -P fs.package", nil},
+		{"files", "cmcheckconf --conf retired.conf -C other.cluster", nil},
+		{"files", "cmcheckconf --conf retired.conf -C gone.cluster", nil}, {"files", "cmcheckconf --conf retired.conf -C ids.cluster", nil},
+		{"files", "cmcheckconf --conf retiredkey.conf -C keys.cluster", nil}, {"files", "cmcheckconf --conf last.conf -C new.cluster", nil},
+		{"files", "cmcheckconf -C new.cluster --keys-from other.saved", nil}, {"files", "cmcheckconf -C new.cluster --keys-from twice.saved", nil},
+		{"files", "cmcheckconf -C new.cluster --keys-from same.saved", nil}, {"files", "cmcheckconf -C new.cluster --keys-from no.saved", nil},
+		{"files", "cmcheckconf -P two.package -P empty.package", nil}, {"files", "cmcheckconf -P fs.package -P fs.package", nil}, {"files", "cmcheckconf -P fs.package", nil},
 		{"lunguard", "lunguard --list x", nil}, {"lunguard", "lunguard --install ", nil}, {"lunguard", "lunguard frobnicate", nil},
 		{"lunguard", "lunguard sim", nil}, {"lunguard", "lunguard sim show", nil}, {"lunguard", "lunguard sim write x", nil}, {"lunguard", "lunguard sim frobnicate", nil},
 		{"lunguard", "lunguard sim create D --luns 0", nil}, {"lunguard", "lunguard sim write /dev/sda x text", nil},
@@ -77,14 +83,22 @@ func spokenRuns(t *testing.T) []catalogue.Message {
 		t.Fatal(err)
 	}
 	for name, text := range map[string]string{
-		"cluster.conf":  scriptConfig,
-		"off.conf":      "FORCED_PR_DISABLE yes\n" + scriptConfig,
-		"empty.conf":    strings.ReplaceAll(scriptConfig, "vg             iscsi_vg3\n", "node_name jack3\n"),
-		"two":           "/dev/sda /dev/sdb\n",
-		"vg_pr_key":     "no link\n",
-		"retired.conf":  "RETIRED_NODE_ID jack5=7\n" + scriptConfig,
-		"other.cluster": "CLUSTER_NAME blub\nCLUSTER_PR_TAG 1\nNODE_NAME jack3\nNODE_ID 3\nNODE_NAME jack6\nNODE_ID 7\npackage_name pkg1\n",
-		"two.package":   "package_name a\npackage_name b\n", "empty.package": "",
+		"cluster.conf":    scriptConfig,
+		"off.conf":        "FORCED_PR_DISABLE yes\n" + scriptConfig,
+		"empty.conf":      strings.ReplaceAll(scriptConfig, "vg             iscsi_vg3\n", "node_name jack3\n"),
+		"two":             "/dev/sda /dev/sdb\n",
+		"vg_pr_key":       "no link\n",
+		"retired.conf":    "RETIRED_NODE_ID jack5=7\n" + scriptConfig,
+		"other.cluster":   "CLUSTER_NAME blub\nCLUSTER_PR_TAG 1\nNODE_NAME jack3\nNODE_ID 3\nNODE_NAME jack6\nNODE_ID 7\npackage_name pkg1\n",
+		"gone.cluster":    "NODE_NAME jack3\nNODE_NAME jack4\nNODE_NAME jack5\nNODE_ID 8\n",
+		"ids.cluster":     "NODE_NAME jack3\nNODE_NAME jack4\nNODE_NAME jack6\nNODE_ID 7\n",
+		"retiredkey.conf": "RETIRED_NODE_PR_KEY jack5=5\n" + scriptConfig,
+		"keys.cluster":    "NODE_NAME jack3\nNODE_NAME jack4\nNODE_NAME jack6\nNODE_PR_KEY 5\n",
+		"last.conf":       allIDs() + scriptConfig,
+		"new.cluster":     "NODE_NAME jack3\nNODE_NAME jack4\nNODE_NAME jack6\n",
+		"other.saved":     "node:jack3|node_pr_key=0x1\n", "twice.saved": "node:jack3|node_pr_key=1\nnode:jack3|node_pr_key=2\n",
+		"same.saved": "node:jack3|node_pr_key=1\nnode:jack4|node_pr_key=1\n", "no.saved": "jack3\n",
+		"two.package": "package_name a\npackage_name b\n", "empty.package": "",
 		"fs.package": "package_name c\nfs_name /dev/other/l\nfs_directory /mnt\n",
 	} {
 		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600); err != nil {
@@ -124,6 +138,16 @@ func spokenRuns(t *testing.T) []catalogue.Message {
 		list = append(list, said...)
 	}
 	return list
+}
+
+// allIDs retires a node for each id that is left.
+func allIDs() string {
+	const first, last = 3, 1<<16 - 1
+	var b strings.Builder
+	for id := first; id <= last; id++ {
+		fmt.Fprintf(&b, "RETIRED_NODE_ID n%d=%d\n", id, id)
+	}
+	return b.String()
 }
 
 // spokenLines takes what a command printed on the error stream apart. Lines
