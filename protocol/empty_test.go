@@ -118,3 +118,27 @@ func TestEmptyFromWhom(t *testing.T) {
 		}
 	}
 }
+
+// A path that tells of nobody by every command, as one that leads to another unit does, is
+// not believed while another path tells otherwise.
+func TestEmptyByOnePath(t *testing.T) {
+	for _, r := range emptyReaders() {
+		t.Run(r.name, func(t *testing.T) {
+			w := newWorld(t, 1, 2, simlun.Quirks{})
+			w.mode = r.mode
+			w.start("A")
+			if w.mode == Shared {
+				w.start("B")
+			}
+			before := w.status(0)
+			w.faults(0, "prin%"+w.transport("A", 0, 0).ID().String()+"@every:cut=0")
+			if err := r.ask(context.Background(), w); err == nil {
+				t.Error("it was believed")
+			}
+			w.faults(0, "")
+			if diff := cmp.Diff(before, w.status(0)); diff != "" {
+				t.Errorf("it was changed:\n%s", diff)
+			}
+		})
+	}
+}

@@ -125,8 +125,9 @@ func (u *Unit) Load(ctx context.Context) error {
 const emptyTries = 3
 
 // read reads the state by one path. That nobody is registered is what zeros say, too,
-// which some drivers and bridges give for an answer that they do not have; so it is
-// asked for by another command, unless it was expected.
+// which some drivers and bridges give for an answer that they do not have, and what a
+// path tells that leads to another unit; so it is asked for by another command, and by
+// another path if one answers, unless it was expected.
 func (u *Unit) read(ctx context.Context, p pr.Path) (*pr.State, error) {
 	for range emptyTries {
 		s, err := p.State(ctx)
@@ -136,7 +137,7 @@ func (u *Unit) read(ctx context.Context, p pr.Path) (*pr.State, error) {
 		if expected := u.State != nil && u.State.Empty(); expected || u.State == nil && u.Registers {
 			return s, nil
 		}
-		switch empty, err := u.IsEmpty(ctx, p); {
+		switch empty, err := u.isEmptyBy(ctx, u.others(p)); {
 		case err != nil:
 			return nil, err
 		case empty:
@@ -144,6 +145,23 @@ func (u *Unit) read(ctx context.Context, p pr.Path) (*pr.State, error) {
 		}
 	}
 	return nil, ErrTwoAnswers
+}
+
+// others are the usable paths behind p, and p last.
+func (u *Unit) others(p pr.Path) []pr.Path {
+	behind := u.Usable[slices.Index(u.Usable, p)+1:]
+	return append(slices.Clip(behind), p)
+}
+
+// isEmptyBy is IsEmpty by the first of these paths that does not fail for reasons of
+// its own.
+func (u *Unit) isEmptyBy(ctx context.Context, paths []pr.Path) (empty bool, err error) {
+	for _, p := range paths {
+		if empty, err = u.IsEmpty(ctx, p); !pr.PathFailed(err) {
+			break
+		}
+	}
+	return empty, err
 }
 
 // IsEmpty asks for the keys alone whether nobody is registered, and before that, if
