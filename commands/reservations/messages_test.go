@@ -13,8 +13,9 @@ import (
 func errorsByTopic() map[string][]error {
 	path := func(op string, err error) error { return &os.PathError{Op: op, Path: "/run/lunguard", Err: err} }
 	return map[string][]error{
-		"vg_pr_key": {&notCopiedError{[]string{"vg1", "vg2"}}},
-		"pr_check":  {&publishError{path("open", syscall.EACCES)}},
+		"vg_pr_key":  {&notCopiedError{[]string{"vg1", "vg2"}}},
+		"pr_cleanup": {&twinError{"/dev/sda", "/dev/sdb", "naa.6001405"}},
+		"pr_check":   {&publishError{path("open", syscall.EACCES)}},
 	}
 }
 

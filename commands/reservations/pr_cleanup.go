@@ -92,7 +92,8 @@ func runPrCleanup(c *front.Call) error {
 		}
 	}
 	o.Own = s.Node.Key
-	if err := openCleanup(s, names, areLUNs, o); err != nil {
+	again, err := openCleanup(s, names, areLUNs, o)
+	if err != nil {
 		return err
 	}
 	run := s.Run(nil, o)
@@ -109,7 +110,48 @@ func runPrCleanup(c *front.Call) error {
 	for _, res := range results {
 		printCleanup(c, conf, res)
 	}
-	return err
+	if err != nil || o.Rehearse {
+		return err
+	}
+	return stillThere(s, o, again)
+}
+
+// stillThere reads what was left out because of its name: if it is another LUN with
+// that name, nothing has been cleared on it.
+func stillThere(s *session.Session, o *session.Opened, again []twin) error {
+	luns := make([]*protocol.LUN, len(again))
+	for i, t := range again {
+		luns[i] = t.LUN
+	}
+	o.LUNs = luns
+	var errs []error
+	for i, now := range s.Run(nil, o).Show(s.Ctx) {
+		switch {
+		case now.Err != nil:
+			s.WarnErr(now.Err)
+		case len(now.State.Keys()) > 0 || now.State.Reservation != nil:
+			errs = append(errs, &twinError{first: again[i].first, name: now.LUN, wwid: again[i].WWID})
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// twin is a LUN that has the name of one before it.
+type twin struct {
+	*protocol.LUN
+	first string
+}
+
+// twinError says that two LUNs have one name, of which the first was worked on.
+type twinError struct{ first, name, wwid string }
+
+func (e *twinError) Error() string {
+	return e.name + " was not cleared: it is another LUN than " + e.first + ", with the same name, " + e.wwid
+}
+
+// Message names the LUN that is left.
+func (e *twinError) Message() words.Message {
+	return words.Message{What: e.Error(), Hint: "clear it by itself, and give each LUN a name of its own on the array", Status: words.ExitNode}
 }
 
 // cleanupOperands sorts the operands: what to clear, and whether they are
@@ -189,8 +231,9 @@ func readList(c *front.Call, file string) ([]string, error) {
 	return names, nil
 }
 
-// openCleanup opens what is to be cleared. Nothing is begun unless all can be.
-func openCleanup(s *session.Session, names []string, areLUNs bool, o *session.Opened) error {
+// openCleanup opens what is to be cleared. Nothing is begun unless all can be. Further
+// names of a LUN are not cleared, since they would get into each other's way.
+func openCleanup(s *session.Session, names []string, areLUNs bool, o *session.Opened) (again []twin, err error) {
 	pkg := &cluster.Package{Groups: names}
 	if areLUNs {
 		pkg = &cluster.Package{Volumes: names}
@@ -200,21 +243,19 @@ func openCleanup(s *session.Session, names []string, areLUNs bool, o *session.Op
 		err = o.OpenDisks(s.Ctx, s.Host, disks, s.WarnErr)
 	}
 	if err != nil {
-		return err
+		return nil, err
 	}
-	o.LUNs = unique(o.LUNs)
-	return nil
-}
-
-// unique leaves out further names of a LUN, which would get into each other's
-// way.
-func unique(luns []*protocol.LUN) []*protocol.LUN {
-	seen := map[string]bool{}
-	return slices.DeleteFunc(luns, func(l *protocol.LUN) bool {
-		again := l.WWID != "" && seen[l.WWID]
-		seen[l.WWID] = true
-		return again
+	first := map[string]string{}
+	o.LUNs = slices.DeleteFunc(o.LUNs, func(l *protocol.LUN) bool {
+		before, seen := first[l.WWID]
+		if !seen || l.WWID == "" {
+			first[l.WWID] = l.Name
+			return false
+		}
+		again = append(again, twin{l, before})
+		return true
 	})
+	return again, nil
 }
 
 // printCleanup tells what became of one LUN, and who of the cluster is no
