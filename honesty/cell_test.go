@@ -53,7 +53,7 @@ func cellsOn(x cell) []cell {
 	for _, x.plan = range x.fault.plans {
 		for x.path = range paths {
 			switch {
-			case x.path > 0 && !strings.Contains(x.plan, "NEXUS"), x.luns < x.command.least, x.luns < 2 && x.fault.prepare != nil:
+			case x.path > 0 && !strings.Contains(x.plan, "NEXUS"), x.luns < x.command.least, x.luns < 2 && x.fault.prepare != nil, x.fault.dies && x.command.does != nil:
 			default:
 				list = append(list, x)
 			}
@@ -122,8 +122,12 @@ func (x *cell) run(t *testing.T, made *templates, dir string) *outcome {
 		ctx, cancel := context.WithCancel(t.Context())
 		defer cancel()
 		begun := time.Now()
-		o.call(ctx, s, x.command.words(x, dir))
-		o.took = time.Since(begun)
+		if x.command.does != nil {
+			fail(x.command.does(ctx, s, o))
+		} else {
+			o.call(ctx, s, x.command.words(x, dir))
+			o.took = time.Since(begun)
+		}
 		fail(o.judge(s, 0))
 		// Who is still at it goes on.
 		time.Sleep(whileLate)

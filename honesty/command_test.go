@@ -1,6 +1,7 @@
 package honesty
 
 import (
+	"context"
 	"fmt"
 	"strings"
 )
@@ -23,7 +24,9 @@ type command struct {
 	// least is how many LUNs there have to be.
 	least int
 	// argv may have DISK and VOLUME, the faulty path and its LUN, and DIR, a folder.
-	argv    string
+	argv string
+	// does is done instead of a command line.
+	does    func(context.Context, site, *outcome) error
 	promise promise
 	reads   reader
 	// pipe says that the command passes one answer of the device on as it came.
@@ -166,6 +169,13 @@ func list() []command {
 		{group: "show", name: "cmviewcl --json", world: mine, argv: "cmviewcl --json", promise: shown(), reads: viewJSON},
 		{group: "show", name: "cmcheckconf", world: foreign, argv: "cmcheckconf", promise: sound()},
 		{group: "show", name: "pr_cntl validate", world: foreign, argv: "pr_cntl validate pkg1", promise: sound()},
+
+		{group: "others", name: "pr_start --dry-run", world: free, argv: "pr_start --dry-run pkg1", promise: cleared()},
+		{group: "others", name: "pr_watchdog", world: mine, argv: "pr_watchdog pkg1", does: watch, promise: promise{"not fed once the other node has the LUNs, and the grace is over, as long as they can be read", func(*outcome) lies { return nil }}},
+		{group: "others", name: "fence_lunguard off", world: both, argv: "fence_lunguard -o off -n " + there, promise: fencedOff()},
+		{group: "others", name: "fence_lunguard on", world: theirsAmong, argv: "fence_lunguard -o on -n " + here, promise: owned(here, there)},
+		{group: "others", name: "fence_lunguard status", world: both, argv: "fence_lunguard -o status -n " + there, promise: shown(), reads: powerOff},
+		{group: "others", name: "fence_lunguard monitor", world: both, argv: "fence_lunguard -o monitor", promise: owned(here, there)},
 
 		sg("-k", mine, "-n -i -k", shown(), sgKeys),
 		sg("-r", mine, "-n -i -r", shown(), sgHolder),

@@ -217,6 +217,20 @@ func viewJSON(o *outcome) (found lies) {
 	return found
 }
 
+// powerOff reads the status of a fence agent: that a node is off says that it cannot
+// write.
+func powerOff(o *outcome) (found lies) {
+	if !strings.Contains(o.out, "Status: OFF") {
+		return nil
+	}
+	for i, l := range o.truth {
+		if l.canWrite(there) {
+			found.add("LUN %d: %s can write", i, there)
+		}
+	}
+	return found
+}
+
 // sgKeys reads sg_persist -k.
 func sgKeys(o *outcome) lies {
 	if o.status != 0 {
