@@ -74,7 +74,7 @@ func cleanUpMutants() []*mutant {
 		f.never(rows, "it is empty, and somebody was taking it"),
 		f.never(rows, "it was cleared, and is not empty"),
 		f.never(rows, "the key asked for is not there"),
-		f.edit("clearsAll", `t.doubt = t.doubt || t.sent && takers`, `_ = takers`, "a mark that is cleared is forgotten"),
+		f.edit("clearsAll", `t.doubt = t.doubt || t.sent && (takers || comes)`, `t.doubt, _ = t.doubt || t.sent && comes, takers`, "a mark that is cleared is forgotten"),
 		f.edit("registersFor", `return t.registersAnew(p, Taking(Leaving(key)))`, `return t.registersAnew(p, key)`, "a clean-up clears with the plain key"),
 		f.edit("registersFor", `key := t.Me()`, `key := pr.Key(0)`, "another node's key is registered in order to clear"),
 	}
