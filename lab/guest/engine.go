@@ -95,7 +95,9 @@ func (e *Engine) makeCIB(resources string) string {
 <nvpair id="p-d" name="dc-deadtime" value="5s"/>
 </cluster_property_set></crm_config>
 <nodes>` + nodes.String() + `</nodes>
-<resources>` + resources + `</resources><constraints/></configuration><status/></cib>
+<resources>` + resources + `</resources><constraints/>
+<rsc_defaults><meta_attributes id="d"><nvpair id="d-s" name="resource-stickiness" value="100"/></meta_attributes></rsc_defaults>
+</configuration><status/></cib>
 `
 }
 
