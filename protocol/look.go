@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"lunguard/pr"
+	"lunguard/protocol/unit"
 )
 
 // Support says whether a LUN can be reserved as the protocols need it.
@@ -95,7 +96,20 @@ func support(ctx context.Context, t *target) Support {
 		// Older than REPORT CAPABILITIES. Whoever knows READ KEYS can reserve.
 		err = t.OnAnyPath(func(p pr.Path) error { return knowsKeys(ctx, p) })
 	}
-	return supportOf(err)
+	can := supportOf(err)
+	if can == Unsupported && contradicted(ctx, t) {
+		return SupportUnknown
+	}
+	return can
+}
+
+// contradicted reports whether another path than the first says that the LUN can be
+// reserved: one of the two does not lead there.
+func contradicted(ctx context.Context, t *target) bool {
+	return slices.ContainsFunc(t.Usable[min(1, len(t.Usable)):], func(p pr.Path) bool {
+		caps, err := p.Capabilities(ctx)
+		return err == nil && caps.Supports(unit.ReservationType)
+	})
 }
 
 // supportOf is what a LUN that was asked for its capabilities can do, by the

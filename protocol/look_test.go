@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"slices"
+	"strings"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
@@ -73,6 +74,20 @@ func TestSupportsByAnotherPath(t *testing.T) {
 	}
 	if got := w.run("A").Supports(context.Background()); got[0] != Supported {
 		t.Errorf("%v, Supported expected", got)
+	}
+}
+
+// One path that says that it knows no reservations is not believed where another does:
+// then nobody knows. Where all say so, it is so.
+func TestSupportsContradicted(t *testing.T) {
+	for plan, want := range map[string]Support{
+		"prin%FIRST@every:sense=5/20/00": SupportUnknown, "prin%FIRST@every:sense=5/24/00": SupportUnknown, "prin@every:sense=5/20/00": Unsupported,
+	} {
+		w := newWorld(t, 1, 2, simlun.Quirks{})
+		w.faults(0, strings.ReplaceAll(plan, "FIRST", w.transport("A", 0, 0).ID().String()))
+		if got := w.run("A").Supports(context.Background())[0]; got != want {
+			t.Errorf("%s: %v, %v expected", plan, got, want)
+		}
 	}
 }
 
