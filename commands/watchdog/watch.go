@@ -28,7 +28,8 @@ type Watch struct {
 	// Restore is called for an empty LUN, with RegisterEmpty, from time to time as long
 	// as it is so; it must not block.
 	Restore func(*LUN)
-	// Forgotten is called when a LUN is empty and none was before; it must not block.
+	// Forgotten is called when a LUN is empty and none was before; it must not block. It
+	// and Restore may be nil.
 	Forgotten func()
 	// Passed is called after each pass with what is known of the LUNs; it must not
 	// block. It may be nil.
@@ -288,12 +289,12 @@ func (w *Watch) tendEmpty(now time.Duration) {
 			continue
 		}
 		w.empty = true
-		if w.OnEmpty == RegisterEmpty && (r.restored == 0 || now-r.restored >= restorePause) {
+		if w.OnEmpty == RegisterEmpty && w.Restore != nil && (r.restored == 0 || now-r.restored >= restorePause) {
 			r.restored = now
 			w.Restore(r.lun)
 		}
 	}
-	if w.empty && !before {
+	if w.empty && !before && w.Forgotten != nil {
 		w.Forgotten()
 	}
 }
