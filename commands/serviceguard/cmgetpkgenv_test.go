@@ -7,8 +7,10 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"strconv"
 	"strings"
 	"testing"
+	"unicode"
 
 	gocmp "github.com/google/go-cmp/cmp"
 
@@ -254,14 +256,27 @@ func FuzzShellQuote(f *testing.F) {
 	for _, v := range nasty() {
 		f.Add(v)
 	}
+	made := regexp.MustCompile(`^\$\(printf '(\\[0-7]{3})+'\)`)
 	f.Fuzz(func(t *testing.T, value string) {
 		q := shellQuote(value)
+		for _, r := range q {
+			if r != '\n' && r != '\t' && !unicode.IsPrint(r) {
+				t.Errorf("%q in %q", r, q)
+			}
+		}
 		var b strings.Builder
 		if q[0] != '"' || q[len(q)-1] != '"' {
 			t.Fatalf("%q", q)
 		}
 		for i := 1; i < len(q)-1; i++ {
 			switch c := q[i]; {
+			case made.MatchString(q[i:]):
+				// A command substitution with nothing but numbers of bytes in it.
+				whole := made.FindString(q[i:])
+				for _, n := range regexp.MustCompile(`[0-7]{3}`).FindAllString(whole, -1) {
+					b.WriteByte(byteOf(t, n))
+				}
+				i += len(whole) - 1
 			case c == '\\' && i+1 < len(q)-1 && strings.IndexByte("\"\\$`", q[i+1]) >= 0:
 				i++
 				b.WriteByte(q[i])
@@ -275,4 +290,14 @@ func FuzzShellQuote(f *testing.F) {
 			t.Errorf("%q became %q", value, b.String())
 		}
 	})
+}
+
+// byteOf is the byte of a number of printf(1).
+func byteOf(t *testing.T, octal string) byte {
+	t.Helper()
+	n, err := strconv.ParseUint(octal, 8, 8)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return byte(n)
 }
