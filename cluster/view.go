@@ -20,6 +20,9 @@ const (
 	StatusStarting UpStatus = "starting"
 	// StatusHalting: the key is marked leaving.
 	StatusHalting UpStatus = "halting"
+	// StatusFailed: the node has written down that its start or halt failed, or that it
+	// has started the package, and its key is on none of the LUNs.
+	StatusFailed UpStatus = "failed"
 	// StatusUnknown: a LUN could not be read, or cannot tell.
 	StatusUnknown UpStatus = "unknown"
 )
@@ -33,6 +36,8 @@ func (s UpStatus) State() string {
 		return "halted"
 	case StatusStarting, StatusHalting:
 		return "changing"
+	case StatusFailed:
+		return "failed"
 	}
 	return "unknown"
 }
@@ -130,12 +135,31 @@ func (v *PackageView) status() UpStatus {
 	if len(v.Nodes) == 0 {
 		return StatusUnknown
 	}
-	for _, s := range []UpStatus{StatusUp, StatusStarting, StatusHalting, StatusUnknown} {
+	for _, s := range []UpStatus{StatusUp, StatusStarting, StatusHalting, StatusFailed, StatusUnknown} {
 		if slices.ContainsFunc(v.Nodes, func(n NodeView) bool { return n.Status == s }) {
 			return s
 		}
 	}
 	return StatusDown
+}
+
+// Recall corrects what the LUNs say of a node by what it has written down itself: keys
+// tell that LUNs are reserved, not that a start has succeeded.
+func (v *PackageView) Recall(node string, m Memory) {
+	i := slices.IndexFunc(v.Nodes, func(n NodeView) bool { return n.Node == node })
+	if i < 0 || v.Nodes[i].Status == StatusUnknown {
+		return
+	}
+	n := &v.Nodes[i]
+	switch {
+	case m.Failed, m.By != "" && n.Status == StatusDown:
+		n.Status = StatusFailed
+	case m.Halting:
+		n.Status = StatusHalting
+	case m.Unfinished:
+		n.Status = StatusStarting
+	}
+	v.Status = v.status()
 }
 
 // Well reports whether the package is as it should be: up on one node, or on

@@ -176,7 +176,7 @@ func TestWatchOnTerminal(t *testing.T) {
 			t.Fatal(err)
 		}
 		frame := p.until(t, xtermClearBelow)
-		if !strings.HasPrefix(frame, xtermEnter+xtermHome) || !strings.Contains(frame, "/dev/mapper/mpathb") || !strings.Contains(frame, "every 2s") || !strings.Contains(frame, "\x1b[32mok") {
+		if !strings.HasPrefix(frame, xtermEnter+xtermHome) || !strings.Contains(frame, "/dev/mapper/mpathb") || !strings.Contains(frame, "every 2s") || !strings.Contains(frame, "\x1b[32mup") {
 			t.Errorf("%q", frame)
 		}
 		if err := cmd.Process.Signal(sig); err != nil {

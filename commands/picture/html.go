@@ -285,15 +285,16 @@ func (l *LUN) cellClass(node string) string {
 // states writes what is to be said of a LUN, each finding with its hint.
 func (o *page) states(l *LUN) {
 	if len(l.Findings) == 0 {
-		for i, text := range l.states() {
+		for i, text := range l.States() {
 			o.element("p", text, "class", l.stateShade(i).class())
 		}
 		return
 	}
 	for i, f := range l.Findings {
 		o.open("p", "class", l.stateShade(i).class())
-		if !l.Known && i == 0 {
-			o.raw("<b>" + Unknown + "</b>: ")
+		if l.State != "" && i == 0 {
+			o.element("b", l.State)
+			o.raw(": ")
 		}
 		o.text(strings.TrimPrefix(f.What, "unknown: "))
 		o.hint(f.Hint)

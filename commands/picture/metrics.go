@@ -65,6 +65,7 @@ func (m *metric) write(b *bytes.Buffer, escape *strings.Replacer) {
 type families struct {
 	stamp, took, status, node, packages                 metric
 	packageKnown, packageProtected, packageLUNs         metric
+	packageState, packageStarted, state                 metric
 	known, protected, paths, working, registered        metric
 	registrations, ofNode, holder, findings, generation metric
 }
@@ -79,6 +80,9 @@ func newFamilies() *families {
 		packageKnown:     metric{name: "lunguard_package_known", help: "1 if every LUN of the package could be found and read."},
 		packageProtected: metric{name: "lunguard_package_protected", help: "1 if every LUN of the package is known to be protected; 0 also if that is unknown."},
 		packageLUNs:      metric{name: "lunguard_package_luns", help: "LUNs of the package."},
+		packageState:     metric{name: "lunguard_package_state", help: "1: the condition of the package: up, down, degraded, changing, failed, unprotected, unknown."},
+		packageStarted:   metric{name: "lunguard_package_started_here", help: "1 if the package was started on this node since it was booted and not halted since, by what this node has written down."},
+		state:            metric{name: "lunguard_lun_state", help: "1: the condition of the LUN: up, down, degraded, changing, failed, unprotected, unknown."},
 		known:            metric{name: "lunguard_lun_known", help: "1 if the state of the LUN could be read."},
 		protected:        metric{name: "lunguard_lun_protected", help: "1 if the LUN is known to be protected; 0 also if that is unknown."},
 		paths:            metric{name: "lunguard_lun_paths_expected", help: "Paths of this node to the LUN."},
@@ -95,8 +99,8 @@ func newFamilies() *families {
 func (f *families) all() []*metric {
 	return []*metric{
 		&f.stamp, &f.took, &f.status, &f.node, &f.packages,
-		&f.packageKnown, &f.packageProtected, &f.packageLUNs,
-		&f.known, &f.protected, &f.paths, &f.working, &f.registered,
+		&f.packageKnown, &f.packageProtected, &f.packageLUNs, &f.packageState, &f.packageStarted,
+		&f.state, &f.known, &f.protected, &f.paths, &f.working, &f.registered,
 		&f.registrations, &f.ofNode, &f.holder, &f.findings, &f.generation,
 	}
 }
@@ -117,6 +121,10 @@ func (p *Picture) Metrics(w io.Writer) error {
 		s := &p.Sections[i]
 		f.packageKnown.flag(s.AllKnown(), "package", s.Name)
 		f.packageProtected.flag(s.Protected(), "package", s.Name)
+		if s.State != "" {
+			f.packageState.add(1, "package", s.Name, "state", s.State)
+			f.packageStarted.flag(s.StartedBy != "", "package", s.Name)
+		}
 		if s.Known {
 			f.packageLUNs.add(float64(len(s.LUNs)), "package", s.Name)
 		}
@@ -136,6 +144,9 @@ func (p *Picture) Metrics(w io.Writer) error {
 // lun adds the samples of one LUN.
 func (f *families) lun(l *LUN, own string, labels ...string) {
 	with := func(more ...string) []string { return append(labels[:len(labels):len(labels)], more...) }
+	if l.State != "" {
+		f.state.add(1, with("state", l.State)...)
+	}
 	f.known.flag(l.Known, labels...)
 	f.protected.flag(l.protected(), labels...)
 	f.paths.number(l.Paths, labels...)

@@ -143,6 +143,10 @@ func TestMetricsUnknown(t *testing.T) {
 				t.Errorf("%s is %v", key, value)
 			}
 		case "lunguard_lun_paths_expected", "lunguard_lun_paths_working", "lunguard_lun_findings":
+		case "lunguard_lun_state":
+			if !strings.Contains(key, "state=unknown") {
+				t.Error(key)
+			}
 		default:
 			t.Errorf("%s is %v, and is unknown", key, value)
 		}

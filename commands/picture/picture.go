@@ -31,6 +31,9 @@ type Section struct {
 	Name string
 	// Type is that of a package, empty for a volume group.
 	Type string
+	// State is its condition, in a word; empty if nobody has judged. StartedBy is the
+	// command by which it was started on this node, empty if it was not.
+	State, StartedBy string
 	// Known says that its LUNs could be found and opened. If not, Trouble
 	// tells why, and there are no LUNs.
 	Known   bool
@@ -56,6 +59,8 @@ type LUN struct {
 	// Known says that the reservations could be read, through one path at
 	// least.
 	Known bool `json:"known"`
+	// State is its condition, in a word; empty if nobody has judged.
+	State string `json:"state"`
 	// Protected: no other than the nodes of the cluster can write, and of
 	// these one only if the package is for one.
 	Protected *bool `json:"protected"`

@@ -76,7 +76,7 @@ func cell(node string, n, m int) OfNode {
 // known is a LUN that was read and is held by the first node.
 func known(name string, cells ...OfNode) LUN {
 	cells[0].Holds = true
-	return LUN{Name: name, Known: true, Protected: some(true), Paths: some(2), Working: some(2),
+	return LUN{Name: name, Known: true, State: "up", Protected: some(true), Paths: some(2), Working: some(2),
 		Keys: []string{"0xbcb00001", "0xbcb00002"}, Foreign: []string{}, Registrations: some(4), Reserved: some(true),
 		Holder: "0xbcb00001", HolderNode: cells[0].Node, Type: "Write Exclusive - Registrants Only", Generation: some(uint32(7)),
 		Nodes: cells, Findings: []Finding{}}
@@ -93,22 +93,23 @@ func found(kind, what, hint string, grave bool) Finding {
 // wounded has one LUN of each sort.
 func wounded() *Picture {
 	dead := known("/dev/mapper/mpatha", cell("jack3", 2, 2), cell("jack4", 2, 0))
-	dead.Working, dead.Findings = some(1), []Finding{found("dead-path", "path /dev/sdb does not answer", "", false)}
+	dead.State, dead.Working, dead.Findings = "degraded", some(1), []Finding{found("dead-path", "path /dev/sdb does not answer", "", false)}
 	fine := known("/dev/mapper/mpathb", cell("jack3", 2, 2), cell("jack4", 2, 0))
-	unread := LUN{Name: "/dev/mapper/mpathc", Paths: some(2), Working: some(0), Nodes: []OfNode{{Node: "jack3", Expected: some(2)}, {Node: "jack4"}},
+	unread := LUN{Name: "/dev/mapper/mpathc", State: "unknown", Paths: some(2), Working: some(0), Nodes: []OfNode{{Node: "jack3", Expected: some(2)}, {Node: "jack4"}},
 		Findings: []Finding{found("unreadable", "unknown: /dev/sde: READ FULL STATUS: transport error: DID_NO_CONNECT", "look at the path", true)}}
 	foreign := known("/dev/mapper/3600a098038303053453f463045727654", cell("jack3", 1, 2), cell("jack4", 0, 0))
 	foreign.Nodes[0].Holds, foreign.HolderNode, foreign.Holder = false, Unknown, "0xdead"
-	foreign.Protected, foreign.Foreign = some(false), []string{"0xdead", "0xbeef"}
+	foreign.State, foreign.Protected, foreign.Foreign = "unprotected", some(false), []string{"0xdead", "0xbeef"}
 	foreign.Findings = []Finding{
 		found("foreign-keys", "foreign key 0xdead, 0xbeef", "find its owner, or clear it with pr_cleanup", true),
 		found("paths-unregistered", "1 of 2 paths are registered", "run pr_check --repair", false),
 	}
 	leaving := known("/dev/mapper/mpathe", cell("jack3", 2, 2), cell("jack4", 2, 0))
 	leaving.Nodes[0].Leaving, leaving.Nodes[1].Taking = true, true
+	leaving.State = "changing"
 	leaving.Findings = []Finding{found("leaving", "halt under way or killed: 0x80000000bcb00001 (jack3, leaving)", "run pr_halt there again, or pr_fence", false)}
 	down := known("/dev/mapper/mpathf", cell("jack3", 0, 2), cell("jack4", 0, 0))
-	down.Nodes[0].Holds, down.Protected, down.Reserved = false, some(false), some(false)
+	down.State, down.Nodes[0].Holds, down.Protected, down.Reserved = "down", false, some(false), some(false)
 	down.Keys, down.Registrations, down.Holder, down.HolderNode, down.Type = []string{}, some(0), "", "", ""
 	ports := known("/dev/mapper/mpathg", cell("jack3", 1, 2), cell("jack4", 0, 0))
 	ports.Nodes[0].AllPorts = true
@@ -116,8 +117,8 @@ func wounded() *Picture {
 		Time: time.Date(2026, 11, 22, 9, 10, 11, 0, time.FixedZone("", 3600)), Took: 1500 * time.Millisecond,
 		Cluster: "bla", Node: "jack3", Status: 2,
 		Sections: []Section{
-			{Name: "pkg1", Type: "multi_node", Known: true, Nodes: []string{"jack3", "jack4"}, LUNs: []LUN{dead, fine, unread, foreign, leaving}},
-			{Name: "pkg2", Type: "failover", Known: true, Nodes: []string{"jack3", "jack4"}, LUNs: []LUN{down, ports}},
+			{Name: "pkg1", Type: "multi_node", State: "unknown", StartedBy: "pr_start", Known: true, Nodes: []string{"jack3", "jack4"}, LUNs: []LUN{dead, fine, unread, foreign, leaving}},
+			{Name: "pkg2", Type: "failover", State: "up", Known: true, Nodes: []string{"jack3", "jack4"}, LUNs: []LUN{down, ports}},
 			{Name: "pkg3", Type: "failover", Trouble: []Problem{{"/dev/nosuch: no such device", "is the LUN attached to this host?"}}},
 			{Name: "pkg4", Type: "failover", Known: true, Nodes: []string{"jack3"}},
 		},
@@ -241,7 +242,7 @@ func TestTableUnknown(t *testing.T) {
 		if !strings.HasPrefix(line, "/dev/mapper/mpathc") {
 			continue
 		}
-		if words := strings.Fields(line); strings.Join(words[1:5], " ") != "UNKNOWN UNKNOWN UNKNOWN UNKNOWN:" {
+		if words := strings.Fields(line); strings.Join(words[1:5], " ") != "UNKNOWN UNKNOWN UNKNOWN unknown:" {
 			t.Errorf("%q", line)
 		}
 		return

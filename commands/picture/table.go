@@ -158,10 +158,10 @@ func newGrid(s *Style, sec *Section, before *Section) *grid {
 		if foreign {
 			row.cells = append(row.cells, painted{l.foreignCell(most), l.foreignShade(), old != nil && old.foreignCell(most) != l.foreignCell(most)})
 		}
-		for j, text := range l.states() {
-			row.states = append(row.states, painted{text, l.stateShade(j), old != nil && !slices.Contains(old.states(), text)})
+		for j, text := range l.States() {
+			row.states = append(row.states, painted{text, l.stateShade(j), old != nil && !slices.Contains(old.States(), text)})
 		}
-		row.changed = before != nil && (old == nil || len(old.states()) != len(row.states))
+		row.changed = before != nil && (old == nil || len(old.States()) != len(row.states))
 		for _, c := range slices.Concat(row.cells, row.states) {
 			row.changed = row.changed || c.changed
 		}
@@ -370,5 +370,5 @@ func (l *LUN) same(old *LUN, nodes []string) bool {
 			return false
 		}
 	}
-	return slices.Equal(l.Foreign, old.Foreign) && l.foreignHolds() == old.foreignHolds() && slices.Equal(l.states(), old.states())
+	return slices.Equal(l.Foreign, old.Foreign) && l.foreignHolds() == old.foreignHolds() && slices.Equal(l.States(), old.States())
 }

@@ -168,29 +168,27 @@ func (s *Section) foreignKeys() int {
 	return 4
 }
 
-// states are the lines of the last column.
-func (l *LUN) states() []string {
-	if len(l.Findings) > 0 {
-		lines := make([]string, len(l.Findings))
-		for i, f := range l.Findings {
-			lines[i] = Printable(f.Text)
+// States are the lines of the last column: the condition, and what makes it that.
+func (l *LUN) States() []string {
+	if len(l.Findings) == 0 {
+		switch {
+		case l.State != "":
+			return []string{l.State}
+		case !l.Known:
+			return []string{Unknown}
+		case l.Reserved != nil && *l.Reserved:
+			return []string{"reserved: " + Printable(l.Type)}
 		}
-		if !l.Known {
-			lines[0] = Unknown + strings.TrimPrefix(lines[0], "unknown")
-		}
-		return lines
-	}
-	switch {
-	case !l.Known:
-		return []string{Unknown}
-	case l.Findings == nil && *l.Reserved:
-		return []string{"reserved: " + Printable(l.Type)}
-	case l.Findings == nil:
 		return []string{"not reserved, every node can write"}
-	case l.protected():
-		return []string{"ok"}
 	}
-	return []string{"not up, every node can write"}
+	lines := make([]string, len(l.Findings))
+	for i, f := range l.Findings {
+		lines[i] = Printable(f.Text)
+	}
+	if l.State != "" {
+		lines[0] = l.State + ": " + strings.TrimPrefix(lines[0], l.State+": ")
+	}
+	return lines
 }
 
 // Wrap breaks a text between words so that no line is wider than width; words

@@ -16,12 +16,22 @@ func packageSection(conf *cluster.Config, pkg *cluster.Package, own cluster.Node
 	for _, rep := range reports {
 		s.LUNs = append(s.LUNs, drawLUN(conf, pkg, own, s.Nodes, rep))
 	}
+	s.State = string(cluster.WorstOf(conditions(reports)...))
 	return s
+}
+
+// conditions are those of LUNs.
+func conditions(reports []protocol.Report) []cluster.Condition {
+	var list []cluster.Condition
+	for _, rep := range reports {
+		list = append(list, cluster.ConditionOf(rep))
+	}
+	return list
 }
 
 // unopened draws a package or group whose LUNs could not be found or opened.
 func unopened(name, typ string, err error) picture.Section {
-	return picture.Section{Name: name, Type: typ, Trouble: problems(err)}
+	return picture.Section{Name: name, Type: typ, State: string(cluster.ConditionUnknown), Trouble: problems(err)}
 }
 
 // problems says errors in words.
@@ -58,7 +68,7 @@ func columnsOf(conf *cluster.Config, named []string, reports []protocol.Report) 
 // nothing in the drawing.
 func drawLUN(conf *cluster.Config, pkg *cluster.Package, own cluster.Node, nodes []string, rep protocol.Report) picture.LUN {
 	l := picture.LUN{
-		Name: rep.LUN, Known: !rep.Unknown(), Paths: &rep.Paths, Working: &rep.Working,
+		Name: rep.LUN, Known: !rep.Unknown(), State: string(cluster.ConditionOf(rep)), Paths: &rep.Paths, Working: &rep.Working,
 		Nodes: []picture.OfNode{}, Findings: []picture.Finding{},
 	}
 	for _, name := range nodes {
@@ -143,7 +153,8 @@ func drawFinding(conf *cluster.Config, rep protocol.Report, f protocol.Finding) 
 // grave reports whether data can be lost as it is, or nobody knows.
 func grave(kind protocol.FindingKind) bool {
 	switch kind {
-	case protocol.Unreadable, protocol.Contradiction, protocol.ForeignKeys, protocol.Unreserved, protocol.WrongType, protocol.TakingKeys,
+	case cluster.StartedUnregistered, cluster.StartedTaken, cluster.StartFailed,
+		protocol.Unreadable, protocol.Contradiction, protocol.ForeignKeys, protocol.Unreserved, protocol.WrongType, protocol.TakingKeys,
 		protocol.SeveralOwners, protocol.DifferentSets, protocol.StaleNexus, words.InTwoPackages:
 		return true
 	}

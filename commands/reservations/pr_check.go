@@ -205,11 +205,21 @@ func checkSection(s *session.Session, pkg *cluster.Package) (picture.Section, er
 		}
 		reports[at[i]] = rep
 	}
+	memory, err := s.Memory(pkg)
+	if err != nil {
+		s.Status = words.ExitNode
+		s.Report(err)
+	}
+	memory.Recall(reports, pkg, s.Node.Key)
 	judge(s.Call, reports, at)
 	if s.Verbose() {
 		s.SayCost(pkg, o)
 	}
 	drawn := packageSection(s.Conf, pkg, s.Node, reports)
+	drawn.StartedBy = memory.By
+	if err != nil {
+		drawn.State = string(cluster.ConditionUnknown)
+	}
 	for i := range drawn.LUNs {
 		if !slices.Contains(at, i) {
 			drawn.LUNs[i].Paths, drawn.LUNs[i].Working = nil, nil

@@ -76,7 +76,7 @@ func (o *checkOutput) print(p *picture.Picture) error {
 	case o.table:
 		errs = append(errs, p.Table(front.Raw(o.Out), o.Style(o.screen)))
 	case o.lines:
-		printChecked(o.Out, p)
+		errs = append(errs, printChecked(o.Out, p))
 	}
 	return errors.Join(errs...)
 }
@@ -130,6 +130,8 @@ type checkedPackage struct {
 	Package   string            `json:"package"`
 	Type      string            `json:"type"`
 	Known     bool              `json:"known"`
+	State     string            `json:"state"`
+	StartedBy string            `json:"started_here_by,omitempty"`
 	Protected *bool             `json:"protected"`
 	LUNs      *int              `json:"luns"`
 	Errors    []picture.Problem `json:"errors"`
@@ -144,7 +146,7 @@ func newCheckDocument(p *picture.Picture) *checkDocument {
 	d := &checkDocument{Cluster: p.Cluster, Node: p.Node, Took: p.Took.Seconds(), Packages: []checkedPackage{}, LUNs: []checkedLUN{}}
 	for i := range p.Sections {
 		s := &p.Sections[i]
-		pkg := checkedPackage{Package: s.Name, Type: s.Type, Known: s.AllKnown(), Errors: []picture.Problem{}}
+		pkg := checkedPackage{Package: s.Name, Type: s.Type, State: s.State, StartedBy: s.StartedBy, Known: s.AllKnown(), Errors: []picture.Problem{}}
 		if s.Known {
 			n, protected := len(s.LUNs), s.Protected()
 			pkg.LUNs = &n
@@ -168,7 +170,7 @@ func linesOf(s *picture.Section) []picture.LUN {
 	if s.Known {
 		return s.LUNs
 	}
-	l := picture.LUN{Name: picture.Unknown, Nodes: []picture.OfNode{}, Findings: []picture.Finding{}}
+	l := picture.LUN{Name: picture.Unknown, State: s.State, Nodes: []picture.OfNode{}, Findings: []picture.Finding{}}
 	for _, t := range s.Trouble {
 		text := "unknown: " + strings.ReplaceAll(t.Text, "\n", "; ")
 		l.Findings = append(l.Findings, picture.Finding{Kind: string(protocol.Unreadable), Text: text, What: text, Hint: t.Hint, Grave: true})
@@ -177,12 +179,13 @@ func linesOf(s *picture.Section) []picture.LUN {
 }
 
 // printChecked prints one line for each LUN, and one for each further finding.
-func printChecked(w io.Writer, p *picture.Picture) {
-	t := front.NewTable(w, "PACKAGE", "LUN", "PATHS", "KEYS", "HOLDER", "STATE")
+func printChecked(w io.Writer, p *picture.Picture) error {
+	var b bytes.Buffer
+	t := front.NewTable(&b, "PACKAGE", "LUN", "PATHS", "KEYS", "HOLDER", "STATE")
 	for i := range p.Sections {
 		s := &p.Sections[i]
 		for _, l := range linesOf(s) {
-			paths, holder, keys, state := words.Unknown, words.None, words.None, "ok"
+			paths, holder, keys := words.Unknown, words.None, words.None
 			if l.Paths != nil {
 				paths = strconv.Itoa(*l.Working) + "/" + strconv.Itoa(*l.Paths)
 			}
@@ -195,14 +198,19 @@ func printChecked(w io.Writer, p *picture.Picture) {
 			if !l.Known {
 				holder, keys = words.Unknown, words.Unknown
 			}
-			if len(l.Findings) > 0 {
-				state = picture.Printable(l.Findings[0].Text)
-			}
-			t.Append([]string{s.Name, picture.Printable(l.Name), paths, keys, holder, state})
-			for _, f := range l.Findings[min(1, len(l.Findings)):] {
-				t.Append([]string{"", "", "", "", "", picture.Printable(f.Text)})
+			name := picture.Printable(l.Name)
+			states := l.States()
+			t.Append([]string{s.Name, name, paths, keys, holder, states[0]})
+			for _, more := range states[1:] {
+				t.Append([]string{s.Name, name, "", "", "", more})
 			}
 		}
 	}
 	t.Render()
+	var out strings.Builder
+	for line := range strings.Lines(b.String()) {
+		out.WriteString(strings.TrimRight(line, " \n") + "\n")
+	}
+	_, err := io.WriteString(w, out.String())
+	return err
 }

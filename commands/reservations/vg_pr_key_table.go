@@ -136,7 +136,7 @@ func (d *drawnGroups) draw(group *vg.Group, pkg *cluster.Package, own cluster.No
 		if d.Conf == nil {
 			l.Protected = nil
 			if l.Known {
-				l.Findings = nil
+				l.Findings, l.State = nil, ""
 			}
 		}
 		s.LUNs = append(s.LUNs, l)

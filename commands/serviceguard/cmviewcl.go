@@ -306,5 +306,13 @@ func viewPackage(s *session.Session, pkg *cluster.Package, gate protocol.Gate) *
 	if view == nil {
 		view = s.Conf.ViewOf(pkg, []protocol.View{{Err: err}})
 	}
+	if s.Node.Name == "" {
+		return view
+	}
+	memory, err := s.Memory(pkg)
+	if err != nil {
+		return s.Conf.ViewOf(pkg, []protocol.View{{Err: err}})
+	}
+	view.Recall(s.Node.Name, memory)
 	return view
 }

@@ -35,6 +35,7 @@ func errorsByTopic() map[string][]error {
 			&ConfigFileError{&fs.PathError{Op: "open", Path: "/etc/x", Err: ownfile.ErrNotFile}},
 			&ConfigFileError{&fs.PathError{Op: "open", Path: "/etc/x", Err: syscall.EACCES}},
 		},
+		"pr_check": {&memoryError{"pkg1", path("trust", ownfile.ErrNotTrusted)}},
 		"owner": {
 			&twoPackagesError{lun: "/dev/sda", wwid: "naa.6", pkg: "pkg1", others: []ownedDisk{{"pkg2", &vg.Disk{Device: "/dev/sda"}}}},
 			&twoPackagesError{lun: "/dev/sda1", pkg: "pkg1", others: []ownedDisk{{"pkg2", &vg.Disk{Device: "/dev/sda2"}}}},
@@ -67,6 +68,7 @@ func messages() []catalogue.Message {
 		rep := protocol.Report{LUN: "/dev/sda"}
 		list = append(list, catalogue.New("finding", "finding", "/dev/sda: "+words.Finding(nil, rep, protocol.Finding{Kind: words.InTwoPackages, Err: two})))
 	}
+	list = append(list, catalogue.New("warning", "warning", notRemembered("pkg1", syscall.ENOSPC)))
 	list = append(list, catalogue.New("config", "warning", simulatedWords("/sim/jack3", "/etc/lunguard/cluster.conf")))
 	return catalogue.Sort(list)
 }

@@ -34,7 +34,11 @@ func (s *Session) Perform(run *PackageRun, o *Opened, t Task, do func(context.Co
 	run.Hurry = front.WhileChanging(s.Ctx)
 	seen := s.SayInterrupted(t.finishing())
 	begin := time.Now()
+	s.noteBegin(run, t.Deed)
 	err := do(s.Ctx)
+	if err == nil {
+		s.noteEnd(run, t.Deed)
+	}
 	seen()
 	sig := front.SignalOf(s.Ctx)
 	s.record.foreign(run, err)

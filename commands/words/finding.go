@@ -74,6 +74,18 @@ func FindingMessage(conf *cluster.Config, rep protocol.Report, f protocol.Findin
 		}
 	case protocol.WrongKey:
 		return Message{What: "nexus " + f.Path + " has different keys on different LUNs: " + list, Hint: "compare the configs of all nodes"}
+	case cluster.StartedUnregistered:
+		what := "started here by " + f.Other + ", and this node is not registered"
+		if rep.State.Reservation == nil {
+			what += ": every node can write"
+		}
+		return Message{What: what, Hint: "end what runs of the package here, then pr_halt and pr_start; find out who took the keys off"}
+	case cluster.StartedTaken:
+		return Message{What: "started here by " + f.Other + ", and taken by " + list, Hint: "end what is left of it here with cmhaltpkg or pr_halt: it can no longer write"}
+	case cluster.StartFailed:
+		return Message{What: "the last start or halt of the package here has failed and left something", Hint: "see its log, then halt it with cmhaltpkg"}
+	case cluster.Unfinished:
+		return Message{What: "a start or halt of the package is under way here, or was killed", Hint: "see its log; if nothing is under way, halt it with cmhaltpkg"}
 	case protocol.NotKept:
 		return Message{What: "the device would forget it at power loss", Hint: "run pr_start again"}
 	}

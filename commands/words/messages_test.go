@@ -224,6 +224,11 @@ func spokenFindings() []catalogue.Message {
 		list = append(list, catalogue.New("finding", "finding", "/dev/sda: "+Finding(conf, rep, protocol.Finding{Kind: k, Keys: []pr.Key{1}})))
 	}
 	list = append(list, catalogue.New("finding", "finding", "/dev/sda: "+Finding(conf, rep, protocol.Finding{Kind: protocol.Contradiction, Err: contradiction()})))
+	free := protocol.Report{LUN: "/dev/sda", State: &pr.State{}}
+	list = append(list, catalogue.New("finding", "finding", "/dev/sda: "+Finding(conf, free, protocol.Finding{Kind: cluster.StartedUnregistered, Other: "pr_start"})))
+	for _, k := range []protocol.FindingKind{cluster.StartedUnregistered, cluster.StartedTaken, cluster.StartFailed, cluster.Unfinished} {
+		list = append(list, catalogue.New("finding", "finding", "/dev/sda: "+Finding(conf, rep, protocol.Finding{Kind: k, Other: "pr_start", Keys: []pr.Key{2}})))
+	}
 	for _, k := range []protocol.FindingKind{
 		protocol.Unreadable, protocol.DeadPath, protocol.ForeignKeys, protocol.Unreserved, protocol.WrongType, protocol.LeavingKeys, protocol.TakingKeys,
 		protocol.PathsUnregistered, protocol.StaleNexus, protocol.KeysMissing, protocol.SeveralOwners, protocol.DifferentSets, protocol.WrongKey, protocol.NotKept,
