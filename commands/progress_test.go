@@ -74,10 +74,10 @@ func TestProgressOnTerminal(t *testing.T) {
 	}{
 		"start":        {nil, "prout.reserve@1:busy;prout.reserve@2:delay=1500ms", []string{"pr_start", "pkg1"}, `pr_start: \d of 2 LUNs, 1 retry, slowest /dev/sdb \d\.\d s \(RESERVE\)`, ""},
 		"halt":         {[]string{"pr_start", "pkg1"}, "prout.clear@1:delay=1500ms", []string{"pr_halt", "pkg1"}, `pr_halt: 1 of 2 LUNs, slowest /dev/sdb \d\.\d s \(CLEAR\)`, ""},
-		"check":        {[]string{"pr_start", "pkg1"}, "prin@1:delay=1500ms", []string{"pr_check", "pkg1"}, `pr_check: 1 of 2 LUNs, slowest /dev/sdb \d\.\d s \(READ FULL STATUS\)`, "PACKAGE  LUN       PATHS  KEYS        HOLDER  STATE \r\npkg1     /dev/sda  1/1    0xbcb00001  jack3   ok     \r\npkg1     /dev/sdb  1/1    0xbcb00001  jack3   ok     \r\n"},
+		"check":        {[]string{"pr_start", "pkg1"}, "prin@1:delay=1500ms", []string{"pr_check", "pkg1"}, `pr_check: 1 of 2 LUNs, slowest /dev/sdb \d\.\d s \(READ FULL STATUS\)`, "PACKAGE  LUN       PATHS  KEYS        HOLDER  STATE\r\npkg1     /dev/sda  1/1    0xbcb00001  jack3   up\r\npkg1     /dev/sdb  1/1    0xbcb00001  jack3   up\r\n"},
 		"cleanup":      {[]string{"pr_start", "pkg1"}, "prout.clear@1:delay=1500ms", []string{"pr_cleanup", "iscsi_vg3"}, `pr_cleanup: 1 of 2 LUNs, slowest /dev/sdb \d\.\d s \(CLEAR\)`, "pr_cleanup: warning: /dev/sda: protection is gone there for jack3; restart the packages that run on it\r\npr_cleanup: warning: /dev/sdb: protection is gone there for jack3; restart the packages that run on it\r\n"},
 		"keys":         {nil, "prin@1:delay=1500ms", []string{"vg_pr_key", "-g", "iscsi_vg3"}, `vg_pr_key: 1 of 2 LUNs, slowest /dev/sdb \d\.\d s \(READ FULL STATUS\)`, "/dev/sda NONE NONE NONE\r\n/dev/sdb NONE NONE NONE\r\n"},
-		"step by step": {[]string{"pr_start", "pkg1"}, "prin@1:delay=1500ms", []string{"pr_check", "-v", "pkg1"}, "", "pkg1: 2 LUNs, 4 SCSI commands\r\nPACKAGE  LUN       PATHS  KEYS        HOLDER  STATE \r\npkg1     /dev/sda  1/1    0xbcb00001  jack3   ok     \r\npkg1     /dev/sdb  1/1    0xbcb00001  jack3   ok     \r\n"},
+		"step by step": {[]string{"pr_start", "pkg1"}, "prin@1:delay=1500ms", []string{"pr_check", "-v", "pkg1"}, "", "pkg1: 2 LUNs, 4 SCSI commands\r\npkg1: 2 INQUIRYs more, which LUN the paths lead to\r\nPACKAGE  LUN       PATHS  KEYS        HOLDER  STATE\r\npkg1     /dev/sda  1/1    0xbcb00001  jack3   up\r\npkg1     /dev/sdb  1/1    0xbcb00001  jack3   up\r\n"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

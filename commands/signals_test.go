@@ -474,7 +474,7 @@ func TestFenceOfSeveralInterrupted(t *testing.T) {
 			r.mustHere(host, "pr_start", "pkg2")
 		}
 		cmd, text := r.process("jack3", "pr_fence", "jack4", "pkg1", "pkg2")
-		status, caught, _ := r.interrupted(cmd, 0, 2, syscall.SIGTERM)
+		status, caught, _ := r.interrupted(cmd, 0, 3, syscall.SIGTERM)
 		if !caught && try < 19 {
 			continue
 		}
