@@ -70,15 +70,21 @@ func NewEngine(t *testing.T, nodes, luns int, resources string) *Engine {
 		e.nodes = append(e.nodes, &Member{Node: n, engine: e, number: i + 1})
 	}
 	e.cib = e.makeCIB(resources)
-	must(t, e.prepare())
+	if err := e.prepare(); err != nil {
+		t.Fatal(err)
+	}
 	t.Cleanup(func() {
 		for _, m := range e.nodes {
-			must(t, m.powerOff())
+			if err := m.powerOff(); err != nil {
+				t.Error(err)
+			}
 		}
 		_ = exec.Command("ip", "link", "del", "br0").Run()
 	})
 	for _, m := range e.nodes {
-		must(t, m.powerOn())
+		if err := m.powerOn(); err != nil {
+			t.Fatal(err)
+		}
 	}
 	return e
 }
