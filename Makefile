@@ -58,7 +58,7 @@ unit: .cache/gotestsum
 	@sh testdata/need.sh fish fish
 	@sh testdata/need.sh dh_bash-completion bash-completion
 	@sh testdata/need.sh mandoc mandoc
-	@set -x; .cache/gotestsum --format standard-quiet --hide-summary skipped --jsonfile .cache/unit.json -- $$(command -v gcc >/dev/null && echo -race) ./...
+	@set -x; .cache/gotestsum --format standard-quiet --hide-summary skipped --jsonfile .cache/unit.json -- -timeout 30m $$(command -v gcc >/dev/null && echo -race) ./...
 	@sed -n 's/.*"Output":" *matrix_test.go:[0-9]*: \([0-9].*cells.*\)\\n".*/honesty: \1/p' .cache/unit.json
 	@echo 'the slowest of them:'; .cache/gotestsum tool slowest --num 10 --threshold 0s --jsonfile .cache/unit.json
 

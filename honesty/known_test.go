@@ -25,8 +25,6 @@ func knownFalse() []known {
 		current   = "the path that has answered is asked for ever, and no other"
 	)
 	return []known{
-		{"pr_check, all forgotten", "", true, forgotten},
-		{"pr_check, run and forgotten", "", true, forgotten},
 		{"cmrunpkg, all forgotten", "killed", false, forgotten},
 		{"pr_halt, one of two", "list cut", false, cut},
 		{"cmcheckconf", "list cut", false, cut},

@@ -216,11 +216,15 @@ func wantExit(t *testing.T, r Result, status int) {
 	}
 }
 
-// mustType is typed for a command that has to succeed without a word on stderr.
+// mustType is typed for a command that has to succeed without a word on stderr, but for
+// what lvm2 says of a volume that is active on another host's paths: one kernel is both.
 func mustType(t *testing.T, n *Node, line string) string {
 	t.Helper()
 	r := typed(t, n, line)
-	if r.Exit != 0 || r.Stderr != "" {
+	said := slices.DeleteFunc(strings.Split(strings.TrimSuffix(r.Stderr, "\n"), "\n"), func(text string) bool {
+		return text == "" || strings.Contains(text, "WARNING: Device mismatch detected for ")
+	})
+	if r.Exit != 0 || len(said) > 0 {
 		t.Fatalf("%s# %s: %v", n.Name, line, r)
 	}
 	return r.Stdout
