@@ -9,7 +9,7 @@ func driverMutants() []*mutant {
 			}`, `return nil
 `, "the goal counts without being read, in all protocols"),
 		f.edit("target.drive", `if !a.anyAge && !t.Fresh() {`, `if false && slow > 0 {`, "a decision never grows old"),
-		f.edit("target.send", `t.Unread = a.effect == nil || !a.effect()`, `t.Unread, t.readAt = a.effect == nil || !a.effect(), t.run.now()`, "the age is not looked at between paths: a command that was performed makes the state young"),
+		f.edit("target.send", `t.Unread = a.effect == nil || !a.effect()`, `t.Unread, t.ReadAt = a.effect == nil || !a.effect(), t.run.now()`, "the age is not looked at between paths: a command that was performed makes the state young"),
 		f.edit("target.drive", `return t.final(ErrUnsettled)`, `return nil`, "who does not come to the goal says ok"),
 		f.edit("target.send", `if !a.anyAge {
 		ctx = pr.WhileFresh(ctx, t.Fresh)
@@ -92,8 +92,8 @@ func verbMutants() []*mutant {
 func unitMutants() []*mutant {
 	f, reading := file("protocol/unit/unit.go"), file("protocol/unit/reading.go")
 	return []*mutant{
-		f.edit("Unit.Load", `u.State, u.readAt = s, now`, `u.State, u.readAt = s, max(now, u.host.Now())`, "the age of an answer counts from its arrival"),
-		f.edit("Unit.Fresh", `u.host.Now()-u.readAt <= MaxAge`, `true`, "what was read never grows old"),
+		f.edit("Unit.Load", `u.State, u.ReadAt = s, now`, `u.State, u.ReadAt = s, max(now, u.host.Now())`, "the age of an answer counts from its arrival"),
+		f.edit("Unit.Fresh", `u.host.Now()-u.ReadAt <= MaxAge`, `true`, "what was read never grows old"),
 		reading.edit("Reading.RightType", `held.Type == ReservationType &&`, ``, "the type of a reservation is not compared"),
 		reading.edit("Reading.listing", `keys: AllKeys(rd.State)`, `keys: rd.State.Keys()`, "a foreign key that holds and is not registered is none"),
 		reading.edit("Reading.IsMine", `Plain(rd.Holder()) == rd.Me()`, `rd.Holder() == rd.Me()`, "who holds by a marked key does not hold"),

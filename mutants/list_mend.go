@@ -17,7 +17,7 @@ func repairMutants() []*mutant {
 		f.never(repair, "a path is not registered"),
 		f.never(repair, "the witness was not looked at since"),
 		f.never(repair, "nobody holds"),
-		f.edit("asksWitness", `look.removed || len(look.Own()) == 0`, `false`, "the witness is read, and not judged"),
+		f.edit("asksWitness", `look.removed || len(look.Own()) == 0`, `look == nil`, "the witness is read, and not judged"),
 		f.edit("repair", `errors.Is(err, ErrRemoved) && t.touched`, `false && t.touched`, "a node that was removed meanwhile gives nothing up"),
 		f.edit("repair", `if !t.isIn(p) {`, `if false {`, "a readmission is not looked at again"),
 		f.edit("repair", `t.retry()`, ``, "a path on which a REGISTER got lost is not tried again"),

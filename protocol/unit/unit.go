@@ -55,8 +55,8 @@ type Unit struct {
 	Registers bool
 	// known says that the device knows reservations.
 	known bool
-	// readAt is when the state was asked for, by the host's clock.
-	readAt time.Duration
+	// ReadAt is when the state was asked for, by the host's clock.
+	ReadAt time.Duration
 	// Changed says that something was sent since the last reading, Unread that
 	// it is not known what that did: the state must be read before anything is
 	// decided on it.
@@ -115,7 +115,7 @@ func (u *Unit) Load(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	u.State, u.readAt = s, now
+	u.State, u.ReadAt = s, now
 	u.Changed, u.Unread = false, false
 	return nil
 }
@@ -207,7 +207,7 @@ func (u *Unit) NoPath() error {
 }
 
 // Fresh reports whether the state is young enough to act on.
-func (u *Unit) Fresh() bool { return u.host.Now()-u.readAt <= MaxAge }
+func (u *Unit) Fresh() bool { return u.host.Now()-u.ReadAt <= MaxAge }
 
 // dropPaths gives up the first n usable paths.
 func (u *Unit) dropPaths(n int, errs []error) {
