@@ -202,8 +202,7 @@ func hold(c *front.Call, path string) (*ownfile.Held, error) {
 	return held, nil
 }
 
-// otherNodes are all but this one: each has its own copy of the config, and
-// they must be the same.
+// otherNodes are all but this one. The config of each must be the same.
 func otherNodes(conf *cluster.Config, node cluster.Node) []string {
 	var names []string
 	for _, n := range conf.Nodes {
@@ -478,8 +477,7 @@ func whyDisabled(conf *cluster.Config) string {
 	return "a LUN of it has no Write Exclusive - Registrants Only reservations"
 }
 
-// copyToNew copies the keys of a package that is up to those of its LUNs that
-// have none.
+// copyToNew copies the keys of a package that is up to its LUNs that have none.
 func (a *application) copyToNew(pkg *cluster.Package) error {
 	return a.WithPackage(pkg, func(run *session.PackageRun, o *session.Opened) error {
 		say := o.Say
