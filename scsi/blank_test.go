@@ -126,3 +126,17 @@ func TestSGBufferIsBlank(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// TestSGDirection: block devices keep what was in the buffer where nothing arrives; sg
+// character devices refuse to be asked for that.
+func TestSGDirection(t *testing.T) {
+	for char, want := range map[bool]int32{false: sgDxferBoth, true: sgDxferFromDev} {
+		var got int32
+		d := deviceWith(func(c *sgCall) error { got = int32(c.hdr.dxferDirection); return nil })
+		d.char = char
+		req := Request{CDB: make([]byte, 10), Dir: DataIn, Data: make([]byte, 8)}
+		if _, err := d.Do(context.Background(), &req); err != nil || got != want {
+			t.Errorf("character device %v: direction %d, want %d, %v", char, got, want, err)
+		}
+	}
+}

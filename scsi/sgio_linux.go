@@ -26,8 +26,11 @@ const (
 	// sgDxferBoth is SG_DXFER_TO_FROM_DEV: the device sends, and what is in the buffer
 	// before stays where it sends nothing. Block devices take it for FROM_DEV.
 	sgDxferBoth = -4
-	senseMax    = 96
-	maxCDB      = 16
+	// sgDxferFromDev is for sg character devices, which answer the other one with ENOMEM:
+	// their driver has a buffer of its own in between.
+	sgDxferFromDev = -3
+	senseMax       = 96
+	maxCDB         = 16
 	// abandonGrace is what the kernel's error recovery may take on top.
 	abandonGrace = 5 * time.Second
 	// longestTimeout is the most that can be told the kernel: for it 31 bits of
@@ -170,6 +173,9 @@ func (d *SGDevice) Do(ctx context.Context, req *Request) (Reply, error) {
 	}
 	timeout := patience(ctx, req)
 	call := newSGCall(req, timeout)
+	if d.char && req.Dir == DataIn && len(req.Data) > 0 {
+		call.hdr.dxferDirection = sgDxferFromDev
+	}
 	done := make(chan error, 1)
 	d.under.Add(1)
 	go func() {
