@@ -182,6 +182,15 @@ func FuzzParse(f *testing.F) {
 	})
 }
 
+// TestIsLocal: 192.0.2.0/24 is for documents, and no host's.
+func TestIsLocal(t *testing.T) {
+	for address, want := range map[string]bool{"127.0.0.1": true, "192.0.2.1": false, "2001:db8::1": false, "localhost": false, "": false} {
+		if got := (Node{Address: address}).IsLocal(); got != want {
+			t.Errorf("%q: %v", address, got)
+		}
+	}
+}
+
 // FuzzDigits compares with the standard library's.
 func FuzzDigits(f *testing.F) {
 	for n := range 200 {

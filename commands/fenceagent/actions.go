@@ -69,12 +69,13 @@ func (a *agent) on(node cluster.Node) error {
 				return err
 			}
 			e, err := a.newEntry()
+			if err == nil {
+				err = a.mayJoin(e, run, o)
+			}
 			if err != nil && !force {
 				return err
 			}
-			if err := a.mayJoin(e, run, o); err != nil && !force {
-				return err
-			} else if err != nil {
+			if err != nil {
 				a.WarnErr(err)
 			}
 			err = a.s.Perform(run, o, session.Task{Deed: front.DeedStart}, func(ctx context.Context) error { return run.Run.Start(ctx) })
@@ -148,23 +149,38 @@ func (a *agent) keep(pkg *cluster.Package, node cluster.Node, changed *atomic.Bo
 		case act == leaveIt:
 			return nil
 		}
-		if len(a.shared) > 0 {
-			if err := a.mayKeep(); err != nil {
-				return err
-			}
+		if err := a.mayKeep(pkg, run); err != nil {
+			return err
 		}
 		if err := a.s.MayTake(a.Ctx, run); err != nil {
 			return err
 		}
 		note(run, changed)
-		return a.s.Perform(run, o, session.Task{Deed: front.DeedStart}, func(ctx context.Context) error { return run.Run.Start(ctx) })
+		return a.s.Perform(run, o, session.Task{Deed: front.DeedKeep}, func(ctx context.Context) error { return run.Run.Start(ctx) })
 	})
 }
 
-// mayKeep refuses to take a package for who is registered nowhere on what is shared: he
-// was fenced himself, or was never let in, and that another node was removed there was
-// another's doing.
-func (a *agent) mayKeep() error {
+// mayKeep refuses to take a package for who was fenced himself. He has started it and is
+// not registered there any more; or he is registered nowhere on what is shared, so that
+// another node's removal there was not his doing.
+func (a *agent) mayKeep(pkg *cluster.Package, run *session.PackageRun) error {
+	memory, err := a.s.Memory(pkg)
+	if err != nil {
+		return err
+	}
+	if memory.By != "" {
+		for _, lun := range run.Show(a.Ctx) {
+			if lun.Err != nil {
+				return lun.Err
+			}
+			if !lun.Present {
+				return &fencedError{lun: lun.LUN, node: a.s.Node.Name}
+			}
+		}
+	}
+	if len(a.shared) == 0 {
+		return nil
+	}
 	return a.s.LookAtSet(a.shared, func(run *session.PackageRun, _ *session.Opened) error {
 		for _, lun := range run.Show(a.Ctx) {
 			if lun.Err != nil {

@@ -276,7 +276,7 @@ func (a *agent) run(what action) (int, error) {
 	case actionMonitor:
 		return exitOK, a.monitor()
 	}
-	node, err := a.node(a.v.node(), a.v)
+	node, err := a.node(a.v.node())
 	if err != nil {
 		return exitFailed, err
 	}
@@ -297,7 +297,7 @@ func (a *agent) validate() error {
 	if a.v.node() == "" {
 		return nil
 	}
-	_, err := a.node(a.v.node(), a.v)
+	_, err := a.node(a.v.node())
 	return err
 }
 

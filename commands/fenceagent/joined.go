@@ -82,18 +82,16 @@ type entry struct {
 	was joined
 }
 
-// newEntry reads what this node remembers.
+// newEntry reads what this node remembers. There is an entry with an error, too.
 func (a *agent) newEntry() (*entry, error) {
 	folder, _, err := session.RunFolders(a.Call)
-	if err != nil {
-		return nil, err
+	boot, bootErr := bootID()
+	e := &entry{folder: folder, boot: boot}
+	if err := errors.Join(err, bootErr); err != nil {
+		return e, err
 	}
-	boot, err := bootID()
-	if err != nil {
-		return nil, err
-	}
-	was, err := readJoined(folder, boot, a.s.Node.Key)
-	return &entry{folder: folder, boot: boot, was: was}, err
+	e.was, err = readJoined(folder, boot, a.s.Node.Key)
+	return e, err
 }
 
 // mayJoin refuses to let a node in that was fenced in this life, or that uses what it is

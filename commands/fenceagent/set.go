@@ -5,10 +5,8 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
-	"net/netip"
+	"slices"
 	"strings"
-
-	"golang.org/x/sys/unix"
 
 	"lunguard/cluster"
 	"lunguard/cluster/corosync"
@@ -17,6 +15,7 @@ import (
 	"lunguard/commands/session"
 	"lunguard/commands/words"
 	"lunguard/pr"
+	"lunguard/protocol"
 	"lunguard/vg"
 )
 
@@ -56,6 +55,9 @@ func newScope(c *front.Call, v values) (*scope, error) {
 	}
 	sc := &scope{conf: conf}
 	if err := sc.findNodes(c, v); err != nil {
+		return nil, err
+	}
+	if err := sc.giveKey(v); err != nil {
 		return nil, err
 	}
 	if err := sc.findPackages(v); err != nil {
@@ -184,9 +186,8 @@ func (sc *scope) check() error {
 	return nil
 }
 
-// node is the node of a name, exactly as it is spelled. With a key that was given by
-// hand it has that one.
-func (sc *scope) node(name string, v values) (cluster.Node, error) {
+// node is the node of a name, exactly as it is spelled.
+func (sc *scope) node(name string) (cluster.Node, error) {
 	if name == "" {
 		return cluster.Node{}, front.Usagef("no node is named: %s or %s is missing", paramPlug, paramNodename)
 	}
@@ -194,15 +195,31 @@ func (sc *scope) node(name string, v values) (cluster.Node, error) {
 	if err != nil {
 		return n, &nodeError{name: name, conf: sc.conf}
 	}
-	if v[paramKey] == "" {
-		return n, nil
+	return n, nil
+}
+
+// giveKey gives a node the key that was given by hand, in place of its own, which is
+// nobody's then: where it is registered the node does not count as gone.
+func (sc *scope) giveKey(v values) error {
+	if v[paramKey] == "" || v.node() == "" {
+		return nil
+	}
+	n, err := sc.node(v.node())
+	if err != nil {
+		return err
 	}
 	k, err := pr.ParseKey(v[paramKey])
-	if err != nil {
-		return n, front.Usagef("%s is %q: 1 to 16 hexadecimal digits were expected, not zero", paramKey, v[paramKey])
+	if err != nil || k&protocol.Marks != 0 {
+		return front.Usagef("%s is %q: 1 to 16 hexadecimal digits were expected, not zero, below 4000000000000000", paramKey, v[paramKey])
 	}
-	n.Key = k
-	return n, nil
+	if other, ok := sc.conf.NodeOf(k); ok && other.Name != n.Name {
+		return front.Usagef("%s is %q: that is the key of %s", paramKey, v[paramKey], other.Name)
+	}
+	one := *sc.conf
+	one.Nodes = slices.Clone(one.Nodes)
+	one.Nodes[slices.IndexFunc(one.Nodes, func(m cluster.Node) bool { return m.Name == n.Name })].Key = k
+	sc.conf = &one
+	return nil
 }
 
 // here is the node that this host is: by its name, by the name before the first dot, or
@@ -237,30 +254,11 @@ func (sc *scope) here(c *front.Call, host vg.Host) (cluster.Node, error) {
 func (sc *scope) byAddress() []cluster.Node {
 	var found []cluster.Node
 	for i, n := range sc.derived.Nodes {
-		if isLocal(n.Address) {
+		if n.IsLocal() {
 			found = append(found, sc.conf.Nodes[i])
 		}
 	}
 	return found
-}
-
-// isLocal reports whether an address is one of this host's: a socket can be bound to no
-// other. What is no address in digits is none.
-func isLocal(address string) bool {
-	ip, err := netip.ParseAddr(address)
-	if err != nil {
-		return false
-	}
-	family, to := unix.AF_INET6, unix.Sockaddr(&unix.SockaddrInet6{Addr: ip.As16()})
-	if ip.Is4() {
-		family, to = unix.AF_INET, &unix.SockaddrInet4{Addr: ip.As4()}
-	}
-	fd, err := unix.Socket(family, unix.SOCK_DGRAM|unix.SOCK_CLOEXEC, 0)
-	if err != nil {
-		return false
-	}
-	defer unix.Close(fd)
-	return unix.Bind(fd, to) == nil
 }
 
 // corosyncError says what is wrong with corosync's configuration.

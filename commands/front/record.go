@@ -23,6 +23,7 @@ const (
 	DeedStart   Deed = "start"
 	DeedHalt    Deed = "halt"
 	DeedFence   Deed = "fence"
+	DeedKeep    Deed = "keep"
 	DeedRepair  Deed = "repair"
 	DeedRestore Deed = "restore"
 	DeedReadmit Deed = "readmit-paths"

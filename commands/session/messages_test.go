@@ -90,7 +90,7 @@ func endedErrors() []error {
 	shared := pr.WriteExclusiveRegistrantsOnly
 	unread := protocol.Status{LUN: "/dev/sda", Err: catalogue.OnLUN("/dev/sda", "/dev/sdb", catalogue.Unreached())}
 	var list []error
-	for _, d := range []front.Deed{front.DeedStart, front.DeedHalt, front.DeedFence, front.DeedCleanup, front.DeedCopy, front.DeedRepair} {
+	for _, d := range []front.Deed{front.DeedStart, front.DeedKeep, front.DeedHalt, front.DeedFence, front.DeedCleanup, front.DeedCopy, front.DeedRepair} {
 		t := Task{Deed: d, Victim: cluster.Node{Name: "jack4", Key: 2}}
 		list = append(list, &leftError{"all LUNs", t.nothing(), t.next(run)})
 		for _, s := range []protocol.Status{

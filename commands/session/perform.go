@@ -62,7 +62,7 @@ func (s *Session) Perform(run *PackageRun, o *Opened, t Task, do func(context.Co
 
 // finishing says what goes on after the first signal.
 func (t Task) finishing() string {
-	if t.Deed == front.DeedStart {
+	if t.Deed == front.DeedStart || t.Deed == front.DeedKeep {
 		return "what was begun is undone"
 	}
 	return "the LUNs at hand are brought to an end"
@@ -114,7 +114,7 @@ func (t Task) left(run *PackageRun, s protocol.Status, changes []string) string 
 	}
 	own := protocol.IsOn(s.State, run.Node.Key)
 	switch t.Deed {
-	case front.DeedStart, front.DeedHalt:
+	case front.DeedStart, front.DeedKeep, front.DeedHalt:
 		if !own && len(changes) == 0 {
 			return ""
 		}
@@ -140,7 +140,7 @@ func (t Task) left(run *PackageRun, s protocol.Status, changes []string) string 
 // nothing says that no LUN is left half-way.
 func (t Task) nothing() string {
 	switch t.Deed {
-	case front.DeedStart, front.DeedHalt:
+	case front.DeedStart, front.DeedKeep, front.DeedHalt:
 		return "nothing of this node is left"
 	case front.DeedFence:
 		return t.Victim.Name + " is registered on none"
@@ -153,6 +153,8 @@ func (t Task) next(run *PackageRun) string {
 	switch t.Deed {
 	case front.DeedStart:
 		return "run pr_start " + run.Package.Name + " again, or pr_halt " + run.Package.Name + " to give up what this node has"
+	case front.DeedKeep:
+		return "fence the node again: it may be able to write"
 	case front.DeedHalt:
 		return "run pr_halt " + run.Package.Name + " again"
 	case front.DeedFence:
