@@ -142,3 +142,21 @@ func TestEmptyByOnePath(t *testing.T) {
 		})
 	}
 }
+
+// A path whose list has others' keys and lacks this node's is not believed while another
+// path tells otherwise: a halt would be over before it began.
+func TestHaltByOnePath(t *testing.T) {
+	w := newWorld(t, 1, 2, simlun.Quirks{})
+	w.mode = Shared
+	w.start("B")
+	w.start("A")
+	before := w.status(0)
+	w.faults(0, "prin%"+w.transport("A", 0, 0).ID().String()+"@every:cut=1")
+	if err := w.run("A").Halt(context.Background()); err == nil {
+		t.Error("it was believed")
+	}
+	w.faults(0, "")
+	if diff := cmp.Diff(before, w.status(0)); diff != "" {
+		t.Errorf("it was changed:\n%s", diff)
+	}
+}

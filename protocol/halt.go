@@ -19,7 +19,7 @@ import (
 // this node says that commands of others may not be over, and that cannot be
 // resolved), *SharedLUNError, *ForeignKeyError (nothing was changed).
 func (r *Run) Halt(ctx context.Context) error {
-	targets, err := r.survey(ctx, (*target).surveyState)
+	targets, err := r.survey(ctx, (*target).surveyLeaving)
 	if err != nil {
 		return err
 	}
@@ -34,6 +34,15 @@ func (r *Run) Halt(ctx context.Context) error {
 		err = r.eachWhole(ctx, targets, func(ctx context.Context, t *target) error { return t.drive(ctx, releaseRows()) })
 	}
 	return errors.Join(err, r.each(targets, (*target).unfinished))
+}
+
+// surveyLeaving is surveyState; that others are registered and this node is not, by which
+// a halt is over, has to be what another path tells, too, if one answers.
+func (t *target) surveyLeaving(ctx context.Context) error {
+	if err := t.surveyState(ctx); err != nil || len(t.Own()) > 0 || t.State.Empty() {
+		return err
+	}
+	return t.final(t.LacksOwn(ctx))
 }
 
 // releaseRows give up a LUN that is this node's alone.

@@ -147,6 +147,27 @@ func (u *Unit) read(ctx context.Context, p pr.Path) (*pr.State, error) {
 	return nil, ErrTwoAnswers
 }
 
+// LacksOwn asks another path than the first, if one answers, whether this node is not
+// registered. ErrTwoAnswers if it is.
+func (u *Unit) LacksOwn(ctx context.Context) error {
+	if len(u.Usable) == 0 {
+		return u.NoPath()
+	}
+	for _, p := range u.Usable[1:] {
+		keys, err := p.Keys(ctx)
+		switch {
+		case pr.PathFailed(err):
+			continue
+		case err != nil:
+			return err
+		case slices.ContainsFunc(keys, func(k pr.Key) bool { return Plain(k) == u.Me() }):
+			return ErrTwoAnswers
+		}
+		return nil
+	}
+	return nil
+}
+
 // others are the usable paths behind p, and p last.
 func (u *Unit) others(p pr.Path) []pr.Path {
 	behind := u.Usable[slices.Index(u.Usable, p)+1:]
