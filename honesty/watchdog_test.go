@@ -20,8 +20,9 @@ func (h watchedHost) Open(dev vg.Device) (watchdog.Path, error) { return session
 type fed struct {
 	mu   sync.Mutex
 	last time.Time
-	// told are the LUNs of which the watch has said that nothing is known.
-	unknown bool
+	// told says that the watch has said that nothing is known of a LUN, or has raised the
+	// alarm that one has forgotten its keys.
+	told bool
 }
 
 func (f *fed) Feed() error {
@@ -33,11 +34,15 @@ func (f *fed) Feed() error {
 
 func (f *fed) Close() error { return nil }
 
-func (f *fed) event(e watchdog.Event) {
+func (f *fed) alarm() {
 	f.mu.Lock()
 	defer f.mu.Unlock()
+	f.told = true
+}
+
+func (f *fed) event(e watchdog.Event) {
 	if e.Kind == watchdog.Unknown {
-		f.unknown = true
+		f.alarm()
 	}
 }
 
@@ -62,7 +67,7 @@ func watch(ctx context.Context, s site, o *outcome) error {
 		luns = append(luns, l)
 	}
 	ctx, cancel := context.WithCancel(ctx)
-	w := watchdog.Watch{Timing: timing, Key: keyHere, Clock: clock, Device: device, Log: device.event, Alarm: func() {}, Alive: func() {}, Life: life}
+	w := watchdog.Watch{Timing: timing, Key: keyHere, Clock: clock, Device: device, Log: device.event, Forgotten: device.alarm, Alarm: func() {}, Alive: func() {}, Life: life}
 	w.Watch(luns)
 	done := make(chan struct{})
 	go func() {
@@ -82,7 +87,7 @@ func watch(ctx context.Context, s site, o *outcome) error {
 	w.Watch(nil)
 	device.mu.Lock()
 	defer device.mu.Unlock()
-	if late := device.last.Sub(taken) - timing.Interval - timing.Grace - timing.Answer; o.status == 0 && late > 0 && !device.unknown {
+	if late := device.last.Sub(taken) - timing.Interval - timing.Grace - timing.Answer; o.status == 0 && late > 0 && !device.told {
 		o.lies.add("fed %s too long after the other node had taken the LUNs, and nobody was told", late)
 	}
 	return nil
