@@ -48,11 +48,14 @@ check: bin/lunguard
 
 # The race detector needs a C compiler; testdata/need.sh gets one if it can. What
 # cmgetpkgenv prints is read by the shells that package scripts are written for,
-# cmviewcl's lines by awk, and the manual pages by mandoc; completions are typed
+# cmviewcl's lines by awk, the units by systemd, and the manual pages by mandoc; completions are typed
 # into the shells they are for.
 unit: .cache/gotestsum
 	@sh testdata/need.sh gcc gcc libc6-dev
 	@sh testdata/need.sh ksh ksh
+	@sh testdata/need.sh mksh mksh
+	@sh testdata/need.sh busybox busybox
+	@sh testdata/need.sh systemd-analyze systemd
 	@sh testdata/need.sh gawk gawk
 	@sh testdata/need.sh zsh zsh
 	@sh testdata/need.sh fish fish
