@@ -36,9 +36,9 @@ bin/lunguard: FORCE
 demo: bin/lunguard
 	sh testdata/demo/demo.sh
 
-test: check lint unit explore
+test: check lint packages-check unit explore
 	sh testdata/demo/demo.sh --check README.md
-	$(MAKE) packages-check lab
+	$(MAKE) lab
 
 check: bin/lunguard
 	@unformatted=$$(gofmt -l $$(git ls-files -co --exclude-standard '*.go')); \
