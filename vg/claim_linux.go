@@ -97,7 +97,7 @@ func deviceFile(name string) (file string, ok bool) {
 }
 
 func (s *System) deviceInUse(device string) (bool, error) {
-	number, err := s.blockNumber(device)
+	number, err := blockNumber(s, device)
 	switch {
 	case errors.Is(err, ErrNotSCSIDisk):
 		return false, nil // no block device
@@ -243,7 +243,7 @@ var errNoMounts = errors.New("the table of mounts is empty")
 // Mounts lists the folders on which something is mounted, as this process sees
 // them. See proc_pid_mountinfo(5).
 func (s *System) Mounts() ([]string, error) {
-	text, err := os.ReadFile(s.procFile("self/mountinfo"))
+	text, err := os.ReadFile(procFile(s, "self/mountinfo"))
 	if err != nil {
 		return nil, fmt.Errorf("mountinfo: %w", errors.Unwrap(err))
 	}

@@ -41,7 +41,7 @@ type useTables struct {
 	btrfs map[string]bool
 }
 
-func (s *System) procFile(name string) string {
+func procFile(s *System, name string) string {
 	if s.proc == "" {
 		return filepath.Join("/proc", name)
 	}
@@ -52,21 +52,21 @@ func (s *System) procFile(name string) string {
 // for the one of mounts.
 func (s *System) useTables() (*useTables, error) {
 	t := &useTables{mounts: map[string][]string{}, swaps: map[string]bool{}, btrfs: map[string]bool{}}
-	mounts, err := os.ReadFile(s.procFile("self/mountinfo"))
+	mounts, err := os.ReadFile(procFile(s, "self/mountinfo"))
 	if err != nil {
 		return nil, fmt.Errorf("mountinfo: %w", errors.Unwrap(err))
 	}
 	for line := range strings.Lines(string(mounts)) {
-		s.takeMount(t, line)
+		takeMount(s, t, line)
 	}
-	swaps, err := os.ReadFile(s.procFile("swaps"))
+	swaps, err := os.ReadFile(procFile(s, "swaps"))
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return nil, fmt.Errorf("swaps: %w", errors.Unwrap(err))
 	}
 	for line := range strings.Lines(string(swaps)) {
 		if f := strings.Fields(line); len(f) > 1 && f[1] == "partition" {
 			file := unescapeProc(f[0])
-			if number, err := s.blockNumber(file); err == nil {
+			if number, err := blockNumber(s, file); err == nil {
 				t.swaps[number] = true
 			}
 			// The file may have gone since.
@@ -83,7 +83,7 @@ func (s *System) useTables() (*useTables, error) {
 // takeMount takes one line of mountinfo, see proc_pid_mountinfo(5). File systems
 // that can be on several devices, such as btrfs, have a number of their own there,
 // and name a device behind it.
-func (s *System) takeMount(t *useTables, line string) {
+func takeMount(s *System, t *useTables, line string) {
 	const number, directory, source = 2, 4, 1
 	mount, kind, _ := strings.Cut(line, " - ")
 	f, g := strings.Fields(mount), strings.Fields(kind)
@@ -95,7 +95,7 @@ func (s *System) takeMount(t *useTables, line string) {
 	if !strings.HasPrefix(f[number], "0:") || len(g) <= source || !strings.HasPrefix(g[source], "/dev/") {
 		return
 	}
-	if of, err := s.blockNumber(unescapeProc(g[source])); err == nil {
+	if of, err := blockNumber(s, unescapeProc(g[source])); err == nil {
 		t.mounts[of] = append(t.mounts[of], at)
 	}
 }
@@ -106,7 +106,7 @@ func unescapeProc(name string) string {
 }
 
 // blockNumber is the major:minor number of a block device's file.
-func (s *System) blockNumber(device string) (string, error) {
+func blockNumber(s *System, device string) (string, error) {
 	number := s.number
 	if number == nil {
 		number = deviceNumber
@@ -203,7 +203,7 @@ func (w *useWalk) device(dir string, depth int) (covered bool, err error) {
 
 // judge finds out how a block device with so many holders is used itself.
 func (w *useWalk) judge(dir string, holders int, covered bool) error {
-	number, name := attribute(dir, "dev"), w.sys.useName(dir)
+	number, name := attribute(dir, "dev"), useName(w.sys, dir)
 	if number == "" {
 		return fmt.Errorf("%s: %w", filepath.Base(dir), ErrGone)
 	}
@@ -263,7 +263,7 @@ func (w *useWalk) claims() error {
 
 // useName is the device file of what is used, of a device of device-mapper the one
 // that people know.
-func (s *System) useName(dir string) string {
+func useName(s *System, dir string) string {
 	if alias := attribute(dir, "dm/name"); alias != "" {
 		return filepath.Join("/dev/mapper", alias)
 	}

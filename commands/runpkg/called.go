@@ -16,5 +16,5 @@ func (r *Runner) RunService(ctx context.Context, s cluster.Service) error {
 // HaltService ends a service, likewise, and all its processes; one that does not run is no
 // error. Errors: *StuckError, *os.PathError.
 func (r *Runner) HaltService(ctx context.Context, name string) error {
-	return r.stopService(ctx, r.declared(name))
+	return r.stopService(ctx, declared(r, name))
 }

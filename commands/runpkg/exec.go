@@ -112,7 +112,7 @@ func (r *Runner) run(ctx context.Context, argv, env []string) error {
 
 // trustScripts refuses, before anything is begun, scripts that others can change: a
 // halt that refuses them then would leave the package half up. Errors: *ParameterError.
-func (r *Runner) trustScripts() error {
+func trustScripts(r *Runner) error {
 	for _, name := range []string{"external_pre_script", "external_script", "run_script", "halt_script"} {
 		for _, value := range r.Package.Settings.All(name) {
 			file, err := expand(value, r.environment(Start))
@@ -174,7 +174,7 @@ func (r *Runner) endCommand(file string) error {
 		return err
 	}
 	if left.Boot == r.State.boot {
-		if err := r.end(left.Command, left.others, r.grace()); err != nil {
+		if err := r.end(left.Command, left.others, grace(r)); err != nil {
 			return err
 		}
 	}
@@ -205,7 +205,7 @@ func exitError(argv []string, err error) error {
 // reaped. The error is *StuckError.
 func (r *Runner) endSession(what string, id int) error {
 	list := func() ([]process, error) { return processes(inSession(id)) }
-	return r.end(what, list, r.grace())
+	return r.end(what, list, grace(r))
 }
 
 // end kills the processes that list gives, SIGTERM first, SIGKILL after the
@@ -265,7 +265,7 @@ func stuck(what string, left []process) error {
 	return e
 }
 
-func (r *Runner) grace() time.Duration {
+func grace(r *Runner) time.Duration {
 	if r.Grace > 0 {
 		return r.Grace
 	}

@@ -133,7 +133,7 @@ func within(ctx context.Context, parameter string, limit time.Duration) (context
 func (r *Runner) Start(ctx context.Context) error {
 	steps, err := r.steps()
 	if err == nil {
-		err = r.trustScripts()
+		err = trustScripts(r)
 	}
 	if err != nil {
 		return err
@@ -300,7 +300,7 @@ func (u *unwinding) use(what string) {
 func (u *unwinding) keep(below []step) bool {
 	reason := u.kept
 	for _, v := range u.Package.Volumes {
-		if err := u.unused(v); err != nil {
+		if err := unused(u.Runner, v); err != nil {
 			u.inUse, u.left = err.Error(), true
 			u.known = u.known || !isUnknown(err)
 		}

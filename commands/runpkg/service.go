@@ -92,7 +92,7 @@ func (e *ServiceError) Error() string { return "service " + e.Service + ": " + e
 
 // readRecord reads what is known of a service; nil if it was not started since
 // the boot.
-func (r *Runner) readRecord(service string) (*record, string, error) {
+func readRecord(r *Runner, service string) (*record, string, error) {
 	path, err := r.State.servicePath(service)
 	if err != nil {
 		return nil, "", err
@@ -108,7 +108,7 @@ func (r *Runner) readRecord(service string) (*record, string, error) {
 // startService starts the supervisor of a service and waits until it has
 // started the command.
 func (r *Runner) startService(ctx context.Context, s cluster.Service) error {
-	old, path, err := r.readRecord(s.Name)
+	old, path, err := readRecord(r, s.Name)
 	if err != nil {
 		return err
 	}
@@ -175,7 +175,7 @@ func (r *Runner) supervisor(ctx context.Context, path string, rec *record) error
 // stays until the others have ended, and is killed last: as long as it is
 // there, the session is known to be the service's.
 func (r *Runner) stopService(ctx context.Context, s cluster.Service) error {
-	rec, path, err := r.readRecord(s.Name)
+	rec, path, err := readRecord(r, s.Name)
 	if err != nil {
 		return err
 	}
@@ -190,7 +190,7 @@ func (r *Runner) stopService(ctx context.Context, s cluster.Service) error {
 	if rec.Supervisor.alive() {
 		err = errors.Join(
 			rec.Supervisor.kill(unix.SIGTERM),
-			r.await(what, rec.others, patience), r.await(what, rec.keeper, r.grace()), r.await(what, rec.others, 0))
+			r.await(what, rec.others, patience), r.await(what, rec.keeper, grace(r)), r.await(what, rec.others, 0))
 	} else {
 		err = r.end(what, rec.others, patience)
 	}
@@ -209,20 +209,20 @@ func (r *Runner) stopServices(ctx context.Context) error {
 	}
 	for _, f := range files {
 		if !strings.HasPrefix(f.Name(), ".") {
-			err = errors.Join(err, r.stopService(ctx, r.declared(f.Name())))
+			err = errors.Join(err, r.stopService(ctx, declared(r, f.Name())))
 		}
 	}
 	return err
 }
 
 // declared is a service as the package file has it; it may have only its name.
-func (r *Runner) declared(name string) cluster.Service {
+func declared(r *Runner, name string) cluster.Service {
 	for _, s := range r.Package.Services() {
 		if s.Name == name {
 			return s
 		}
 	}
-	return cluster.Service{Name: name, HaltTimeout: r.grace()}
+	return cluster.Service{Name: name, HaltTimeout: grace(r)}
 }
 
 // Ended lists the services of a package that is up which do not run any more,
@@ -230,7 +230,7 @@ func (r *Runner) declared(name string) cluster.Service {
 func (r *Runner) Ended() []string {
 	var list []string
 	for _, s := range r.Package.Services() {
-		rec, _, err := r.readRecord(s.Name)
+		rec, _, err := readRecord(r, s.Name)
 		switch {
 		case err != nil:
 			list = append(list, s.Name+": "+err.Error())

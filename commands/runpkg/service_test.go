@@ -20,7 +20,7 @@ import (
 func (w *world) serve(s cluster.Service) error {
 	w.t.Helper()
 	w.t.Cleanup(func() {
-		if rec, _, err := w.r.readRecord(s.Name); err == nil && rec != nil {
+		if rec, _, err := readRecord(w.r, s.Name); err == nil && rec != nil {
 			if err := w.r.stopService(context.Background(), cluster.Service{Name: s.Name}); err != nil {
 				w.t.Error(err)
 			}
@@ -38,7 +38,7 @@ func (w *world) mustServe(s cluster.Service) {
 
 func (w *world) record(name string) *record {
 	w.t.Helper()
-	rec, _, err := w.r.readRecord(name)
+	rec, _, err := readRecord(w.r, name)
 	if err != nil || rec == nil {
 		w.t.Fatalf("%v, %v", rec, err)
 	}
@@ -55,7 +55,7 @@ func (w *world) halt(s cluster.Service) {
 	if left, err := rec.processes(); err != nil || len(left) > 0 {
 		w.t.Errorf("%v are left, %v", left, err)
 	}
-	if rec, _, err := w.r.readRecord(s.Name); err != nil || rec != nil {
+	if rec, _, err := readRecord(w.r, s.Name); err != nil || rec != nil {
 		w.t.Errorf("still recorded: %v, %v", rec, err)
 	}
 }
@@ -223,7 +223,7 @@ func TestServiceNumbersReused(t *testing.T) {
 		"not started": {},
 	} {
 		w := newWorld(t, packageConfig)
-		_, path, err := w.r.readRecord("s1")
+		_, path, err := readRecord(w.r, "s1")
 		if err != nil {
 			t.Fatal(err)
 		}

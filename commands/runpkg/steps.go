@@ -176,7 +176,7 @@ func groupSteps(r *Runner) ([]step, error) {
 	}
 	var list []step
 	for _, g := range r.Package.Groups {
-		list = append(list, &groupStep{r, g, cmd, r.count("deactivation_retry_count", 0)})
+		list = append(list, &groupStep{r, g, cmd, count(r, "deactivation_retry_count", 0)})
 	}
 	return list, nil
 }
@@ -184,7 +184,7 @@ func groupSteps(r *Runner) ([]step, error) {
 func fileSystemSteps(r *Runner) ([]step, error) {
 	var list []step
 	for _, f := range r.Package.FileSystems() {
-		s := &fileSystemStep{Runner: r, fs: f, mountRetries: r.count("fs_mount_retry_count", 0), umountRetries: r.count("fs_umount_retry_count", 1)}
+		s := &fileSystemStep{Runner: r, fs: f, mountRetries: count(r, "fs_mount_retry_count", 0), umountRetries: count(r, "fs_umount_retry_count", 1)}
 		if err := s.parse(); err != nil {
 			return nil, err
 		}
@@ -210,7 +210,7 @@ func serviceSteps(r *Runner) ([]step, error) {
 }
 
 // count is a number of the package.
-func (r *Runner) count(name string, otherwise int) int {
+func count(r *Runner, name string, otherwise int) int {
 	v, _ := r.Package.Settings.Get(name)
 	if n, err := strconv.Atoi(v); err == nil {
 		return n
@@ -299,7 +299,7 @@ func (s *legacyStep) do(ctx context.Context, a Action) error {
 		return err
 	}
 	for _, g := range s.Package.Groups {
-		if err := s.inactive(g); err != nil {
+		if err := inactive(s.Runner, g); err != nil {
 			return err
 		}
 	}

@@ -115,7 +115,7 @@ func (s *groupStep) do(ctx context.Context, a Action) error {
 		if err := s.tool(ctx, toolLimit, s.argv(a), s.environment(a)); err != nil {
 			return err
 		}
-		return s.inactive(s.group)
+		return inactive(s.Runner, s.group)
 	})
 }
 
@@ -161,7 +161,7 @@ func (e *ActiveError) Error() string {
 }
 
 // inactive makes sure that a group is not active any more.
-func (r *Runner) inactive(group string) error {
+func inactive(r *Runner, group string) error {
 	if r.Active == nil {
 		return nil
 	}
@@ -329,7 +329,7 @@ func (s *fileSystemStep) unusedHere() error {
 	if s.fs.Remote() {
 		return nil
 	}
-	return s.unused(s.device)
+	return unused(s.Runner, s.device)
 }
 
 // InUseError says that the kernel uses a device.
@@ -352,7 +352,7 @@ func (e *UnknownError) Unwrap() error { return e.Err }
 
 // unused makes sure that the kernel does not use a device any more. A file
 // system that is not mounted here may be so in the name space of a container.
-func (r *Runner) unused(device string) error {
+func unused(r *Runner, device string) error {
 	if r.InUse == nil {
 		return nil
 	}
@@ -360,7 +360,7 @@ func (r *Runner) unused(device string) error {
 	switch {
 	case used:
 		return &InUseError{device}
-	case errors.Is(err, fs.ErrNotExist) && r.nothingActive():
+	case errors.Is(err, fs.ErrNotExist) && nothingActive(r):
 		return nil
 	case err != nil:
 		return &UnknownError{"whether " + device + " is in use", err}
@@ -371,9 +371,9 @@ func (r *Runner) unused(device string) error {
 // nothingActive reports whether all that the package has is in volume groups, and
 // none of these is active: then nothing of it can be in use by whatever name, such as
 // UUID=, that leads nowhere for that reason.
-func (r *Runner) nothingActive() bool {
+func nothingActive(r *Runner) bool {
 	if len(r.Package.Groups) == 0 || len(r.Package.Volumes) > 0 || r.Active == nil {
 		return false
 	}
-	return !slices.ContainsFunc(r.Package.Groups, func(g string) bool { return r.inactive(g) != nil })
+	return !slices.ContainsFunc(r.Package.Groups, func(g string) bool { return inactive(r, g) != nil })
 }

@@ -196,7 +196,7 @@ func (s *supervisor) sleep() {
 // clear ends what is left of the service.
 func (s *supervisor) clear() {
 	r := Runner{}
-	if err := r.end("service "+s.rec.Service, s.rec.others, r.grace()); err != nil {
+	if err := r.end("service "+s.rec.Service, s.rec.others, grace(&r)); err != nil {
 		s.log.Warn("Service %s: %v", s.rec.Service, err)
 	}
 }

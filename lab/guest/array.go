@@ -195,7 +195,7 @@ func (a *Array) Abandon() { a.stuck = true }
 func (a *Array) remove() error {
 	var errs []error
 	for _, n := range a.nodes {
-		errs = append(errs, n.leave())
+		errs = append(errs, leave(n))
 	}
 	if a.stuck {
 		return errors.Join(errs...)

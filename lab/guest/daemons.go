@@ -61,7 +61,7 @@ func StartDaemons(t testing.TB, n *Node, config string) *Daemons {
 	for lun := range n.array.luns {
 		n.maps = append(n.maps, "mpath"+string(rune('a'+lun)))
 	}
-	if err := n.writeLVMConfig(); err != nil {
+	if err := writeLVMConfig(n); err != nil {
 		t.Fatal(err)
 	}
 	return d

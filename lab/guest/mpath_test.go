@@ -83,7 +83,7 @@ func (c *mpath) wantWrites(t *testing.T, n *Node, path int) {
 func (c *mpath) down(t *testing.T, path int) {
 	t.Helper()
 	c.jack3.FailPath(t, path)
-	c.jack3.messageMaps(t, path, "fail_path")
+	messageMaps(c.jack3, t, path, "fail_path")
 }
 
 // wantRefused checks that a node can write to no volume and through no path.

@@ -18,7 +18,7 @@ import (
 // real host; on others, since the kernel's maps are one space, -NODE is added.
 func (n *Node) Multipath(t testing.TB, lun int) string {
 	t.Helper()
-	return n.MultipathAs(t, lun, n.mapName(lun))
+	return n.MultipathAs(t, lun, mapName(n, lun))
 }
 
 // MultipathAs is Multipath with a name for the map.
@@ -34,11 +34,11 @@ func (n *Node) MultipathAs(t testing.TB, lun int, name string) string {
 		n.mapOf = map[int]string{}
 	}
 	n.mapOf[lun] = name
-	return n.createMap(t, name, uuid, n.multipathTable(t, lun))
+	return createMap(n, t, name, uuid, multipathTable(n, t, lun))
 }
 
 // multipathTable is one group of all paths that a LUN has now.
-func (n *Node) multipathTable(t testing.TB, lun int) string {
+func multipathTable(n *Node, t testing.TB, lun int) string {
 	t.Helper()
 	disks := n.Disks(lun)
 	if len(disks) == 0 {
@@ -58,15 +58,15 @@ func (n *Node) Partition(t testing.TB, on string, number, start, size int, name 
 	t.Helper()
 	uuid := strings.TrimSpace(n.MustRun(t, "/sbin/dmsetup", "info", "--columns", "--noheadings", "-o", "uuid", on))
 	table := fmt.Sprintf("0 %d linear %s %d", size<<11, on, start<<11)
-	return n.createMap(t, name, fmt.Sprintf("part%d-%s", number, uuid), table)
+	return createMap(n, t, name, fmt.Sprintf("part%d-%s", number, uuid), table)
 }
 
 // createMap makes a device of device-mapper that goes when the node does.
-func (n *Node) createMap(t testing.TB, name, uuid, table string) string {
+func createMap(n *Node, t testing.TB, name, uuid, table string) string {
 	t.Helper()
 	n.MustRun(t, "/sbin/dmsetup", "create", name, "--uuid", uuid, "--table", table)
 	n.maps = append(n.maps, name)
-	if err := n.writeLVMConfig(); err != nil {
+	if err := writeLVMConfig(n); err != nil {
 		t.Fatalf("node %s: %v", n.Name, err)
 	}
 	return "/dev/mapper/" + name
@@ -90,11 +90,11 @@ func sectors(t testing.TB, disk string) int {
 // it alive.
 func (n *Node) Reinstate(t testing.TB, path int) {
 	t.Helper()
-	n.messageMaps(t, path, "reinstate_path")
+	messageMaps(n, t, path, "reinstate_path")
 }
 
 // messageMaps says something about a path to all maps of the node.
-func (n *Node) messageMaps(t testing.TB, path int, word string) {
+func messageMaps(n *Node, t testing.TB, path int, word string) {
 	t.Helper()
 	for lun, name := range n.mapOf {
 		number, err := readAttr("/sys/block/" + strings.TrimPrefix(n.Disk(lun, path), "/dev/") + "/dev")
@@ -110,12 +110,12 @@ func (n *Node) messageMaps(t testing.TB, path int, word string) {
 func (n *Node) ReloadMaps(t testing.TB) {
 	t.Helper()
 	for lun, name := range n.mapOf {
-		n.MustRun(t, "/sbin/dmsetup", "reload", name, "--table", n.multipathTable(t, lun))
+		n.MustRun(t, "/sbin/dmsetup", "reload", name, "--table", multipathTable(n, t, lun))
 		n.MustRun(t, "/sbin/dmsetup", "resume", name)
 	}
 }
 
-func (n *Node) mapName(lun int) string {
+func mapName(n *Node, lun int) string {
 	return n.array.Name + "-" + n.Name + "-" + strconv.Itoa(lun)
 }
 
@@ -126,7 +126,7 @@ func (a *Array) mapped(lun int) bool {
 
 // removeMaps removes the node's maps, and before them the volumes that a failed test has
 // left active and that would keep maps and disks open.
-func (n *Node) removeMaps() error {
+func removeMaps(n *Node) error {
 	used, err := filepath.Glob("/sys/block/dm-*")
 	if err != nil || len(used) == 0 {
 		return err

@@ -47,7 +47,7 @@ func (a *Array) LoginAll(t testing.TB, paths int, names ...string) []*Node {
 		n := &Node{Name: name, array: a, index: len(a.nodes) + 1, paths: make([]*session, paths)}
 		a.nodes = append(a.nodes, n)
 		nodes = append(nodes, n)
-		if err := n.prepare(); err != nil {
+		if err := prepare(n); err != nil {
 			t.Fatalf("node %s: %v", name, err)
 		}
 	}
@@ -58,7 +58,7 @@ func (a *Array) LoginAll(t testing.TB, paths int, names ...string) []*Node {
 }
 
 // prepare makes the node known to the array and gives it a folder.
-func (n *Node) prepare() error {
+func prepare(n *Node) error {
 	for path := range n.paths {
 		if err := n.array.admit(n.IQN(), path); err != nil {
 			return err
@@ -74,19 +74,19 @@ func connectAll(nodes []*Node) error {
 	for i, n := range nodes {
 		failed[i] = make([]error, len(n.paths))
 		for path := range n.paths {
-			wg.Go(func() { failed[i][path] = n.connect(path) })
+			wg.Go(func() { failed[i][path] = connect(n, path) })
 		}
 	}
 	wg.Wait()
 	errs := slices.Concat(failed...)
 	for _, n := range nodes {
-		errs = append(errs, n.writeLVMConfig())
+		errs = append(errs, writeLVMConfig(n))
 	}
 	return errors.Join(errs...)
 }
 
 // connect makes a path's session.
-func (n *Node) connect(path int) error {
+func connect(n *Node, path int) error {
 	to := portal{target: n.array.IQN(), port: path, address: n.Address(path)}
 	s, err := login(n.IQN(), to, len(n.array.luns), n.array.sessionParams()...)
 	if err != nil {
@@ -106,7 +106,7 @@ func (n *Node) Relogin(t testing.TB, path int) {
 	if n.paths[path] != nil {
 		t.Fatalf("node %s, path %d: still logged in", n.Name, path)
 	}
-	if err := errors.Join(n.connect(path), n.writeLVMConfig()); err != nil {
+	if err := errors.Join(connect(n, path), writeLVMConfig(n)); err != nil {
 		t.Fatalf("node %s: %v", n.Name, err)
 	}
 }
@@ -122,7 +122,7 @@ func (n *Node) Logout(t testing.TB, path int) {
 		t.Fatalf("node %s, path %d: %v", n.Name, path, err)
 	}
 	n.paths[path] = nil
-	if err := n.writeLVMConfig(); err != nil {
+	if err := writeLVMConfig(n); err != nil {
 		t.Fatalf("node %s: %v", n.Name, err)
 	}
 }
@@ -186,13 +186,13 @@ func (n *Node) Disks(lun int) []string {
 func (n *Node) dir() string { return filepath.Join("/run/lab", n.array.Name, n.Name) }
 
 // leave takes down all that the node has, whatever state a failed test left it in.
-func (n *Node) leave() error {
-	return errors.Join(n.disconnect(), os.RemoveAll(n.dir()))
+func leave(n *Node) error {
+	return errors.Join(disconnect(n), os.RemoveAll(n.dir()))
 }
 
 // disconnect ends all sessions, and before them what lies on their disks.
-func (n *Node) disconnect() error {
-	errs := []error{n.removeMaps()}
+func disconnect(n *Node) error {
+	errs := []error{removeMaps(n)}
 	for path, s := range n.paths {
 		if s != nil {
 			errs = append(errs, s.logout())
@@ -236,7 +236,7 @@ backup {
 // writeLVMConfig makes the node's filter fit its disks: its multipath maps if it has any,
 // or else the disks of the first path that is logged in. More than one path of a LUN would
 // be duplicates to LVM.
-func (n *Node) writeLVMConfig() error {
+func writeLVMConfig(n *Node) error {
 	var accept []string
 	for _, m := range n.maps {
 		accept = append(accept, "/dev/mapper/"+m)

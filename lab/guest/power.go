@@ -27,7 +27,7 @@ func (a *Array) PowerCycle(t testing.TB) {
 func (a *Array) powerCycle() error {
 	var errs []error
 	for _, n := range a.nodes {
-		errs = append(errs, n.disconnect())
+		errs = append(errs, disconnect(n))
 	}
 	errs = append(errs, a.removeTarget(), a.removeBackends())
 	if err := errors.Join(errs...); err != nil {

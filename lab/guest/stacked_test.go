@@ -21,8 +21,8 @@ func TestStacked(t *testing.T) {
 	second, third := jack3.Disk(1, 0), jack3.Disk(2, 0)
 	devices := []string{
 		partition(t, jack3, jack3.Disk(0, 0))[1],
-		jack3.createMap(t, "linear-mpath", "LAB-linear", fmt.Sprintf("0 65536 linear %s 2048", second)),
-		jack3.createMap(t, "crypt", "CRYPT-PLAIN-crypt", fmt.Sprintf("0 65536 crypt aes-cbc-plain %s 0 %s 0", strings.Repeat("5a", 32), third)),
+		createMap(jack3, t, "linear-mpath", "LAB-linear", fmt.Sprintf("0 65536 linear %s 2048", second)),
+		createMap(jack3, t, "crypt", "CRYPT-PLAIN-crypt", fmt.Sprintf("0 65536 crypt aes-cbc-plain %s 0 %s 0", strings.Repeat("5a", 32), third)),
 	}
 	configure(t, jack3, "", devices...)
 	mustType(t, jack3, "pr_start pkg1")
@@ -43,7 +43,7 @@ func TestStacked(t *testing.T) {
 	jack3.MustRun(t, "mdadm", "--build", "/dev/md0", "--level=1", "--raid-devices=2", "--assume-clean", second, third)
 	c.wantTwoLUNs(t, "/dev/md0", second, third)
 	jack3.MustRun(t, "mdadm", "--stop", "/dev/md0")
-	striped := jack3.createMap(t, "striped", "LAB-striped", fmt.Sprintf("0 131072 striped 2 128 %s 2048 %s 2048", second, third))
+	striped := createMap(jack3, t, "striped", "LAB-striped", fmt.Sprintf("0 131072 striped 2 128 %s 2048 %s 2048", second, third))
 	c.wantTwoLUNs(t, striped, second, third)
 }
 

@@ -53,7 +53,7 @@ var taskLine = regexp.MustCompile(`-(\d+)\s+\[\d+\].* task_newtask: pid=(\d+) .*
 // alive is not counted, for it does that anyway.
 func tallyOf(t testing.TB, n *Node, pid int) tally {
 	t.Helper()
-	text, hosts := n.record(t)
+	text, hosts := record(n, t)
 	family := map[int]bool{pid: true}
 	count := tally{processes: 1}
 	for line := range strings.Lines(text) {

@@ -67,9 +67,9 @@ func ForgetCommands(t testing.TB) {
 var dispatchLine = regexp.MustCompile(`\s([0-9]+\.[0-9]+): scsi_dispatch_cmd_start: host_no=(\d+) .* lun=(\d+) .* raw=([0-9a-f ]+)\)`)
 
 // record is what the kernel has recorded, and which SCSI hosts are the node's.
-func (n *Node) record(t testing.TB) (text string, hosts []int) {
+func record(n *Node, t testing.TB) (text string, hosts []int) {
 	t.Helper()
-	hosts, err := n.hosts()
+	hosts, err := hostsOf(n)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -83,7 +83,7 @@ func (n *Node) record(t testing.TB) (text string, hosts []int) {
 // Commands lists what was recorded of a node's commands, in order.
 func (n *Node) Commands(t testing.TB) []Command {
 	t.Helper()
-	text, hosts := n.record(t)
+	text, hosts := record(n, t)
 	var list []Command
 	for line := range strings.Lines(text) {
 		if strings.HasPrefix(line, "#") {
@@ -121,8 +121,8 @@ func parseDispatch(line string) (Command, error) {
 	return c, errors.Join(errs[:]...)
 }
 
-// hosts are the numbers of the node's SCSI hosts, one a path.
-func (n *Node) hosts() ([]int, error) {
+// hostsOf are the numbers of the node's SCSI hosts, one a path.
+func hostsOf(n *Node) ([]int, error) {
 	var hosts []int
 	for _, s := range n.paths {
 		if s == nil {
