@@ -272,7 +272,8 @@ func TestCopyInterrupted(t *testing.T) {
 }
 
 // The second signal ends the retries of a LUN that is brought to its end, and
-// the undoing of a start.
+// the undoing of a start. Without it they would go on for an hour, longer than the
+// test.
 func TestSecondSignal(t *testing.T) {
 	for name, c := range map[string]struct {
 		up   []string
@@ -280,9 +281,9 @@ func TestSecondSignal(t *testing.T) {
 		argv []string
 		want string
 	}{
-		"halt":                              {[]string{"jack3"}, "prout@1:busy;prout@every:busy", []string{"pr_halt", "--timeout", "60", "pkg1"}, "/dev/sdb: registered and reserved by this node"},
-		"start":                             {nil, "prout.reserve@1:busy;prout.reserve@every:busy;prout.register@every:busy", []string{"pr_start", "--timeout", "60", "pkg1"}, "/dev/sdb: registered by this node, not reserved"},
-		"start, and its undoing is refused": {nil, "prout.reserve@1:busy;prout.reserve@every:busy;prout.register@every:conflict", []string{"pr_start", "--timeout", "60", "pkg1"}, "/dev/sdb: registered by this node, not reserved"},
+		"halt":                              {[]string{"jack3"}, "prout@1:busy;prout@every:busy", []string{"pr_halt", "--timeout", "3600", "pkg1"}, "/dev/sdb: registered and reserved by this node"},
+		"start":                             {nil, "prout.reserve@1:busy;prout.reserve@every:busy;prout.register@every:busy", []string{"pr_start", "--timeout", "3600", "pkg1"}, "/dev/sdb: registered by this node, not reserved"},
+		"start, and its undoing is refused": {nil, "prout.reserve@1:busy;prout.reserve@every:busy;prout.register@every:conflict", []string{"pr_start", "--timeout", "3600", "pkg1"}, "/dev/sdb: registered by this node, not reserved"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -301,7 +302,6 @@ func TestSecondSignal(t *testing.T) {
 				t.Fatal(err)
 			}
 			r.waitBusy(1)
-			begin := time.Now()
 			var text bytes.Buffer
 			if err := cmd.Process.Signal(syscall.SIGINT); err != nil {
 				t.Fatal(err)
@@ -334,9 +334,6 @@ func TestSecondSignal(t *testing.T) {
 				t.Fatal(err)
 			}
 			status := exitOf(t, cmd.Wait())
-			if took := time.Since(begin); took > 15*time.Second {
-				t.Errorf("the end took %v", took)
-			}
 			if strings.Contains(text.String(), "nother node") || strings.Contains(text.String(), "a node has registered") {
 				t.Errorf("a node is blamed that is not there:\n%s", &text)
 			}

@@ -8,7 +8,6 @@ import (
 	"slices"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -264,22 +263,18 @@ func BenchmarkFindPaths(b *testing.B) {
 	}
 }
 
-// From name to nexuses takes 50 ms at most for 256 LUNs with 4 paths each. The
-// fastest of some tries counts: the question is what the work costs, not what
-// else runs here.
-func TestFindPathsInTime(t *testing.T) {
-	if testing.Short() || raceEnabled {
-		t.Skip("times mean nothing under the race detector")
+// From name to nexuses costs the same for each path, however many there are. What it
+// allocates stands for the work, and is the same wherever it runs; BenchmarkFindPaths
+// has the time.
+func TestFindPathsCost(t *testing.T) {
+	const few, many, paths = 16, 64, 4
+	each := func(luns int) float64 {
+		tr, maps := manyLUNs(t, luns)
+		return testing.AllocsPerRun(1, func() { findAll(t, tr.system(), maps) }) / float64(luns*paths)
 	}
-	tr, maps := manyLUNs(t, 256)
-	best := time.Hour
-	for range 10 {
-		start := time.Now()
-		findAll(t, tr.system(), maps)
-		best = min(best, time.Since(start))
-	}
-	t.Logf("256 LUNs with 4 paths each: %v", best)
-	if best > 50*time.Millisecond {
-		t.Errorf("256 LUNs with 4 paths each take %v, 50 ms at most were wanted", best)
+	of16, of64 := each(few), each(many)
+	t.Logf("%.1f allocations a path of %d LUNs, %.1f of %d", of16, few, of64, many)
+	if of64 > 1.1*of16 || of64 > 60 {
+		t.Errorf("%.1f allocations a path of %d LUNs, %.1f of %d", of64, many, of16, few)
 	}
 }

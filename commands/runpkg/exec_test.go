@@ -54,13 +54,12 @@ const long = time.Minute
 // and the child stays.
 func TestLeavesChild(t *testing.T) {
 	w := newWorld(t, packageConfig)
-	begin := time.Now()
 	if err := w.shell(long, `sleep 1000 & echo $! >"$FAKE/pid"; echo done`); err != nil {
 		t.Fatal(err)
 	}
 	pid := w.pid("pid")
 	defer unix.Kill(pid, unix.SIGKILL)
-	if !running(pid) || time.Since(begin) > 30*time.Second {
+	if !running(pid) {
 		t.Error("it was waited for, or killed")
 	}
 	w.wantLog("done\n")

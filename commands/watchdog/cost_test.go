@@ -5,9 +5,6 @@ import (
 	"fmt"
 	"runtime"
 	"testing"
-	"time"
-
-	"golang.org/x/sys/unix"
 
 	"lunguard/scsi"
 	"lunguard/scsi/simlun"
@@ -62,21 +59,11 @@ func newMemoryHost(tb testing.TB, luns int) (*memoryHost, []*LUN) {
 	return h, list
 }
 
-// cpu is the processor time that this process has taken.
-func cpu(tb testing.TB) time.Duration {
-	tb.Helper()
-	var u unix.Rusage
-	if err := unix.Getrusage(unix.RUSAGE_SELF, &u); err != nil {
-		tb.Fatal(err)
-	}
-	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
-}
-
-// 64 LUNs, once a second, take less than a thousandth of a processor, and no
-// thread stays behind.
+// 64 LUNs, once a second, cost little more than one command for each, and no thread
+// stays behind. What is allocated stands for the work, and is the same wherever it runs.
 func TestCost(t *testing.T) {
 	const luns, passes = 64, 100
-	_, list := newMemoryHost(t, luns)
+	h, list := newMemoryHost(t, luns)
 	device := &fakeDevice{clock: Boottime}
 	w := &Watch{Timing: times(), Key: ownKey, Clock: Boottime, Device: device, Log: func(Event) {}, Alive: func() {}, Alarm: func() { t.Error("an alarm") }}
 	w.Watch(list)
@@ -89,18 +76,17 @@ func TestCost(t *testing.T) {
 	}
 	tick()
 	goroutines := runtime.NumGoroutine()
-	each := time.Hour
-	for range 5 {
-		// The least of several: what else runs here costs caches, too.
-		before := cpu(t)
-		for range passes {
-			tick()
+	each := testing.AllocsPerRun(passes, tick)
+	bare := testing.AllocsPerRun(passes, func() {
+		for _, p := range h.paths {
+			if _, err := scsi.NewUnit("bare", p).Keys(t.Context()); err != nil {
+				t.Fatal(err)
+			}
 		}
-		each = min(each, (cpu(t)-before)/passes)
-	}
-	t.Logf("%v of processor time a pass over %d LUNs", each, luns)
-	if limit := time.Millisecond; each > limit && !raceEnabled {
-		t.Errorf("%v of processor time a pass over %d LUNs, %v at the most", each, luns, limit)
+	}) / 2
+	t.Logf("a pass over %d LUNs: %.0f allocations, one command for each: %.0f", luns, each, bare)
+	if each > 3*bare && !raceEnabled {
+		t.Errorf("a pass over %d LUNs costs %.0f allocations, one command for each %.0f", luns, each, bare)
 	}
 	if n := runtime.NumGoroutine(); n > goroutines+2 {
 		t.Errorf("%d goroutines, %d before", n, goroutines)

@@ -91,14 +91,10 @@ func TestNotifierNobody(t *testing.T) {
 	}
 	NewNotifier(environment("NOTIFY_SOCKET", socket+".not"), Boottime).Tell("READY=1")
 	NewNotifier(environment("NOTIFY_SOCKET", strings.Repeat("x", 200)), Boottime).Tell("READY=1")
-	// A manager that has stopped reading.
+	// A manager that has stopped reading: to wait for it would have no end.
 	full := NewNotifier(environment("NOTIFY_SOCKET", socket), Boottime)
-	start := time.Now()
 	for range 5000 {
 		full.Tell("STATUS=" + strings.Repeat("x", 500))
-	}
-	if took := time.Since(start); took > 5*time.Second {
-		t.Errorf("it waited, %v", took)
 	}
 }
 
