@@ -1,5 +1,0 @@
-//go:build !race
-
-package vg
-
-const raceEnabled = false
