@@ -68,10 +68,7 @@ func (a *agent) on(node cluster.Node) error {
 			if err := notEmpty(run, a.shared); err != nil {
 				return err
 			}
-			e, err := a.newEntry()
-			if err == nil {
-				err = a.mayJoin(e, run, o)
-			}
+			err := a.mayJoin(run, o)
 			if err != nil && !force {
 				return err
 			}
@@ -82,7 +79,7 @@ func (a *agent) on(node cluster.Node) error {
 			if err != nil {
 				return err
 			}
-			return e.remember(run)
+			return session.DiaryOf(a.s).Note(run)
 		})
 		if err != nil {
 			return err

@@ -2,7 +2,6 @@ package fenceagent
 
 import (
 	"context"
-	"errors"
 	"os"
 	"syscall"
 	"testing"
@@ -30,7 +29,7 @@ func errorsOf() []error {
 		&unknownError{"jack3"}, &takingError{"/dev/sda"},
 		&emptyError{"pkg1"}, &otherHostError{"jack3", "jack4"}, &ownNodeError{"jack3"}, &notInError{"/dev/sda", "jack3"},
 		&heldError{"/dev/sda", "jack3", "jack4"}, &notReservedError{"/dev/sda"}, &fencedError{"/dev/sda", "jack3"},
-		&usedError{"/dev/sda", "/dev/sda is mounted on /data"}, &joinedError{"/run/lunguard/joined", errors.New("unexpected end of JSON input")},
+		&usedError{"/dev/sda", "/dev/sda is mounted on /data"},
 		&corosyncError{path.Path, path}, &nodeError{"jack5", conf}, &disabledError{conf.Path}, &nothingError{}, &noArbiterError{},
 	}
 	for _, err := range []error{

@@ -102,20 +102,6 @@ func (e *fencedError) Message() words.Message {
 	return words.Message{Subject: e.lun, What: e.node + " was fenced: its key has gone", Hint: "restart this node: what it has in memory must not go over what others have written since", Status: words.ExitFailed}
 }
 
-// joinedError says that what this node remembers cannot be read or written.
-type joinedError struct {
-	path string
-	err  error
-}
-
-func (e *joinedError) Error() string { return e.path + ": " + e.err.Error() }
-
-func (e *joinedError) Unwrap() error { return e.err }
-
-func (e *joinedError) Message() words.Message {
-	return words.Message{Subject: e.path, What: "whether this node was fenced since its boot is not known: " + e.err.Error(), Hint: "restart this node", Status: words.ExitFailed}
-}
-
 // usedError says that a LUN that this node was not let in to is in use here.
 type usedError struct{ lun, use string }
 

@@ -40,12 +40,19 @@ func (s *Session) Follow(run *PackageRun, o *Opened) {
 // tell tells an event to all who are told.
 func (s *Session) tell(run *PackageRun, o *Opened, e protocol.Event) {
 	if e.Change() && !isRegistered(e) {
+		o.left[e.LUN] = e.Err == nil && leaves(e.Action)
 		o.changes[e.LUN] = append(o.changes[e.LUN], words.Change(run.Config, e)+words.Outcome(e))
 	}
 	if !isRegistered(e) {
 		s.record.event(run, e)
 	}
 	o.Say(e)
+}
+
+// leaves reports whether a change that was made has taken the registration off by which
+// it was sent.
+func leaves(a protocol.Action) bool {
+	return a == protocol.Unregistered || a == protocol.Cleared || a == protocol.Moved
 }
 
 // isRegistered reports whether the event is a repair that was told that the path

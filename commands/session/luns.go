@@ -55,13 +55,15 @@ type Opened struct {
 	// changes are those that were sent to a LUN, for who has to tell what is
 	// left there.
 	changes map[string][]string
+	// left are the LUNs on which the last change took a registration of this node off.
+	left map[string]bool
 	// ended is called once, when all is closed; nil is not.
 	ended func()
 }
 
 // newOpened has no LUN yet.
 func newOpened(a access) *Opened {
-	return &Opened{access: a, changes: map[string][]string{}, disks: map[*protocol.LUN]*vg.Disk{}, copies: map[*protocol.LUN]*rehearsal.Device{}}
+	return &Opened{access: a, changes: map[string][]string{}, left: map[string]bool{}, disks: map[*protocol.LUN]*vg.Disk{}, copies: map[*protocol.LUN]*rehearsal.Device{}}
 }
 
 // Watch shows how far a run on the LUNs is.

@@ -1,6 +1,7 @@
 package session
 
 import (
+	"errors"
 	"fmt"
 	"io/fs"
 	"os"
@@ -35,7 +36,8 @@ func errorsByTopic() map[string][]error {
 			&ConfigFileError{&fs.PathError{Op: "open", Path: "/etc/x", Err: ownfile.ErrNotFile}},
 			&ConfigFileError{&fs.PathError{Op: "open", Path: "/etc/x", Err: syscall.EACCES}},
 		},
-		"pr_check": {&memoryError{"pkg1", path("trust", ownfile.ErrNotTrusted)}},
+		"fence_lunguard": {&joinedError{"/run/lunguard/joined", errors.New("unexpected end of JSON input")}},
+		"pr_check":       {&memoryError{"pkg1", path("trust", ownfile.ErrNotTrusted)}},
 		"owner": {
 			&twoPackagesError{lun: "/dev/sda", wwid: "naa.6", pkg: "pkg1", others: []ownedDisk{{"pkg2", &vg.Disk{Device: "/dev/sda"}}}},
 			&twoPackagesError{lun: "/dev/sda1", pkg: "pkg1", others: []ownedDisk{{"pkg2", &vg.Disk{Device: "/dev/sda2"}}}},

@@ -39,6 +39,9 @@ func (s *Session) Perform(run *PackageRun, o *Opened, t Task, do func(context.Co
 	if err == nil {
 		s.noteEnd(run, t.Deed)
 	}
+	if t.Deed == front.DeedHalt {
+		DiaryOf(s).left(run, o)
+	}
 	seen()
 	sig := front.SignalOf(s.Ctx)
 	s.record.foreign(run, err)

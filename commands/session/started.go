@@ -1,12 +1,20 @@
 package session
 
 import (
+	"encoding/json"
+	"errors"
+	"io/fs"
+	"os"
 	"path/filepath"
+	"slices"
+	"strings"
 
 	"lunguard/cluster"
+	"lunguard/cluster/ownfile"
 	"lunguard/commands/front"
 	"lunguard/commands/runpkg"
 	"lunguard/commands/words"
+	"lunguard/protocol"
 )
 
 // Memory is what this node has written down about a package, by pr_start and by
@@ -52,6 +60,142 @@ func (s *Session) remember(pkg *cluster.Package, note func(root string) error) {
 // notRemembered says what that means.
 func notRemembered(pkg string, err error) string {
 	return "what was done with package " + pkg + " is not remembered: " + err.Error() + "; pr_check will not see that its keys have gone"
+}
+
+// Joined is what a node remembers of having been let in by a fence agent: it is gone
+// after a boot, and says nothing of who is protected. A node that was let in to a LUN, did
+// not leave it by itself, and whose key has gone there, was fenced.
+type Joined struct {
+	// Boot is the kernel's boot id.
+	Boot string `json:"boot"`
+	Key  string `json:"key"`
+	// LUNs are the worldwide names of those to which it was let in.
+	LUNs []string `json:"luns"`
+}
+
+// joinedFile is its name in the folder of what a host remembers, maxJoined how large it
+// may be.
+const (
+	joinedFile = "joined"
+	maxJoined  = 1 << 20
+)
+
+// Diary is where this node remembers that.
+type Diary struct{ s *Session }
+
+// DiaryOf is the one of a session's node.
+func DiaryOf(s *Session) Diary { return Diary{s} }
+
+// Joined is what this node remembers; of an earlier boot, or by another key, nothing.
+// Errors: *joinedError, that it cannot be read or understood: then it is not known.
+func (d Diary) Joined() (Joined, error) {
+	j, _, err := d.read()
+	return j, err
+}
+
+func (d Diary) read() (now Joined, path string, err error) {
+	folder, _, err := RunFolders(d.s.Call)
+	path = filepath.Join(folder, joinedFile)
+	var boot []byte
+	if err == nil {
+		boot, err = os.ReadFile("/proc/sys/kernel/random/boot_id")
+	}
+	now = Joined{Boot: strings.TrimSpace(string(boot)), Key: d.s.Node.Key.String()}
+	var was Joined
+	if err == nil {
+		var text []byte
+		text, err = ownfile.Read(d.s.Ctx, path, maxJoined)
+		if errors.Is(err, fs.ErrNotExist) {
+			return now, path, nil
+		}
+		if err == nil {
+			err = json.Unmarshal(text, &was)
+		}
+	}
+	if err != nil {
+		return now, path, &joinedError{path, err}
+	}
+	if was.Boot == now.Boot && was.Key == now.Key {
+		now.LUNs = was.LUNs
+	}
+	return now, path, nil
+}
+
+// Note writes down that this node was let in to all LUNs of a run. Errors:
+// *joinedError.
+func (d Diary) Note(run *PackageRun) error {
+	return d.change(func(luns []string) []string {
+		for _, l := range run.LUNs {
+			if !slices.Contains(luns, l.WWID) {
+				luns = append(luns, l.WWID)
+			}
+		}
+		return luns
+	})
+}
+
+// left writes down which LUNs a run has left: those on which the last thing that it
+// did was to take its own registration off. Where that was refused, or there was none,
+// another node may have fenced this one.
+func (d Diary) left(run *PackageRun, o *Opened) {
+	now, err := d.Joined()
+	left := func(wwid string) bool {
+		return slices.ContainsFunc(run.LUNs, func(l *protocol.LUN) bool { return l.WWID == wwid && o.left[l.Name] })
+	}
+	if err == nil && slices.ContainsFunc(now.LUNs, left) {
+		err = d.change(func(luns []string) []string { return slices.DeleteFunc(luns, left) })
+	}
+	if err != nil {
+		d.s.WarnErr(err)
+	}
+}
+
+// change replaces what is remembered, while nobody else does.
+func (d Diary) change(change func([]string) []string) error {
+	folder, _, err := RunFolders(d.s.Call)
+	if err == nil {
+		err = ownfile.MakeFolder(folder, 0o755)
+	}
+	path := filepath.Join(folder, joinedFile)
+	if err != nil {
+		return &joinedError{path, err}
+	}
+	held, err := ownfile.Hold(d.s.Ctx, path, func() {})
+	if err != nil {
+		return &joinedError{path, err}
+	}
+	defer held.Release()
+	now, _, err := d.read()
+	if err != nil && now.Boot == "" {
+		return err
+	}
+	// Who lets a node in by force does so in spite of what cannot be understood.
+	now.LUNs = change(now.LUNs)
+	text, err := json.Marshal(now)
+	if err == nil {
+		err = ownfile.Publish(path, append(text, '\n'))
+	}
+	if err != nil {
+		return &joinedError{path, err}
+	}
+	return nil
+}
+
+// joinedError says that what this node remembers of having been let in cannot be read or
+// written.
+type joinedError struct {
+	path string
+	err  error
+}
+
+func (e *joinedError) Error() string { return e.path + ": " + e.err.Error() }
+
+// Unwrap gives the reason.
+func (e *joinedError) Unwrap() error { return e.err }
+
+// Message says it to people.
+func (e *joinedError) Message() words.Message {
+	return words.Message{Subject: e.path, What: "whether this node was fenced since its boot is not known: " + e.err.Error(), Hint: "restart this node", Status: words.ExitFailed}
 }
 
 // noteBegin and noteEnd keep the record of what was started here.
