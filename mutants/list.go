@@ -7,7 +7,7 @@ import (
 
 // all are the mutants, in the order of the page.
 func all() []*mutant {
-	return slices.Concat(takeMutants(), startMutants(), giveUpMutants(), joinMutants(), fenceMutants(), settleMutants(),
+	return slices.Concat(takeMutants(), startMutants(), giveUpMutants(), joinMutants(), fenceMutants(), settleMutants(), evictMutants(),
 		departMutants(), releaseMutants(), repairMutants(), copyMutants(), cleanUpMutants(),
 		driverMutants(), claimMutants(), verbMutants(), unitMutants(), retryMutants())
 }

@@ -133,6 +133,9 @@ func (x *explorer) mayFail(verb *verb, got outcome) bool {
 	if x.has(cleanupKind) || x.quirks.NoReset && got == outcome(ErrUnresolved.Error()) {
 		return true
 	}
+	if x.stranger != "" && got == "foreign key" {
+		return true
+	}
 	fenced := x.hasFor(fenceKind, "", verb.node)
 	switch verb.kind {
 	case startKind:

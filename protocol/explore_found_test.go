@@ -51,6 +51,23 @@ func left(n int, nodes ...string) found {
 	return f
 }
 
+// stranger has a node that is none of the cluster's write to the LUNs of a package,
+// registered on them, beside nodes that have it up.
+func stranger(f found) found {
+	prepare := f.prepare
+	f.name += ", C a stranger"
+	f.up = append(slices.Clone(f.up), "C")
+	f.prepare = func(w *world) {
+		prepare(w)
+		for i := range w.luns {
+			for p := range w.paths {
+				w.put(i, "C", p, keyC, 0)
+			}
+		}
+	}
+	return f
+}
+
 var multiStates = []found{
 	shared("A", "B"), shared("B", "A"), shared("A", "B", "C"), shared("C", "A", "B"),
 	shared(), shared("A"), shared("B"), shared("C"),

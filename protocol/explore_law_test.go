@@ -23,6 +23,8 @@ import (
 //	H   After a halt said ok nothing of its node is registered.
 //	S   Whoever says ok is right at that instant.
 //	1W  Of rivals that were under way together not more than one says ok.
+//	V   An eviction takes off what its victim has registered, and nothing else but a
+//	    path of its own that has died: the reservation stays as it is and whose it is.
 //	END When all have ended without a fault nobody failed without a reason, and
 //	    one of the rivals has won. However they ended, another node's start comes
 //	    to ok, and is right. Every verb comes to an end.
@@ -33,7 +35,7 @@ import (
 //	              quoting, so that it may come after a fence. Until it ends, or
 //	              for good if it was killed or the command was given up. Not of
 //	              exclusive packages with REGISTER AND MOVE and without a fault.
-//	without move  R, K: a device without REGISTER AND MOVE, or that does not tell
+//	without move  R, K, W: a device without REGISTER AND MOVE, or that does not tell
 //	              who is registered, when a holder leaves.
 //	clean-up      W, R: it is there to take everybody's reservation away.
 //	all down      W: an unreserved LUN, if nobody relies on it: see K.
@@ -49,7 +51,7 @@ func (x *explorer) holds(s *state) string {
 		f := x.lunAt(s, i)
 		if gone := s.gone[i]; gone != 0 {
 			can := f.writers & gone
-			if f.typ == 0 && (cleans || s.up[i]&^gone&^s.upset == 0) {
+			if f.typ == 0 && (cleans || x.unmoves(s) || s.up[i]&^gone&^s.upset == 0) {
 				can = 0
 			}
 			if can &^= s.admits | x.cutOff(s); can != 0 {
@@ -150,11 +152,23 @@ func (x *explorer) unreserved(s *state, f *facts, v, lun int) string {
 	return fmt.Sprintf("R: %v unreserves LUN %d, on which %v relies", &x.verbs[v], lun, rely)
 }
 
+// evicted is law V: the eviction v has just changed a LUN from f to g.
+func (x *explorer) evicted(f, g *facts, v, lun int) string {
+	verb := &x.verbs[v]
+	switch others := f.any &^ g.any &^ bit(verb.victim); {
+	case f.typ != g.typ || f.holds != g.holds:
+		return fmt.Sprintf("V: %v changes who holds LUN %d: %v becomes %v", verb, lun, f, g)
+	case others != 0 || g.any&^f.any != 0 || f.paths&^g.paths&^(3<<(2*nodeNumber(verb.victim))|3<<(2*nodeNumber(verb.node))) != 0:
+		return fmt.Sprintf("V: %v registers or removes another than its victim on LUN %d: %v becomes %v", verb, lun, f, g)
+	}
+	return ""
+}
+
 // saysRight is law S: verb v has just said ok.
 func (x *explorer) saysRight(s *state, v int, set uint8) string {
 	verb := &x.verbs[v]
 	self := bit(verb.node)
-	if verb.kind == startKind || verb.kind == fenceKind {
+	if verb.kind == startKind || verb.kind == fenceKind && !verb.evicts {
 		if wrong := x.hasSeen(s, v, set); wrong != "" {
 			return wrong
 		}
@@ -193,7 +207,7 @@ func (x *explorer) hasSeen(s *state, v int, set uint8) string {
 
 func (x *explorer) saysRightOf(s *state, verb *verb, self nodes, i int) string {
 	f := x.lunAt(s, i)
-	if verb.kind != haltKind && verb.kind != cleanupKind && verb.kind != readmitKind && f.typ != unit.ReservationType && s.upset&self == 0 &&
+	if verb.kind != haltKind && verb.kind != cleanupKind && verb.kind != readmitKind && !verb.evicts && f.typ != unit.ReservationType && s.upset&self == 0 &&
 		!x.unmoves(s) && !x.began(s, cleanupKind) && s.gone[i]&self == 0 {
 		relied := s.up[i] &^ s.gone[i]
 		if verb.kind == startKind || verb.kind == fenceKind && relied != 0 || relied&self != 0 {

@@ -246,6 +246,11 @@ func (x *explorer) acts(before, s *state, v int, m *moment) string {
 	if f == g {
 		return ""
 	}
+	if verb.evicts {
+		if wrong := x.evicted(f, g, v, lun); wrong != "" {
+			return wrong
+		}
+	}
 	if lost := ofPaths(f.paths &^ g.paths); lost != 0 && verb.kind == fenceKind {
 		for w := range x.verbs {
 			other := &x.verbs[w]

@@ -273,6 +273,9 @@ func (p *player) newRun(v verb) *Run {
 	}
 	r := &Run{Members: p.world.members, Mode: p.typ, Node: n, Parallel: 1,
 		Now: func() time.Duration { return 0 }, Sleep: noSleep}
+	if p.stranger != "" {
+		r.Members = slices.DeleteFunc(slices.Clone(r.Members), func(m Member) bool { return m.Name == p.stranger })
+	}
 	for i := range p.luns {
 		l := &LUN{Name: fmt.Sprint("LUN ", i), WWID: fmt.Sprintf("naa.%d", i)}
 		for path := range p.paths {

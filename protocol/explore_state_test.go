@@ -54,9 +54,11 @@ type scenario struct {
 	prepare func(*world)
 	// up are the nodes that run the package there, on the LUNs in upOn if that is
 	// not 0.
-	up     []string
-	upOn   uint8
-	actors [][]verb
+	up   []string
+	upOn uint8
+	// stranger is a node that belongs to no cluster, for all who act.
+	stranger string
+	actors   [][]verb
 	adversity
 	// limit bounds the states that are visited; 0 is mostStates.
 	limit int

@@ -20,6 +20,9 @@ type verb struct {
 	timid bool
 	// victim is whom a fence is for.
 	victim string
+	// evicts says that the victim is none of the cluster's nodes, and that its key
+	// alone is to go.
+	evicts bool
 	// set are the LUNs that the verb knows of, a bit each; 0 is all.
 	set uint8
 	do  func(context.Context, *Run) error
@@ -57,6 +60,14 @@ func fences(node, victim string) verb {
 			return err
 		}
 		return r.Fence(ctx, n)
+	}}
+}
+
+// evicts is a fence of a stranger's key.
+func evicts(node, victim string) verb {
+	return verb{node: node, name: "eviction of " + victim, kind: fenceKind, victim: victim, evicts: true, do: func(ctx context.Context, r *Run) error {
+		_, err := r.Evict(ctx, keyOf(victim))
+		return err
 	}}
 }
 
@@ -139,7 +150,7 @@ func outcomeOf(err error) outcome {
 	case errors.As(err, &d):
 		return "disagree"
 	}
-	for _, reason := range []error{ErrUnsettled, ErrNothingToCopy, ErrNotCopied, ErrNotRegistered, ErrStaleNexus, ErrKeysLeft, ErrNotUndone, ErrRemoved, ErrNoPath, ErrOtherType, ErrUnresolved, ErrPending, ErrUnsure, ErrPathLost, ErrTooSlow} {
+	for _, reason := range []error{ErrUnsettled, ErrNothingToCopy, ErrNotCopied, ErrNotRegistered, ErrStaleNexus, ErrKeysLeft, ErrNotUndone, ErrRemoved, ErrNoPath, ErrOtherType, ErrUnresolved, ErrPending, ErrUnsure, ErrKeyHolds, ErrCameToHold, ErrPathLost, ErrTooSlow} {
 		if errors.Is(err, reason) {
 			return outcome(reason.Error())
 		}

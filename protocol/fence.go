@@ -257,10 +257,27 @@ func (f *fencing) settleRows() []row {
 		{"another path is marked", func(t *position) bool { return len(t.Own()) > 0 && t.markedPath() != nil },
 			func(t *target) action { return unmarks(t, t.markedPath()) }},
 		{"the seat is marked", func(t *position) bool { return len(t.Own()) > 0 && t.seatKey() != t.Me() },
-			func(t *target) action { return unmarks(t, t.seat()) }},
+			unmarksSeat},
 		{"a mark of this node is left on a path that is dead", func(t *position) bool { return t.isSure(t.seat()) && t.deadMark() != 0 },
 			func(t *target) action { return t.preempts(t.seat(), t.seatKey(), t.deadMark()) }},
 	}
+}
+
+// unmarksSeat takes the mark off the seat. Where the device does not tell which path
+// has which key, those that may be the seat's are tried: the marked one may be that of a
+// path which has died.
+func unmarksSeat(t *target) action {
+	p := t.seat()
+	if _, sure, _ := t.Registration(p); sure || t.isSure(p) {
+		return unmarks(t, p)
+	}
+	key := t.likely(p)
+	if key == 0 {
+		return fail(ErrKeysLeft)
+	}
+	a := t.registers(Unmarked, p, key, t.Me())
+	a.ended = marking(t, p, key, a.ended)
+	return a
 }
 
 // marks marks a path that is registered, quoting its key.

@@ -27,6 +27,7 @@ func TestRowsDocumented(t *testing.T) {
 		"Depart":   (&departure{target: x}).rows(),
 		"Strike":   f.strikeRows(x),
 		"Settle":   f.settleRows(),
+		"Evict":    (&eviction{fencing: *f, key: foreign}).rows(),
 		"Readmit":  readmitRows(),
 		"Repair":   repairRows(arbiter),
 		"Restore":  restoreRows(nil),

@@ -287,6 +287,15 @@ func undoing(ctx context.Context, hurry <-chan struct{}) (context.Context, conte
 // names are one LUN, or if there is a foreign key anywhere (one
 // *ForeignKeyError a LUN). The targets come ordered, the arbiter first.
 func (r *Run) survey(ctx context.Context, read func(*target, context.Context) error) ([]*target, error) {
+	targets, err := r.gather(ctx, read)
+	if err != nil {
+		return nil, err
+	}
+	return targets, judge(targets)
+}
+
+// gather is survey for who does not mind foreign keys.
+func (r *Run) gather(ctx context.Context, read func(*target, context.Context) error) ([]*target, error) {
 	targets := make([]*target, len(r.LUNs))
 	for i, l := range r.LUNs {
 		targets[i] = r.target(l)
@@ -303,7 +312,7 @@ func (r *Run) survey(ctx context.Context, read func(*target, context.Context) er
 	if err := r.each(targets, func(t *target) error { return read(t, ctx) }); err != nil {
 		return nil, err
 	}
-	return targets, judge(targets)
+	return targets, nil
 }
 
 // judge finds foreign keys.

@@ -24,6 +24,7 @@ const (
 	DeedHalt    Deed = "halt"
 	DeedFence   Deed = "fence"
 	DeedKeep    Deed = "keep"
+	DeedEvict   Deed = "evict"
 	DeedRepair  Deed = "repair"
 	DeedRestore Deed = "restore"
 	DeedReadmit Deed = "readmit-paths"

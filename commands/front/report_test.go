@@ -28,7 +28,7 @@ func TestReport(t *testing.T) {
 	}{
 		{Usagef("a package is missing"), "pr_start: error: a package is missing\npr_start: hint: --help shows the usage\n"},
 		{&protocol.ForeignKeyError{LUN: "/dev/sda", Keys: []pr.Key{1}}, "ERROR: Physical Volume /dev/sda used in the VG has registration which is not from any of the cluster nodes.\n" +
-			"pr_start: hint: the key is 0x1; see who uses the LUN, then clear it with pr_cleanup\n"},
+			"pr_start: hint: the key is 0x1; find its owner; pr_fence --key evicts it, pr_cleanup clears an unused LUN\n"},
 		{errors.Join(errors.New("a\nb"), errors.New("c\x1b[m")), "pr_start: error: a; b\npr_start: error: c\\x1b[m\n"},
 	} {
 		one, out := testCall(t)

@@ -5,8 +5,10 @@ import (
 	"syscall"
 	"testing"
 
+	"lunguard/cluster"
 	"lunguard/commands/catalogue"
 	"lunguard/commands/words"
+	"lunguard/pr"
 )
 
 // errorsByTopic are errors, by topic.
@@ -16,6 +18,10 @@ func errorsByTopic() map[string][]error {
 		"vg_pr_key":  {&notCopiedError{[]string{"vg1", "vg2"}}},
 		"pr_cleanup": {&twinError{"/dev/sda", "/dev/sdb", "naa.6001405"}},
 		"pr_check":   {&publishError{path("open", syscall.EACCES)}},
+		"pr_fence": {
+			&nodeKeyError{2, "jack4", false}, &nodeKeyError{1, "jack3", true}, &absentKeyError{0xdaed, []pr.Key{0xdead}},
+			&victimError{&cluster.UnknownNodeError{Name: "jackk", Config: &cluster.Config{Path: "cluster.conf", Nodes: []cluster.Node{{Name: "jack3", Key: 1}, {Name: "jack4", Key: 2}}}}},
+		},
 	}
 }
 

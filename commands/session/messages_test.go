@@ -92,8 +92,8 @@ func endedErrors() []error {
 	shared := pr.WriteExclusiveRegistrantsOnly
 	unread := protocol.Status{LUN: "/dev/sda", Err: catalogue.OnLUN("/dev/sda", "/dev/sdb", catalogue.Unreached())}
 	var list []error
-	for _, d := range []front.Deed{front.DeedStart, front.DeedKeep, front.DeedHalt, front.DeedFence, front.DeedCleanup, front.DeedCopy, front.DeedRepair} {
-		t := Task{Deed: d, Victim: cluster.Node{Name: "jack4", Key: 2}}
+	for _, d := range []front.Deed{front.DeedStart, front.DeedKeep, front.DeedHalt, front.DeedFence, front.DeedEvict, front.DeedCleanup, front.DeedCopy, front.DeedRepair} {
+		t := Task{Deed: d, Victim: cluster.Node{Name: "jack4", Key: 2}, Evicts: 2}
 		list = append(list, &leftError{"all LUNs", t.nothing(), t.next(run)})
 		for _, s := range []protocol.Status{
 			unread, state(0, 0), state(0, 0, 1), state(0, 0, 1, 2), state(0, 0, 2), state(1, shared, 1), state(1, shared, 1, 2), state(2, shared, 1, 2), state(2, shared, 2), state(protocol.Taking(1), shared, 1, protocol.Taking(1), 2), state(0, pr.WriteExclusiveAllRegistrants, 2),

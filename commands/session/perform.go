@@ -1,6 +1,7 @@
 package session
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"strconv"
@@ -19,6 +20,8 @@ type Task struct {
 	Deed front.Deed
 	// Victim is whom a fence is against.
 	Victim cluster.Node
+	// Evicts is the foreign key that an eviction is against.
+	Evicts pr.Key
 	// Only is the key without which a LUN is not cleaned up.
 	Only pr.Key
 	// Group is the volume group within which is copied.
@@ -52,7 +55,7 @@ func (s *Session) Perform(run *PackageRun, o *Opened, t Task, do func(context.Co
 	e := front.NewEntry(t.Deed)
 	whose(e, run)
 	e.Field(front.FieldGroup, t.Group)
-	AddKey(e, front.FieldVictim, t.Victim.Key)
+	AddKey(e, front.FieldVictim, cmp.Or(t.Victim.Key, t.Evicts))
 	e.Field(front.FieldLUNs, strconv.Itoa(len(run.LUNs)))
 	e.Field(front.FieldSent, strconv.FormatInt(o.sent.Load(), 10))
 	e.Took(begin)
@@ -128,6 +131,10 @@ func (t Task) left(run *PackageRun, s protocol.Status, changes []string) string 
 		if !protocol.IsOn(s.State, t.Victim.Key) && !protocol.IsMarked(s.State, run.Node.Key, protocol.TakingMark) {
 			return ""
 		}
+	case front.DeedEvict:
+		if !s.State.Has(t.Evicts) && !protocol.IsMarked(s.State, run.Node.Key, protocol.TakingMark) {
+			return ""
+		}
 	case front.DeedCleanup:
 		if len(s.State.Registrations) == 0 && s.State.Reservation == nil || t.Only != 0 && !s.State.Has(t.Only) {
 			return ""
@@ -147,6 +154,8 @@ func (t Task) nothing() string {
 		return "nothing of this node is left"
 	case front.DeedFence:
 		return t.Victim.Name + " is registered on none"
+	case front.DeedEvict:
+		return "key " + t.Evicts.String() + " is registered on none"
 	}
 	return "nothing is left half-way"
 }
@@ -162,6 +171,8 @@ func (t Task) next(run *PackageRun) string {
 		return "run pr_halt " + run.Package.Name + " again"
 	case front.DeedFence:
 		return "run pr_fence " + t.Victim.Name + " " + run.Package.Name + " again: only then can it no longer write"
+	case front.DeedEvict:
+		return "run pr_fence --key " + t.Evicts.String() + " " + run.Package.Name + " again: only then can it no longer write"
 	case front.DeedCleanup:
 		return "run pr_cleanup again"
 	case front.DeedCopy:

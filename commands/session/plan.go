@@ -72,6 +72,9 @@ func (s *Session) rehearse(run *PackageRun, o *Opened, t Task, do func(context.C
 	}
 	err := do(s.Ctx)
 	p := &Plan{Action: t.Deed, Group: t.Group, Node: run.Node.Name, Victim: t.Victim.Name}
+	if t.Evicts != 0 {
+		p.Victim = t.Evicts.String()
+	}
 	if run.Package != nil {
 		p.Package = run.Package.Name
 	}
@@ -140,6 +143,8 @@ func (t Task) idle(run *PackageRun) string {
 		return "nothing of this node is registered"
 	case front.DeedFence:
 		return t.Victim.Name + " is not registered"
+	case front.DeedEvict:
+		return "key " + t.Evicts.String() + " is not registered"
 	case front.DeedCleanup:
 		if t.Only != 0 {
 			return "key " + t.Only.String() + " is not registered"

@@ -48,6 +48,43 @@ func controlHint(e *cluster.ControlError) string {
 	return hint + ", or correct the script"
 }
 
+// NodeNames says which node may have been meant by a name that is none's, and which
+// there are.
+func NodeNames(e *cluster.UnknownNodeError) string {
+	near, least := "", 3
+	for _, n := range e.Config.Nodes {
+		if d := distance(e.Name, n.Name); d < least {
+			near, least = n.Name, d
+		}
+	}
+	if near == "" {
+		return nodeNames(e.Config)
+	}
+	return "is " + near + " meant? " + nodeNames(e.Config)
+}
+
+// distance is how many letters have to be put in, left out or exchanged to make one
+// word of the other.
+func distance(a, b string) int {
+	row := make([]int, len(b)+1)
+	for j := range row {
+		row[j] = j
+	}
+	for i := range len(a) {
+		before := row[0]
+		row[0] = i + 1
+		for j := range len(b) {
+			cost := before
+			if a[i] != b[j] {
+				cost++
+			}
+			before = row[j+1]
+			row[j+1] = min(cost, row[j]+1, row[j+1]+1)
+		}
+	}
+	return row[len(b)]
+}
+
 // nodeNames says which nodes a config has.
 func nodeNames(c *cluster.Config) string {
 	names := make([]string, len(c.Nodes))

@@ -3,6 +3,7 @@ package words
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"lunguard/cluster"
@@ -39,15 +40,15 @@ func FindingMessage(conf *cluster.Config, rep protocol.Report, f protocol.Findin
 	case protocol.DeadPath:
 		return Message{What: "path " + f.Path + " does not answer", Hint: "look at the path: cable, switch, session, kernel log"}
 	case protocol.ForeignKeys:
-		return Message{What: "foreign key " + list, Hint: "find its owner, or clear it with pr_cleanup"}
+		return Message{What: "foreign key " + list, Hint: foreignHint(conf, rep.State, f.Keys)}
 	case protocol.Unreserved:
 		return Message{What: "not reserved, every node can write", Hint: "run pr_check --repair on a node that has it up"}
 	case protocol.WrongType:
-		return Message{What: "the reservation is " + rep.State.Reservation.Type.String() + ", by " + list, Hint: "run pr_start on its node"}
+		return Message{What: "the reservation is " + rep.State.Reservation.Type.String() + ", by " + list, Hint: wrongTypeHint(conf, rep.State)}
 	case protocol.LeavingKeys:
-		return Message{What: "halt under way or killed: " + list, Hint: "run pr_halt there again, or pr_fence"}
+		return Message{What: "halt under way or killed: " + list, Hint: "wait for its end; if it was killed, run pr_halt there again, and if that node is down, pr_fence or pr_start elsewhere"}
 	case protocol.TakingKeys:
-		return Message{What: "take-over or fence under way or killed, writes of the removed node may land: " + list, Hint: "run pr_start or pr_halt there, or pr_start or pr_fence elsewhere"}
+		return Message{What: "take-over or fence under way or killed, writes of the removed node may land: " + list, Hint: "wait for its end; if it was killed, run it there again, and if that node is down, pr_start or pr_fence elsewhere"}
 	case protocol.PathsUnregistered:
 		if f.Path != "" {
 			return Message{What: "path " + f.Path + " is not registered", Hint: "run pr_check --repair"}
@@ -55,18 +56,18 @@ func FindingMessage(conf *cluster.Config, rep protocol.Report, f protocol.Findin
 		return Message{What: fmt.Sprintf("%d of %d paths are registered", registrations(rep, f.Keys[0]), rep.Paths), Hint: "run pr_check --repair"}
 	case protocol.StaleNexus:
 		if f.Path != "" {
-			return Message{What: f.Path + " has this node's key and is no path of this host: a nexus of the past, or another host's", Hint: "pr_start removes it if the package is down"}
+			return Message{What: f.Path + " has this node's key and is no path of this host: a nexus of the past, or another host's", Hint: "pr_start removes it if the package is down on every node"}
 		}
 		return Message{What: fmt.Sprintf("%d registrations of this node for %s: a nexus of the past, or another node's with this key", registrations(rep, f.Keys[0]), Plural(rep.Paths, "path")), Hint: "clear it with pr_cleanup when nothing runs on the LUN"}
 	case protocol.KeysMissing:
-		return Message{What: "key " + list + " is on other LUNs of the package, not here", Hint: "run vg_pr_key -s if the LUN is new, else pr_start on its node"}
+		return Message{What: "key " + list + " is on other LUNs of the package, not here", Hint: "run vg_pr_key -s if the LUN is new, else pr_start on its node if that has the package up"}
 	case protocol.DifferentSets:
 		return Message{
 			What: fmt.Sprintf("%s is here and not on %s, %s is there and not here", keys[0], f.Other, keys[1]),
 			Hint: "compare the package's LUNs in the configs of all nodes; if they agree, run pr_start on the node that runs it",
 		}
 	case protocol.SeveralOwners:
-		return Message{What: "several nodes on a failover package: " + list, Hint: "run pr_start on the one that runs it"}
+		return Message{What: "several nodes on a failover package: " + list, Hint: "run pr_start on the one that runs it, which removes the others"}
 	case InTwoPackages:
 		var e interface{ Finding() Message }
 		if errors.As(f.Err, &e) {
@@ -87,9 +88,46 @@ func FindingMessage(conf *cluster.Config, rep protocol.Report, f protocol.Findin
 	case cluster.Unfinished:
 		return Message{What: "a start or halt of the package is under way here, or was killed", Hint: "see its log; if nothing is under way, halt it with cmhaltpkg"}
 	case protocol.NotKept:
-		return Message{What: "the device would forget it at power loss", Hint: "run pr_start again"}
+		return Message{What: "the device would forget it at power loss (APTPL is off)", Hint: againHint(conf, rep.State)}
 	}
 	return Message{What: string(f.Kind)}
+}
+
+// foreignHint is what can be done about foreign keys, in the state that they are in.
+func foreignHint(conf *cluster.Config, s *pr.State, keys []pr.Key) string {
+	names := Keys(keys)
+	if len(keys) > 1 {
+		names = "KEY"
+	}
+	holds := s.Reservation != nil && slices.Contains(keys, s.Reservation.Key)
+	switch here := slices.ContainsFunc(s.Keys(), func(k pr.Key) bool { _, ok := conf.NodeOf(k); return ok }); {
+	case here && holds:
+		return "it holds the reservation: have it given up where it comes from, or stop what runs on the LUN and clear it with pr_cleanup"
+	case here:
+		return "find its owner; where the package is up, pr_fence --key " + names + " removes it alone"
+	}
+	return "find its owner; if nobody uses the LUN, clear it with pr_cleanup"
+}
+
+// wrongTypeHint is what can be done about a reservation of another type.
+func wrongTypeHint(conf *cluster.Config, s *pr.State) string {
+	if n, ok := conf.NodeOf(s.Reservation.Key); ok {
+		return "run pr_start on " + n.Name + " if that has the package up"
+	}
+	if s.Reservation.Type.AllRegistrants() {
+		return "run pr_start on the node that has the package up"
+	}
+	return "find its owner"
+}
+
+// againHint is where a start registers once more what is up, and takes it from nobody.
+func againHint(conf *cluster.Config, s *pr.State) string {
+	if s.Reservation != nil {
+		if n, ok := conf.NodeOf(s.Reservation.Key); ok {
+			return "run pr_start again on " + n.Name + ", which holds it"
+		}
+	}
+	return "run pr_start again on a node that has the package up"
 }
 
 // contradictionHint is what can be done about paths that tell different things.

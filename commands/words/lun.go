@@ -25,7 +25,7 @@ func runWords(err error) (Message, bool) {
 		return Message{
 			What:  fmt.Sprintf("ERROR: Physical Volume %s used in the VG has registration which is not from any of the cluster nodes.", foreign.LUN),
 			Whole: true, Status: ExitFailed,
-			Hint: "the key is " + Keys(foreign.Keys) + "; see who uses the LUN, then clear it with pr_cleanup",
+			Hint: "the key is " + Keys(foreign.Keys) + "; find its owner; pr_fence --key evicts it, pr_cleanup clears an unused LUN",
 		}, true
 	case errors.As(err, &lost):
 		return lostWords(lost), true
@@ -83,6 +83,10 @@ func lunWords(e *protocol.LUNError) Message {
 	case errors.Is(e, protocol.ErrOtherKeys):
 		m.What, m.Status = "left alone, the key is not registered there", ExitFailed
 		m.Hint = "without -k everything is cleared, whoever registered it"
+	case errors.Is(e, protocol.ErrKeyHolds):
+		m.Hint, m.Status = "nothing was changed: without it the reservation would be this node's; have it given up where the key comes from, or stop what runs on the LUN and clear it with pr_cleanup", ExitFailed
+	case errors.Is(e, protocol.ErrCameToHold):
+		m.Hint, m.Status = "the LUN was not reserved, and is by this node now; see it with pr_check, and run pr_start on the nodes that have the package up", ExitFailed
 	case errors.Is(e, protocol.ErrUnresolved):
 		m.Hint = "do not start anything on it: writes of the node that was removed may still land; shut that node down or cut it off from the array, then run this again, with a longer --timeout if the array is slow"
 	case errors.Is(e, protocol.ErrPending):

@@ -33,7 +33,8 @@ func errorsByTopic() map[string][]error {
 		"unregistered": {lun(protocol.ErrNotRegistered)},
 		"removed":      {lun(protocol.ErrRemoved)},
 		"pr_cntl":      {contradiction()},
-		"protocol":     {lun(protocol.ErrOtherType), lun(protocol.ErrUnsettled)},
+		"pr_fence":     {lun(protocol.ErrKeyHolds), lun(protocol.ErrCameToHold)},
+		"protocol":     {lun(protocol.ErrOtherType), lun(protocol.ErrUnsettled), lun(protocol.ErrUnresolved)},
 		"config": {
 			&cluster.ConfigError{File: "cluster.conf", Expected: "at least one NODE_NAME line was expected"},
 			&cluster.ConfigError{File: "cluster.conf", Line: 7, Word: "vgs", Expected: "a parameter of packages was expected, or package_name", Near: "vg"},
@@ -222,6 +223,15 @@ func spokenFindings() []catalogue.Message {
 	for _, k := range []protocol.FindingKind{protocol.PathsUnregistered, protocol.StaleNexus} {
 		// Where nothing tells which registration is which path's.
 		list = append(list, catalogue.New("finding", "finding", "/dev/sda: "+Finding(conf, rep, protocol.Finding{Kind: k, Keys: []pr.Key{1}})))
+	}
+	for _, s := range []*pr.State{
+		{Registrations: []pr.Registration{{Key: 1}}, Reservation: &pr.Reservation{Key: 0xdead, Type: pr.ExclusiveAccess}},
+		{Registrations: []pr.Registration{{Key: 1}, {Key: 0xdead}}, Reservation: &pr.Reservation{Type: pr.WriteExclusiveAllRegistrants}},
+	} {
+		for _, k := range []protocol.FindingKind{protocol.ForeignKeys, protocol.WrongType, protocol.NotKept} {
+			r := protocol.Report{LUN: "/dev/sda", State: s}
+			list = append(list, catalogue.New("finding", "finding", "/dev/sda: "+Finding(conf, r, protocol.Finding{Kind: k, Keys: []pr.Key{0xdead}})))
+		}
 	}
 	list = append(list, catalogue.New("finding", "finding", "/dev/sda: "+Finding(conf, rep, protocol.Finding{Kind: protocol.Contradiction, Err: contradiction()})))
 	free := protocol.Report{LUN: "/dev/sda", State: &pr.State{}}
