@@ -67,6 +67,7 @@ func MergeWithKeys(ctx context.Context, path, clusterFile string, packageFiles [
 		seen[s.name] = file
 		at := slices.IndexFunc(segments, func(o segment) bool { return o.name == s.name })
 		if at < 0 {
+			s.replace(s.lines)
 			segments = append(segments, s)
 			continue
 		}
@@ -102,6 +103,37 @@ func (m *Merge) readOld(ctx context.Context, path string) ([]segment, error) {
 		return nil, err
 	}
 	return split(lines, m.Before.Packages), nil
+}
+
+// Part is the part of a config that is a package, or, with no name, the cluster with
+// its nodes: what MergeFiles takes again without a change. Errors: those of LoadConfig,
+// *UnknownPackageError.
+func Part(ctx context.Context, path, name string) ([]byte, error) {
+	lines, err := loadLines(ctx, path)
+	if err != nil {
+		return nil, err
+	}
+	conf, err := parseLines(path, lines)
+	if err != nil {
+		return nil, err
+	}
+	for _, s := range split(lines, conf.Packages) {
+		if s.name == name {
+			return textOf(s.body()), nil
+		}
+	}
+	return nil, &UnknownPackageError{Name: name, Config: conf}
+}
+
+// IsWhole reports whether a file is a config, with faults or not: it has nodes, what
+// gives each of them its key, and packages.
+func IsWhole(ctx context.Context, path string) bool {
+	lines, err := loadLines(ctx, path)
+	if err != nil {
+		return false
+	}
+	c := read(path, lines).config
+	return len(c.Packages) > 0 && len(c.Nodes) > 0 && !slices.ContainsFunc(c.Nodes, func(n Node) bool { return !n.hasKeyLine() })
 }
 
 // put makes text and config of the segments.
@@ -146,39 +178,72 @@ type segment struct {
 	new bool
 }
 
+// end is the line behind a segment that ends with comments: they would be taken for
+// those of the package that follows.
+func (s segment) end() string {
+	if s.name == "" {
+		return "# end of the cluster"
+	}
+	return "# end of package " + s.name
+}
+
+// without are lines, trimmed, without that line.
+func (s segment) without(lines []fileLine) []fileLine {
+	lines = trimBlank(lines)
+	if n := len(lines); n > 0 && strings.TrimSpace(lines[n-1].text) == s.end() {
+		lines = trimBlank(lines[:n-1])
+	}
+	return lines
+}
+
+// body is what the file had that the segment is of.
+func (s segment) body() []fileLine { return s.without(s.lines) }
+
 // replace puts other lines in the place of those of the segment. Blank lines
 // round it stay. Nothing is replaced by the same.
 func (s *segment) replace(lines []fileLine) {
-	lines = trimBlank(lines)
-	was := trimBlank(s.lines)
+	lines = s.without(lines)
+	was := s.body()
 	same := func(a, b fileLine) bool { return strings.TrimRight(a.text, "\r") == strings.TrimRight(b.text, "\r") }
-	if slices.EqualFunc(was, lines, same) {
+	if !s.new && slices.EqualFunc(was, lines, same) {
 		// A fault is told of the file that was named.
 		for i := range was {
 			was[i].at = lines[i].at
 		}
 		return
 	}
-	front := 0
-	for len(was) > 0 && isBlank(s.lines[front]) {
-		front++
+	if n := len(lines); n > 0 && isComment(lines[n-1].text) {
+		lines = append(slices.Clip(lines), fileLine{s.end(), Position{File: lines[n-1].at.File}})
 	}
-	s.lines = slices.Concat(s.lines[:front], lines, s.lines[front+len(was):])
+	front, back := s.lines, s.lines
+	if within := trimBlank(s.lines); len(within) > 0 {
+		front = s.lines[:slices.IndexFunc(s.lines, func(l fileLine) bool { return !isBlank(l) })]
+		back = s.lines[len(front)+len(within):]
+	} else {
+		back = nil
+	}
+	s.lines = slices.Concat(front, lines, back)
 	s.new = true
 }
 
 // split divides a config at the lines that its packages begin with. Comments
-// and blank lines before such a line belong to its package.
+// and blank lines before such a line belong to its package, unless there is a line
+// that says where the one before ends.
 func split(lines []fileLine, packages []Package) []segment {
 	segments := []segment{{}}
 	from := 0
 	for i := range packages {
 		first := packages[i].Settings[0].At
-		start := slices.IndexFunc(lines, func(l fileLine) bool { return l.at == first })
+		begin := slices.IndexFunc(lines, func(l fileLine) bool { return l.at == first })
+		last := &segments[len(segments)-1]
+		start := begin
 		for start > from && isComment(lines[start-1].text) {
 			start--
 		}
-		segments[len(segments)-1].lines = lines[from:start]
+		if at := slices.IndexFunc(lines[start:begin], func(l fileLine) bool { return strings.TrimSpace(l.text) == last.end() }); at >= 0 {
+			start += at + 1
+		}
+		last.lines = lines[from:start]
 		segments = append(segments, segment{name: packages[i].Name})
 		from = start
 	}

@@ -45,6 +45,9 @@ type Applet struct {
 	OutputStatus int
 	// PlanJSON says that --json is for the plan of --dry-run alone.
 	PlanJSON bool
+	// FirstEnds says that the first operand ends the options: what stands behind
+	// it is another command.
+	FirstEnds bool
 	// OwnSignals says that signals do not change the exit status.
 	OwnSignals bool
 	// as is argv[0], empty if it was not looked at.
@@ -172,7 +175,7 @@ func (a *Applet) Invoke(ctx context.Context, s Streams, getenv func(string) stri
 	}
 	flags := append([]cli.Flag{&cli.BoolFlag{Name: "help", Aliases: []string{"h"}}, &cli.BoolFlag{Name: "man"}}, a.Flags...)
 	begun := time.Now()
-	canon, err := canonical(args, Options(flags))
+	canon, err := Canonicalise(args, Options(flags), a.FirstEnds)
 	document := wantsJSON(canon)
 	if document {
 		// The document alone goes to the standard output.

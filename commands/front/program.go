@@ -23,6 +23,8 @@ type Program struct {
 	// Words stand behind the name of the binary, and have no name of their own;
 	// unlisted ones are not for people.
 	Words, Unlisted []*Applet
+	// Instead says, by the name of a command that is not here, what is.
+	Instead map[string]string
 }
 
 func named(list []*Applet, name string) *Applet {
@@ -82,6 +84,10 @@ func (b *Program) Run(ctx context.Context, s Streams, getenv func(string) string
 	if name == Self && len(args) > 0 && args[0] != "" && args[0][0] != '-' {
 		name, args = args[0], args[1:]
 		a = named(slices.Concat(b.Words, b.Unlisted, b.Applets), name)
+	}
+	if instead, known := b.Instead[name]; known && a == nil {
+		fmt.Fprintf(s.Err, "%s: error: %s is not here: %s\n", Self, name, instead)
+		return words.ExitFailed
 	}
 	if a == nil {
 		fmt.Fprintf(s.Err, "%s: error: %s is no applet; there are:\n", Self, name)

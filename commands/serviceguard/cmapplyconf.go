@@ -4,8 +4,8 @@ import (
 	"bufio"
 	"context"
 	"errors"
+	"io/fs"
 	"os"
-	"slices"
 	"strings"
 	"time"
 
@@ -250,29 +250,6 @@ func confirmed(c *front.Call, m *cluster.Merge) bool {
 	}
 }
 
-// files are those of a command line: the config, and what goes into it.
-type files struct {
-	conf, cluster string
-	packages      []string
-	// keys has keys of nodes; empty if none are to be taken.
-	keys string
-}
-
-func namedFiles(c *front.Call) (files, error) {
-	if ops := c.Operands(); len(ops) > 0 {
-		return files{}, front.Usagef("%s: name files with -C or -P", ops[0])
-	}
-	packages, err := packageFiles(c)
-	named := files{c.Flags.String("conf"), c.Flags.String("cluster"), packages, c.Flags.String("keys-from")}
-	if err == nil && named.keys != "" && named.cluster == "" {
-		err = front.Usagef("--keys-from %s: the nodes that get the keys stand in a cluster file, name it with -C", named.keys)
-	}
-	if named.conf == "" {
-		named.conf, _ = session.ConfigPath(c)
-	}
-	return named, err
-}
-
 // checkConfig merges the files and looks at everything that can be looked at
 // on this node. Faults are reported; an error is one that ends the check.
 func checkConfig(c *front.Call, named files) (*application, error) {
@@ -281,6 +258,12 @@ func checkConfig(c *front.Call, named files) (*application, error) {
 	if named.keys != "" {
 		if saved, err = cluster.LoadKeys(c.Ctx, named.keys); err != nil {
 			return nil, inputFault(named, err)
+		}
+	}
+	if named.cluster == "" {
+		// Nobody else names nodes.
+		if _, err := os.Lstat(named.conf); errors.Is(err, fs.ErrNotExist) {
+			return nil, &session.ConfigFileError{Err: err}
 		}
 	}
 	m, err := cluster.MergeWithKeys(c.Ctx, named.conf, named.cluster, named.packages, saved)
@@ -320,24 +303,6 @@ func checkConfig(c *front.Call, named files) (*application, error) {
 	}
 	a.sound = c.Status == words.ExitOK
 	return a, nil
-}
-
-// inputFault says which file cannot be read; other errors stay as they are.
-func inputFault(named files, err error) error {
-	var unread *os.PathError
-	switch {
-	case errors.As(err, &unread) && unread.Path == named.conf:
-		return &session.ConfigFileError{Err: err}
-	case errors.As(err, &unread):
-		return &inputFileError{unread}
-	}
-	return err
-}
-
-// asked reports whether a package is what the command line is about. Without
-// files it is about all.
-func (f files) asked(pkg *cluster.Package) bool {
-	return f.cluster == "" && len(f.packages) == 0 || slices.Contains(f.packages, pkg.Settings[0].At.File)
 }
 
 // judge tells what is wrong with a package. What is wrong with one that was not
@@ -385,48 +350,6 @@ func (a *application) tellControl(pkg *cluster.Package, k *cluster.Control) {
 	if len(pkg.Groups)+len(pkg.Volumes) == 0 {
 		a.Warn("package %s has no vg and no pv line, and its control script names no volume group: nothing is protected", pkg.Name)
 	}
-}
-
-// inputFileError says that a file that the command line names cannot be read.
-type inputFileError struct{ *os.PathError }
-
-// inputFile is the error for a file.
-func inputFile(ctx context.Context, name string, err error) error {
-	if ctx.Err() != nil {
-		return err
-	}
-	var unread *os.PathError
-	if errors.As(err, &unread) {
-		return &inputFileError{unread}
-	}
-	return &inputFileError{&os.PathError{Op: "read", Path: name, Err: err}}
-}
-
-func (e *inputFileError) Message() words.Message {
-	m := words.Message{Subject: e.Path, What: e.Err.Error(), Hint: "it was named by -C, -P or -p, or in the file of -p", Status: words.ExitFailed}
-	if errors.Is(e, ownfile.ErrNotTrusted) {
-		m.Hint = "what root does stands in it, or in what it names: make root its owner, and take the right to write from group and others, of its folders, too"
-	}
-	return m
-}
-
-// packageFiles are those of -P, and those that the file of -p lists.
-func packageFiles(c *front.Call) ([]string, error) {
-	files := c.Several("package")
-	list := c.Flags.String("reference")
-	if list == "" {
-		return files, nil
-	}
-	text, err := ownfile.Read(c.Ctx, list, 1<<20)
-	if err != nil {
-		return nil, inputFile(c.Ctx, list, err)
-	}
-	for _, line := range strings.Split(string(text), "\n") {
-		if line = strings.TrimSpace(line); line != "" && line[0] != '#' {
-			files = append(files, line)
-		}
-	}
-	return files, nil
 }
 
 // checkLUNs looks at the LUNs of a package: they are there, they can be read,

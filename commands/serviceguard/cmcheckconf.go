@@ -39,6 +39,9 @@ exit status: 0 no fault; 1 faults, foreign keys; 2 a device cannot be read;
 			if err != nil {
 				return err
 			}
+			if named.isWhole(c) {
+				named.conf, named.cluster = named.cluster, ""
+			}
 			a, err := checkConfig(c, named)
 			if err != nil {
 				return err

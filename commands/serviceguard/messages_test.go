@@ -48,7 +48,11 @@ func errorsByTopic() map[string][]error {
 			&scriptError{setting: setting, reason: "validate: exit status 2", asked: true},
 		},
 		"cmgetpkgenv": {&unknownModeError{pkg}},
-		"cmviewcl":    {&otherClusterError{"blub", conf}},
+		"cmgetconf": {
+			&outputFileError{&os.PathError{Op: "write", Path: "out", Err: ownfile.ErrSymlink}}, &outputFileError{&os.PathError{Op: "write", Path: "out", Err: ownfile.ErrNotFile}}, &outputFileError{&os.PathError{Op: "write", Path: "out", Err: ownfile.ErrNotTrusted}},
+			&outputFileError{&os.PathError{Op: "open", Path: "nosuch", Err: syscall.ENOENT}}, &outputFileError{&os.PathError{Op: "create", Path: "out", Err: syscall.EACCES}},
+		},
+		"cmviewcl": {&otherClusterError{"blub", conf}},
 		"cmrunpkg": {
 			&halfUpError{"pkg1", "jack3", runpkg.Starting}, &halfUpError{"pkg1", "jack3", runpkg.Halting}, &halfUpError{"pkg1", "jack3", runpkg.Failed}, &cutOffError{"pkg1", "jack3", []string{"jack4"}}, &cutOffError{"pkg1", "jack3", nil},
 		},

@@ -1,0 +1,20 @@
+package serviceguard
+
+// Instead says, for the vendor's commands that are not here, what is.
+func Instead() map[string]string {
+	const manager = "membership and networks are the cluster manager's"
+	const each = "there is no cluster that runs as a whole"
+	return map[string]string{
+		"cmquerycl":    manager + "; write a cluster file, and check it with cmcheckconf -C",
+		"cmdeploycl":   manager + "; write a cluster file, and apply it with cmapplyconf -C",
+		"cmdeleteconf": "halt the packages, then remove /etc/lunguard/cluster.conf on each node",
+		"cmruncl":      each + "; start packages with cmrunpkg",
+		"cmhaltcl":     each + "; halt packages with cmhaltpkg",
+		"cmrunnode":    each + "; start packages on the node with cmrunpkg",
+		"cmhaltnode":   each + "; halt the packages of the node with cmhaltpkg",
+		"cmmodnet":     "addresses are set by the cluster manager, or by an external_script with ip address add",
+		"cmsetlog":     "what is changed goes to the system log, more with -v",
+		"cmreadlog":    "the log of a package is a text file, /var/log/lunguard/PACKAGE.log or its script_log_file",
+		"cmversion":    "lunguard --version tells the version",
+	}
+}
