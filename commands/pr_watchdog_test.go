@@ -182,6 +182,36 @@ func TestWatchdogFenced(t *testing.T) {
 	p.wantDead()
 }
 
+// A node that boots while a LUN does not answer yet has lost nothing when it answers, and
+// has never been up here. One that was started here is another matter.
+func TestWatchdogUnknownAtFirst(t *testing.T) {
+	t.Parallel()
+	for _, started := range []bool{false, true} {
+		t.Run(fmt.Sprint(started), func(t *testing.T) {
+			t.Parallel()
+			r := newWatchRig(t)
+			if started {
+				r.mustHere("jack3", "pr_start", "pkg2")
+				r.mustHere("jack4", "pr_start", "pkg2")
+			}
+			r.mustHere("jack3", "lunguard", "sim", "fail-path", "/dev/sdb")
+			p := r.watch(nil)
+			p.says("/dev/sdb: unknown")
+			r.mustHere("jack3", "lunguard", "sim", "restore-path", "/dev/sdb")
+			if started {
+				p.says("pr_watchdog: error: /dev/sdb: the key 0xbcb00001 is gone")
+				p.wantDead()
+				return
+			}
+			// Longer than the pause before the paths are looked for again, and the grace.
+			for range 8 {
+				p.goesOn()
+			}
+			p.wantEnd()
+		})
+	}
+}
+
 // Stopped before, a halt is no fence.
 func TestWatchdogHalt(t *testing.T) {
 	t.Parallel()

@@ -54,6 +54,9 @@ func (d *deadman) plan(conf *cluster.Config, watched []*watchdog.LUN) ([]*watchd
 	}
 	d.survey(all)
 	luns, err := d.choose(all)
+	if err == nil {
+		d.doubt(conf, all)
+	}
 	if err == nil && len(luns) == 0 {
 		err = front.Usagef("this node has no package up; start one before, or name the packages to watch")
 	}
@@ -164,6 +167,31 @@ func (d *deadman) choose(all []candidate) ([]*watchdog.LUN, error) {
 		luns = append(luns, c.lun)
 	}
 	return luns, errors.Join(errs...)
+}
+
+// doubt marks the LUNs of packages that count as up only because nobody can tell: no key of
+// this node was seen on one, and nothing is written down of a start.
+func (d *deadman) doubt(conf *cluster.Config, all []candidate) {
+	if len(d.names) > 0 {
+		return
+	}
+	known := map[string]bool{}
+	for _, c := range all {
+		known[c.pkg] = known[c.pkg] || c.watched || c.State == watchdog.StatePresent
+	}
+	s := session.On(d.Call, conf, d.host, d.node)
+	for _, c := range all {
+		if known[c.pkg] {
+			continue
+		}
+		pkg, err := conf.Package(c.pkg)
+		if err != nil {
+			continue
+		}
+		// What cannot be read may say that it was.
+		memory, err := s.Memory(pkg)
+		c.lun.Doubtful = err == nil && memory.By == "" && !memory.Unfinished
+	}
 }
 
 // notUpError says that a package is not, or not wholly, up on this node.

@@ -218,3 +218,31 @@ func TestPassed(t *testing.T) {
 		r.end(Ended)
 	})
 }
+
+// A LUN that is unknown at first, of a package of which nobody knows whether it is up, is
+// gone only once this node's key was seen on it.
+func TestDoubtful(t *testing.T) {
+	for _, doubtful := range []bool{true, false} {
+		run(t, 2, func(r *rig) {
+			r.luns[1].Doubtful = doubtful
+			r.disk("B").setFailed(true)
+			r.start()
+			r.pass(3 * time.Second)
+			r.disk("B").setKeys(otherKey)
+			r.disk("B").setFailed(false)
+			if !doubtful {
+				r.pass(15 * time.Second)
+				r.end(Dead)
+				return
+			}
+			r.pass(15 * time.Second)
+			r.wantFed()
+			r.disk("B").remember(ownKey)
+			r.pass(5 * time.Second)
+			r.wantFed()
+			r.disk("B").setKeys(otherKey)
+			r.pass(15 * time.Second)
+			r.end(Dead)
+		})
+	}
+}

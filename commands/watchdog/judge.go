@@ -149,8 +149,11 @@ func (r *record) takeOpen(f Finding, name string) (Event, bool) {
 
 // take brings the record up to date and returns what there is to tell, if
 // anything.
-func (r *record) take(f Finding, w *Watch, name string) (Event, bool) {
+func (r *record) take(f Finding, w *Watch, l *LUN) (Event, bool) {
 	before := *r
+	if f.State == StateGone && l.Doubtful && !r.everSeen {
+		f.State, f.Err = StateUnknown, ErrNotStarted
+	}
 	if r.forgot(f, 2*w.Timing.maxAge()) {
 		f.State = StateEmpty
 	}
@@ -173,7 +176,7 @@ func (r *record) take(f Finding, w *Watch, name string) (Event, bool) {
 	if f.State == before.state && !remind {
 		return Event{}, false
 	}
-	e := Event{LUN: name, Reading: f.Reading, Registered: f.Registered, For: f.at - before.since, Err: f.Err, WasGone: r.counting}
+	e := Event{LUN: l.Name, Reading: f.Reading, Registered: f.Registered, For: f.at - before.since, Err: f.Err, WasGone: r.counting}
 	switch f.State {
 	case StateGone:
 		e.Kind, e.Left = Gone, max(0, r.from+w.Timing.Grace-f.at)

@@ -21,6 +21,9 @@ var (
 	ErrOtherLUN = errors.New("another LUN has this name now")
 	// ErrNoPath says that the LUN has no path that could be asked.
 	ErrNoPath = errors.New("no path")
+	// ErrNotStarted says that nobody is registered as this node, and that nothing says
+	// that it ever was: see LUN.Doubtful.
+	ErrNotStarted = errors.New("this node's key is not on it, and was not seen there")
 )
 
 // findPause is the least time between two searches for the paths of a LUN.
@@ -34,6 +37,10 @@ type LUN struct {
 	// Exclusive says that the LUN is to be this node's alone, as those of a failover
 	// package are: then the reservation is to be this node's, too.
 	Exclusive bool
+	// Doubtful says that nobody knows whether this node has the package up. Then a key
+	// that is not there is gone only after it has been seen: a node that boots while its
+	// storage does not answer yet has lost nothing.
+	Doubtful bool
 	// WWID tells it from another LUN that gets its device's name; without one
 	// its paths are looked for only once.
 	WWID string

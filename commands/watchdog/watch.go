@@ -242,7 +242,7 @@ func (w *Watch) decide(now time.Duration) bool {
 	for i := range w.watched {
 		r := &w.watched[i]
 		f := w.judge(r.lun, now)
-		if e, changed := r.take(f, w, r.lun.Name); changed {
+		if e, changed := r.take(f, w, r.lun); changed {
 			e.Package = r.lun.Package
 			w.Log(e)
 		}
