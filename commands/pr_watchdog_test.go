@@ -109,11 +109,12 @@ func (p *watchProcess) device() string {
 
 func (p *watchProcess) feeds() int { return strings.Count(p.device(), "fed\n") }
 
-// until waits for something.
+// until waits for something, for as long as the tests may take.
 func (p *watchProcess) until(what string, f func() bool) {
 	p.t.Helper()
-	for limit := time.Now().Add(20 * time.Second); !f(); time.Sleep(10 * time.Millisecond) {
-		if time.Now().After(limit) {
+	limit, limited := p.t.Deadline()
+	for limit = limit.Add(-time.Minute); !f(); time.Sleep(10 * time.Millisecond) {
+		if limited && time.Now().After(limit) {
 			p.t.Fatalf("%s did not come; printed:\n%s", what, &p.out)
 		}
 	}

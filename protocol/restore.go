@@ -25,7 +25,7 @@ func (r *Run) Restore(ctx context.Context) error {
 		if len(t.Own()) > 0 {
 			return r.Repair(ctx)
 		}
-		if len(t.Others()) > 0 || t.State.Reservation != nil {
+		if len(t.Others()) > 0 {
 			errs = append(errs, lostError(t))
 		}
 	}
