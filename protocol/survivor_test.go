@@ -307,6 +307,7 @@ func TestPending(t *testing.T) {
 		"fence":        {Shared, []string{"B", "A"}, func(w *world, r *Run) error { return r.Fence(ctx, w.members[1]) }},
 		"fence, later": {Shared, []string{"B", "A"}, func(w *world, r *Run) error { return r.Fence(ctx, w.members[1]) }},
 		"repair":       {Shared, []string{"A"}, func(w *world, r *Run) error { w.drop(0, "A", 2); return r.Repair(ctx) }},
+		"restore":      {Exclusive, nil, func(_ *world, r *Run) error { return r.Restore(ctx) }},
 		"clean-up":     {Shared, []string{"A"}, func(_ *world, r *Run) error { return r.Cleanup(ctx, 0)[0].Err }},
 	} {
 		t.Run(name, func(t *testing.T) {
