@@ -319,6 +319,8 @@ func (e *jobError) Message() words.Message {
 		if unknown := (*runpkg.UnknownError)(nil); err.Elsewhere() || errors.As(err, &unknown) {
 			m.Status = words.ExitNode
 		}
+	case *runpkg.ServiceError, *runpkg.StuckError:
+		m.Hint = "see " + e.log
 	case *runpkg.KeptError:
 		m.Hint = "see what holds the package up, then run cmhaltpkg again"
 		if err.Unknown {

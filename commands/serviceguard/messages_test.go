@@ -52,7 +52,12 @@ func errorsByTopic() map[string][]error {
 			&outputFileError{&os.PathError{Op: "write", Path: "out", Err: ownfile.ErrSymlink}}, &outputFileError{&os.PathError{Op: "write", Path: "out", Err: ownfile.ErrNotFile}}, &outputFileError{&os.PathError{Op: "write", Path: "out", Err: ownfile.ErrNotTrusted}},
 			&outputFileError{&os.PathError{Op: "open", Path: "nosuch", Err: syscall.ENOENT}}, &outputFileError{&os.PathError{Op: "create", Path: "out", Err: syscall.EACCES}},
 		},
-		"cmviewcl": {&otherClusterError{"blub", conf}},
+		"cmrunserv": {
+			job(&runpkg.ServiceError{Service: "db", Reason: "process 7 of an earlier start still runs"}), job(&runpkg.ServiceError{Service: "db", Reason: "it could not be started: fork failed"}),
+			job(errors.New(`"../x" cannot be the name of a file`)),
+		},
+		"cmhaltserv": {job(&runpkg.StuckError{What: "service db", PIDs: []int{7}})},
+		"cmviewcl":   {&otherClusterError{"blub", conf}},
 		"cmrunpkg": {
 			&halfUpError{"pkg1", "jack3", runpkg.Starting}, &halfUpError{"pkg1", "jack3", runpkg.Halting}, &halfUpError{"pkg1", "jack3", runpkg.Failed}, &cutOffError{"pkg1", "jack3", []string{"jack4"}}, &cutOffError{"pkg1", "jack3", nil},
 		},

@@ -80,7 +80,19 @@ func standardFolders(c *front.Call) map[string]string {
 	if abs, err := filepath.Abs(run); err == nil {
 		run = abs
 	}
-	return map[string]string{"SGCONF": filepath.Dir(DefaultConfig), "SGSBIN": "/usr/sbin", "SGLBIN": "/usr/sbin", "SGLIB": "/usr/lib", "SGRUN": run}
+	exe, _ := os.Executable()
+	sbin := commandsFolder(exe)
+	return map[string]string{"SGCONF": filepath.Dir(DefaultConfig), "SGSBIN": sbin, "SGLBIN": sbin, "SGLIB": "/usr/lib", "SGRUN": run}
+}
+
+// commandsFolder is where scripts find the commands with the vendor's names, of which
+// a package lays out links beside those that all users have.
+func commandsFolder(exe string) string {
+	own := filepath.Join(filepath.Dir(filepath.Dir(exe)), "lib", "lunguard", "bin")
+	if _, err := os.Stat(filepath.Join(own, "cmrunserv")); err == nil {
+		return own
+	}
+	return filepath.Dir(exe)
 }
 
 // Lookup gives the value of a variable.
