@@ -73,7 +73,18 @@ func newPrinter(t *testing.T, name string) *printer {
 			t.Fatal(err)
 		}
 	}
+	putTools(t)
 	return &printer{t, map[string]string{front.SimVariable: "A/jack3", session.ConfigVariable: "cluster.conf"}}
+}
+
+// putTools puts a vgchange behind the folders of PATH, for a machine without lvm2.
+func putTools(t *testing.T) {
+	t.Helper()
+	dir := t.TempDir()
+	if err := os.WriteFile(filepath.Join(dir, "vgchange"), []byte("#!/bin/sh\n"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	t.Setenv("PATH", os.Getenv("PATH")+":"+dir)
 }
 
 // run runs a command with its output going to that stream.

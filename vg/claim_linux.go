@@ -1,11 +1,13 @@
 package vg
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"unsafe"
 
@@ -154,6 +156,40 @@ func (s *System) mappedInUse(device string, missing error) (bool, error) {
 		return false, missing // a multipath map, or the like, that is gone
 	}
 	return false, nil
+}
+
+// DeviceExists reports whether a device is there, or will be once one of the
+// groups is active, whose logical volume it is. Errors, if that is not known:
+// *GroupError; *DeviceError with ErrNotYet of a name that is not a logical volume's, such as
+// /dev/disk/by-uuid/..., and may be given to one once it is active; with ErrNotHere of what
+// is no device of this host.
+func (s *System) DeviceExists(ctx context.Context, name string, groups []string) (bool, error) {
+	device, ok := deviceFile(name)
+	if !ok {
+		return false, &DeviceError{Device: name, Err: ErrNotHere}
+	}
+	_, err := blockNumber(s, device)
+	if !errors.Is(err, fs.ErrNotExist) {
+		return true, nil // a file can be mounted, too
+	}
+	mapped := mapperName(device)
+	group, volume := splitVolume(mapped)
+	switch {
+	case slices.Contains(groups, group) && mapped != "":
+	case len(groups) > 0:
+		return false, &DeviceError{Device: name, Err: ErrNotYet}
+	default:
+		return false, nil
+	}
+	inv, err := s.disks.read(ctx)
+	if err != nil {
+		return false, &GroupError{Group: group, Err: err}
+	}
+	m, err := inv.find(group)
+	if err != nil {
+		return false, &GroupError{Group: group, Err: err}
+	}
+	return slices.Contains(m.Logical, volume), nil
 }
 
 // mapperName is the name that device-mapper has for a logical volume, /dev/VG/LV,

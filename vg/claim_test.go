@@ -171,3 +171,44 @@ func TestMounts(t *testing.T) {
 		t.Errorf("of an empty table: %v", got)
 	}
 }
+
+// A logical volume is there before its group is active, if the group has it.
+func TestDeviceExists(t *testing.T) {
+	m := newMachine(t)
+	used := members("p1")
+	used[0].Used = true
+	m.block("sda", image("p1", text("vg1", "vg1", 1, used)))
+	s := m.system()
+	s.number = func(device string) (string, string, error) {
+		switch device {
+		case "/dev/sda":
+			return "block", "8:1", nil
+		case "/dev/null":
+			return "", "", ErrNotSCSIDisk
+		}
+		return "", "", &fs.PathError{Op: "stat", Path: device, Err: fs.ErrNotExist}
+	}
+	for device, want := range map[string]bool{
+		"/dev/sda": true, "/dev/null": true, "/dev/vg1/lv0": true, "/dev/mapper/vg1-lv0": true,
+		"/dev/vg1/lv1": false,
+	} {
+		if got, err := s.DeviceExists(t.Context(), device, []string{"vg1", "vg2"}); got != want || err != nil {
+			t.Errorf("%s: %v, %v", device, got, err)
+		}
+	}
+	// Another name may be a link to a logical volume, which comes with it.
+	for _, device := range []string{"/dev/vg7/lv0", "/dev/sdq", "/dev/mapper/mpathq", "/dev/disk/by-uuid/x", "UUID=x"} {
+		if got, err := s.DeviceExists(t.Context(), device, []string{"vg1"}); got || !errors.Is(err, ErrNotYet) {
+			t.Errorf("%s, with a group: %v, %v", device, got, err)
+		}
+		if got, err := s.DeviceExists(t.Context(), device, nil); got || err != nil {
+			t.Errorf("%s, without a group: %v, %v", device, got, err)
+		}
+	}
+	if got, err := s.DeviceExists(t.Context(), "nas:/x", nil); got || !errors.Is(err, ErrNotHere) {
+		t.Errorf("of another host: %v, %v", got, err)
+	}
+	if got, err := s.DeviceExists(t.Context(), "/dev/vg2/lv0", []string{"vg1", "vg2"}); got || !errors.Is(err, ErrNoGroup) {
+		t.Errorf("in a group that is not there: %v, %v", got, err)
+	}
+}

@@ -114,6 +114,10 @@ var (
 	// ErrOtherDevice says that a name leads to another device than it did when it
 	// was looked up.
 	ErrOtherDevice = errors.New("the device file is another device's")
+	// ErrNotHere says that something is no device of this host.
+	ErrNotHere = errors.New("it is no device of this host")
+	// ErrNotYet says that there is no such device, which may come with a volume group.
+	ErrNotYet = errors.New("it is not there before the volume groups are active")
 	// ErrGone says that the kernel has removed a disk.
 	ErrGone = errors.New("the kernel has removed this disk")
 	// ErrUnjoined says that a LUN has several paths and no multipath map.

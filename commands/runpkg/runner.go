@@ -41,6 +41,10 @@ type Runner struct {
 	// InUse reports whether the kernel uses a block device, as by a mount in
 	// whatever name space.
 	InUse func(device string) (bool, error)
+	// Exists reports whether a device is there, or a logical volume in one of the
+	// groups, active or not; an error is that it is not known. Nil where there is
+	// nothing to ask.
+	Exists func(device string, groups []string) (bool, error)
 	// Grace is the time between SIGTERM and SIGKILL, Pause that between two
 	// tries; 0 is some seconds. Limit is what vgchange, fsck, mount and umount may
 	// take each; 0 is what is reasonable for each.
@@ -129,11 +133,13 @@ func within(ctx context.Context, parameter string, limit time.Duration) (context
 // undone in reverse.
 //
 // Errors, joined: first the *StepError that failed, then what went wrong when
-// it was undone, as from Halt; or one that says why nothing was begun.
+// it was undone, as from Halt; or those that say why nothing was begun, as from
+// Ready.
 func (r *Runner) Start(ctx context.Context) error {
 	steps, err := r.steps()
 	if err == nil {
-		err = trustScripts(r)
+		_, missing := lacks(Start, steps, scriptsFirst(steps))
+		err = errors.Join(trustScripts(r), missing)
 	}
 	if err != nil {
 		return err
@@ -158,7 +164,14 @@ func (r *Runner) start(ctx context.Context, steps []step) error {
 	defer cancel()
 	for i, s := range steps {
 		done := steps[:i]
-		err := r.do(bounded, s, Start)
+		var err error
+		if s.kind() == reservations {
+			// What the scripts before were to bring is here now, or they have not.
+			_, err = lacks(Start, steps[i:], false)
+		}
+		if err == nil {
+			err = r.do(bounded, s, Start)
+		}
 		switch {
 		case err == nil && bounded.Err() == nil:
 			continue

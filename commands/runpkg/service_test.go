@@ -184,7 +184,7 @@ func TestServiceRestarts(t *testing.T) {
 
 // The supervisor is killed: the service is found all the same.
 func TestSupervisorKilled(t *testing.T) {
-	w := newWorld(t, packageConfig+"service_name s1\nservice_cmd x\nservice_name s2\nservice_cmd x\n")
+	w := newWorld(t, packageConfig+"service_name s1\nservice_cmd x\nservice_name s2\nservice_cmd \"sleep 1\"\n")
 	s := cluster.Service{Name: "s1", Command: "env -i sleep 1000 & sleep 1000"}
 	w.mustServe(s)
 	rec := w.record("s1")
@@ -248,7 +248,7 @@ func TestServiceNumbersReused(t *testing.T) {
 
 // A service that does not start fails the start, which is undone.
 func TestServiceDoesNotStart(t *testing.T) {
-	w := newWorld(t, packageConfig+"service_name s1\nservice_cmd \"sleep 1000\"\nservice_name s2\nservice_cmd x\n")
+	w := newWorld(t, packageConfig+"service_name s1\nservice_cmd \"sleep 1000\"\nservice_name s2\nservice_cmd \"sleep 1\"\n")
 	w.r.Supervisor = []string{"/bin/sh", "sh", "-c", `case $0 in *s2) echo -n no >&3; exit 1 ;; esac; exec "` + w.r.Supervisor[0] + `" --supervise "$0"`}
 	err := w.r.Start(context.Background())
 	var bad *ServiceError

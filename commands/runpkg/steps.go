@@ -24,6 +24,9 @@ type step interface {
 	// give the reservations up. A script is not asked to stop what it could
 	// not start.
 	half() bool
+	// lacks is what the step needs in a start and the halt after it, or in a halt
+	// alone, and this host does not have; whose step it is is filled in.
+	lacks(Action) []LackError
 	do(context.Context, Action) error
 }
 

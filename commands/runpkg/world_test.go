@@ -80,6 +80,11 @@ func newWorld(t *testing.T, config string) *world {
 	for _, name := range []string{"vgchange", "mount", "umount", "fsck", "pre1", "pre2", "app1", "app2", "run", "halt"} {
 		w.write(name, fake, 0o755)
 	}
+	for _, name := range []string{"fs/a", "fs/b"} {
+		if err := os.MkdirAll(w.path(name), 0o700); err != nil {
+			t.Fatal(err)
+		}
+	}
 	for _, name := range []string{"do", "trace", "mounts"} {
 		w.write(name, "", 0o600)
 	}

@@ -90,29 +90,48 @@ func newConfDocument(a *application) *confDocument {
 // package is what was asked about; scripts of others are not called.
 func (a *application) checkPackage(pkg *cluster.Package, asked bool) []error {
 	errs := []error{checkFileSystems(pkg)}
-	if !pkg.RunsOn(a.Node.Name) {
-		return slices.DeleteFunc(errs, func(err error) bool { return err == nil })
-	}
-	vars := session.ReadVariables(a.Call)
-	unset := unsetVariables(vars, pkg)
-	if errs = append(errs, unset...); len(unset) == 0 {
-		errs = append(errs, a.checkSteps(pkg))
-	}
-	for _, s := range pkg.Settings {
-		path, err := vars.Expand(s.Value)
-		if err != nil {
-			continue
+	if pkg.RunsOn(a.Node.Name) {
+		vars := session.ReadVariables(a.Call)
+		scripts := scriptsOf(pkg, vars, asked)
+		unset := unsetVariables(vars, pkg)
+		if errs = append(errs, unset...); len(unset) == 0 {
+			errs = append(errs, a.checkSteps(pkg, asked, scripts))
 		}
-		switch s.Name {
-		case "run_script", "halt_script":
-			errs = append(errs, findScript(path, s))
-		case "external_pre_script", "external_script":
-			if asked {
-				errs = append(errs, a.validate(pkg, path, s))
+		for _, s := range scripts {
+			if pkg.IsLegacy() {
+				errs = append(errs, findScript(s.path, s.Setting))
+			} else {
+				errs = append(errs, a.validate(pkg, s.path, s.Setting))
 			}
 		}
 	}
 	return slices.DeleteFunc(errs, func(err error) bool { return err == nil })
+}
+
+// script is a file that a parameter names.
+type script struct {
+	cluster.Setting
+	path string
+}
+
+// scriptsOf lists the scripts of a package that are looked at one by one.
+func scriptsOf(pkg *cluster.Package, vars *session.Variables, asked bool) []script {
+	var list []script
+	for _, s := range pkg.Settings {
+		switch s.Name {
+		case "run_script", "halt_script":
+		case "external_pre_script", "external_script":
+			if !asked || pkg.IsLegacy() {
+				continue
+			}
+		default:
+			continue
+		}
+		if path, err := vars.Expand(s.Value); err == nil {
+			list = append(list, script{s, path})
+		}
+	}
+	return list
 }
 
 // unsetVariables finds names of files with a variable that nobody sets, each of
@@ -136,20 +155,49 @@ func setForScripts(name string) bool {
 	return name == "PACKAGE" || name == "NODE" || name == "PATH" || strings.HasPrefix(name, "SG_") || strings.HasPrefix(name, "PEV_")
 }
 
-// checkSteps looks whether the steps of a start can be put together.
-func (a *application) checkSteps(pkg *cluster.Package) error {
+// checkSteps looks whether the steps of a start can be put together, and whether
+// what they need is here; scripts are those that are looked at besides. What could not
+// be looked for is told of a package that was asked about.
+func (a *application) checkSteps(pkg *cluster.Package, asked bool, scripts []script) error {
 	j, err := newJob(a.Session, pkg)
+	var open []*runpkg.LackError
 	if err == nil {
-		_, err = j.runner.Plan(runpkg.Start)
+		open, err = j.runner.Ready(runpkg.Start)
 	}
-	var parameter *runpkg.ParameterError
-	switch {
-	case errors.As(err, &parameter):
-		return &stepError{parameterAt(pkg, parameter), pkg.Name, parameter}
-	case err != nil:
-		return &jobError{pkg: pkg.Name, err: err}
+	var errs []error
+	for _, leaf := range words.Leaves(err) {
+		var parameter *runpkg.ParameterError
+		var lack *runpkg.LackError
+		errors.As(leaf, &parameter)
+		errors.As(leaf, &lack)
+		switch {
+		case slices.ContainsFunc(scripts, func(s script) bool {
+			return lack != nil && lack.What == s.path || parameter != nil && parameter.Name == s.Name && parameter.Value == s.Value
+		}):
+		case parameter != nil:
+			errs = append(errs, &stepError{parameterAt(pkg, parameter), pkg.Name, parameter})
+		case lack != nil && !carriedOut(pkg):
+			// pr_start does what there is to be done with it, which needs none of that.
+			a.Warn("package %s: %v; cmrunpkg cannot start it here", pkg.Name, lack)
+		default:
+			errs = append(errs, &jobError{pkg: pkg.Name, err: leaf})
+		}
 	}
-	return nil
+	for _, lack := range open {
+		if asked {
+			a.Warn("package %s: not checked: %v", pkg.Name, lack)
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// carriedOut reports whether a package has something that cmrunpkg alone does: more
+// than reservations, and volume groups that others may activate.
+func carriedOut(pkg *cluster.Package) bool {
+	return slices.ContainsFunc([]string{"fs_name", "external_pre_script", "external_script", "service_name", "run_script", "halt_script"}, func(name string) bool {
+		_, ok := pkg.Settings.Get(name)
+		return ok
+	})
 }
 
 // parameterAt is where a parameter stands; the head of its package if it is missing.

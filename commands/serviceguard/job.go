@@ -51,6 +51,7 @@ func newJob(s *session.Session, pkg *cluster.Package) (*job, error) {
 	}
 	if kernel, ok := s.Host.(*vg.System); ok {
 		j.runner.Mounts, j.runner.InUse, j.runner.Active = kernel.Mounts, kernel.DeviceInUse, kernel.ActiveVolumes
+		j.runner.Exists = func(device string, groups []string) (bool, error) { return kernel.DeviceExists(s.Ctx, device, groups) }
 	}
 	exe, err := os.Executable()
 	if err != nil {
@@ -160,6 +161,10 @@ func (p peeked) Phase() (runpkg.Phase, error) { return runpkg.Peek(p.states, p.p
 func (j *job) rehearse(ctx context.Context, a runpkg.Action) error {
 	steps, err := j.runner.Plan(a)
 	if err != nil {
+		return err
+	}
+	// Nothing is promised that cannot be done.
+	if _, err := j.runner.Ready(a); err != nil {
 		return err
 	}
 	do := j.reserve
@@ -326,6 +331,8 @@ func (e *jobError) Message() words.Message {
 		if err.Unknown {
 			m.Status = words.ExitNode
 		}
+	case *runpkg.LackError:
+		m.Hint = "nothing was begun; install or make what is missing"
 	case *runpkg.UnfinishedError:
 		m.Hint = "see what holds the package up, then run cmhaltpkg again"
 	case *runpkg.ParameterError:

@@ -61,6 +61,13 @@ func errorsByTopic() map[string][]error {
 		"cmrunpkg": {
 			&halfUpError{"pkg1", "jack3", runpkg.Starting}, &halfUpError{"pkg1", "jack3", runpkg.Halting}, &halfUpError{"pkg1", "jack3", runpkg.Failed}, &cutOffError{"pkg1", "jack3", []string{"jack4"}}, &cutOffError{"pkg1", "jack3", nil},
 		},
+		"lack": {
+			job(&runpkg.LackError{Step: "volume group vg1", What: "vgchange", Reason: "no such program"}),
+			job(&runpkg.LackError{Step: "file system /mnt", What: "/mnt", Reason: "no such folder to mount it on"}),
+			job(&runpkg.LackError{Step: "file system /mnt", What: "/dev/vg1/lv1", Reason: "no such device or logical volume"}),
+			job(&runpkg.LackError{Step: "/etc/x.sh", What: "/etc/x.sh", Reason: "no such file or directory"}),
+			job(&runpkg.LackError{Step: "/etc/x.sh", What: "/etc/x.sh", Reason: "it is no program"}),
+		},
 		"job": {
 			stop("file system /mnt", "umount /mnt", 32), stop("volume group vg1", "vgchange -a n vg1", 5),
 			&elsewhereError{pkg: "pkg1", node: "jack3", others: []string{"jack4"}},
@@ -118,6 +125,13 @@ func messages() []catalogue.Message {
 		catalogue.New("files", "warning", "node jack5 of saved.txt is not in the cluster: its key on a LUN will be a foreign one"),
 		catalogue.New("files", "warning", (&foreignError{"pkg1", []string{"ecmt/oracle/oracle"}, 5}).Error()),
 		catalogue.New("cmapplyconf", "warning", "/etc/lunguard/cluster.conf: another process is writing it, which is waited for"),
+		catalogue.New("lack", "warning", "package pkg1: volume group vg1: vgchange: no such program; cmrunpkg cannot start it here"),
+		catalogue.New("lack", "warning", "package pkg1: not checked: service s1: a; b: only a shell can tell what that runs"),
+		catalogue.New("lack", "warning", "package pkg1: not checked: service s1: /mnt/db: it lies on a file system of the package, which is not mounted"),
+		catalogue.New("lack", "warning", "package pkg1: not checked: file system /mnt: nas:/x: not known whether it is there, nas:/x: it is no device of this host"),
+		catalogue.New("lack", "warning", "package pkg1: not checked: file system /mnt: /dev/disk/by-uuid/x: not known whether it is there, /dev/disk/by-uuid/x: it is not there before the volume groups are active"),
+		catalogue.New("lack", "warning", "package pkg1: not checked: file system /mnt: /mnt: no such folder to mount it on"),
+		catalogue.New("lack", "warning", "package pkg1: not checked: file system /mnt: /dev/mapper/crypt: no such device or logical volume"),
 		catalogue.New("cmrunpkg", "warning", "package pkg1 runs without service s1, which has ended"),
 		catalogue.New("log", "log", "Failed: vgchange: exit status 5"),
 		catalogue.New("log", "log", "The reservations are kept: volume group vg1 is still active: lv1"),

@@ -15,6 +15,9 @@ type Group struct {
 	Seqno uint64
 	// Volumes are the physical volumes, at least one, in the order of the text.
 	Volumes []Member
+	// Logical are the names of the logical volumes, those of which others are made
+	// included.
+	Logical []string
 	// sum is of the group's section: what follows it, such as the time, may differ
 	// between the areas of one change.
 	sum digest
@@ -95,7 +98,15 @@ func readGroup(top *Section) (*Group, error) {
 	if pvs == nil || len(pvs.Sections) == 0 {
 		return nil, fmt.Errorf("group %s has no physical volumes", g.Name)
 	}
-	used := usedVolumes(pvs, s.Section("logical_volumes"))
+	lvs := s.Section("logical_volumes")
+	used := usedVolumes(pvs, lvs)
+	if lvs != nil {
+		for _, lv := range lvs.Sections {
+			if isGroupName(lv.Name) {
+				g.Logical = append(g.Logical, strings.Clone(lv.Name))
+			}
+		}
+	}
 	g.Volumes = make([]Member, 0, len(pvs.Sections))
 	for _, pv := range pvs.Sections {
 		m, err := readMember(pv)

@@ -102,7 +102,7 @@ func TestParseGroup(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := &Group{Name: "vg1", UUID: UUID([]byte(lvmtest.UUID("vg"))), Seqno: 7, Volumes: []Member{
+	want := &Group{Name: "vg1", UUID: UUID([]byte(lvmtest.UUID("vg"))), Seqno: 7, Logical: []string{"lv0"}, Volumes: []Member{
 		{UUID: UUID([]byte(lvmtest.UUID("pv0"))), Hint: "/dev/sda", Size: 64 << 20, Used: true},
 		{UUID: UUID([]byte(lvmtest.UUID("pv1"))), Hint: `"/dev/mapper/a b"`, Size: 64 << 20, Missing: true},
 	}}
