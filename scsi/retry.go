@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"time"
+
+	"lunguard/pr"
 )
 
 // Limits of [Retry].
@@ -64,7 +66,7 @@ func (r *Retry) Do(ctx context.Context, req *Request) (Reply, error) {
 	if timeout == 0 {
 		timeout = DefaultTimeout
 	}
-	ctx = newDeadline(ctx, timeout, r.now)
+	ctx = pr.Within(ctx, timeout, r.now)
 	var attentions, lost int
 	var reply Reply
 	var failed error
@@ -153,38 +155,6 @@ func (r *Retry) sleep(ctx context.Context, d time.Duration) error {
 	case <-timer.C:
 		return nil
 	}
-}
-
-// deadline is a context that ends at a time but has no timer that says so, which
-// would cost more than the rest of what is done here for a command: whoever waits
-// looks at the clock.
-type deadline struct {
-	context.Context
-	end time.Time
-	now func() time.Time
-}
-
-// newDeadline ends with ctx, and after timeout at the latest.
-func newDeadline(ctx context.Context, timeout time.Duration, now func() time.Time) deadline {
-	end := now().Add(timeout)
-	if earlier, ok := ctx.Deadline(); ok && earlier.Before(end) {
-		end = earlier
-	}
-	return deadline{ctx, end, now}
-}
-
-// Deadline is when it ends.
-func (d deadline) Deadline() (time.Time, bool) { return d.end, true }
-
-// Err is nil until it has ended.
-func (d deadline) Err() error {
-	if err := d.Context.Err(); err != nil {
-		return err
-	}
-	if !d.now().Before(d.end) {
-		return context.DeadlineExceeded
-	}
-	return nil
 }
 
 // decides reports whether the command changes what others see, so that it
