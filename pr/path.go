@@ -32,13 +32,14 @@ type Path interface {
 	Register(ctx context.Context, old, key Key, persist bool) error
 	// Reserve makes this path's registrant the holder, if nobody else is.
 	// ErrReservationConflict if somebody is, if the reservation that it holds has
-	// another type, or if key is not its registration.
+	// another type, or if key is not its registration; under a type of all registrants
+	// from some devices to who holds with the others, too.
 	Reserve(ctx context.Context, key Key, typ Type) error
 	// PreemptAndAbort removes every registration with the victim's key and aborts
 	// its commands. If the victim holds the reservation it passes to this path's
 	// registrant with type typ; on an unreserved device no reservation comes to be.
-	// ErrReservationConflict if key is not the registration, or if nobody is
-	// registered with the victim's.
+	// ErrReservationConflict if key is not the registration. If nobody is registered
+	// with the victim's key it is that, too, from most devices, and from others nil.
 	PreemptAndAbort(ctx context.Context, key, victim Key, typ Type) error
 	// Clear removes the reservation and every registration. ErrReservationConflict
 	// if key is not the registration.

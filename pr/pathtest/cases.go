@@ -107,7 +107,7 @@ func types(x *bench) {
 
 func preemptHolder(x *bench) {
 	x.reserves(kept, a, b)
-	x.conflict("of nobody", func() error { return x.Paths[b].PreemptAndAbort(x.ctx, keyB, keyC, kept) })
+	x.without("of nobody", x.Traits.PreemptsNobody, func() error { return x.Paths[b].PreemptAndAbort(x.ctx, keyB, keyC, kept) })
 	x.conflict("with another's key", func() error { return x.Paths[b].PreemptAndAbort(x.ctx, keyA, keyA, kept) })
 	x.did("preempt", x.Paths[b].PreemptAndAbort(x.ctx, keyB, keyA, kept))
 	x.want([]pr.Key{keyB}, keyB, kept)
@@ -128,10 +128,36 @@ func preemptAnother(x *bench) {
 	x.want([]pr.Key{keyA}, 0, 0)
 }
 
+// Under a type of all registrants the reservation lasts as long as anybody is left, and
+// nobody can be told to have it.
+func allRegistrants(x *bench) {
+	const all = pr.WriteExclusiveAllRegistrants
+	x.reserves(all, a, b, c)
+	x.without("reserve beside", !x.Traits.SecondConflicts, func() error { return x.Paths[b].Reserve(x.ctx, keyB, all) })
+	x.conflict("of nobody", func() error { return x.Paths[b].PreemptAndAbort(x.ctx, keyB, keyC+1, all) })
+	x.did("who has reserved leaves", x.Paths[a].Register(x.ctx, keyA, 0, false))
+	x.want([]pr.Key{keyB, keyC}, 0, all)
+	x.canWrite(b, c)
+	x.did("preempt", x.Paths[b].PreemptAndAbort(x.ctx, keyB, keyC, all))
+	x.want([]pr.Key{keyB}, 0, all)
+	x.canWrite(b)
+	x.did("register", x.Paths[a].Register(x.ctx, 0, keyA, false))
+	x.want([]pr.Key{keyA, keyB}, 0, all)
+	x.canWrite(a, b)
+	x.did("one leaves", x.Paths[b].Register(x.ctx, keyB, 0, false))
+	x.did("the last leaves", x.Paths[a].Register(x.ctx, keyA, 0, false))
+	x.want(nil, 0, 0)
+	x.canWrite(a, b, c)
+}
+
 func preemptAll(x *bench) {
 	x.reserves(pr.WriteExclusiveAllRegistrants, a, b)
 	x.did("preempt", x.Paths[b].PreemptAndAbort(x.ctx, keyB, 0, kept))
-	x.want([]pr.Key{keyB}, keyB, kept)
+	if x.Traits.KeepsAllRegistrants {
+		x.want([]pr.Key{keyB}, 0, pr.WriteExclusiveAllRegistrants)
+	} else {
+		x.want([]pr.Key{keyB}, keyB, kept)
+	}
 	x.canWrite(b)
 }
 

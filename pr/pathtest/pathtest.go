@@ -24,6 +24,21 @@ type Bench struct {
 	// Write writes to the device by a path, by its number: nil if the device took it,
 	// ErrReservationConflict if it refused.
 	Write func(ctx context.Context, path int) error
+	// Traits are what the device does otherwise than most.
+	Traits Traits
+}
+
+// Traits are differences between devices that the protocols can live with, each of which
+// the suite insists on if it is there.
+type Traits struct {
+	// PreemptsNobody: to preempt a key that nobody has is no conflict. It changes
+	// nothing.
+	PreemptsNobody bool
+	// KeepsAllRegistrants: who preempts all registrants cannot change the type.
+	KeepsAllRegistrants bool
+	// SecondConflicts: under a type of all registrants a second registrant's Reserve is
+	// a conflict, although it holds; else it is done.
+	SecondConflicts bool
 }
 
 // The hosts, and their keys.
@@ -45,7 +60,7 @@ func Run(t *testing.T, f func(t *testing.T) *Bench) {
 	}{
 		{"nothing", nothing}, {"register", register}, {"register anew", registerAnew}, {"reserve", reserve},
 		{"who may write", writes}, {"types", types}, {"preempt the holder", preemptHolder}, {"preempt another", preemptAnother},
-		{"preempt all registrants", preemptAll}, {"the holder leaves", holderLeaves}, {"clear", clearAll},
+		{"all registrants", allRegistrants}, {"preempt all registrants", preemptAll}, {"the holder leaves", holderLeaves}, {"clear", clearAll},
 		{"identities", identities}, {"move", move}, {"introduce", introduce}, {"reset", reset}, {"list", list},
 	} {
 		t.Run(s.name, func(t *testing.T) {
@@ -84,6 +99,20 @@ func (x *bench) conflict(what string, verb func() error) {
 	x.refused(what, verb(), pr.ErrReservationConflict)
 	if after := x.text(); before != after {
 		x.Errorf("%s was refused, and has made %s of %s", what, after, before)
+	}
+}
+
+// without is a verb that changes nothing: a conflict, or done where it is so.
+func (x *bench) without(what string, done bool, verb func() error) {
+	x.Helper()
+	if !done {
+		x.conflict(what, verb)
+		return
+	}
+	before := x.text()
+	x.did(what, verb())
+	if after := x.text(); before != after {
+		x.Errorf("%s has made %s of %s", what, after, before)
 	}
 }
 
