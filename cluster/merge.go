@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"io"
 	"io/fs"
 	"slices"
 	"strings"
@@ -134,6 +135,24 @@ func IsWhole(ctx context.Context, path string) bool {
 	}
 	c := read(path, lines).config
 	return len(c.Packages) > 0 && len(c.Nodes) > 0 && !slices.ContainsFunc(c.Nodes, func(n Node) bool { return !n.hasKeyLine() })
+}
+
+// ParametersIn lists the parameters that a package file has, in lower case, whether it is
+// complete or not, and the modules that it names, each behind "module_name ". Errors:
+// those of ParseConfig that are about the file as a whole.
+func ParametersIn(r io.Reader, name string) ([]string, error) {
+	lines, err := readLines(r, name)
+	var list []string
+	for _, l := range lines {
+		words := strings.Fields(strings.ToLower(uncomment(strings.TrimSpace(l.text))))
+		if len(words) > 0 {
+			list = append(list, words[0])
+		}
+		if len(words) > 1 && words[0] == "module_name" {
+			list = append(list, words[0]+" "+words[1])
+		}
+	}
+	return list, err
 }
 
 // put makes text and config of the segments.
@@ -274,6 +293,9 @@ func packageSegment(ctx context.Context, file string) (segment, error) {
 		return segment{}, err
 	}
 	p := read(file, lines)
+	if fault, ok := p.nameless(); ok {
+		return segment{}, fault
+	}
 	if first, ok := p.first(); ok {
 		return segment{}, &ConfigError{File: file, Line: first.At.Line, Word: first.Name, Expected: "a package_name line was expected before it"}
 	}
@@ -294,6 +316,17 @@ func packageSegment(ctx context.Context, file string) (segment, error) {
 		return segment{name: packages[0].Name, lines: withoutReturns(trimBlank(lines)), new: true}, nil
 	}
 	return segment{}, &ConfigError{File: file, Word: packages[1].Name, Expected: "one package was expected in a package file"}
+}
+
+// nameless is the fault of a package_name line without a name, as a file has that nobody
+// has filled in: what follows it belongs to no package.
+func (p *parser) nameless() (*ConfigError, bool) {
+	for _, err := range p.errs {
+		if fault, ok := err.(*ConfigError); ok && strings.EqualFold(fault.Word, "package_name") {
+			return fault, true
+		}
+	}
+	return nil, false
 }
 
 // faultsBefore are those of the lines before one.

@@ -121,6 +121,7 @@ func TestMergeErrors(t *testing.T) {
 	}{
 		"nothing at all":       {"", "", nil, []string{"cluster.conf: at least one NODE_NAME line was expected"}},
 		"broken config":        {"NODE_NAME a\n", "", nil, []string{`cluster.conf:1: "a": a NODE_ID or NODE_PR_KEY line was expected for this node`}},
+		"no name yet":          {conf, "", []string{"# head\npackage_name\nauto_run yes\nnode_name *\n"}, []string{`pkga.conf:2: "package_name": one value was expected behind it, not 0`}},
 		"other cluster":        {conf, "CLUSTER_NAME y\nNODE_NAME a\nNODE_NAME b\n", nil, []string{`cmcl.conf:1: "y": the cluster is x`}},
 		"other tag":            {conf, "CLUSTER_NAME x\nCLUSTER_PR_TAG 2\nNODE_NAME a\nNODE_NAME b\n", nil, []string{`cmcl.conf:2: "2": CLUSTER_PR_TAG is 0x1 and makes the keys of the nodes, which must not change`}},
 		"other id":             {conf, "NODE_NAME a\nNODE_ID 7\nNODE_NAME b\n", nil, []string{`cmcl.conf:2: "7": node a has NODE_ID 1, which must not change`}},

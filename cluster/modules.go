@@ -62,36 +62,30 @@ func Modules() []Module {
 	}
 }
 
-// LegacyParameters are those that stand in legacy package files only, or that
-// the vendor's commands print and nobody writes.
-func LegacyParameters() []string {
-	return []string{
-		"run_script", "halt_script", "subnet", "storage_group", "path", "local_lan_failover_allowed", "concurrent_vgchange_operations_enabled",
-		"net_switching_enabled", "pkg_switching_enabled", "node_failfast_enabled", "owner", "pkg_pr_mode",
-	}
-}
-
-// packageParameters are all parameters of packages.
-func packageParameters() []string {
-	names := LegacyParameters()
-	for _, m := range Modules() {
-		names = append(names, m.Parameters...)
+// namesOf are the names of parameters.
+func namesOf(list []Parameter) []string {
+	names := make([]string, len(list))
+	for i, p := range list {
+		names[i] = p.Name
 	}
 	return names
 }
 
+// packageParameters are all parameters of packages.
+func packageParameters() []string { return namesOf(PackageParameters()) }
+
 // clusterParameters are all parameters of clusters and nodes.
-func clusterParameters() []string {
-	return []string{
-		"cluster_name", "cluster_pr_tag", "cluster_pr_mode", "forced_pr_disable", "retired_node_id", "retired_node_pr_key",
-		"hostname_address_family", "qs_host", "qs_addr", "qs_polling_interval", "qs_timeout_extension", "qs_smart_quorum",
-		"first_cluster_lock_vg", "second_cluster_lock_vg", "member_timeout", "heartbeat_interval", "node_timeout", "auto_start_timeout",
-		"network_polling_interval", "configured_io_timeout_extension", "max_reformation_duration", "max_configured_packages",
-		"network_failure_detection", "network_auto_failback", "load_balancing", "volume_group", "ops_volume_group", "site_name",
-		"subnet", "ip_monitor", "polling_target", "user_name", "user_host", "user_role", "weight_name", "weight_default",
-		"node_name", "node_id", "node_pr_key", "network_interface", "heartbeat_ip", "stationary_ip", "cluster_lock_lun",
-		"first_cluster_lock_pv", "second_cluster_lock_pv", "serial_device_file", "site", "capacity_name", "capacity_value",
+func clusterParameters() []string { return namesOf(ClusterParameters()) }
+
+// ModuleOf is the module that brings a parameter of packages; empty if it stands in
+// legacy package files only, or is printed by the vendor's commands and written by nobody.
+func ModuleOf(parameter string) string {
+	for _, m := range Modules() {
+		if slices.Contains(m.Parameters, parameter) {
+			return m.Name
+		}
 	}
+	return ""
 }
 
 // moduleNames are those of Modules.

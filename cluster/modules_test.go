@@ -27,7 +27,14 @@ func TestModules(t *testing.T) {
 		}
 		seen[name] = true
 	}
+	brought := map[string]string{}
 	for _, m := range Modules() {
+		for _, name := range m.Parameters {
+			if !seen[name] || brought[name] != "" || ModuleOf(name) != m.Name {
+				t.Errorf("%s brings %s, which %q brings, or nobody knows", m.Name, name, brought[name])
+			}
+			brought[name] = m.Name
+		}
 		for _, name := range m.Includes {
 			if !isStandard(name) {
 				t.Errorf("%s brings along %s", m.Name, name)

@@ -21,8 +21,8 @@ func applets() *front.Program {
 	b := &front.Program{}
 	b.Applets = []*front.Applet{
 		reservations.VGPRKey(), reservations.PRCleanup(), reservations.PRStart(), reservations.PRHalt(), reservations.PRFence(), reservations.PRCheck(), deadman.Applet(), sgpersist.Applet(),
-		serviceguard.CmCheckConf(), serviceguard.CmApplyConf(), serviceguard.CmViewCl(), serviceguard.CmGetPkgEnv(), serviceguard.CmGetConf(),
-		serviceguard.CmRunPkg(), serviceguard.CmHaltPkg(), serviceguard.CmRunServ(), serviceguard.CmHaltServ(), serviceguard.PRCntl(), fenceagent.Applet(), own.Lunguard(b),
+		serviceguard.CmCheckConf(), serviceguard.CmApplyConf(), serviceguard.CmViewCl(), serviceguard.CmGetPkgEnv(), serviceguard.CmGetConf(), serviceguard.CmMakePkg(),
+		serviceguard.CmRunPkg(), serviceguard.CmHaltPkg(), serviceguard.CmModPkg(), serviceguard.CmRunServ(), serviceguard.CmHaltServ(), serviceguard.PRCntl(), fenceagent.Applet(), own.Lunguard(b),
 	}
 	b.Instead = serviceguard.Instead()
 	b.Words = []*front.Applet{own.Sim(), own.Manual(b)}

@@ -48,7 +48,7 @@ func sampleRuns() []sampleRun {
 		{"cmviewcl", "cmviewcl a b", nil}, {"cmviewcl", "cmviewcl --json -f line", nil}, {"cmviewcl", "cmviewcl -f tree", nil},
 		{"cmviewcl", "cmviewcl -s live", nil}, {"cmviewcl", "cmviewcl -l lun", nil}, {"cmviewcl", "cmviewcl -n jack3 -p pkg1", nil},
 		{"cmviewcl", "cmviewcl -l cluster -n jack3", nil}, {"cmviewcl", "cmviewcl -l cluster -p pkg1", nil}, {"cmviewcl", "cmviewcl -l node -p pkg1", nil},
-		{"operand", "cmrunpkg", nil}, {"cmgetconf", "cmgetconf a b", nil}, {"cmrunserv", "cmrunserv db", nil}, {"cmrunserv", "cmrunserv -r many db x", nil}, {"cmrunserv", "cmrunserv db x", nil}, {"cmhaltserv", "cmhaltserv", nil}, {"cmhaltserv", "cmhaltserv x", nil}, {"lunguard", "lunguard cmquerycl", nil}, {"files", "cmcheckconf pkg1.conf", nil}, {"files", "cmcheckconf --keys-from saved.txt", nil},
+		{"operand", "cmrunpkg", nil}, {"cmgetconf", "cmgetconf a b", nil}, {"cmmakepkg", "cmmakepkg a b", nil}, {"cmmakepkg", "cmmakepkg -t nosuch", nil}, {"cmmodpkg", "cmmodpkg pkg1", nil}, {"cmmodpkg", "cmmodpkg -d -t pkg1", nil}, {"cmmodpkg", "cmmodpkg -e pkg1", nil}, {"cmrunserv", "cmrunserv db", nil}, {"cmrunserv", "cmrunserv -r many db x", nil}, {"cmrunserv", "cmrunserv db x", nil}, {"cmhaltserv", "cmhaltserv", nil}, {"cmhaltserv", "cmhaltserv x", nil}, {"lunguard", "lunguard cmquerycl", nil}, {"files", "cmcheckconf pkg1.conf", nil}, {"files", "cmcheckconf --keys-from saved.txt", nil},
 		{"files", "cmcheckconf --conf retired.conf -C other.cluster", nil},
 		{"files", "cmcheckconf --conf retired.conf -C gone.cluster", nil}, {"files", "cmcheckconf --conf retired.conf -C ids.cluster", nil},
 		{"files", "cmcheckconf --conf retiredkey.conf -C keys.cluster", nil}, {"files", "cmcheckconf --conf last.conf -C new.cluster", nil},

@@ -3,6 +3,7 @@ package serviceguard
 import (
 	"bytes"
 	"errors"
+	"path/filepath"
 	"slices"
 
 	"github.com/urfave/cli/v2"
@@ -10,6 +11,7 @@ import (
 
 	"lunguard/cluster"
 	"lunguard/commands/front"
+	"lunguard/commands/runpkg"
 	"lunguard/commands/session"
 	"lunguard/commands/words"
 	"lunguard/protocol"
@@ -116,7 +118,7 @@ func runView(c *front.Call) error {
 	if err := req.check(conf, c.Flags.String("cluster")); err != nil {
 		return err
 	}
-	p := &portrait{conf: conf, verbose: req.verbose, live: req.live, views: map[string]*cluster.PackageView{}}
+	p := &portrait{conf: conf, verbose: req.verbose, live: req.live, views: map[string]*cluster.PackageView{}, switches: map[string]runpkg.Switches{}}
 	if p.live && req.level != levelNone {
 		host, err := session.OpenHost(c)
 		if err != nil {
@@ -129,8 +131,26 @@ func runView(c *front.Call) error {
 		if err := readPackages(session.On(c, conf, host, p.local), req.toRead(conf), p); err != nil {
 			return err
 		}
+		if err := p.readSwitches(c); err != nil {
+			return err
+		}
 	}
 	return printView(c, req, p)
+}
+
+// readSwitches reads what cmmodpkg has noted on this host. Who may not read that sees
+// what the config says.
+func (p *portrait) readSwitches(c *front.Call) error {
+	run, _, err := session.RunFolders(c)
+	if err != nil {
+		return err
+	}
+	for _, pkg := range p.conf.Packages {
+		if s, err := runpkg.PeekSwitches(filepath.Join(run, "packages"), pkg.Name); err == nil {
+			p.switches[pkg.Name] = s
+		}
+	}
+	return nil
 }
 
 // newViewRequest reads the command line.

@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"lunguard/cluster"
+	"lunguard/commands/runpkg"
 	"lunguard/pr"
 )
 
@@ -92,6 +93,8 @@ type portrait struct {
 	// the LUNs were read; views are of the packages of which they were.
 	verbose, live bool
 	views         map[string]*cluster.PackageView
+	// switches are what cmmodpkg has noted, by package.
+	switches map[string]runpkg.Switches
 	// local is the node that this is; it has no name if this is none.
 	local cluster.Node
 }
@@ -209,7 +212,11 @@ func (p *portrait) pkg(pkg *cluster.Package) *object {
 			o.set("owner", ownerWord(view))
 		}
 	}
-	o.set("autorun", switchWord(pkg.Settings, "auto_run", true))
+	autorun := switchWord(pkg.Settings, "auto_run", true)
+	if said := p.switches[pkg.Name].AutoRun; said != nil {
+		autorun = enabledWord(*said)
+	}
+	o.set("autorun", autorun)
 	o.set("highly_available", "yes")
 	if mode := p.packageMode(pkg); mode != "" {
 		o.set("pkg_pr_mode", string(mode))
@@ -238,6 +245,10 @@ func switchWord(s cluster.Settings, name string, preset bool) string {
 	if v, ok := s.Get(name); ok {
 		on = strings.EqualFold(v, "yes")
 	}
+	return enabledWord(on)
+}
+
+func enabledWord(on bool) string {
 	if on {
 		return valueEnabled
 	}
@@ -279,6 +290,9 @@ func (p *portrait) packageNodes(o *object, pkg *cluster.Package, view *cluster.P
 		switching := valueEnabled
 		if !pkg.RunsOn(v.Node) {
 			switching = valueDisabled
+		}
+		if on, said := p.switches[pkg.Name].Nodes[v.Node]; said {
+			switching = enabledWord(on)
 		}
 		n.set("switching", switching)
 	}

@@ -3,6 +3,7 @@ package serviceguard
 import (
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"syscall"
 	"testing"
@@ -57,7 +58,11 @@ func errorsByTopic() map[string][]error {
 			job(errors.New(`"../x" cannot be the name of a file`)),
 		},
 		"cmhaltserv": {job(&runpkg.StuckError{What: "service db", PIDs: []int{7}})},
-		"cmviewcl":   {&otherClusterError{"blub", conf}},
+		"cmmakepkg": {
+			&unknownModuleError{"ecmt/x"}, &outputFileError{&os.PathError{Op: "create", Path: "pkg.conf", Err: fs.ErrExist}}, &outputFileError{&os.PathError{Op: "write", Path: "pkg.conf", Err: syscall.ENOSPC}}, &outputFileError{&os.PathError{Op: "open", Path: "nosuch", Err: syscall.ENOENT}},
+		},
+		"cmmodpkg": {&cluster.NotMemberError{Node: "jack4", Package: pkg}},
+		"cmviewcl": {&otherClusterError{"blub", conf}},
 		"cmrunpkg": {
 			&halfUpError{"pkg1", "jack3", runpkg.Starting}, &halfUpError{"pkg1", "jack3", runpkg.Halting}, &halfUpError{"pkg1", "jack3", runpkg.Failed}, &cutOffError{"pkg1", "jack3", []string{"jack4"}}, &cutOffError{"pkg1", "jack3", nil},
 		},

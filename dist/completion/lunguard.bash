@@ -58,4 +58,4 @@ _lunguard() {
 
 complete -F _lunguard lunguard pr_start pr_halt pr_fence pr_check pr_watchdog pr_cntl fence_lunguard \
 	vg_pr_key pr_cleanup sg_persist \
-	cmcheckconf cmapplyconf cmviewcl cmgetpkgenv cmgetconf cmrunpkg cmhaltpkg cmrunserv cmhaltserv
+	cmcheckconf cmapplyconf cmviewcl cmgetpkgenv cmgetconf cmmakepkg cmrunpkg cmhaltpkg cmmodpkg cmrunserv cmhaltserv
