@@ -7,7 +7,6 @@ import (
 	"os"
 	"strings"
 	"syscall"
-	"time"
 
 	"lunguard/pr"
 )
@@ -295,19 +294,6 @@ func transportErr(op string, err error) error {
 // because its context was cancelled. Its outcome is known: nothing happened.
 func unsent(device string, cause error) error {
 	return &OpError{Device: device, Class: fmt.Errorf("not sent, %w: %w", cause, ErrTimeout)}
-}
-
-// expired tells why nothing may be sent any more, or nil. The clock is asked
-// besides the context, because the context's timer runs late in a process that
-// was stopped for a while.
-func expired(ctx context.Context) error {
-	if err := ctx.Err(); err != nil {
-		return err
-	}
-	if deadline, ok := ctx.Deadline(); ok && !time.Now().Before(deadline) {
-		return context.DeadlineExceeded
-	}
-	return nil
 }
 
 // malformed makes the error of an answer that breaks the standard.

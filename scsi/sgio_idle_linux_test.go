@@ -5,13 +5,15 @@ import (
 	"errors"
 	"testing"
 	"time"
+
+	"lunguard/pr/pending"
 )
 
 // A device is idle when the kernel has returned its command, not when Do has
 // given it up.
 func TestSGDeviceIdle(t *testing.T) {
 	kernel := make(chan struct{})
-	d := &SGDevice{path: "sg", grace: time.Millisecond, issue: func(*sgCall) error { <-kernel; return nil }}
+	d := &SGDevice{Gate: pending.Gate{Path: "sg", Grace: time.Millisecond}, issue: func(*sgCall) error { <-kernel; return nil }}
 	if !d.Idle() {
 		t.Error("a new device is not idle")
 	}

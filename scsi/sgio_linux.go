@@ -7,11 +7,12 @@ import (
 	"math"
 	"os"
 	"runtime"
-	"sync/atomic"
 	"time"
 	"unsafe"
 
 	"golang.org/x/sys/unix"
+
+	"lunguard/pr/pending"
 )
 
 // From Linux's include/scsi/sg.h.
@@ -68,25 +69,14 @@ type sgIOHdr struct {
 
 // SGDevice is a Transport over Linux's SG_IO on a block or sg device.
 type SGDevice struct {
-	// PendingDir is where processes of this host tell each other of a PERSISTENT
-	// RESERVE OUT that was given up and is still under way, such as
-	// /run/lunguard/pending: see [Pending]. While another one is, none is sent. It is
-	// made if need be; empty is off. To be set before the first command.
-	PendingDir string
+	// Gate keeps order when a command is given up. A PERSISTENT RESERVE OUT is a change
+	// that other processes have to know of.
+	pending.Gate
 
-	file  *os.File
-	path  string
-	devno uint64
-	char  bool
-	// abandoned is set when a command outlived its deadline: it may still be
-	// in flight, and a second one beside it would break the order.
-	abandoned atomic.Bool
-	// under counts the commands that the kernel has not returned.
-	under atomic.Int32
-	// issue hands a command to the kernel and grace is added to its timeout;
-	// tests replace them.
+	file *os.File
+	char bool
+	// issue hands a command to the kernel; tests replace it.
 	issue func(*sgCall) error
-	grace time.Duration
 }
 
 // OpenMode says how a device is opened.
@@ -128,7 +118,10 @@ func OpenSG(path string, mode OpenMode) (*SGDevice, error) {
 		unix.Close(fd)
 		return nil, &os.PathError{Op: "fcntl", Path: path, Err: err}
 	}
-	d := &SGDevice{file: os.NewFile(uintptr(fd), path), path: path, devno: uint64(st.Rdev), char: st.Mode&unix.S_IFMT == unix.S_IFCHR, grace: abandonGrace}
+	d := &SGDevice{
+		Gate: pending.Gate{Path: path, Number: uint64(st.Rdev), Grace: abandonGrace},
+		file: os.NewFile(uintptr(fd), path), char: st.Mode&unix.S_IFMT == unix.S_IFCHR,
+	}
 	d.issue = func(c *sgCall) error { return c.run(d.file) }
 	return d, nil
 }
@@ -140,17 +133,12 @@ func (d *SGDevice) Number() (kind, number string) {
 	if d.char {
 		kind = "char"
 	}
-	return kind, fmt.Sprintf("%d:%d", unix.Major(d.devno), unix.Minor(d.devno))
+	return kind, fmt.Sprintf("%d:%d", unix.Major(d.Gate.Number), unix.Minor(d.Gate.Number))
 }
 
 // Close closes the device, without waiting: a command that was abandoned keeps
 // it open until the kernel returns.
 func (d *SGDevice) Close() error { return d.file.Close() }
-
-// Idle reports whether the kernel has returned every command, an abandoned one
-// included. A device that was abandoned can be opened anew without a second
-// thread being held once it is idle.
-func (d *SGDevice) Idle() bool { return d.under.Load() == 0 }
 
 // Do sends one command and waits for its answer, at most as long as the
 // command's timeout says, or what is left until the deadline of ctx if that is
@@ -163,8 +151,8 @@ func (d *SGDevice) Idle() bool { return d.under.Load() == 0 }
 // for its answer is worth more. Errors are those of the system call in an
 // *os.PathError, one that is [ErrStillUnderWay] and context.DeadlineExceeded for
 // an abandoned command, and an *OpError for one that was not sent: of class
-// ErrTimeout, ErrUnsupported for one that cannot be, or ErrTransport if PendingDir
-// cannot be used. It is ErrStillUnderWay, too, if an earlier one is. A reset that the host
+// ErrTimeout, ErrUnsupported for one that cannot be, or ErrTransport if the Dir of its
+// Gate cannot be used. It is ErrStillUnderWay, too, if an earlier one is. A reset that the host
 // adapter could not do is an *OpError of class ErrDevice, and its outcome is
 // unknown.
 func (d *SGDevice) Do(ctx context.Context, req *Request) (Reply, error) {
@@ -176,49 +164,34 @@ func (d *SGDevice) Do(ctx context.Context, req *Request) (Reply, error) {
 	if d.char && req.Dir == DataIn && len(req.Data) > 0 {
 		call.hdr.dxferDirection = sgDxferFromDev
 	}
-	done := make(chan error, 1)
-	d.under.Add(1)
-	go func() {
-		err := d.issue(call)
-		d.under.Add(-1)
-		done <- err
-	}()
-	timer := time.NewTimer(timeout + d.grace)
-	defer timer.Stop()
-	var err error
-	select {
-	case err = <-done:
-	case <-timer.C:
-		return Reply{}, d.abandon(req, done)
-	}
+	err := d.Run(timeout, changes(req), func() error { return d.issue(call) })
 	switch {
 	case err == nil:
 		return call.reply(req), nil
+	case errors.Is(err, ErrStillUnderWay):
+		return Reply{}, err
 	case req.Function != Command:
 		return Reply{}, d.resetErr(err)
 	}
-	return Reply{}, &os.PathError{Op: "SG_IO", Path: d.path, Err: err}
+	return Reply{}, &os.PathError{Op: "SG_IO", Path: d.Path, Err: err}
 }
 
 // refuse tells why a request is not sent, or nil.
 func (d *SGDevice) refuse(ctx context.Context, req *Request) error {
-	if d.abandoned.Load() {
-		return &OpError{Device: d.path, Class: fmt.Errorf("not sent, an earlier command is %w: %w", ErrStillUnderWay, ErrTimeout)}
-	}
 	switch {
 	case req.Function > LogicalUnitReset:
-		return &OpError{Device: d.path, Class: fmt.Errorf("%w: %s", ErrUnsupported, req.Opcode())}
+		return &OpError{Device: d.Path, Class: fmt.Errorf("%w: %s", ErrUnsupported, req.Opcode())}
 	case req.Function == Command && (len(req.CDB) == 0 || len(req.CDB) > maxCDB):
-		return &OpError{Device: d.path, Class: fmt.Errorf("%w: CDB of %d bytes", ErrUnsupported, len(req.CDB))}
+		return &OpError{Device: d.Path, Class: fmt.Errorf("%w: CDB of %d bytes", ErrUnsupported, len(req.CDB))}
 	}
-	if err := expired(ctx); err != nil {
-		return unsent(d.path, err)
-	}
-	if d.marks(req) {
-		return d.refusePending()
+	if err := d.Refuse(ctx, changes(req)); err != nil {
+		return &OpError{Device: d.Path, Class: err}
 	}
 	return nil
 }
+
+// changes reports whether other processes have to know of the request if it is given up.
+func changes(req *Request) bool { return req.Opcode() == OpPROut }
 
 // patience is how long the request may take on the wire.
 func patience(ctx context.Context, req *Request) time.Duration {
@@ -242,14 +215,14 @@ func (d *SGDevice) resetErr(err error) error {
 	case errors.Is(err, unix.EIO):
 		// The adapter's driver has tried and failed, has no room for it now (see
 		// mayHaveRoom), or has no way of doing it.
-		return &OpError{Device: d.path, Class: fmt.Errorf("%w: %w", ErrDevice, err), outcomeUnknown: true}
+		return &OpError{Device: d.Path, Class: fmt.Errorf("%w: %w", ErrDevice, err), outcomeUnknown: true}
 	case errors.Is(err, unix.EINVAL), errors.Is(err, unix.EOPNOTSUPP):
-		return &OpError{Device: d.path, Class: fmt.Errorf("%w: %w", ErrUnsupported, err)}
+		return &OpError{Device: d.Path, Class: fmt.Errorf("%w: %w", ErrUnsupported, err)}
 	case errors.Is(err, unix.EAGAIN):
 		// In error recovery; the kernel lets nobody in.
-		return &OpError{Device: d.path, Class: fmt.Errorf("%w: %w", ErrBusy, err)}
+		return &OpError{Device: d.Path, Class: fmt.Errorf("%w: %w", ErrBusy, err)}
 	}
-	return &os.PathError{Op: "SG_SCSI_RESET", Path: d.path, Err: err}
+	return &os.PathError{Op: "SG_SCSI_RESET", Path: d.Path, Err: err}
 }
 
 // sgCall owns the memory of one command: an abandoned one outlives its caller.

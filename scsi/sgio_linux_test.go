@@ -13,6 +13,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"lunguard/pr"
+	"lunguard/pr/pending"
 )
 
 // The layout is that of struct sg_io_hdr in Linux's include/scsi/sg.h.
@@ -132,7 +133,7 @@ func TestSignalMaskIsRestored(t *testing.T) {
 
 // deviceWith is an SGDevice whose kernel is the function.
 func deviceWith(issue func(*sgCall) error) *SGDevice {
-	return &SGDevice{path: "/dev/fake", issue: issue, grace: 20 * time.Millisecond}
+	return &SGDevice{Gate: pending.Gate{Path: "/dev/fake", Grace: 20 * time.Millisecond}, issue: issue}
 }
 
 func TestSGCall(t *testing.T) {

@@ -26,7 +26,7 @@ type System struct {
 	noLVM bool
 	scsi  scsiDisks
 	// pending is where processes tell each other of commands that were given up;
-	// see [scsi.SGDevice].
+	// see [pending.Gate].
 	pending string
 	// proc replaces /proc, number deviceNumber, opens mapperOpenCount and claimed
 	// blockClaimed in tests.
@@ -93,7 +93,7 @@ func (s *System) Open(path Device) (Path, error) {
 	if err != nil {
 		return nil, err
 	}
-	d.PendingDir = s.pending
+	d.Dir = s.pending
 	return d, nil
 }
 

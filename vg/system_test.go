@@ -201,7 +201,7 @@ func TestOpenTellsOfPending(t *testing.T) {
 			t.Fatal(err)
 		}
 		defer p.Close()
-		if got := p.(*scsi.SGDevice).PendingDir; got != s.pending {
+		if got := p.(*scsi.SGDevice).Dir; got != s.pending {
 			t.Errorf("%q, want %q", got, s.pending)
 		}
 	}

@@ -60,7 +60,7 @@ func errorsByTopic() map[string][]error {
 			catalogue.OnLUN("/dev/sda", "/dev/sdb", catalogue.Sense(scsi.NotReady, scsi.CommunicationFailure)),
 			lun(&scsi.OpError{Device: "/dev/sdb", Op: "PERSISTENT RESERVE IN, READ KEYS", Class: fmt.Errorf("not sent, %w: %w", context.Canceled, pr.ErrTimeout)}),
 			lun(fmt.Errorf("%w: %w", protocol.ErrNoPath, &scsi.OpError{Device: "/dev/sdb", Op: "PERSISTENT RESERVE OUT, REGISTER", Class: fmt.Errorf("not sent, an earlier command of this host is %w: %w", pr.ErrStillUnderWay, pr.ErrTimeout)})),
-			lun(fmt.Errorf("%w: %w", protocol.ErrNoPath, &scsi.OpError{Device: "/dev/sdb", Op: "PERSISTENT RESERVE OUT, REGISTER", Class: fmt.Errorf("not sent, an earlier command may be under way: %w: %w", path("trust", scsi.ErrPendingDir), pr.ErrTransport)})),
+			lun(fmt.Errorf("%w: %w", protocol.ErrNoPath, &scsi.OpError{Device: "/dev/sdb", Op: "PERSISTENT RESERVE OUT, REGISTER", Class: fmt.Errorf("not sent, an earlier command may be under way: %w: %w", path("trust", pr.ErrNotTrusted), pr.ErrTransport)})),
 			lun(&scsi.OpError{Device: "/dev/sdb", Op: "PERSISTENT RESERVE OUT, CLEAR", Class: fmt.Errorf("%w: %w: %w", pr.ErrTimeout, pr.ErrStillUnderWay, context.DeadlineExceeded)}),
 		},
 		"device": {

@@ -1,7 +1,6 @@
-package scsi
+package pending
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -13,15 +12,12 @@ import (
 	"lunguard/pr"
 )
 
-// ErrPendingDir says that the directory of the commands under way is not one that
-// only this user and root can change, so that what is in it proves nothing.
-var ErrPendingDir = pr.ErrNotTrusted
-
-// Pending reports whether a PERSISTENT RESERVE OUT for a device, which some
-// process of this host has given up, is still under way in the kernel. dir is the
-// PendingDir of that process, devno the device's number as stat tells it
-// (st_rdev). Errors: ErrPendingDir, or why dir could not be looked at; that
-// nothing is there is no error.
+// Pending reports whether a command for a device that changes reservations, and which
+// some process of this host has given up, is still under way in the kernel. dir is the
+// Dir of that process's [Gate], devno the device's number as stat tells it (st_rdev).
+// Errors: pr.ErrNotTrusted if others than this user and root can change dir, so that what
+// is in it proves nothing; or why dir could not be looked at. That nothing is there is no
+// error.
 //
 // A command is known by a lock on a file MAJOR:MINOR in dir. The lock belongs to
 // an open file of the process, and a thread that the kernel does not let go keeps
@@ -67,7 +63,7 @@ func openPendingDir(dir string) (int, error) {
 	var st unix.Stat_t
 	err = unix.Fstat(fd, &st)
 	if err == nil && (st.Uid != 0 && int(st.Uid) != os.Geteuid() || st.Mode&0o022 != 0) {
-		err = ErrPendingDir
+		err = pr.ErrNotTrusted
 	}
 	if err != nil {
 		unix.Close(fd)
@@ -157,44 +153,4 @@ func (m *mark) remove() {
 	}
 	unix.Close(m.fd)
 	unix.Close(m.dirfd)
-}
-
-// refusePending tells why a PERSISTENT RESERVE OUT is not sent: an earlier one
-// may be performed after it, or it cannot be known whether there is one.
-func (d *SGDevice) refusePending() error {
-	pending, err := Pending(d.PendingDir, d.devno)
-	switch {
-	case err != nil:
-		return &OpError{Device: d.path, Class: fmt.Errorf("not sent, an earlier command may be under way: %w: %w", err, ErrTransport)}
-	case pending:
-		return &OpError{Device: d.path, Class: fmt.Errorf("not sent, an earlier command of this host is %w: %w", ErrStillUnderWay, ErrTimeout)}
-	}
-	return nil
-}
-
-// abandon makes the error of a command that the kernel does not return, and lets
-// other processes know of it as long as that is so. returned is told the end.
-func (d *SGDevice) abandon(req *Request, returned <-chan error) error {
-	d.abandoned.Store(true)
-	err := fmt.Errorf("%s: %w: %w", d.path, ErrStillUnderWay, context.DeadlineExceeded)
-	if !d.marks(req) {
-		return err
-	}
-	m, markErr := makeMark(d.PendingDir, d.devno)
-	if markErr != nil {
-		return fmt.Errorf("%w, and other processes cannot be told: %v", err, markErr)
-	}
-	// The device is idle when others can send to it.
-	d.under.Add(1)
-	go func() {
-		<-returned
-		m.remove()
-		d.under.Add(-1)
-	}()
-	return err
-}
-
-// marks reports whether other processes have to know of the request.
-func (d *SGDevice) marks(req *Request) bool {
-	return d.PendingDir != "" && req.Opcode() == OpPROut
 }
