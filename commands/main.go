@@ -10,6 +10,7 @@ import (
 	"lunguard/commands/deadman"
 	"lunguard/commands/fenceagent"
 	"lunguard/commands/front"
+	"lunguard/commands/ocfagent"
 	"lunguard/commands/own"
 	"lunguard/commands/reservations"
 	"lunguard/commands/serviceguard"
@@ -26,7 +27,7 @@ func applets() *front.Program {
 	}
 	b.Instead = serviceguard.Instead()
 	b.Words = []*front.Applet{own.Sim(), own.Manual(b)}
-	b.Unlisted = []*front.Applet{own.Complete(b)}
+	b.Unlisted = []*front.Applet{own.Complete(b), ocfagent.Applet()}
 	return b
 }
 

@@ -50,6 +50,7 @@ func TestMain(m *testing.M) {
 		"unprivileged": unprivileged,
 		"measured":     measured,
 		"outlived":     outlived,
+		"package":      resourceAgent,
 	}
 	for _, a := range applets().Applets {
 		programs[a.Name] = main
@@ -65,6 +66,11 @@ func unprivileged() {
 		os.Exit(99)
 	}
 	os.Exit(Main(os.Stdin, os.Stdout, os.Stderr, os.Args[1:]))
+}
+
+// resourceAgent is ocf:lunguard:package, as Pacemaker calls it.
+func resourceAgent() {
+	os.Exit(Main(os.Stdin, os.Stdout, os.Stderr, append([]string{"/usr/lib/ocf/resource.d/lunguard/package"}, os.Args[1:]...)))
 }
 
 // outlived runs the applet behind it, and gets signals once more when that has

@@ -101,6 +101,8 @@ everything() {
 		own) link ../../../sbin/lunguard "$own/$name" ;;
 		esac
 	done
+	# Where Pacemaker looks for resource agents: the folder is the provider.
+	link ../../../../sbin/lunguard "$PREFIX/lib/ocf/resource.d/lunguard/package"
 	manual
 	for unit in dist/systemd/*; do
 		file=${unit##*/}
@@ -158,7 +160,7 @@ list) everything ;;
 uninstall)
 	everything
 	# The folders that are nobody else's.
-	rmdir "$DESTDIR$own" "$DESTDIR${own%/bin}" "$DESTDIR$doc/examples" "$DESTDIR$doc" 2>/dev/null || :
+	rmdir "$DESTDIR$PREFIX/lib/ocf/resource.d/lunguard" "$DESTDIR$own" "$DESTDIR${own%/bin}" "$DESTDIR$doc/examples" "$DESTDIR$doc" 2>/dev/null || :
 	;;
 *)
 	echo "usage: install.sh install|uninstall|list" >&2

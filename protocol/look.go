@@ -138,6 +138,8 @@ type Status struct {
 	// Present says that this node is registered through one of the paths that this
 	// host has now, or may have: what it left behind in an earlier life does not count.
 	Present bool
+	// Findings are what is wrong with this node's paths, as far as the state tells it.
+	Findings []Finding
 }
 
 // Show reads the LUNs of the run and changes nothing. The answers come in the
@@ -148,7 +150,10 @@ func (r *Run) Show(ctx context.Context) []Status {
 		t := r.target(r.LUNs[i])
 		list[i] = Status{LUN: t.Name, Err: t.read(ctx)}
 		list[i].State = t.State
-		list[i].Present = list[i].Err == nil && r.Node.Key != 0 && slices.ContainsFunc(t.Own(), t.IsPresent)
+		if list[i].Err == nil && r.Node.Key != 0 {
+			list[i].Present = slices.ContainsFunc(t.Own(), t.IsPresent)
+			list[i].Findings = pathFindings(&t.position)
+		}
 	})
 	return list
 }

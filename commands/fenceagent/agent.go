@@ -157,7 +157,8 @@ func perform(c *front.Call, v values) int {
 			return exitFailed
 		}
 	}
-	return within(c, deadline, func(c *front.Call) int { return act(c, v, what) })
+	d := front.Deadline{Limit: deadline, Grace: grace, Failed: exitFailed}
+	return d.Within(c, func(c *front.Call) int { return act(c, v, what) }, func(e *front.DeadlineError) { c.Report(e) })
 }
 
 // delay waits before a node is fenced, as a cluster wants of one side in a split.
@@ -173,29 +174,6 @@ func delay(c *front.Call, v values) error {
 		return c.Ctx.Err()
 	case <-timer.C:
 		return nil
-	}
-}
-
-// within ends an action when its time is over: it is asked to, and a little later left
-// alone. What a device has not answered is not known then.
-func within(c *front.Call, limit time.Duration, act func(*front.Call) int) int {
-	ctx, cancel := context.WithTimeout(c.Ctx, limit)
-	defer cancel()
-	one := *c
-	one.Ctx = ctx
-	done := make(chan int, 1)
-	go func() { done <- act(&one) }()
-	late := time.NewTimer(limit + grace)
-	defer late.Stop()
-	select {
-	case status := <-done:
-		if status == exitFailed && errors.Is(ctx.Err(), context.DeadlineExceeded) {
-			c.Report(&deadlineError{limit})
-		}
-		return status
-	case <-late.C:
-		c.Alone(func() { c.Report(&deadlineError{limit}) })
-		return exitFailed
 	}
 }
 

@@ -14,7 +14,6 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"lunguard/commands/front"
 	"lunguard/pr"
 	"lunguard/protocol"
 )
@@ -197,36 +196,6 @@ func TestCustody(t *testing.T) {
 			t.Errorf("%s: %v, %v", c.name, got, err)
 		}
 	}
-}
-
-// TestWithin: an action that hangs is left alone a little after its deadline, and has
-// failed, whatever it would have said.
-func TestWithin(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		var errs bytes.Buffer
-		ctx, cancel := context.WithCancel(t.Context())
-		defer cancel()
-		c := front.NewCall(ctx, &front.Applet{Name: "fence_lunguard"}, front.Streams{Out: io.Discard, Err: &errs}, func(string) string { return "" })
-		release := make(chan struct{})
-		begin := time.Now()
-		status := within(c, time.Second, func(*front.Call) int { <-release; return exitOK })
-		if took := time.Since(begin); status != exitFailed || took != time.Second+grace {
-			t.Errorf("a hang: status %d after %v", status, took)
-		}
-		if !strings.Contains(errs.String(), "timed out") {
-			t.Errorf("a hang: %s", &errs)
-		}
-		close(release)
-		errs.Reset()
-		status = within(c, time.Second, func(c *front.Call) int { <-c.Ctx.Done(); return exitFailed })
-		if status != exitFailed || !strings.Contains(errs.String(), "timed out") {
-			t.Errorf("who ends in time: status %d, %s", status, &errs)
-		}
-		errs.Reset()
-		if status := within(c, time.Second, func(*front.Call) int { return exitOff }); status != exitOff || errs.Len() > 0 {
-			t.Errorf("who is quick: status %d, %s", status, &errs)
-		}
-	})
 }
 
 // TestMetadata: it is XML, and has what Pacemaker looks for.

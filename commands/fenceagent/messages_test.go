@@ -25,7 +25,7 @@ func errorsOf() []error {
 		front.Usagef("%s is %q, neither yes nor no", "force_on", "perhaps"), front.Usagef("%s is %q; seconds were expected, such as 30", "deadline", "soon"),
 		front.Usagef("%s is %q: 1 to 16 hexadecimal digits were expected, not zero, below 4000000000000000", "key", "shoe"),
 		front.Usagef("%s is %q: that is the key of %s", "key", "bcb00002", "jack4"),
-		&deadlineError{30 * time.Second}, &inputError{TooLong: true}, &inputError{Err: context.DeadlineExceeded},
+		&front.DeadlineError{Limit: 30 * time.Second}, &inputError{TooLong: true}, &inputError{Err: context.DeadlineExceeded},
 		&unknownError{"jack3"}, &takingError{"/dev/sda"},
 		&emptyError{"pkg1"}, &otherHostError{"jack3", "jack4"}, &ownNodeError{"jack3"}, &notInError{"/dev/sda", "jack3"},
 		&heldError{"/dev/sda", "jack3", "jack4"}, &notReservedError{"/dev/sda"}, &fencedError{"/dev/sda", "jack3"},

@@ -2,17 +2,9 @@ package fenceagent
 
 import (
 	"fmt"
-	"time"
 
 	"lunguard/commands/words"
 )
-
-// deadlineError says that an action took too long.
-type deadlineError struct{ limit time.Duration }
-
-func (e *deadlineError) Error() string {
-	return fmt.Sprintf("timed out after %v: what was not answered is not known", e.limit)
-}
 
 // inputError says that the parameters could not be read.
 type inputError struct {

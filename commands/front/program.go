@@ -78,6 +78,11 @@ func (b *Program) Run(ctx context.Context, s Streams, getenv func(string) string
 		name = Self
 	}
 	a := b.Find(name)
+	if len(argv) > 0 {
+		if agent := agentName(argv[0]); agent != "" {
+			name, a = agent, named(b.Unlisted, agent)
+		}
+	}
 	if a != nil && len(argv) > 0 {
 		a.as = argv[0]
 	}
@@ -99,6 +104,20 @@ func (b *Program) Run(ctx context.Context, s Streams, getenv func(string) string
 
 // BaseName is the applet that argv[0] asks for.
 func BaseName(argv0 string) string { return filepath.Base(argv0) }
+
+// agentName is the applet that a file in a folder of resource agents stands for, which
+// has the name of an agent among those of its provider; empty for any other file.
+func agentName(argv0 string) string {
+	path, err := filepath.Abs(argv0)
+	if err != nil || !strings.Contains(argv0, "/") {
+		return ""
+	}
+	provider := filepath.Dir(path)
+	if filepath.Base(filepath.Dir(provider)) != "resource.d" {
+		return ""
+	}
+	return "ocf_" + filepath.Base(provider) + "_" + filepath.Base(path)
+}
 
 // Version is what the Go tool read from git when it built the binary.
 func Version() string {

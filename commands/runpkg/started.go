@@ -3,6 +3,8 @@ package runpkg
 import (
 	"errors"
 	"io/fs"
+	"os"
+	"strings"
 	"time"
 
 	"lunguard/cluster/ownfile"
@@ -16,17 +18,28 @@ type Started struct {
 	// Boot is the boot that it is true for, Time when it was.
 	Boot string    `json:"boot"`
 	Time time.Time `json:"time"`
-	// Halting says that a halt was begun since.
-	Halting bool `json:"halting,omitempty"`
+	// LUNs are the worldwide names of those that were taken.
+	LUNs []string `json:"luns,omitempty"`
+	// Starting says that a start was begun and has not ended, Halting that a halt was
+	// begun since.
+	Starting bool `json:"starting,omitempty"`
+	Halting  bool `json:"halting,omitempty"`
+	// Guest says that the node was registered already, by whoever lets nodes in: a halt
+	// leaves that as it is.
+	Guest bool `json:"guest,omitempty"`
 }
 
 // startedPath is the file of one node: a command may act as another one.
-func startedPath(dir, node string) (string, error) { return child(dir, "started."+node) }
+func startedPath(dir, node string) (string, error) { return child(dir, startedPrefix+node) }
+
+const startedPrefix = "started."
 
 // NoteStarted writes down, below the folder root, that a node has taken a package's
-// LUNs, and by which command. Errors: as from OpenState, without *BusyError.
-func NoteStarted(root, pkg, node, by string) error {
-	return note(root, pkg, node, func(Started, string) (Started, bool) { return Started{By: by, Time: time.Now().UTC()}, true })
+// LUNs, or is about to; boot and time are put in. Errors: as from OpenState, without
+// *BusyError.
+func NoteStarted(root, pkg, node string, now Started) error {
+	now.Time = time.Now().UTC()
+	return note(root, pkg, node, func(Started, string) (Started, bool) { return now, true })
 }
 
 // NoteHalting writes down that they are being given up, if it is written that they were
@@ -71,6 +84,30 @@ func NoteHalted(root, pkg, node string) error {
 		return err
 	}
 	return remove(path)
+}
+
+// IsNoted reports whether anything was written down of a package since the boot, for
+// whatever node this host is. It makes no folder.
+func IsNoted(root, pkg string) (bool, error) {
+	dir, err := child(root, pkg)
+	if err != nil {
+		return false, err
+	}
+	files, err := os.ReadDir(dir)
+	if errors.Is(err, fs.ErrNotExist) {
+		return false, nil
+	}
+	for _, f := range files {
+		node, is := strings.CutPrefix(f.Name(), startedPrefix)
+		if !is || err != nil {
+			continue
+		}
+		var now *Started
+		if now, err = PeekStarted(root, pkg, node); now != nil {
+			return true, nil
+		}
+	}
+	return false, err
 }
 
 // PeekStarted is what was written down, nil if nothing was since the boot. It makes no

@@ -33,3 +33,12 @@ func (r *PackageRun) Start(ctx context.Context) error {
 	}
 	return r.Run.Start(ctx)
 }
+
+// names are the worldwide names of the LUNs.
+func (r *PackageRun) names() []string {
+	list := make([]string, len(r.LUNs))
+	for i, l := range r.LUNs {
+		list[i] = l.WWID
+	}
+	return list
+}

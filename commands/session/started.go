@@ -20,7 +20,7 @@ import (
 // Memory is what this node has written down about a package, by pr_start and by
 // cmrunpkg. Errors: *memoryError.
 func (s *Session) Memory(pkg *cluster.Package) (cluster.Memory, error) {
-	root, err := s.packagesFolder()
+	root, err := PackagesFolder(s.Call)
 	if err != nil {
 		return cluster.Memory{}, &memoryError{pkg.Name, err}
 	}
@@ -32,23 +32,23 @@ func (s *Session) Memory(pkg *cluster.Package) (cluster.Memory, error) {
 	if err != nil {
 		return cluster.Memory{}, &memoryError{pkg.Name, err}
 	}
-	m := cluster.Memory{Unfinished: phase == runpkg.Starting || phase == runpkg.Halting, Halting: phase == runpkg.Halting, Failed: phase == runpkg.Failed}
-	if started != nil && !started.Halting {
+	m := cluster.Memory{Unfinished: started != nil && started.Starting || phase == runpkg.Starting || phase == runpkg.Halting, Halting: phase == runpkg.Halting, Failed: phase == runpkg.Failed}
+	if started != nil && !started.Halting && !started.Starting {
 		m.By = started.By
 	}
 	return m, nil
 }
 
-// packagesFolder is where packages are remembered.
-func (s *Session) packagesFolder() (string, error) {
-	run, _, err := RunFolders(s.Call)
+// PackagesFolder is where packages are remembered.
+func PackagesFolder(c *front.Call) (string, error) {
+	run, _, err := RunFolders(c)
 	return filepath.Join(run, "packages"), err
 }
 
 // remember writes down that the LUNs of a package are being given up, or that they were
 // taken or given up. A protection that cannot be remembered is one all the same.
 func (s *Session) remember(pkg *cluster.Package, note func(root string) error) {
-	root, err := s.packagesFolder()
+	root, err := PackagesFolder(s.Call)
 	if err == nil {
 		err = note(root)
 	}
@@ -125,9 +125,9 @@ func (d Diary) read() (now Joined, path string, err error) {
 // *joinedError.
 func (d Diary) Note(run *PackageRun) error {
 	return d.change(func(luns []string) []string {
-		for _, l := range run.LUNs {
-			if !slices.Contains(luns, l.WWID) {
-				luns = append(luns, l.WWID)
+		for _, name := range run.names() {
+			if !slices.Contains(luns, name) {
+				luns = append(luns, name)
 			}
 		}
 		return luns
@@ -209,7 +209,9 @@ func (s *Session) noteEnd(run *PackageRun, d front.Deed) {
 	switch {
 	case run.Package == nil || run.Package.Name == "":
 	case d == front.DeedStart:
-		s.remember(run.Package, func(root string) error { return runpkg.NoteStarted(root, run.Package.Name, run.Node.Name, s.Prog()) })
+		s.remember(run.Package, func(root string) error {
+			return runpkg.NoteStarted(root, run.Package.Name, run.Node.Name, runpkg.Started{By: s.Prog(), LUNs: run.names()})
+		})
 	case d == front.DeedHalt:
 		s.remember(run.Package, func(root string) error { return runpkg.NoteHalted(root, run.Package.Name, run.Node.Name) })
 	}

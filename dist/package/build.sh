@@ -103,6 +103,9 @@ spec() {
 		%files
 		%defattr(-,root,root,-)
 		%dir /etc/lunguard
+		%dir /usr/lib/ocf
+		%dir /usr/lib/ocf/resource.d
+		%dir /usr/lib/ocf/resource.d/lunguard
 		%dir /usr/lib/lunguard
 		%dir /usr/lib/lunguard/bin
 		%dir /usr/share/doc/lunguard
