@@ -2,6 +2,7 @@ package cluster
 
 import (
 	"slices"
+	"strings"
 
 	"lunguard/protocol"
 )
@@ -238,11 +239,21 @@ func (c *Config) Outline() (Settings, []Block) {
 	})
 }
 
+// usual is a value as the vendor's commands print it: one of several words is in small
+// letters, however the file has it.
+func (f form) usual(value string) string {
+	if word := strings.ToLower(value); f.kind != line && slices.Contains(f.words, word) {
+		return word
+	}
+	return value
+}
+
 func (s Settings) outline(formOf func(name string) form) (single Settings, blocks []Block) {
 	// last is the present block of each head.
 	last := map[string]int{}
 	for _, x := range s {
 		f := formOf(x.Name)
+		x.Value = f.usual(x.Value)
 		at, open := last[f.head]
 		switch {
 		case f.head != "" && open && f.many:

@@ -9,6 +9,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 
@@ -263,5 +264,108 @@ func BenchmarkView(b *testing.B) {
 				mustRun(b, env, "cmviewcl", "-f", "line")
 			}
 		})
+	}
+}
+
+// tableReport is what a monitoring plugin makes of the table: it goes by the headers and
+// titles, and takes every row below Script_Parameters, up to the next title that it knows,
+// whose second cell is not up for a fault.
+func tableReport(t *testing.T, table string) (faults []string) {
+	t.Helper()
+	fields := func(pattern string) *regexp.Regexp { return regexp.MustCompile(`^\s+` + pattern + `\s*$`) }
+	headers := regexp.MustCompile(`^\s+(POLICY_NAME\s+CONFIGURED_VALUE|ITEM\s+STATUS\s+MAX_RESTARTS\s+RESTARTS\s+NAME|NODE_TYPE\s+STATUS\s+SWITCHING\s+NAME)`)
+	pkg, five, three := fields(`(\S+)\s+(\S+)\s+(\S+)?\s+(\S+)?\s+(\S+)`), fields(`(\S+)\s+(\S+)\s+(\S+)\s+(\S+)\s+(\S+)`), fields(`(\S+)\s+(\S+)\s+(\S+)`)
+	node := regexp.MustCompile(`^\s+(\S+)\s+(\S+)\s+(\S+)?\s+(.+)$`)
+	section, name, current, primary := "", "", map[string]string{}, map[string]string{}
+	for line := range strings.Lines(table) {
+		line = strings.TrimSuffix(line, "\n")
+		switch {
+		case line == "", headers.MatchString(line):
+			continue
+		case fields(`PACKAGE\s+STATUS\s+STATE\s+AUTO_RUN\s+NODE`).MatchString(line):
+			section = "package"
+			continue
+		case strings.HasSuffix(line, "Policy_Parameters:"):
+			section = "policy"
+			continue
+		case strings.HasSuffix(line, "Script_Parameters:"):
+			section = "script"
+			continue
+		case strings.HasSuffix(line, "Node_Switching_Parameters:"):
+			section = "node"
+			continue
+		}
+		switch section {
+		case "package":
+			if m := pkg.FindStringSubmatch(line); m != nil {
+				if name = m[1]; m[2] != "up" || m[3] != "running" {
+					faults = append(faults, strings.Join(m[1:4], " "))
+				}
+			}
+		case "script":
+			m := five.FindStringSubmatch(line)
+			if m == nil {
+				m = three.FindStringSubmatch(line)
+			}
+			if m != nil && m[2] != "up" {
+				faults = append(faults, strings.Join(m[1:], " "))
+			}
+		case "node":
+			if m := node.FindStringSubmatch(line); m != nil {
+				if primary[name] == "" {
+					primary[name] = strings.Fields(m[4])[0]
+				}
+				if on, ok := strings.CutSuffix(strings.TrimSpace(m[4]), " (current)"); ok {
+					current[name] = strings.TrimSpace(on)
+				}
+			}
+		}
+	}
+	for p, on := range current {
+		if on != primary[p] {
+			faults = append(faults, p+" is not on its primary node "+primary[p])
+		}
+	}
+	return faults
+}
+
+// A package that is well is no fault to who reads the table, wherever it is up; one that
+// is down is.
+func TestViewTableParser(t *testing.T) {
+	env := parsedHost(t)
+	for _, args := range []string{"-v -l package", "-v", "-v -p pkg1"} {
+		table := mustRun(t, env, append([]string{"cmviewcl"}, strings.Fields(args)...)...)
+		if faults := tableReport(t, table); len(faults) > 0 {
+			t.Errorf("%s: %q\nof\n%s", args, faults, table)
+		}
+		if !strings.Contains(table, "(current)") || !strings.Contains(table, "MAX_RESTARTS") {
+			t.Errorf("%s: what is looked for is not there:\n%s", args, table)
+		}
+	}
+	mustRun(t, environment(env(session.ConfigVariable), filepath.Join(filepath.Dir(env(front.SimVariable)), "jack4")), "pr_halt", "pkg1")
+	if faults := tableReport(t, mustRun(t, env, "cmviewcl", "-v", "-l", "package")); !slices.Equal(faults, []string{"pkg1 down halted"}) {
+		t.Errorf("%q", faults)
+	}
+}
+
+// A control script of old has its words in capitals; who asks gets the vendor's.
+func TestViewLegacy(t *testing.T) {
+	env := parsedHost(t)
+	conf := filepath.Join(t.TempDir(), "cluster.conf")
+	text := strings.Replace(parsedConfig, "run_script", "FAILOVER_POLICY CONFIGURED_NODE\nFAILBACK_POLICY MANUAL\nAUTO_RUN NO\nRUN_SCRIPT_TIMEOUT NO_TIMEOUT\nRUN_SCRIPT", 1)
+	text = strings.Replace(text, "NODE_ID 2\n", "NODE_ID 2\nNETWORK_INTERFACE lan0\nHEARTBEAT_IP 192.0.2.1\nSTATIONARY_IP 198.51.100.1\n", 1)
+	if err := os.WriteFile(conf, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	lines := strings.Split(mustRun(t, environment(conf, env(front.SimVariable)), "cmviewcl", "-v", "-f", "line"), "\n")
+	for _, want := range []string{
+		"package:pkg1|style=legacy", "package:mn|style=modular", "package:pkg1|failover_policy=configured_node", "package:pkg1|failback_policy=manual",
+		"package:pkg1|run_script_timeout=no_timeout", "package:pkg1|autorun=disabled",
+		"node:jack4|interface:lan0|name=lan0", "node:jack4|interface:lan0|status=unknown", "node:jack4|interface:lan0|ip_address:192.0.2.1|name=192.0.2.1",
+		"node:jack4|interface:lan0|ip_address:192.0.2.1|heartbeat=true", "node:jack4|interface:lan0|ip_address:198.51.100.1|heartbeat=false",
+	} {
+		if !slices.Contains(lines, want) {
+			t.Errorf("no line %s", want)
+		}
 	}
 }

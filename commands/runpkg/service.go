@@ -244,3 +244,44 @@ func (r *Runner) Ended() []string {
 	}
 	return list
 }
+
+// ServiceState is what a host knows of a service that it has started.
+type ServiceState struct {
+	// Running says that it runs, or is about to be started again.
+	Running bool
+	// Restarts is how often it was started again.
+	Restarts int
+}
+
+// PeekService is what this host knows of a service, for who only wants to look. Nil if
+// it was not started since the boot, unless this host has the package up: then it does
+// not run.
+func PeekService(root, pkg, service string) (*ServiceState, error) {
+	phase, err := Peek(root, pkg)
+	if err != nil {
+		return nil, err
+	}
+	dir, err := child(root, pkg)
+	if err != nil {
+		return nil, err
+	}
+	boot, err := bootID()
+	if err != nil {
+		return nil, err
+	}
+	path, err := child((&State{dir: dir}).serviceDir(), service)
+	if err != nil {
+		return nil, err
+	}
+	var rec record
+	switch err := load(path, &rec); {
+	case err != nil && !errors.Is(err, fs.ErrNotExist):
+		return nil, err
+	case err != nil || rec.Boot != boot:
+		if phase == Up {
+			return &ServiceState{}, nil
+		}
+		return nil, nil
+	}
+	return &ServiceState{rec.Ended == "" && rec.Supervisor.alive(), rec.Restarted}, nil
+}

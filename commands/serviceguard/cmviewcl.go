@@ -118,7 +118,7 @@ func runView(c *front.Call) error {
 	if err := req.check(conf, c.Flags.String("cluster")); err != nil {
 		return err
 	}
-	p := &portrait{conf: conf, verbose: req.verbose, live: req.live, views: map[string]*cluster.PackageView{}, switches: map[string]runpkg.Switches{}}
+	p := &portrait{conf: conf, verbose: req.verbose, live: req.live, views: map[string]*cluster.PackageView{}, switches: map[string]runpkg.Switches{}, services: map[string]map[string]*runpkg.ServiceState{}}
 	if p.live && req.level != levelNone {
 		host, err := session.OpenHost(c)
 		if err != nil {
@@ -131,23 +131,30 @@ func runView(c *front.Call) error {
 		if err := readPackages(session.On(c, conf, host, p.local), req.toRead(conf), p); err != nil {
 			return err
 		}
-		if err := p.readSwitches(c); err != nil {
+		if err := p.recall(c); err != nil {
 			return err
 		}
 	}
 	return printView(c, req, p)
 }
 
-// readSwitches reads what cmmodpkg has noted on this host. Who may not read that sees
+// recall reads what this host has noted: by cmmodpkg, and of services. Who may not read that sees
 // what the config says.
-func (p *portrait) readSwitches(c *front.Call) error {
+func (p *portrait) recall(c *front.Call) error {
 	run, _, err := session.RunFolders(c)
 	if err != nil {
 		return err
 	}
 	for _, pkg := range p.conf.Packages {
-		if s, err := runpkg.PeekSwitches(filepath.Join(run, "packages"), pkg.Name); err == nil {
+		root := filepath.Join(run, "packages")
+		if s, err := runpkg.PeekSwitches(root, pkg.Name); err == nil {
 			p.switches[pkg.Name] = s
+		}
+		p.services[pkg.Name] = map[string]*runpkg.ServiceState{}
+		for _, s := range pkg.Services() {
+			if state, err := runpkg.PeekService(root, pkg.Name, s.Name); err == nil {
+				p.services[pkg.Name][s.Name] = state
+			}
 		}
 	}
 	return nil

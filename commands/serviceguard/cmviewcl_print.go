@@ -29,7 +29,7 @@ func printView(c *front.Call, req *viewRequest, p *portrait) error {
 	case formatJSON:
 		c.Document = front.Tree(shown.tree())
 	default:
-		t := viewTable{w: w, verbose: req.verbose}
+		t := viewTable{w: w, verbose: req.verbose, nodeStatus: p.nodeStatus}
 		t.print(shown)
 	}
 	return w.Flush()

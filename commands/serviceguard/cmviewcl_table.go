@@ -2,6 +2,7 @@ package serviceguard
 
 import (
 	"bytes"
+	"cmp"
 	"fmt"
 	"io"
 	"strings"
@@ -15,6 +16,8 @@ import (
 type viewTable struct {
 	w       io.Writer
 	verbose bool
+	// nodeStatus is that of a node by itself, whether it has a package or not.
+	nodeStatus func(node string) string
 	// begun says that something was printed, so that a blank line follows.
 	begun bool
 }
@@ -33,7 +36,7 @@ func (t *viewTable) print(s portraits) {
 			{orNone(s.cluster.get("name")), orNone(s.cluster.get("status"))},
 		})
 		if t.verbose {
-			t.attributes(indentNode, s.cluster, "cluster_pr_mode")
+			t.attributes(indentNode, "Reservation_Attributes:", s.cluster, "cluster_pr_mode")
 		}
 	}
 	owned := map[string][]*object{}
@@ -55,7 +58,7 @@ func (t *viewTable) print(s portraits) {
 	for _, n := range s.nodes {
 		t.section(indentNode, [][]string{{"NODE", "STATUS", "STATE"}, row(n, "name", "status", "state")})
 		if t.verbose {
-			t.attributes(indentPackage, n, "node_pr_key")
+			t.attributes(indentPackage, "Reservation_Attributes:", n, "node_pr_key")
 		}
 		t.packages(owned[n.name])
 	}
@@ -107,20 +110,21 @@ func (t *viewTable) packages(list []*object) {
 			{"Failover", orNone(p.get("failover_policy"))},
 			{"Failback", orNone(p.get("failback_policy"))},
 		})
-		t.details(p)
+		t.scripts(p)
 		rows := [][]string{{"NODE_TYPE", "STATUS", "SWITCHING", "NAME"}}
 		typ := "Primary"
 		for _, n := range p.objects {
 			if n.kind != kindNode {
 				continue
 			}
-			cells := append([]string{typ}, row(n, "status", "switching", "name")...)
+			cells := append([]string{typ, t.nodeStatus(n.name)}, row(n, "switching", "name")...)
 			if n.name == p.get("owner") {
 				cells[len(cells)-1] += " (current)"
 			}
 			rows, typ = append(rows, cells), "Alternate"
 		}
 		t.detail(indentDetail, "Node_Switching_Parameters:", rows)
+		t.details(p)
 	}
 }
 
@@ -136,9 +140,6 @@ func (t *viewTable) shared(list []*object) {
 			rows = append([][]string{{"PACKAGE", "STATUS", "STATE", "AUTO_RUN", "SYSTEM"}}, rows...)
 		}
 		t.section(indentPackage, rows)
-		if t.verbose {
-			t.details(p)
-		}
 		rows = [][]string{{"NODE_NAME", "STATUS", "STATE", "SWITCHING"}}
 		for _, n := range p.objects {
 			if n.kind == kindNode {
@@ -146,12 +147,39 @@ func (t *viewTable) shared(list []*object) {
 			}
 		}
 		t.section(indentDetail, rows)
+		if t.verbose {
+			t.scripts(p)
+			t.details(p)
+		}
 	}
 }
 
-// details prints what both sorts of packages have with -v.
+// scripts prints what is watched of a package, in the vendor's columns. A cell is empty
+// if nobody here can tell: a reader for whom all but up is a fault passes over the row.
+func (t *viewTable) scripts(p *object) {
+	rows := [][]string{{"ITEM", "STATUS", "MAX_RESTARTS", "RESTARTS", "NAME"}}
+	for _, in := range p.objects {
+		switch in.kind {
+		case "service_name":
+			limit := strings.ToLower(cmp.Or(in.get("service_restart"), "0"))
+			if limit == "none" {
+				limit = "0"
+			}
+			rows = append(rows, []string{"Service", in.get("status"), limit, orNone(in.get("restarts")), in.name})
+		case "ip_subnet", "monitored_subnet", "subnet":
+			rows = append(rows, []string{"Subnet", "", "", "", in.name})
+		}
+	}
+	if len(rows) > 1 {
+		t.detail(indentDetail, "Script_Parameters:", rows)
+	}
+}
+
+// details prints what both sorts of packages have with -v, in the vendor's section and
+// in ours.
 func (t *viewTable) details(p *object) {
-	rows := [][]string{{"ITEM", "NAME", "COMMAND_OR_PLACE"}}
+	t.attributes(indentDetail, "Other_Attributes:", p, "Style", "Priority")
+	rows := [][]string{{"PART", "NAME", "COMMAND_OR_PLACE"}}
 	for _, in := range p.objects {
 		switch in.kind {
 		case "service_name":
@@ -160,28 +188,26 @@ func (t *viewTable) details(p *object) {
 			rows = append(rows, []string{strings.ToUpper(in.kind), in.name, ""})
 		case "fs_name":
 			rows = append(rows, []string{"File_System", in.name, orNone(in.get("fs_directory"))})
-		case "ip_subnet", "monitored_subnet":
-			rows = append(rows, []string{"Subnet", in.name, ""})
 		case "external_script", "external_pre_script":
 			rows = append(rows, []string{"Script", in.name, ""})
 		}
 	}
 	if len(rows) > 1 {
-		t.detail(indentDetail, "Script_Parameters:", rows)
+		t.detail(indentDetail, "Package_Parts:", rows)
 	}
-	t.attributes(indentDetail, p, "style", "summary", "pkg_pr_mode")
+	t.attributes(indentDetail, "Reservation_Attributes:", p, "summary", "pkg_pr_mode")
 }
 
 // attributes prints some attributes of an object.
-func (t *viewTable) attributes(indent string, o *object, names ...string) {
+func (t *viewTable) attributes(indent, title string, o *object, names ...string) {
 	rows := [][]string{{"ATTRIBUTE_NAME", "ATTRIBUTE_VALUE"}}
 	for _, n := range names {
-		if v := o.get(n); v != "" {
+		if v := o.get(strings.ToLower(n)); v != "" {
 			rows = append(rows, []string{n, v})
 		}
 	}
 	if len(rows) > 1 {
-		t.detail(indent, "Other_Attributes:", rows)
+		t.detail(indent, title, rows)
 	}
 }
 

@@ -2,6 +2,7 @@ package serviceguard
 
 import (
 	"fmt"
+	"strconv"
 	"strings"
 
 	"lunguard/cluster"
@@ -71,6 +72,7 @@ const (
 // Values of attributes, in the vendor's words.
 const (
 	valueUp       = "up"
+	valueDown     = "down"
 	valueUnknown  = "unknown"
 	valueOK       = "ok"
 	valueDegraded = "degraded"
@@ -95,6 +97,8 @@ type portrait struct {
 	views         map[string]*cluster.PackageView
 	// switches are what cmmodpkg has noted, by package.
 	switches map[string]runpkg.Switches
+	// services are those that this host knows of, by package and name.
+	services map[string]map[string]*runpkg.ServiceState
 	// local is the node that this is; it has no name if this is none.
 	local cluster.Node
 }
@@ -165,6 +169,18 @@ func (p *portrait) nodeUp(n cluster.Node) bool {
 	return false
 }
 
+// nodeStatus is that of a node, - if it was not asked.
+func (p *portrait) nodeStatus(name string) string {
+	if !p.live {
+		return "-"
+	}
+	n, err := p.conf.Node(name)
+	if err == nil && p.nodeUp(n) {
+		return valueUp
+	}
+	return valueUnknown
+}
+
 // node makes one node.
 func (p *portrait) node(n cluster.Node) *object {
 	o := &object{kind: kindNode, name: n.Name}
@@ -187,8 +203,23 @@ func (p *portrait) node(n cluster.Node) *object {
 	}
 	for _, b := range blocks {
 		o.block(b)
+		if b.Name == "network_interface" {
+			o.network(b)
+		}
 	}
 	return o
+}
+
+// network adds an interface by the vendor's names. Nobody here looks at it.
+func (o *object) network(b cluster.Block) {
+	in := o.add("interface", b.Value)
+	in.set("name", b.Value)
+	in.set("status", valueUnknown)
+	for _, s := range b.Repeated {
+		a := in.add("ip_address", s.Value)
+		a.set("name", s.Value)
+		a.set("heartbeat", strconv.FormatBool(s.Name == "heartbeat_ip"))
+	}
 }
 
 // bareKey is a key as the vendor's cmviewcl has it.
@@ -300,7 +331,11 @@ func (p *portrait) packageNodes(o *object, pkg *cluster.Package, view *cluster.P
 
 // parameters adds what the config says of a package.
 func (p *portrait) parameters(o *object, pkg *cluster.Package) {
-	o.set("style", "modular")
+	style := "modular"
+	if pkg.IsLegacy() {
+		style = "legacy"
+	}
+	o.set("style", style)
 	if d, ok := pkg.Settings.Get("package_description"); ok {
 		o.set("description", d)
 	}
@@ -332,7 +367,10 @@ func (p *portrait) parameters(o *object, pkg *cluster.Package) {
 		case b.Name == "operation_sequence" && b.Value == prModuleScript:
 			script = true
 		}
-		o.block(b)
+		in := o.block(b)
+		if b.Name == "service_name" {
+			in.service(p.services[pkg.Name][b.Value])
+		}
 	}
 	// A package that is protected has the module, whether it names it or not.
 	if len(pkg.Groups)+len(pkg.Volumes) == 0 || p.packageMode(pkg) == cluster.PRDisabled {
@@ -344,6 +382,19 @@ func (p *portrait) parameters(o *object, pkg *cluster.Package) {
 	if !script {
 		o.add("operation_sequence", prModuleScript).set("operation_sequence", prModuleScript)
 	}
+}
+
+// service adds what is known of a service; nothing if it is nil.
+func (o *object) service(s *runpkg.ServiceState) {
+	if s == nil {
+		return
+	}
+	status := valueUp
+	if !s.Running {
+		status = valueDown
+	}
+	o.set("status", status)
+	o.set("restarts", fmt.Sprint(s.Restarts))
 }
 
 // prModuleObject adds the module that stands for reservations.
