@@ -156,6 +156,8 @@ func ClusterParameters() []Parameter {
 	return []Parameter{
 		{"cluster_name", ActedOn, "The name of the cluster.", "", ""},
 		{"cluster_pr_tag", Ours, "The high half of the keys of nodes with a NODE_ID.", "", ""},
+		{"nodes_from", Ours, "Nodes and keys are made of corosync's configuration, in place of NODE_NAME lines.", "", ""},
+		{"key_value", Ours, "How the keys of these nodes are made: nodeid, or id and hash as fence_scsi does.", "", ""},
 		{"cluster_pr_mode", Kept, "Of a saved output: whether the cluster was protected then. It is never believed, and cmapplyconf leaves it out.", "", ""},
 		{"forced_pr_disable", ActedOn, "No package makes reservations: nothing is protected, and every start says so.", "", ""},
 		{"retired_node_id", Ours, "The id of a node that was removed, which no other node gets.", "", ""},

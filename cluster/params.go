@@ -65,7 +65,9 @@ func (f form) in(head string) form { f.head = head; return f }
 // clusterForm gives the form of a parameter of the cluster as a whole.
 func clusterForm(name string) (form, bool) {
 	switch name {
-	case "cluster_name", "qs_host", "qs_addr", "first_cluster_lock_vg", "second_cluster_lock_vg":
+	case "key_value":
+		return words("id", "hash", "nodeid"), true
+	case "cluster_name", "nodes_from", "qs_host", "qs_addr", "first_cluster_lock_vg", "second_cluster_lock_vg":
 		return form{}, true
 	case "cluster_pr_mode":
 		return words("pr_enabled", "pr_disabled"), true

@@ -10,7 +10,8 @@ import (
 // finish checks what can be told only when everything has been read.
 func (p *parser) finish() {
 	c := p.config
-	if len(c.Nodes) == 0 {
+	finishNodes(p)
+	if _, elsewhere := c.Settings.Get("nodes_from"); len(c.Nodes) == 0 && !elsewhere {
 		p.failAt(p.whole(), "", "at least one NODE_NAME line was expected")
 	}
 	if len(c.Nodes) > protocol.MaxMembers {

@@ -104,16 +104,13 @@ func (sc *scope) derive(c *front.Call, v values, by corosync.Derivation) error {
 	if err != nil {
 		return &corosyncError{path, err}
 	}
-	keys, err := cs.Keys(by)
+	nodes, err := cluster.NodesOf(cs, by)
 	if err != nil {
 		return &corosyncError{path, err}
 	}
-	conf := &cluster.Config{Path: path, Name: cs.Name}
+	conf := &cluster.Config{Path: path, Name: cs.Name, Nodes: nodes}
 	if sc.conf != nil {
 		conf.Path, conf.Packages, conf.PRDisabled = sc.conf.Path, sc.conf.Packages, sc.conf.PRDisabled
-	}
-	for i, n := range cs.Nodes {
-		conf.Nodes = append(conf.Nodes, cluster.Node{Name: n.Name, Key: keys[i]})
 	}
 	if conf.PRDisabled {
 		return &disabledError{conf.Path}
@@ -232,22 +229,13 @@ func (sc *scope) here(c *front.Call, host vg.Host) (cluster.Node, error) {
 	if err != nil {
 		return cluster.Node{}, err
 	}
-	if n, err := sc.conf.Node(name); err == nil {
-		return n, nil
-	}
-	var found []cluster.Node
-	for _, n := range sc.conf.Nodes {
-		if short, _, _ := strings.Cut(n.Name, "."); short == name && short != n.Name {
-			found = append(found, n)
+	n, err := sc.conf.NodeHere(name)
+	if err != nil && sc.derived != nil && c.Simulated() == "" {
+		if found := sc.byAddress(); len(found) == 1 {
+			return found[0], nil
 		}
 	}
-	if len(found) != 1 && sc.derived != nil && c.Simulated() == "" {
-		found = sc.byAddress()
-	}
-	if len(found) == 1 {
-		return found[0], nil
-	}
-	return sc.conf.Node(name) // for its error
+	return n, err
 }
 
 // byAddress are the nodes whose addresses are this host's.

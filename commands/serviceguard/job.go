@@ -1,6 +1,7 @@
 package serviceguard
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -94,15 +95,16 @@ func nodeHere(c *front.Call, conf *cluster.Config, host vg.Host) (cluster.Node, 
 			return cluster.Node{}, err
 		}
 	}
+	node, unknown := conf.NodeHere(name)
 	for _, asked := range c.Several("node") {
 		if _, err := conf.Node(asked); err != nil {
 			return cluster.Node{}, err
 		}
-		if asked != name {
-			return cluster.Node{}, &otherNodeError{asked, name}
+		if asked != node.Name {
+			return cluster.Node{}, &otherNodeError{asked, cmp.Or(node.Name, name)}
 		}
 	}
-	return conf.Node(name)
+	return node, unknown
 }
 
 // open takes hold of the package on this host.

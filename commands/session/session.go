@@ -76,14 +76,14 @@ func OpenHost(c *front.Call) (vg.Host, error) {
 // ThisNode tells which node of the cluster this is. Errors:
 // *cluster.UnknownNodeError, or that the host's name cannot be read.
 func ThisNode(c *front.Call, conf *cluster.Config, host vg.Host) (cluster.Node, error) {
-	name := cmp.Or(c.Flags.String("node"), c.Getenv("SG_NODE"))
-	if name == "" {
-		var err error
-		if name, err = host.Hostname(); err != nil {
-			return cluster.Node{}, err
-		}
+	if name := cmp.Or(c.Flags.String("node"), c.Getenv("SG_NODE")); name != "" {
+		return conf.Node(name)
 	}
-	return conf.Node(name)
+	name, err := host.Hostname()
+	if err != nil {
+		return cluster.Node{}, err
+	}
+	return conf.NodeHere(name)
 }
 
 // PackageName is the package that the command line or the environment names.
