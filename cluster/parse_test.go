@@ -98,6 +98,9 @@ func configFaults() map[string]configFault {
 	node := text("NODE_NAME a", "NODE_PR_KEY 1")
 	return map[string]configFault{
 		"empty":                 {"", []string{`f: at least one NODE_NAME line was expected`}},
+		"nodes elsewhere":       {text("NODES_FROM absent"), []string{`f:1: "absent": nodes of corosync were expected there: no such file or directory`}},
+		"nodes here, too":       {text("NODES_FROM absent") + node, []string{`f:2: "a": no NODE_NAME line was expected: NODES_FROM names where the nodes are`}},
+		"keys of nodes here":    {text("KEY_VALUE id") + node, []string{`f:1: "id": a NODES_FROM line was expected with it`}},
 		"comments only":         {text("# a"), []string{`f: at least one NODE_NAME line was expected`}},
 		"key 0":                 {text("NODE_NAME a", "NODE_PR_KEY 0"), []string{`f:2: "0": ` + aKey}},
 		"key 0x0":               {text("NODE_NAME a", "NODE_PR_KEY 0x0000"), []string{`f:2: "0x0000": ` + aKey}},

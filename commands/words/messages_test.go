@@ -37,6 +37,9 @@ func errorsByTopic() map[string][]error {
 		"protocol":     {lun(protocol.ErrOtherType), lun(protocol.ErrUnsettled), lun(protocol.ErrUnresolved)},
 		"config": {
 			&cluster.ConfigError{File: "cluster.conf", Expected: "at least one NODE_NAME line was expected"},
+			&cluster.ConfigError{File: "cluster.conf", Line: 2, Word: "absent.conf", Expected: "nodes of corosync were expected there: no such file or directory"},
+			&cluster.ConfigError{File: "cluster.conf", Line: 3, Word: "jack3", Expected: "no NODE_NAME line was expected: NODES_FROM names where the nodes are"},
+			&cluster.ConfigError{File: "cluster.conf", Line: 2, Word: "id", Expected: "a NODES_FROM line was expected with it"},
 			&cluster.ConfigError{File: "cluster.conf", Line: 7, Word: "vgs", Expected: "a parameter of packages was expected, or package_name", Near: "vg"},
 		},
 		"control": controlErrors(),
