@@ -189,7 +189,7 @@ func jsonCases() []jsonCase {
 		{head: plan, argv: []string{"pr_start", "--json", "pkg2"}, want: words.ExitFailed, early: true},
 		{head: plan, argv: []string{"pr_halt", "--dry-run", "--json", "pkg1"}},
 		{head: plan, argv: []string{"pr_fence", "--dry-run", "--json", "jack4", "pkg1"}},
-		{head: plan, argv: []string{"pr_cleanup", "--dry-run", "--json", "lun", "/dev/mapper/mpathc"}},
+		{head: plan, argv: []string{"pr_cleanup", "--dry-run", "--force", "--json", "lun", "/dev/mapper/mpathc"}},
 		{head: plan, argv: []string{"pr_cleanup", "--dry-run", "--json", "lun", "/dev/mapper/mpathc"}, getenv: map[string]string{session.ConfigVariable: ""}},
 		{head: plan, argv: []string{"vg_pr_key", "-s", "--dry-run", "--json", "iscsi_vg3"}},
 		{head: plan, argv: []string{"vg_pr_key", "-s", "--json", "iscsi_vg3"}, want: words.ExitFailed, early: true},

@@ -116,7 +116,7 @@ func spokenRuns(t *testing.T) []catalogue.Message {
 	if err := registerByHand(filepath.Join(array, "jack3"), "/dev/sda", 0xbcb00001, pr.WriteExclusiveRegistrantsOnly); err != nil {
 		t.Fatal(err)
 	}
-	runs := append(sampleRuns(), sampleRun{"pr_cleanup", "pr_cleanup --dry-run lun /dev/sda", nil}, sampleRun{"pr_cleanup", "pr_cleanup lun /dev/sda", nil})
+	runs := append(sampleRuns(), sampleRun{"pr_cleanup", "pr_cleanup --dry-run --force lun /dev/sda", nil}, sampleRun{"pr_cleanup", "pr_cleanup --force lun /dev/sda", nil})
 	var list []catalogue.Message
 	for _, r := range runs {
 		env := append([]string{session.ConfigVariable + "=cluster.conf", front.SimVariable + "=A/jack3", "SG_NODE=jack4"}, r.env...)

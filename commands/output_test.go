@@ -25,7 +25,7 @@ func everyPrinting() []printing {
 	const up, shared, running = "pr_start pkg1", "pr_start pkg2", "cmrunpkg pkg2"
 	return []printing{
 		{"", "vg_pr_key -g iscsi_vg3"}, {"", "vg_pr_key -g --table iscsi_vg3"}, {"", "vg_pr_key -g --json iscsi_vg3"}, {up, "vg_pr_key -s -v iscsi_vg3"},
-		{up, "pr_cleanup -v iscsi_vg3"}, {up, "pr_cleanup --dry-run iscsi_vg3"}, {up, "pr_cleanup --dry-run --json iscsi_vg3"},
+		{up, "pr_cleanup -v --force iscsi_vg3"}, {up, "pr_cleanup --dry-run --force iscsi_vg3"}, {up, "pr_cleanup --dry-run --force --json iscsi_vg3"},
 		{"", "pr_start -v pkg1"}, {"", "pr_start --dry-run pkg1"}, {"", "pr_start --dry-run --json pkg1"},
 		{up, "pr_halt -v pkg1"}, {up, "pr_halt --dry-run pkg1"}, {shared, "pr_fence --dry-run jack4 pkg2"}, {shared, "pr_fence -v jack4 pkg2"},
 		{"", "pr_check pkg1"}, {"", "pr_check --table pkg1"}, {"", "pr_check --table --color always pkg1"}, {"", "pr_check --json pkg1"},

@@ -273,7 +273,7 @@ func TestLogOfALife(t *testing.T) {
 	r.config(multiConfig)
 	run(r, words.ExitOK, "jack3", "pr_start", "pkg1")
 	run(r, words.ExitOK, "jack4", "pr_start", "pkg1")
-	run(r, words.ExitOK, "jack3", "pr_cleanup", "lun", "/dev/sdb")
+	run(r, words.ExitOK, "jack3", "pr_cleanup", "--force", "lun", "/dev/sdb")
 	run(r, words.ExitOK, "jack4", "vg_pr_key", "-s", "iscsi_vg3")
 	run(r, words.ExitOK, "jack3", "pr_halt", "pkg1")
 	run(r, words.ExitOK, "jack3", "pr_start", "pkg1")

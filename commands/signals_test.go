@@ -242,7 +242,7 @@ func TestCopyInterrupted(t *testing.T) {
 		r.config(multiConfig)
 		r.mustHere("jack4", "pr_start", "pkg1")
 		r.mustHere("jack3", "pr_start", "pkg1")
-		r.mustHere("jack3", "pr_cleanup", "lun", deviceOf(1))
+		r.mustHere("jack3", "pr_cleanup", "--force", "lun", deviceOf(1))
 		cmd, text := r.process("jack3", "vg_pr_key", "-s", "iscsi_vg3")
 		status, caught, sent := r.interrupted(cmd, 1, n, syscall.SIGTERM)
 		if !sent {

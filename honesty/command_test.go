@@ -138,8 +138,8 @@ func list() []command {
 		{group: "leave", name: "pr_halt, one of two", world: both, argv: "pr_halt pkg1", promise: leftTo()},
 		{group: "leave", name: "pr_cntl stop", world: mine, argv: "pr_cntl stop pkg1", promise: left()},
 		{group: "leave", name: "cmhaltpkg", world: run, argv: "cmhaltpkg pkg1", promise: left()},
-		{group: "leave", name: "pr_cleanup VG", world: theirs, argv: "pr_cleanup vg1", promise: cleared()},
-		{group: "leave", name: "pr_cleanup -k KEY", world: theirs, argv: "pr_cleanup -k " + k2 + " vg1", promise: cleared()},
+		{group: "leave", name: "pr_cleanup VG", world: theirs, argv: "pr_cleanup --force vg1", promise: cleared()},
+		{group: "leave", name: "pr_cleanup -k KEY", world: theirs, argv: "pr_cleanup --force -k " + k2 + " vg1", promise: cleared()},
 
 		{group: "mend", name: "pr_fence", world: both, argv: "pr_fence " + there + " pkg1", promise: fencedOff()},
 		{group: "mend", name: "pr_fence, gone already", world: mine, argv: "pr_fence " + there + " pkg1", promise: fencedOff()},

@@ -66,14 +66,18 @@ func copyMutants() []*mutant {
 // cleanUpMutants are of a clean-up.
 func cleanUpMutants() []*mutant {
 	f := file("protocol/cleanup.go")
-	const rows = "clearRows"
+	const rows = "Clearing.rows"
 	return []*mutant{
 		f.never(rows, "it is empty"),
-		f.edit(rows, `(t.sent || only == 0) }, finish}`, `(t.sent || only == 0) }, func(*target) action { return action{kind: paused} }}`, "a clean-up does not read back"),
+		f.edit(rows, `(t.sent || c.Only == 0) }, finish}`, `(t.sent || c.Only == 0) }, func(*target) action { return action{kind: paused} }}`, "a clean-up does not read back"),
 		f.never(rows, "it is empty, and it is not known whether commands are over"),
 		f.never(rows, "it is empty, and somebody was taking it"),
 		f.never(rows, "it was cleared, and is not empty"),
 		f.never(rows, "the key asked for is not there"),
+		f.never(rows, "a node of the cluster has come, and that is not forced"),
+		f.edit("Run.Cleanup", `refused = append(refused, c.refuses(&t.position))`, `_, _ = refused, t`, "a clean-up begins before all LUNs are looked at"),
+		f.edit("Clearing.refuses", `!c.isAsked(t) || `, ``, "a clean-up is refused for a LUN that it would leave alone"),
+		f.edit("position.mayRun", ` && k&LeavingMark == 0`, ``, "who has stopped counts as one that runs"),
 		f.edit("clearsAll", `t.doubt = t.doubt || t.sent && (takers || comes)`, `t.doubt, _ = t.doubt || t.sent && comes, takers`, "a mark that is cleared is forgotten"),
 		f.edit("registersFor", `return t.registersAnew(p, Taking(Leaving(key)))`, `return t.registersAnew(p, key)`, "a clean-up clears with the plain key"),
 		f.edit("registersFor", `key := t.Me()`, `key := pr.Key(0)`, "another node's key is registered in order to clear"),

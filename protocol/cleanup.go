@@ -4,28 +4,59 @@ import (
 	"context"
 	"errors"
 	"slices"
+	"strings"
 
 	"lunguard/pr"
 	"lunguard/protocol/unit"
 )
 
+// Clearing says which LUNs a clean-up clears.
+type Clearing struct {
+	// Only, if not 0, is the key without which a LUN is left alone.
+	Only pr.Key
+	// Force clears what a node of the cluster has, too.
+	Force bool
+}
+
 // Cleanup clears what an unclean halt left on LUNs, whoever left it. Members
 // and Node of the run may be empty.
 //
-// With a key, those LUNs alone are cleared on which it is registered. Without,
-// every LUN is cleared that has a registration. Results come in the order of
-// the LUNs; each is final, whatever happened on the others.
-func (r *Run) Cleanup(ctx context.Context, key pr.Key) []CleanupResult {
-	results := make([]CleanupResult, len(r.LUNs))
+// All are read first. If a node of the cluster has one that would be cleared, and may
+// run something on it, nothing is changed on any, unless that is forced: the errors are
+// joined *ProtectedError, one for each such LUN, and there are no results.
+//
+// Results come in the order of the LUNs; each is final, whatever happened on the
+// others.
+func (r *Run) Cleanup(ctx context.Context, c Clearing) ([]CleanupResult, error) {
+	results, targets := make([]CleanupResult, len(r.LUNs)), make([]*target, len(r.LUNs))
 	end, cancel := untilHurry(ctx, r.Hurry)
 	defer cancel()
 	r.eachLUN(func(i int) {
 		t := r.target(r.LUNs[i])
-		if results[i] = (CleanupResult{LUN: t.Name, Err: t.notBegun()}); ctx.Err() == nil {
-			results[i] = cleanUp(end, t, key)
+		targets[i], results[i] = t, CleanupResult{LUN: t.Name, Err: t.notBegun()}
+		if ctx.Err() == nil {
+			results[i].Err = t.surveyState(end)
 		}
 	})
-	return results
+	var refused, unread []error
+	for i, t := range targets {
+		if unread = append(unread, results[i].Err); results[i].Err == nil {
+			refused = append(refused, c.refuses(&t.position))
+		}
+	}
+	if err := errors.Join(refused...); err != nil {
+		return nil, errors.Join(err, errors.Join(unread...))
+	}
+	r.eachLUN(func(i int) {
+		switch {
+		case results[i].Err != nil:
+		case ctx.Err() != nil:
+			results[i].Err = targets[i].notBegun()
+		default:
+			results[i] = c.cleanUp(end, targets[i])
+		}
+	})
+	return results, nil
 }
 
 // CleanupResult is what became of one LUN.
@@ -34,30 +65,83 @@ type CleanupResult struct {
 	// Before are the keys that were found, Holder the reservation's.
 	Before []pr.Key
 	Holder pr.Key
+	// Lost are the nodes of the cluster that were there, and may run something on it.
+	Lost []Member
 	// Cleared says that the LUN was cleared and read back empty.
 	Cleared bool
 	// Err is nil if the LUN was cleared, or had nothing and was not asked for
-	// by key; ErrOtherKeys if the key asked for is not registered.
+	// by key; *OtherKeysError if the key asked for is not registered.
 	Err error
 }
 
-// ErrOtherKeys says that a LUN was left alone because the key asked for is
-// not registered on it.
-var ErrOtherKeys = errors.New("the key is not registered there")
+// OtherKeysError says that a LUN was left alone because the key asked for is not
+// registered on it.
+type OtherKeysError struct {
+	LUN string
+	Key pr.Key
+	// There are the keys that are registered, Members the nodes of the cluster.
+	There   []pr.Key
+	Members Members
+}
+
+func (e *OtherKeysError) Error() string {
+	return e.LUN + ": the key " + e.Key.String() + " is not registered there"
+}
+
+// ProtectedError says that a LUN was left alone because nodes of the cluster would have
+// lost their protection.
+type ProtectedError struct {
+	LUN string
+	// Nodes would have, Holder of them holds the reservation, if one does. Foreign are
+	// the keys beside theirs.
+	Nodes   []Member
+	Holder  Member
+	Foreign []pr.Key
+}
+
+func (e *ProtectedError) Error() string {
+	names := make([]string, len(e.Nodes))
+	for i, n := range e.Nodes {
+		names[i] = n.Name
+	}
+	return e.LUN + ": would be taken from " + strings.Join(names, ", ")
+}
+
+// isAsked reports whether a LUN has what is to be cleared.
+func (c Clearing) isAsked(t *position) bool { return c.Only == 0 || t.HasKey(c.Only) }
+
+// refuses is the *ProtectedError of a LUN that would be cleared, and is not to be.
+func (c Clearing) refuses(t *position) error {
+	nodes := t.mayRun()
+	if c.Force || !c.isAsked(t) || len(nodes) == 0 {
+		return nil
+	}
+	e := &ProtectedError{LUN: t.Name, Nodes: nodes, Foreign: t.Foreign()}
+	e.Holder, _ = t.Members().Of(t.Holder())
+	return e
+}
+
+// mayRun are the nodes of the cluster that may run something on the LUN: those with a
+// key that is not marked leaving. Who leaves has stopped before.
+func (t *position) mayRun() []Member {
+	var list []Member
+	for _, k := range unit.AllKeys(t.State) {
+		if n, ok := t.Members().Of(k); ok && k&LeavingMark == 0 && !slices.Contains(list, n) {
+			list = append(list, n)
+		}
+	}
+	return list
+}
 
 // cleanUp clears one LUN and reads back that it is empty. If somebody was taking
 // it, what that one had removed may still have commands under way: that is
 // resolved afterwards, by a reset, or said.
-func cleanUp(ctx context.Context, t *target, only pr.Key) CleanupResult {
-	res := CleanupResult{LUN: t.Name}
-	if res.Err = t.surveyState(ctx); res.Err != nil {
-		return res
-	}
-	res.Before, res.Holder = t.State.Keys(), t.Holder()
+func (c Clearing) cleanUp(ctx context.Context, t *target) CleanupResult {
+	res := CleanupResult{LUN: t.Name, Before: t.State.Keys(), Holder: t.Holder(), Lost: t.mayRun()}
 	// What the path holds by the key that is registered in order to clear, it holds
 	// by that.
 	t.took = true
-	res.Err = t.drive(ctx, clearRows(only))
+	res.Err = t.drive(ctx, c.rows())
 	res.Cleared = t.sent && (res.Err == nil || errors.Is(res.Err, ErrUnresolved))
 	if res.Err == nil {
 		res.Err = t.unfinished()
@@ -65,12 +149,12 @@ func cleanUp(ctx context.Context, t *target, only pr.Key) CleanupResult {
 	return res
 }
 
-// clearRows register one path and clear with it: with this node's own key, with
+// rows register one path and clear with it: with this node's own key, with
 // both marks, which then stands on a port of its own if the run is killed in between;
 // without a config with one that is there already, so that no stranger's is left.
-func clearRows(only pr.Key) []row {
+func (c Clearing) rows() []row {
 	return []row{
-		{"it is empty", func(t *position) bool { return len(unit.AllKeys(t.State)) == 0 && !t.doubt && (t.sent || only == 0) }, finish},
+		{"it is empty", func(t *position) bool { return len(unit.AllKeys(t.State)) == 0 && !t.doubt && (t.sent || c.Only == 0) }, finish},
 		{"it is empty, and it is not known whether commands are over", func(t *position) bool { return len(unit.AllKeys(t.State)) == 0 && t.sent && t.unresolved != nil },
 			func(t *target) action { return fail(errors.Join(ErrUnresolved, t.unresolved)) }},
 		noPathRow(),
@@ -78,10 +162,14 @@ func clearRows(only pr.Key) []row {
 			func(t *target) action { return t.resets() }},
 		{"it was cleared, and is not empty", func(t *position) bool { return t.accepted },
 			func(*target) action { return fail(ErrKeysLeft) }},
-		{"the key asked for is not there", func(t *position) bool { return only != 0 && !t.touched && !t.HasKey(only) },
-			func(*target) action { return fail(ErrOtherKeys) }},
+		{"the key asked for is not there", func(t *position) bool { return !t.touched && !c.isAsked(t) },
+			func(t *target) action {
+				return fail(&OtherKeysError{LUN: t.Name, Key: c.Only, There: t.State.Keys(), Members: t.Members()})
+			}},
+		{"a node of the cluster has come, and that is not forced", func(t *position) bool { return !t.touched && c.refuses(t) != nil },
+			func(t *target) action { return fail(c.refuses(&t.position)) }},
 		{"no path is registered", func(t *position) bool { return t.sureKey(t.seat()) == 0 },
-			func(t *target) action { return registersFor(t, only) }},
+			func(t *target) action { return registersFor(t, c.Only) }},
 		{"a path is registered", func(*position) bool { return true },
 			clearsAll},
 	}

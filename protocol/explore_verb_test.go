@@ -94,7 +94,7 @@ func copies(node string) verb {
 func cleans(node string) verb {
 	return verb{node: node, name: "clean-up", kind: cleanupKind, do: func(ctx context.Context, r *Run) error {
 		var errs []error
-		for _, res := range r.Cleanup(ctx, 0) {
+		for _, res := range clearAnyway(ctx, r, 0) {
 			errs = append(errs, res.Err)
 		}
 		return errors.Join(errs...)

@@ -145,61 +145,6 @@ func TestHaltLostAnswers(t *testing.T) {
 	}
 }
 
-func TestCleanup(t *testing.T) {
-	w := newWorld(t, 3, 2, simlun.Quirks{})
-	w.start("B")
-	w.put(0, "X", 0, foreign, 0)
-	w.luns[1].With(func(m *simlun.Machine) { m.PowerCycle() })
-	w.faults(2, "prout.clear@1:after:host=3")
-	r := w.run("A")
-	ctx := context.Background()
-	got := map[string]CleanupResult{}
-	for _, res := range r.Cleanup(ctx, foreign) {
-		got[res.LUN] = res
-	}
-	if !got["sda"].Cleared || got["sda"].Err != nil || got["sda"].Holder != keyB {
-		t.Errorf("sda: %+v", got["sda"])
-	}
-	for _, lun := range []string{"sdb", "sdc"} {
-		if res := got[lun]; res.Cleared || !errors.Is(res.Err, ErrOtherKeys) {
-			t.Errorf("%s: %+v", lun, res)
-		}
-	}
-	if st := w.status(2); st.Holder != keyB {
-		t.Errorf("sdc was changed: %+v", st)
-	}
-	for _, res := range r.Cleanup(ctx, 0) {
-		if res.Err != nil {
-			t.Errorf("%s: %v", res.LUN, res.Err)
-		}
-	}
-	w.wantEmpty()
-}
-
-// Keys that are there after a CLEAR are a failure, whether the device lies or
-// somebody came.
-func TestCleanupReadsBack(t *testing.T) {
-	for name, comes := range map[string]pr.Key{"somebody": keyC, "the same": keyB} {
-		t.Run(name, func(t *testing.T) {
-			w := newWorld(t, 1, 1, simlun.Quirks{})
-			w.start("B")
-			w.wrap = func(node string, lun, path int, t scsi.Transport) scsi.Transport {
-				return doFunc(func(ctx context.Context, req *scsi.Request) (scsi.Reply, error) {
-					reply, err := t.Do(ctx, req)
-					if req.Opcode() == scsi.OpPROut && scsi.OutAction(req.CDB[1]) == scsi.OutClear {
-						w.put(0, "C", 0, comes, 0)
-					}
-					return reply, err
-				})
-			}
-			res := w.run("A").Cleanup(context.Background(), 0)[0]
-			if res.Cleared || !errors.Is(res.Err, ErrKeysLeft) {
-				t.Errorf("%+v", res)
-			}
-		})
-	}
-}
-
 func TestShow(t *testing.T) {
 	w := newWorld(t, 2, 2, simlun.Quirks{})
 	w.start("B")

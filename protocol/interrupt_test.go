@@ -118,7 +118,7 @@ func TestLUNAtHand(t *testing.T) {
 		}, status{Keys: []pr.Key{keyA}, Holder: keyA, Type: unit.ReservationType}, shared, ErrNotBegun},
 		"cleanup": {Exclusive, []string{"A"}, Registered, false, func(r *Run, ctx context.Context) error {
 			var errs []error
-			for _, res := range r.Cleanup(ctx, 0) {
+			for _, res := range clearAnyway(ctx, r, 0) {
 				errs = append(errs, res.Err)
 			}
 			return errors.Join(errs...)

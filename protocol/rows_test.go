@@ -31,7 +31,7 @@ func TestRowsDocumented(t *testing.T) {
 		"Readmit":  readmitRows(),
 		"Repair":   repairRows(arbiter),
 		"Restore":  restoreRows(nil),
-		"Clean up": clearRows(0),
+		"Clean up": Clearing{}.rows(),
 	} {
 		_, section, found := strings.Cut(string(page), "\n### "+name+"\n")
 		section, _, _ = strings.Cut(section, "\n##")

@@ -16,7 +16,7 @@ func TestLateCleanup(t *testing.T) {
 	w := newWorld(t, 1, 1, simlun.Quirks{})
 	w.start("B")
 	w.faults(0, "prout.clear@1:late=6")
-	if res := w.run("A").Cleanup(context.Background(), 0); res[0].Err == nil {
+	if res := clearAnyway(context.Background(), w.run("A"), 0); res[0].Err == nil {
 		t.Error("the clean-up said ok")
 	}
 	w.faults(0, "")
@@ -76,7 +76,7 @@ func TestCleanupQuotes(t *testing.T) {
 		w := newWorld(t, 1, 1, simlun.Quirks{})
 		w.put(0, "A", 0, key, unit.ReservationType)
 		w.quirks(0, simlun.Quirks{NoRegIgnore: true})
-		if res := w.run("A").Cleanup(context.Background(), 0); res[0].Err != nil || !res[0].Cleared {
+		if res := clearAnyway(context.Background(), w.run("A"), 0); res[0].Err != nil || !res[0].Cleared {
 			t.Errorf("%v: %+v", key, res[0])
 		}
 		w.wantEmpty()

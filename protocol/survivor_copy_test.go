@@ -108,7 +108,7 @@ func TestCleanupOfTaker(t *testing.T) {
 	for _, reset := range []bool{true, false} {
 		w := newWorld(t, 1, 1, simlun.Quirks{NoReset: !reset})
 		w.put(0, "B", 0, Taking(keyB), unit.ReservationType)
-		err := w.run("A").Cleanup(context.Background(), 0)[0].Err
+		err := clearAnyway(context.Background(), w.run("A"), 0)[0].Err
 		switch {
 		case reset && (err != nil || !w.logged(Reset)):
 			t.Errorf("%v, reset %v", err, w.logged(Reset))

@@ -87,7 +87,7 @@ func TestLateClearOfCleanup(t *testing.T) {
 	w := newWorld(t, 1, 2, simlun.Quirks{})
 	w.put2path(0, "B", 0, keyB)
 	w.faults(0, "prout.clear@1:late=40")
-	res := w.run("A").Cleanup(context.Background(), 0)
+	res := clearAnyway(context.Background(), w.run("A"), 0)
 	w.faults(0, "")
 	if err := w.run("A").Start(context.Background()); err != nil {
 		t.Fatal(err)
@@ -106,7 +106,7 @@ func TestLateRegisterOfCleanup(t *testing.T) {
 	w := newWorld(t, 1, 2, simlun.Quirks{})
 	w.put2path(0, "B", 0, keyB)
 	w.faults(0, "prout.register-ignore@1:late=40")
-	res := w.run("A").Cleanup(context.Background(), 0)[0]
+	res := clearAnyway(context.Background(), w.run("A"), 0)[0]
 	w.faults(0, "")
 	if res.Err != nil || !res.Cleared {
 		t.Fatalf("%+v", res)

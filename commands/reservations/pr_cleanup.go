@@ -26,12 +26,13 @@ func PRCleanup() *front.Applet {
 		Name:    "pr_cleanup",
 		Summary: "clear reservations and registrations that were left behind",
 		Usage: `
-usage: pr_cleanup [-v] [-k KEY] [lun] [-f FILE | DSF...]
-       pr_cleanup [-v] [-k KEY] VG...
+usage: pr_cleanup [-v] [--force] [-k KEY] [lun] [-f FILE | DSF...]
+       pr_cleanup [-v] [--force] [-k KEY] VG...
 
   lun            operands are device special files, not volume groups
   -k KEY         clear only LUNs on which KEY (hexadecimal) is registered
   -f FILE        device special files, one a line; - is standard input
+  --force        clear LUNs, too, that a node of the cluster is registered on
   -v             say each step
   --dry-run      list the commands that would be sent, send none but reads
   --json         with --dry-run: the plan for a program
@@ -43,13 +44,15 @@ usage: pr_cleanup [-v] [-k KEY] [lun] [-f FILE | DSF...]
   --sim DIR      work on a simulated host (else $LUNGUARD_SIM)
   --log WHERE    log changes to syslog (the default), stderr or none
 
-A package that runs on the LUNs loses its protection until it is restarted.
+A node of the cluster that is registered on a LUN may run a package on it, which
+would lose its protection. So nothing is cleared then, on any LUN, without --force.
 
-exit status: 0 all are clear; 1 usage, or KEY is not on every LUN; 2 a LUN
-could not be cleared; 128 + N ended by signal N, and what is left is said`,
+exit status: 0 all are clear; 1 usage, a node of the cluster is registered, or
+KEY is not on every LUN; 2 a LUN could not be cleared; 128 + N ended by signal N, and what is left is said`,
 		Flags: []cli.Flag{
 			front.Offering(&cli.StringFlag{Name: "key", Aliases: []string{"k"}}, session.CompleteKeys),
 			front.Offering(&cli.StringFlag{Name: "file", Aliases: []string{"f"}}, front.OneOf(front.ShellFiles)),
+			&cli.BoolFlag{Name: "force"},
 			front.VerboseFlag(), session.ConfigFlag(), session.DryRunFlag(), front.JSONFlag(), session.TimeoutFlag(), front.SimFlag(), session.NoLVMFlag(), session.ScanFlag(), session.SerialFlag(), front.LogFlag(),
 		},
 		Operands: completeCleanup, PlanJSON: true,
@@ -99,16 +102,16 @@ func runPrCleanup(c *front.Call) error {
 	run := s.Run(nil, o)
 	s.Follow(run, o)
 	var results []protocol.CleanupResult
-	err = s.Perform(run, o, session.Task{Deed: front.DeedCleanup, Only: key}, func(ctx context.Context) error {
-		results = run.Cleanup(ctx, key)
-		var errs []error
+	err = s.Perform(run, o, session.Task{Deed: front.DeedCleanup, Only: key}, func(ctx context.Context) (err error) {
+		results, err = run.Cleanup(ctx, protocol.Clearing{Only: key, Force: c.Flags.Bool("force")})
+		errs := []error{err}
 		for _, res := range results {
 			errs = append(errs, res.Err)
 		}
 		return errors.Join(errs...)
 	})
 	for _, res := range results {
-		printCleanup(c, conf, res)
+		printCleanup(c, res)
 	}
 	if err != nil || o.Rehearse {
 		return err
@@ -260,7 +263,7 @@ func openCleanup(s *session.Session, names []string, areLUNs bool, o *session.Op
 
 // printCleanup tells what became of one LUN, and who of the cluster is no
 // longer protected there.
-func printCleanup(c *front.Call, conf *cluster.Config, res protocol.CleanupResult) {
+func printCleanup(c *front.Call, res protocol.CleanupResult) {
 	dry := c.Flags.Bool("dry-run")
 	switch {
 	case res.Err != nil && !res.Cleared:
@@ -274,17 +277,15 @@ func printCleanup(c *front.Call, conf *cluster.Config, res protocol.CleanupResul
 	case c.Verbose() && !dry:
 		c.Printf("%s: cleared %s\n", res.LUN, words.Keys(res.Before))
 	}
-	var nodes []string
-	for _, k := range res.Before {
-		if n, ok := conf.NodeOf(k); ok && !slices.Contains(nodes, n.Name) {
-			nodes = append(nodes, n.Name)
-		}
+	names := make([]string, len(res.Lost))
+	for i, n := range res.Lost {
+		names[i] = n.Name
 	}
-	switch names := strings.Join(nodes, ", "); {
-	case names == "":
+	switch lost := strings.Join(names, ", "); {
+	case lost == "":
 	case dry:
-		c.Warn("%s: protection would be gone there for %s", res.LUN, names)
+		c.Warn("%s: protection would be gone there for %s", res.LUN, lost)
 	default:
-		c.Warn("%s: protection is gone there for %s; restart the packages that run on it", res.LUN, names)
+		c.Warn("%s: protection is gone there for %s; run pr_check --repair, or pr_start, on each", res.LUN, lost)
 	}
 }

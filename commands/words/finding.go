@@ -58,7 +58,7 @@ func FindingMessage(conf *cluster.Config, rep protocol.Report, f protocol.Findin
 		if f.Path != "" {
 			return Message{What: f.Path + " has this node's key and is no path of this host: a nexus of the past, or another host's", Hint: "pr_start removes it if the package is down on every node"}
 		}
-		return Message{What: fmt.Sprintf("%d registrations of this node for %s: a nexus of the past, or another node's with this key", registrations(rep, f.Keys[0]), Plural(rep.Paths, "path")), Hint: "clear it with pr_cleanup when nothing runs on the LUN"}
+		return Message{What: fmt.Sprintf("%d registrations of this node for %s: a nexus of the past, or another node's with this key", registrations(rep, f.Keys[0]), Plural(rep.Paths, "path")), Hint: "clear it with pr_cleanup --force when nothing runs on the LUN"}
 	case protocol.KeysMissing:
 		return Message{What: "key " + list + " is on other LUNs of the package, not here", Hint: "run vg_pr_key -s if the LUN is new, else pr_start on its node if that has the package up"}
 	case protocol.DifferentSets:
@@ -102,7 +102,7 @@ func foreignHint(conf *cluster.Config, s *pr.State, keys []pr.Key) string {
 	holds := s.Reservation != nil && slices.Contains(keys, s.Reservation.Key)
 	switch here := slices.ContainsFunc(s.Keys(), func(k pr.Key) bool { _, ok := conf.NodeOf(k); return ok }); {
 	case here && holds:
-		return "it holds the reservation: have it given up where it comes from, or stop what runs on the LUN and clear it with pr_cleanup"
+		return "it holds the reservation: have it given up where it comes from, or stop what runs on the LUN and clear it with pr_cleanup --force"
 	case here:
 		return "find its owner; where the package is up, pr_fence --key " + names + " removes it alone"
 	}
@@ -177,7 +177,7 @@ func copyWords(err error) (Message, bool) {
 	case errors.As(err, &incomplete):
 		return Message{
 			Subject: incomplete.LUN, What: fmt.Sprintf("not complete, the command must be run on %s, too", strings.Join(incomplete.Nodes, ", ")),
-			Hint:   "the device does not register other nodes for this one, or their own copy was killed; where such a node is down, clear the LUN with pr_cleanup first",
+			Hint:   "the device does not register other nodes for this one, or their own copy was killed; where such a node is down, and the LUN is not in use yet, clear it with pr_cleanup --force first",
 			Status: ExitNode,
 		}, true
 	case errors.Is(err, protocol.ErrNothingToCopy):

@@ -17,8 +17,14 @@ func runWords(err error) (Message, bool) {
 		lost    *protocol.LostError
 		stray   *protocol.StrayPortError
 		lun     *protocol.LUNError
+		other   *protocol.OtherKeysError
+		guarded *protocol.ProtectedError
 	)
 	switch {
+	case errors.As(err, &other):
+		return otherKeysWords(other), true
+	case errors.As(err, &guarded):
+		return protectedWords(guarded), true
 	case errors.As(err, &shared):
 		return Message{What: shared.Error(), Hint: "a LUN with several paths needs multipath above it, and a package names it once", Status: ExitFailed}, true
 	case errors.As(err, &foreign):
@@ -33,7 +39,7 @@ func runWords(err error) (Message, bool) {
 		return Message{
 			Subject: stray.LUN,
 			What:    fmt.Sprintf("port %s of node %s is registered with the key of node %s, left by a copy that was killed", stray.Port, stray.Victim, stray.Node),
-			Hint:    "nothing was changed; run the fence on " + stray.Node + ", which alone can take its key off; if it is down, shut " + stray.Victim + " down, and clear the LUN with pr_cleanup when nothing runs on it", Status: ExitNode,
+			Hint:    "nothing was changed; run the fence on " + stray.Node + ", which alone can take its key off; if it is down, shut " + stray.Victim + " down, and clear the LUN with pr_cleanup --force when nothing runs on it", Status: ExitNode,
 		}, true
 	case errors.As(err, &lun):
 		return lunWords(lun), true
@@ -80,11 +86,8 @@ func lunWords(e *protocol.LUNError) Message {
 	switch {
 	case errors.As(e, &contradiction):
 		m.What, m.Hint = contradictionWords(nil, contradiction), contradictionHint
-	case errors.Is(e, protocol.ErrOtherKeys):
-		m.What, m.Status = "left alone, the key is not registered there", ExitFailed
-		m.Hint = "without -k everything is cleared, whoever registered it"
 	case errors.Is(e, protocol.ErrKeyHolds):
-		m.Hint, m.Status = "nothing was changed: without it the reservation would be this node's; have it given up where the key comes from, or stop what runs on the LUN and clear it with pr_cleanup", ExitFailed
+		m.Hint, m.Status = "nothing was changed: without it the reservation would be this node's; have it given up where the key comes from, or stop what runs on the LUN and clear it with pr_cleanup --force", ExitFailed
 	case errors.Is(e, protocol.ErrCameToHold):
 		m.Hint, m.Status = "the LUN was not reserved, and is by this node now; see it with pr_check, and run pr_start on the nodes that have the package up", ExitFailed
 	case errors.Is(e, protocol.ErrUnresolved):
@@ -111,7 +114,7 @@ func lunWords(e *protocol.LUNError) Message {
 	case errors.Is(e, protocol.ErrNotCopied):
 		m.Hint = "run pr_start on the nodes that are missing; pr_check names them"
 	case errors.Is(e, protocol.ErrStaleNexus):
-		m.Hint = "it was registered before a new login or by a replaced adapter; clear it with pr_cleanup when nothing runs on the LUN"
+		m.Hint = "it was registered before a new login or by a replaced adapter; clear it with pr_cleanup --force when nothing runs on the LUN"
 	case errors.Is(e, protocol.ErrKeysLeft):
 		m.What = "keys are there after they were cleared"
 		m.Hint = "see whose with vg_pr_key -g: a node has registered since, or the device has not done what it said; try again"

@@ -141,6 +141,8 @@ func topicOf(err error) string {
 		return "foreign"
 	case *protocol.StrayPortError:
 		return "pr_fence"
+	case *protocol.OtherKeysError, *protocol.ProtectedError:
+		return "pr_cleanup"
 	case *protocol.SharedLUNError:
 		return "once"
 	case *protocol.LostError:
@@ -151,8 +153,6 @@ func topicOf(err error) string {
 		lun = e
 	}
 	switch {
-	case is(protocol.ErrOtherKeys):
-		return "pr_cleanup"
 	case is(protocol.ErrPathLost):
 		return "strict"
 	case is(protocol.ErrNotCopied, protocol.ErrNothingToCopy):

@@ -32,6 +32,7 @@ type said struct {
 func everyError() map[string]said {
 	conf := &cluster.Config{Path: "cluster.conf", Nodes: []cluster.Node{{Name: "jack3", Key: 1}, {Name: "jack4", Key: 2}}}
 	pkg := &cluster.Package{Name: "pkg1", Type: cluster.MultiNode, Nodes: []string{"jack4"}}
+	nodes := protocol.Members{{Name: "jack3", Key: 1}, {Name: "jack4", Key: 2}}
 	lun := func(err error) error { return &protocol.LUNError{LUN: "/dev/sda", Err: err} }
 	group := func(err error) error { return &vg.GroupError{Group: "vg1", Err: err} }
 	device := func(err error) error { return &vg.DeviceError{Device: "/dev/sda", Err: err} }
@@ -86,7 +87,12 @@ func everyError() map[string]said {
 		"a port with another key": {&protocol.StrayPortError{LUN: "/dev/sda", Port: scsi.FCTransportID(7), Key: 3, Node: "jack5", Victim: "jack4"}, ExitNode, append(onA, "jack5", "jack4"), true},
 		"not undone":              {lun(protocol.ErrNotUndone), ExitNode, onA, true},
 		"keys left":               {lun(protocol.ErrKeysLeft), ExitNode, onA, true},
-		"other keys":              {lun(protocol.ErrOtherKeys), ExitFailed, onA, true},
+		"other keys":              {&protocol.OtherKeysError{LUN: "/dev/sda", Key: 9, There: []pr.Key{1, 0xdead}, Members: nodes}, ExitFailed, append(onA, "0x9"), true},
+		"no keys":                 {&protocol.OtherKeysError{LUN: "/dev/sda", Key: 9}, ExitFailed, append(onA, "0x9"), true},
+		"a node holds":            {&protocol.ProtectedError{LUN: "/dev/sda", Nodes: nodes, Holder: nodes[1]}, ExitFailed, append(onA, "from jack3, jack4; jack4 holds"), true},
+		"a stranger beside it":    {&protocol.ProtectedError{LUN: "/dev/sda", Nodes: nodes[:1], Holder: nodes[0], Foreign: []pr.Key{0xdead}}, ExitFailed, append(onA, "from jack3; jack3 holds"), true},
+		"strangers beside it":     {&protocol.ProtectedError{LUN: "/dev/sda", Nodes: nodes[:1], Holder: nodes[0], Foreign: []pr.Key{0xbeef, 0xdead}}, ExitFailed, onA, true},
+		"a stranger holds":        {&protocol.ProtectedError{LUN: "/dev/sda", Nodes: nodes[:1], Foreign: []pr.Key{0xdead}}, ExitFailed, append(onA, "jack3"), true},
 		"no worldwide name":       {lun(protocol.ErrNoWWID), ExitFailed, onA, true},
 		"no type of ours":         {lun(protocol.ErrNoReservationType), ExitFailed, onA, true},
 		"SG_IO not permitted":     {catalogue.OnLUN("/dev/sda", "/dev/sda", catalogue.Errno(syscall.EPERM)), ExitFailed, onA, true},

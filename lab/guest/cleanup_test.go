@@ -25,7 +25,7 @@ func TestCleanup(t *testing.T) {
 	c.wantOwner(t, jack3)
 
 	t.Run("volume group", func(t *testing.T) {
-		r := typed(t, jack4, "pr_cleanup -v dead_vg")
+		r := typed(t, jack4, "pr_cleanup -v --force dead_vg")
 		wantExit(t, r, 0)
 		for _, lun := range []int{0, 1} {
 			wantLine(t, r.Stdout, jack4.Disk(lun, 0), "cleared 0xbcb00001")
@@ -41,13 +41,13 @@ func TestCleanup(t *testing.T) {
 		r = typed(t, jack4, "pr_cleanup lun -k key01 "+partition)
 		wantExit(t, r, 1)
 		wantLine(t, r.Stderr, "key01")
-		r = typed(t, jack4, "pr_cleanup -v --dry-run lun "+partition)
+		r = typed(t, jack4, "pr_cleanup -v --dry-run --force lun "+partition)
 		wantExit(t, r, 0)
 		wantLine(t, r.Stdout, "2. CLEAR by")
 		c.wantSame(t, before)
 	})
 	t.Run("right key, partition", func(t *testing.T) {
-		r := typed(t, jack4, "pr_cleanup "+partition+" lun -k bcb00001")
+		r := typed(t, jack4, "pr_cleanup --force "+partition+" lun -k bcb00001")
 		wantExit(t, r, 0)
 		wantLine(t, r.Stderr, "warning", partition, "jack3")
 		c.wantNothing(t)
@@ -61,7 +61,7 @@ func TestCleanup(t *testing.T) {
 		if err := os.WriteFile(list, []byte(text), 0o644); err != nil {
 			t.Fatal(err)
 		}
-		r := typed(t, jack3, "pr_cleanup -f "+list)
+		r := typed(t, jack3, "pr_cleanup --force -f "+list)
 		wantExit(t, r, 0)
 		wantLine(t, r.Stderr, "warning", jack3.Disk(0, 0), "jack4")
 		wantLine(t, r.Stderr, "warning", jack3.Disk(2, 0), "jack4")
@@ -73,7 +73,7 @@ func TestCleanup(t *testing.T) {
 		wantExit(t, r, 1)
 		wantLine(t, r.Stderr, jack3.Disk(0, 0), "left alone")
 		wantKeysOn(t, c, []uint64{0x5717a9ec}, nil, nil)
-		wantExit(t, typed(t, jack3, "pr_cleanup dead_vg"), 0)
+		wantExit(t, typed(t, jack3, "pr_cleanup --force dead_vg"), 0)
 		c.wantNothing(t)
 	})
 }

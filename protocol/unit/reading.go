@@ -60,6 +60,9 @@ func AllKeys(s *pr.State) []pr.Key {
 	return keys
 }
 
+// Members are the nodes of the cluster.
+func (rd *Reading) Members() Members { return rd.host.Members }
+
 // Me is this node's key.
 func (rd *Reading) Me() pr.Key { return rd.host.Node.Key }
 
