@@ -287,11 +287,3 @@ func (c *Config) oneOwner() {
 		}
 	}
 }
-
-// DisksKnown tells why it is not known which disks are the package's; nil if it is.
-func (p *Package) DisksKnown() error {
-	if p.Control == nil {
-		return nil
-	}
-	return p.Control.Fault
-}

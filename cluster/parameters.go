@@ -99,6 +99,7 @@ func storageParameters() []Parameter {
 	return []Parameter{
 		{"vg", ActedOn, "A volume group, one a line. All its LUNs are reserved before it is activated.", "", "vg01"},
 		{"pv", ActedOn, "A device outside any volume group that is reserved: a LUN, a multipath map, a partition.", "", "/dev/mapper/mpatha"},
+		{"no_luns", Ours, "Whether the package has no LUNs, on purpose. Without vg and pv lines it is an error not to say so.", "no", ""},
 		{"vgchange_cmd", ActedOn, "The command that activates a volume group, without its name.", "vgchange -a y", ""},
 		{"concurrent_vgchange_operations", Kept, "How many volume groups are activated at once; one here.", "", "1"},
 		{"enable_threaded_vgchange", Kept, "Whether vgchange works on several disks at once.", "", "0"},

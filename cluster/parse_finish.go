@@ -81,6 +81,11 @@ func (p *parser) finishPackages() {
 			}
 		}
 		p.finishBlocks(pkg)
+		for _, s := range pkg.Settings {
+			if s.Name == "no_luns" && pkg.HasNoLUNs() && len(pkg.Groups)+len(pkg.Volumes) > 0 {
+				p.failAt(s.At, s.Value, "no was expected, the package has a vg or pv line")
+			}
+		}
 		for j, g := range pkg.Groups {
 			p.own(owner, i, "vg "+g, g, at.groups[j])
 		}

@@ -152,6 +152,7 @@ func configFaults() map[string]configFault {
 		"pv is no path":        {node + text("package_name p", "pv sda"), []string{`f:4: "sda": the full name of a device was expected, /dev/...`}},
 		"one vg, two packages": {node + text("package_name p", "vg v", "package_name q", "vg /dev/v"), []string{`f:6: "v": it belongs to package p already`}},
 		"one pv, two packages": {node + text("package_name p", "pv /dev/x", "package_name q", "pv /dev/x"), []string{`f:6: "/dev/x": it belongs to package p already`}},
+		"no LUNs, and one":     {node + text("package_name p", "vg v", "no_luns yes"), []string{`f:5: "yes": no was expected, the package has a vg or pv line`}},
 		"one vg twice":         {node + text("package_name p", "vg v", "vg v"), []string{`f:5: "v": it belongs to package p already`}},
 		"17 nodes":             {manyNodes(17), []string{`f:33: "n17": at most 16 nodes were expected`}},
 		"line too long":        {node + "#" + strings.Repeat("x", maxLine) + "\n", []string{`f:3: a line of at most 65535 characters was expected`}},

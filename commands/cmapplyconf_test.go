@@ -21,7 +21,7 @@ func TestApplyAtOnce(t *testing.T) {
 	out := make([]bytes.Buffer, runs)
 	for i := range runs {
 		file := filepath.Join(t.TempDir(), "p.conf")
-		if err := os.WriteFile(file, fmt.Appendf(nil, "package_name q%02d\n", i), 0o644); err != nil {
+		if err := os.WriteFile(file, fmt.Appendf(nil, "package_name q%02d\nno_luns yes\n", i), 0o644); err != nil {
 			t.Fatal(err)
 		}
 		cmd, errs := r.process("jack3", "cmapplyconf", "-f", "-P", file)

@@ -34,7 +34,7 @@ func sampleRuns() []sampleRun {
 		{"usage", "pr_start --node", nil}, {"usage", "pr_start -C", nil}, {"usage", "pr_check --d", nil},
 		{"timeout", "pr_start --timeout soon pkg1", nil},
 		{"operand", "pr_start a b", nil},
-		{"unprotected", "pr_start pkg1", off}, {"unprotected", "pr_halt pkg1", empty},
+		{"unprotected", "pr_start pkg1", off}, {"nolun", "pr_halt pkg1", empty}, {"nolun", "pr_check pkg1", empty},
 		{"pr_check", "pr_check --device sda", nil}, {"pr_check", "pr_check", empty},
 		{"pr_fence", "pr_fence", nil}, {"pr_fence", "pr_fence --key xyz", nil}, {"pr_fence", "pr_fence jack3", nil}, {"pr_fence", "pr_fence jack4", nil},
 		{"pr_cntl", "pr_cntl", nil}, {"pr_cntl", "pr_cntl begin", nil}, {"pr_cntl", "pr_cntl validate pkg1", []string{"SG_SCRIPT_LOG_FILE=/nothere/log"}},
@@ -85,7 +85,7 @@ func spokenRuns(t *testing.T) []catalogue.Message {
 	for name, text := range map[string]string{
 		"cluster.conf":    scriptConfig,
 		"off.conf":        "FORCED_PR_DISABLE yes\n" + scriptConfig,
-		"empty.conf":      strings.ReplaceAll(scriptConfig, "vg             iscsi_vg3\n", "node_name jack3\n"),
+		"empty.conf":      strings.ReplaceAll(scriptConfig, "vg             iscsi_vg3\n", "node_name jack3\nno_luns yes\n"),
 		"two":             "/dev/sda /dev/sdb\n",
 		"vg_pr_key":       "no link\n",
 		"retired.conf":    "RETIRED_NODE_ID jack5=7\n" + scriptConfig,
@@ -99,7 +99,7 @@ func spokenRuns(t *testing.T) []catalogue.Message {
 		"other.saved":     "node:jack3|node_pr_key=0x1\n", "twice.saved": "node:jack3|node_pr_key=1\nnode:jack3|node_pr_key=2\n",
 		"same.saved": "node:jack3|node_pr_key=1\nnode:jack4|node_pr_key=1\n", "no.saved": "jack3\n",
 		"two.package": "package_name a\npackage_name b\n", "empty.package": "",
-		"fs.package": "package_name c\nfs_name /dev/other/l\nfs_directory /mnt\n",
+		"fs.package": "package_name c\nno_luns yes\nfs_name /dev/other/l\nfs_directory /mnt\n",
 	} {
 		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600); err != nil {
 			t.Fatal(err)

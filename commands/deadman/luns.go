@@ -40,13 +40,18 @@ func (d *deadman) plan(conf *cluster.Config, watched []*watchdog.LUN) ([]*watchd
 	var all []candidate
 	for _, pkg := range packages {
 		disks, err := d.disks(pkg)
+		if none := (*cluster.NoLUNError)(nil); errors.As(err, &none) && len(d.names) == 0 {
+			// It is no reason not to watch the others.
+			d.WarnErr(err)
+			continue
+		}
 		if err != nil {
 			closeNew(all)
 			return nil, err
 		}
 		if len(disks) == 0 && len(d.names) > 0 {
 			closeNew(all)
-			return nil, front.Usagef("package %s has no vg and no pv line in %s: there is nothing to watch", pkg.Name, conf.Path)
+			return nil, front.Usagef("package %s has no LUNs, by its no_luns: there is nothing to watch", pkg.Name)
 		}
 		for _, disk := range disks {
 			all = append(all, d.candidate(pkg, disk, watched))

@@ -159,7 +159,12 @@ func (sc *scope) findPackages(v values) error {
 		}
 	default:
 		for i := range sc.conf.Packages {
-			packages = append(packages, &sc.conf.Packages[i])
+			// One without a LUN has nothing that could be fenced, and must not keep the
+			// others from it.
+			pkg := &sc.conf.Packages[i]
+			if none := (*cluster.NoLUNError)(nil); !pkg.HasNoLUNs() && !errors.As(pkg.DisksKnown(), &none) {
+				packages = append(packages, pkg)
+			}
 		}
 	}
 	for _, pkg := range packages {

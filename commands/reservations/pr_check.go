@@ -129,13 +129,13 @@ func newChecker(c *front.Call) (*checker, error) {
 		return k, nil
 	}
 	for _, p := range conf.Packages {
-		if p.RunsOn(node.Name) {
+		if p.RunsOn(node.Name) && !p.HasNoLUNs() {
 			k.names = append(k.names, p.Name)
 		}
 	}
 	if len(k.names) == 0 {
 		// Nothing looked at must not read as all well.
-		return nil, front.Usagef("no package of the config runs on %s; name those to check", node.Name)
+		return nil, front.Usagef("no package of the config that has LUNs runs on %s; name those to check", node.Name)
 	}
 	return k, nil
 }

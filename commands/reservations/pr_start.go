@@ -74,9 +74,7 @@ func runPackage(c *front.Call, d front.Deed, do func(*session.Session, *session.
 		return err
 	}
 	return s.OnPackage(pkg, func(run *session.PackageRun, o *session.Opened) error {
-		if len(run.LUNs) == 0 {
-			c.Warn("package %s has no vg and no pv line in %s: nothing is protected", pkg.Name, s.Conf.Path)
-		}
+		s.WarnLUNless(pkg)
 		if d == front.DeedStart && s.Conf.PRDisabled {
 			c.Warn("FORCED_PR_DISABLE is set in %s: nothing is protected", s.Conf.Path)
 			return nil

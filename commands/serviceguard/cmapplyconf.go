@@ -288,7 +288,7 @@ func checkConfig(c *front.Call, named files) (*application, error) {
 	for i := range m.Config.Packages {
 		pkg := &m.Config.Packages[i]
 		a.judge(pkg, named.asked(pkg))
-		if !pkg.RunsOn(a.Node.Name) || pkg.DisksKnown() != nil {
+		if !pkg.RunsOn(a.Node.Name) || a.Conf.DisksKnown(pkg) != nil {
 			continue
 		}
 		mode, err := a.checkLUNs(pkg)
@@ -309,10 +309,13 @@ func checkConfig(c *front.Call, named files) (*application, error) {
 // asked about is no reason not to apply another.
 func (a *application) judge(pkg *cluster.Package, asked bool) {
 	errs := a.checkPackage(pkg, asked)
-	// Where a package does not run its control script need not be.
-	if err := pkg.DisksKnown(); err != nil && pkg.RunsOn(a.Node.Name) {
+	var none *cluster.NoLUNError
+	switch err := a.Conf.DisksKnown(pkg); {
+	case err == nil:
+	case pkg.RunsOn(a.Node.Name), errors.As(err, &none):
 		errs = append(errs, err)
-	} else if err != nil {
+	default:
+		// Where a package does not run its control script need not be.
 		a.WarnErr(err)
 	}
 	if !asked {
@@ -341,14 +344,10 @@ func (a *application) tellControl(pkg *cluster.Package, k *cluster.Control) {
 		}
 		a.Printf("Package %s: volume groups of its control script %s: %s\n", pkg.Name, k.Groups[0].At.File, strings.Join(names, ", "))
 	}
-	if k.Fault != nil {
-		return
-	}
-	for _, err := range k.Unread {
-		a.WarnErr(err)
-	}
-	if len(pkg.Groups)+len(pkg.Volumes) == 0 {
-		a.Warn("package %s has no vg and no pv line, and its control script names no volume group: nothing is protected", pkg.Name)
+	if k.Fault == nil {
+		for _, err := range k.Unread {
+			a.WarnErr(err)
+		}
 	}
 }
 

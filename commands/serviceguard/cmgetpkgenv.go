@@ -2,6 +2,7 @@ package serviceguard
 
 import (
 	"bufio"
+	"errors"
 	"fmt"
 	"strconv"
 	"strings"
@@ -68,7 +69,7 @@ func runPkgEnv(c *front.Call) error {
 		return err
 	}
 	mode := cluster.PRDisabled
-	if !conf.PRDisabled && (len(pkg.Groups)+len(pkg.Volumes) > 0 || pkg.DisksKnown() != nil) {
+	if !conf.PRDisabled && !pkg.HasNoLUNs() {
 		mode = cluster.PRUnknown
 		err := s.LookAt(pkg, func(run *session.PackageRun, _ *session.Opened) error {
 			if mode = conf.PRModeOf(run.Supports(c.Ctx)); mode == cluster.PRUnknown {
@@ -76,7 +77,12 @@ func runPkgEnv(c *front.Call) error {
 			}
 			return nil
 		})
-		if err != nil {
+		none := (*cluster.NoLUNError)(nil)
+		switch {
+		case errors.As(err, &none):
+			mode = cluster.PRDisabled
+			c.Fail(err)
+		case err != nil:
 			c.Report(err)
 			c.Status = words.ExitNode
 		}

@@ -314,6 +314,10 @@ func readPackages(s *session.Session, packages []*cluster.Package, p *portrait) 
 				s.Status = words.ExitNode
 			}
 		}
+		if none := (*cluster.NoLUNError)(nil); errors.As(s.Conf.DisksKnown(v.Package), &none) {
+			// What is unknown outweighs it.
+			s.Status = max(s.Status, s.Report(none))
+		}
 		p.views[v.Package.Name] = v
 	}
 	return nil
@@ -322,7 +326,7 @@ func readPackages(s *session.Session, packages []*cluster.Package, p *portrait) 
 // viewPackage looks at one package. One that cannot be opened is like one with
 // a LUN that cannot be read.
 func viewPackage(s *session.Session, pkg *cluster.Package, gate protocol.Gate) *cluster.PackageView {
-	if s.Conf.PRDisabled {
+	if none := (*cluster.NoLUNError)(nil); s.Conf.PRDisabled || errors.As(pkg.DisksKnown(), &none) {
 		return s.Conf.ViewOf(pkg, nil)
 	}
 	var view *cluster.PackageView

@@ -1,6 +1,7 @@
 package serviceguard
 
 import (
+	"errors"
 	"fmt"
 	"strconv"
 	"strings"
@@ -291,11 +292,12 @@ func (p *portrait) packageMode(pkg *cluster.Package) cluster.PRMode {
 	if view := p.views[pkg.Name]; view != nil {
 		return view.Mode
 	}
-	if pkg.DisksKnown() != nil && !p.conf.PRDisabled {
-		return cluster.PRUnknown
-	}
-	if p.conf.PRDisabled || len(pkg.Groups)+len(pkg.Volumes) == 0 {
+	none := (*cluster.NoLUNError)(nil)
+	switch err := pkg.DisksKnown(); {
+	case p.conf.PRDisabled, pkg.HasNoLUNs(), errors.As(err, &none):
 		return cluster.PRDisabled
+	case err != nil:
+		return cluster.PRUnknown
 	}
 	mode, _ := pkg.Settings.Get("pkg_pr_mode")
 	return cluster.PRMode(strings.ToLower(mode))

@@ -255,9 +255,7 @@ func (j *job) look(ctx context.Context, may func(*session.PackageRun) error) (wh
 		}
 		return may(run)
 	})
-	if err == nil && who.luns == 0 {
-		j.s.Warn("package %s has no vg and no pv line in %s: nothing is protected", j.pkg.Name, j.s.Conf.Path)
-	}
+	j.s.WarnLUNless(j.pkg)
 	return who, err
 }
 

@@ -126,7 +126,6 @@ func messages() []catalogue.Message {
 		list = append(list, catalogue.New("files", "warning", err.Error()))
 	}
 	list = append(list,
-		catalogue.New("files", "warning", "package pkg1 has no vg and no pv line, and its control script names no volume group: nothing is protected"),
 		catalogue.New("files", "warning", "node jack5 of saved.txt is not in the cluster: its key on a LUN will be a foreign one"),
 		catalogue.New("files", "warning", (&foreignError{"pkg1", []string{"ecmt/oracle/oracle"}, 5}).Error()),
 		catalogue.New("cmapplyconf", "warning", "/etc/lunguard/cluster.conf: another process is writing it, which is waited for"),

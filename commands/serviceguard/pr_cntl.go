@@ -127,9 +127,7 @@ func carryOutCntl(c *front.Call, action cntlAction, name string) error {
 		return &cluster.NotMemberError{Node: node.Name, Package: pkg}
 	}
 	return s.OnPackage(pkg, func(run *session.PackageRun, o *session.Opened) error {
-		if len(run.LUNs) == 0 {
-			c.Warn("package %s has no vg and no pv line in %s: nothing is protected", pkg.Name, conf.Path)
-		}
+		s.WarnLUNless(pkg)
 		switch action {
 		case cntlStart:
 			return s.Perform(run, o, session.Task{Deed: front.DeedStart}, func(ctx context.Context) error { return s.StartLUNs(ctx, run) })

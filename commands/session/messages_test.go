@@ -70,6 +70,7 @@ func messages() []catalogue.Message {
 		rep := protocol.Report{LUN: "/dev/sda"}
 		list = append(list, catalogue.New("finding", "finding", "/dev/sda: "+words.Finding(nil, rep, protocol.Finding{Kind: words.InTwoPackages, Err: two})))
 	}
+	list = append(list, catalogue.New("nolun", "warning", (&lunlessError{"pkg1"}).Error()+": nothing is protected"))
 	list = append(list, catalogue.New("warning", "warning", notRemembered("pkg1", syscall.ENOSPC)))
 	list = append(list, catalogue.New("config", "warning", simulatedWords("/sim/jack3", "/etc/lunguard/cluster.conf")))
 	return catalogue.Sort(list)

@@ -102,13 +102,17 @@ func PackageName(c *front.Call) (string, error) {
 
 // Packages are those that were named or, if none was, all that this node has
 // up. A package of which that cannot be told counts as up: what is unknown
-// must not be left out in silence.
+// must not be left out in silence. Errors: *cluster.UnknownPackageError; that a package
+// which was named has no LUNs on purpose.
 func (s *Session) Packages(names []string) ([]*cluster.Package, error) {
 	var list []*cluster.Package
 	for _, name := range names {
 		pkg, err := s.Conf.Package(name)
 		if err != nil {
 			return nil, err
+		}
+		if pkg.HasNoLUNs() {
+			return nil, &lunlessError{pkg.Name}
 		}
 		list = append(list, pkg)
 	}
@@ -125,11 +129,33 @@ func (s *Session) Packages(names []string) ([]*cluster.Package, error) {
 			up = run.Up(s.Ctx)
 			return nil
 		})
+		if none := (*cluster.NoLUNError)(nil); errors.As(err, &none) {
+			// There is nothing that it could have up, and the others are not to wait for it.
+			s.WarnErr(err)
+			continue
+		}
 		if err != nil || up {
 			list = append(list, pkg)
 		}
 	}
 	return list, nil
+}
+
+// lunlessError says that there is nothing to look at or to fence in a package, which
+// must not read as done.
+type lunlessError struct{ pkg string }
+
+func (e *lunlessError) Error() string { return "package " + e.pkg + " has no LUNs, by its no_luns" }
+
+func (e *lunlessError) Message() words.Message {
+	return words.Message{What: e.Error(), Hint: "there is nothing to look at and nothing to fence; leave it out", Status: words.ExitFailed}
+}
+
+// WarnLUNless tells of a package that has no LUNs on purpose.
+func (s *Session) WarnLUNless(pkg *cluster.Package) {
+	if pkg.HasNoLUNs() {
+		s.Warn("%v: nothing is protected", &lunlessError{pkg.Name})
+	}
 }
 
 // WithPackage opens the LUNs of a package, which must be in no other, and runs f
@@ -241,9 +267,10 @@ func GroupOf(c *front.Call, host vg.Host, name string) (*vg.Group, error) {
 }
 
 // DevicesOf are the volumes of a package: those of its groups and those outside
-// any group.
+// any group. Errors: *vg.GroupError, *cluster.ControlError; *cluster.NoLUNError, unless
+// nothing is to be protected.
 func (s *Session) DevicesOf(pkg *cluster.Package) ([]string, error) {
-	if err := pkg.DisksKnown(); err != nil {
+	if err := s.Conf.DisksKnown(pkg); err != nil {
 		return nil, err
 	}
 	devices := append([]string(nil), pkg.Volumes...)

@@ -15,10 +15,13 @@ func configWords(err error) (Message, bool) {
 		pkg    *cluster.UnknownPackageError
 		member *cluster.NotMemberError
 		script *cluster.ControlError
+		none   *cluster.NoLUNError
 	)
 	switch {
 	case errors.As(err, &script):
 		return Message{What: script.Error(), Hint: controlHint(script), Status: ExitFailed}, true
+	case errors.As(err, &none):
+		return Message{What: none.Error(), Hint: "nothing of it would be protected: name its LUNs by vg or pv lines, or say no_luns yes if it has none", Status: ExitFailed}, true
 	case errors.As(err, &conf):
 		m := Message{What: conf.Error(), Status: ExitFailed}
 		if conf.Near != "" {

@@ -43,6 +43,7 @@ func errorsByTopic() map[string][]error {
 			&cluster.ConfigError{File: "cluster.conf", Line: 7, Word: "vgs", Expected: "a parameter of packages was expected, or package_name", Near: "vg"},
 		},
 		"control": controlErrors(),
+		"nolun":   {&cluster.NoLUNError{Package: &cluster.Package{Name: "pkg1"}}, &cluster.NoLUNError{Package: &cluster.Package{Name: "pkg1", Control: &cluster.Control{}}}},
 		"group": {
 			&vg.GroupError{Group: "vg1", Err: fmt.Errorf("%w that can be read: %w", vg.ErrNoLVM, syscall.EIO)},
 			&vg.GroupError{Group: "vg1", Err: fmt.Errorf("%w; read without it, %w: %w", vg.ErrNoGroup, vg.ErrNoLVM, &child.HungError{Program: "lvm", Limit: 20 * time.Second})},
