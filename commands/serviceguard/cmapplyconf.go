@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"strings"
+	"syscall"
 	"time"
 
 	"github.com/urfave/cli/v2"
@@ -263,7 +264,7 @@ func checkConfig(c *front.Call, named files) (*application, error) {
 	if named.cluster == "" {
 		// Nobody else names nodes.
 		if _, err := os.Lstat(named.conf); errors.Is(err, fs.ErrNotExist) {
-			return nil, &session.ConfigFileError{Err: err}
+			return nil, &session.ConfigFileError{Err: &fs.PathError{Op: "open", Path: named.conf, Err: syscall.ENOENT}}
 		}
 	}
 	m, err := cluster.MergeWithKeys(c.Ctx, named.conf, named.cluster, named.packages, saved)
