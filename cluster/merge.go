@@ -157,7 +157,7 @@ func ParametersIn(r io.Reader, name string) ([]string, error) {
 
 // put makes text and config of the segments.
 func (m *Merge) put(path string, segments []segment) error {
-	all := segments[0].lines
+	all := slices.Clone(segments[0].lines)
 	touched := segments[0].new
 	for i := 1; i < len(segments); i++ {
 		s := segments[i]
@@ -165,9 +165,9 @@ func (m *Merge) put(path string, segments []segment) error {
 		// A blank line sets apart what is new.
 		near := s.new || segments[i-1].new
 		if near && len(all) > 0 && !isBlank(all[len(all)-1]) && len(s.lines) > 0 && !isBlank(s.lines[0]) {
-			all = append(slices.Clip(all), fileLine{})
+			all = append(all, fileLine{})
 		}
-		all = append(slices.Clip(all), s.lines...)
+		all = append(all, s.lines...)
 	}
 	m.Text = m.Old
 	if touched || m.Old == nil {

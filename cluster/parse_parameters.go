@@ -191,7 +191,10 @@ func (p *parser) packageParameter(given, name, value string) {
 		}
 		pkg.Nodes, lines.nodes = append(pkg.Nodes, value), append(lines.nodes, p.at)
 	case "module_name":
-		if near := nearest(strings.ToLower(value), moduleNames()); !isStandard(value) && near != "" {
+		if isStandard(value) {
+			return
+		}
+		if near := nearest(strings.ToLower(value), moduleNames()); near != "" {
 			p.failNear(value, "the name of a module was expected", near)
 		}
 	case "vg":
