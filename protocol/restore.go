@@ -37,9 +37,6 @@ func (r *Run) Restore(ctx context.Context) error {
 		begin, undo = r.rejoinAll, r.backOut
 	}
 	if err = begin(ctx, targets); err == nil {
-		err = r.each(targets, (*target).unfinished)
-	}
-	if err == nil {
 		return nil
 	}
 	ctx, cancel := undoing(ctx, r.Hurry)
