@@ -133,3 +133,29 @@ func TestRestoreBesideFence(t *testing.T) {
 		}
 	}
 }
+
+// Another node takes one LUN, and no more, when the last one has come up: the arbiter in
+// exclusive mode, any in shared mode. A last look at all of them finds it.
+func TestRestoreLooksLast(t *testing.T) {
+	for _, c := range []struct {
+		mode Mode
+		does func(w *world) error
+	}{
+		{Exclusive, func(w *world) error { return w.only("B", "sda").Start(t.Context()) }},
+		{Shared, func(w *world) error {
+			r := w.only("B", "sda")
+			return errors.Join(r.Start(t.Context()), r.Fence(t.Context(), w.members[0]))
+		}},
+	} {
+		w := forgotten(t, c.mode, 2, 1)
+		bothUp := func(req *scsi.Request) bool {
+			return req.Opcode() == scsi.OpPRIn && w.status(0).Holder == keyA && w.status(1).Holder == keyA
+		}
+		w.before("A", 1, bothUp, func() { w.must(c.does(w)) })
+		r := w.run("A")
+		w.wrap, r.Parallel = nil, 1
+		if err := r.Restore(t.Context()); err == nil {
+			t.Errorf("%v: ok, and left is %+v, %+v", c.mode, w.status(0), w.status(1))
+		}
+	}
+}
