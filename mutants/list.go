@@ -8,7 +8,7 @@ import (
 // all are the mutants, in the order of the page.
 func all() []*mutant {
 	return slices.Concat(takeMutants(), startMutants(), giveUpMutants(), joinMutants(), fenceMutants(), settleMutants(), evictMutants(),
-		departMutants(), releaseMutants(), repairMutants(), copyMutants(), cleanUpMutants(),
+		departMutants(), releaseMutants(), repairMutants(), restoreMutants(), copyMutants(), cleanUpMutants(),
 		driverMutants(), claimMutants(), verbMutants(), unitMutants(), retryMutants())
 }
 
