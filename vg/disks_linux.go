@@ -102,11 +102,14 @@ func (d *scsiDisks) others(sysfs string, l lun) []string {
 			more = append(more, filepath.Join(scsiDir, "block", b.Name()))
 		}
 	}
-	slices.SortFunc(more, func(a, b string) int {
-		x, y := filepath.Base(a), filepath.Base(b)
-		return cmp.Or(cmp.Compare(len(x), len(y)), cmp.Compare(x, y))
-	})
+	slices.SortFunc(more, byName)
 	return more
+}
+
+// byName orders the folders of disks as the kernel names them: sdb before sdaa.
+func byName(a, b string) int {
+	x, y := filepath.Base(a), filepath.Base(b)
+	return cmp.Or(cmp.Compare(len(x), len(y)), cmp.Compare(x, y))
 }
 
 // scsiFolder is the folder of the SCSI device of a disk or sg device, which is

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"os"
 	"slices"
 	"strings"
@@ -155,6 +156,23 @@ func (r *lvmReport) has(group string) bool {
 		}
 	}
 	return false
+}
+
+// groups lists what the report has, in the order of the names.
+func (r *lvmReport) groups() []Group {
+	volumes := map[string][]string{}
+	for _, rep := range r.Report {
+		for _, v := range rep.PV {
+			if v.Group != "" && strings.HasPrefix(v.Name, "/") {
+				volumes[v.Group] = append(volumes[v.Group], v.Name)
+			}
+		}
+	}
+	var list []Group
+	for _, name := range slices.Sorted(maps.Keys(volumes)) {
+		list = append(list, Group{Name: name, Volumes: volumes[name]})
+	}
+	return list
 }
 
 // group picks the volumes of one group, named or by UUID.

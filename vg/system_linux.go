@@ -28,9 +28,10 @@ type System struct {
 	// pending is where processes tell each other of commands that were given up;
 	// see [pending.Gate].
 	pending string
-	// proc replaces /proc, number deviceNumber, opens mapperOpenCount and claimed
+	// proc replaces /proc, byID /dev/disk/by-id, number deviceNumber, opens mapperOpenCount and claimed
 	// blockClaimed in tests.
 	proc    string
+	byID    string
 	number  func(device string) (kind, number string, err error)
 	opens   func(number string) (int, error)
 	claimed func(node, number string) (bool, error)

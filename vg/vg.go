@@ -29,6 +29,10 @@ type Host interface {
 	// Paths is Disk for a path that has come back: it does not mind if no
 	// multipath map joins the paths of the LUN (yet).
 	Paths(device string) (*Disk, error)
+	// LUNs lists the LUNs of this host. It sends no SCSI command.
+	LUNs() ([]Listed, error)
+	// Groups lists the volume groups with a volume here, as far as they can be told.
+	Groups(ctx context.Context) ([]Group, error)
 	// InUse tells what of this host uses each of the LUNs, in their order. It
 	// sends no SCSI command.
 	InUse(disks []*Disk) []Usage

@@ -74,6 +74,8 @@ func spokenWatch() []catalogue.Message {
 			say("event", d.eventWords(e))
 			d.expire, e.Err = false, nil
 			say("event", d.eventWords(e))
+			e.Err, e.WasGone = watchdog.ErrNotStarted, false
+			say("event", d.eventWords(e))
 		case watchdog.Gone:
 			e.Registered = true
 			say("event", d.eventWords(e))

@@ -71,11 +71,11 @@ func KeyOf(conf *cluster.Config, k pr.Key) string {
 	if !ok {
 		return k.String()
 	}
-	return fmt.Sprintf("%s (%s%s)", k, n.Name, markWords(k))
+	return fmt.Sprintf("%s (%s%s)", k, n.Name, Mark(k))
 }
 
-// markWords says which mark a node's key has.
-func markWords(k pr.Key) string {
+// Mark says which mark a node's key has, behind its name; nothing if it has none.
+func Mark(k pr.Key) string {
 	switch {
 	case k&protocol.Marks == protocol.Marks:
 		return ", leaving and taking"

@@ -89,7 +89,7 @@ func keysWords(conf *cluster.Config, keys []pr.Key) string {
 	for i, k := range keys {
 		list[i] = k.String()
 		if n, ok := conf.NodeOf(k); ok {
-			list[i] = n.Name + " (" + k.String() + markWords(k) + ")"
+			list[i] = n.Name + " (" + k.String() + Mark(k) + ")"
 		}
 	}
 	return strings.Join(list, ", ")

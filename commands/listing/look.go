@@ -1,0 +1,224 @@
+package listing
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"strings"
+
+	"golang.org/x/sync/errgroup"
+
+	"lunguard/commands/session"
+	"lunguard/commands/words"
+	"lunguard/pr"
+	"lunguard/protocol"
+	"lunguard/vg"
+)
+
+// lun is a LUN and all that was found out about it.
+type lun struct {
+	vg.Listed
+	// group is its volume group, usage what of this host uses it.
+	group string
+	usage vg.Usage
+	paths []path
+	// state is nil if it was not read; then err says why.
+	state *pr.State
+	err   error
+	// can is nil if the device does not tell what it can do.
+	can *pr.Capabilities
+}
+
+// path is one of a LUN's.
+type path struct {
+	name string
+	pr.Identity
+	// err is nil if it leads to the LUN, and was asked.
+	err error
+}
+
+// working counts the paths that answer.
+func (l *lun) working() int {
+	n := 0
+	for _, p := range l.paths {
+		if p.err == nil {
+			n++
+		}
+	}
+	return n
+}
+
+// incapable reports whether the device has no persistent reservations at all, which most
+// disks inside of machines have not: that is no trouble.
+func (l *lun) incapable() bool { return errors.Is(l.err, pr.ErrNoReservations) }
+
+// unknown reports whether nobody can tell who has the LUN.
+func (l *lun) unknown() bool { return l.err != nil && !l.incapable() }
+
+// atOnce is how many LUNs are read at the same time.
+const atOnce = 64
+
+// look finds the LUNs, all or those under the devices that were named, and reads them.
+func look(s *session.Session, devices []string) ([]*lun, error) {
+	all, err := find(s, devices)
+	if err != nil {
+		return nil, err
+	}
+	o, err := s.Begin()
+	if err != nil {
+		return nil, err
+	}
+	defer o.Close()
+	var group errgroup.Group
+	group.SetLimit(atOnce)
+	for _, l := range all {
+		// One path that cannot be opened is told of with the others.
+		opened, err := o.OpenDisk(s.Ctx, s.Host, l.Disk, func(error) {})
+		if err != nil {
+			l.unopened(err)
+			continue
+		}
+		group.Go(func() error {
+			l.read(s.Ctx, opened)
+			return nil
+		})
+	}
+	_ = group.Wait() // none has an error
+	return all, nil
+}
+
+// find lists the LUNs without a command to any.
+func find(s *session.Session, devices []string) ([]*lun, error) {
+	listed, err := s.Host.LUNs()
+	if err != nil {
+		return nil, err
+	}
+	if len(devices) > 0 {
+		if listed, err = chosen(s.Host, listed, devices); err != nil {
+			return nil, err
+		}
+	}
+	var all []*lun
+	var disks []*vg.Disk
+	for _, l := range listed {
+		all, disks = append(all, &lun{Listed: l}), append(disks, l.Disk)
+	}
+	for i, u := range s.Host.InUse(disks) {
+		all[i].usage = u
+	}
+	groups, err := s.Host.Groups(s.Ctx)
+	if err != nil {
+		// Who has the LUN matters more than what is on it.
+		s.WarnErr(err)
+	}
+	for _, g := range groups {
+		for _, volume := range g.Volumes {
+			d, err := s.Host.Paths(volume)
+			if err != nil {
+				continue
+			}
+			for _, l := range all {
+				if l.has(d.Paths[0]) {
+					l.group = g.Name
+				}
+			}
+		}
+	}
+	return all, nil
+}
+
+// has reports whether a path is one of the LUN's.
+func (l *lun) has(d vg.Device) bool {
+	return slices.ContainsFunc(l.Paths, func(p vg.Device) bool { return p.Number == d.Number })
+}
+
+// chosen are the LUNs under devices, in their order, by the names that were given.
+// Errors: *vg.DeviceError.
+func chosen(host vg.Host, listed []vg.Listed, devices []string) ([]vg.Listed, error) {
+	var list []vg.Listed
+	var errs []error
+	for _, device := range devices {
+		d, err := host.Paths(device)
+		if err != nil {
+			errs = append(errs, err)
+			continue
+		}
+		one := vg.Listed{Disk: d}
+		for _, l := range listed {
+			if (&lun{Listed: l}).has(d.Paths[0]) {
+				one = l
+				one.Disk = d
+			}
+		}
+		list = append(list, one)
+	}
+	return list, errors.Join(errs...)
+}
+
+// unopened is for a LUN none of whose paths can be opened.
+func (l *lun) unopened(err error) {
+	l.err = err
+	for _, p := range l.Paths {
+		l.paths = append(l.paths, path{p.Name, p.Identity, err})
+	}
+}
+
+// read asks each path whether it leads to the LUN, and the first one that does for the rest.
+func (l *lun) read(ctx context.Context, opened *protocol.LUN) {
+	l.WWID = opened.WWID
+	l.paths = make([]path, len(opened.Paths))
+	var group errgroup.Group
+	for i, p := range opened.Paths {
+		group.Go(func() error {
+			l.paths[i] = path{p.Name(), p.Identity(), pr.Confirm(ctx, p)}
+			return nil
+		})
+	}
+	_ = group.Wait() // none has an error
+	for i, p := range opened.Paths {
+		if l.state != nil || l.incapable() {
+			break
+		}
+		if l.err = l.paths[i].err; l.err != nil {
+			continue
+		}
+		l.state, l.err = p.State(ctx)
+		if l.state != nil {
+			// What it does not tell is unknown.
+			l.can, _ = p.Capabilities(ctx)
+		} else if !l.incapable() {
+			l.paths[i].err = l.err
+		}
+	}
+	for _, u := range opened.Unopened {
+		l.paths = append(l.paths, path{u.Name, u.Identity, u.Err})
+	}
+}
+
+// use says what of this host uses the LUN.
+func (l *lun) use() string {
+	var list []string
+	if l.group != "" {
+		list = append(list, "VG "+l.group)
+	}
+	for _, u := range l.usage.Uses {
+		if text := strings.TrimSpace(string(u.Kind) + " " + u.At); !slices.Contains(list, text) {
+			list = append(list, text)
+		}
+	}
+	if l.usage.Err != nil {
+		list = append(list, words.Unknown)
+	}
+	return strings.Join(list, "; ")
+}
+
+// foreign are the keys that are nobody's of this cluster.
+func (l *lun) foreign(o owners) []pr.Key {
+	if l.state == nil {
+		return nil
+	}
+	return slices.DeleteFunc(l.state.Keys(), func(k pr.Key) bool {
+		_, ours := o.ours(k)
+		return ours
+	})
+}

@@ -1,0 +1,146 @@
+package vg
+
+import (
+	"context"
+	"errors"
+	"io/fs"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+
+	"lunguard/child"
+)
+
+// LUNs lists every SCSI disk of this machine, by sysfs alone. One that vanishes meanwhile
+// is left out. Errors: fs.ErrNotExist without sysfs.
+func (s *System) LUNs() ([]Listed, error) {
+	if !exists(filepath.Join(s.sysfs, "class")) {
+		return nil, &fs.PathError{Op: "open", Path: filepath.Join(s.sysfs, "class"), Err: fs.ErrNotExist}
+	}
+	links := s.links()
+	var list []Listed
+	seen := map[string]bool{}
+	for _, dir := range s.scsi.folders(s.sysfs) {
+		if seen[attribute(dir, "dev")] {
+			continue
+		}
+		top, name := dir, s.node("", dir)
+		if m := mapOver(dir); m != "" {
+			top, name = m, filepath.Join("/dev/mapper", attribute(m, "dm/name"))
+		}
+		d, err := s.diskIn(name, top, true)
+		if err != nil {
+			// A map over several LUNs, or one that is being taken down: its disks are there.
+			top, name = dir, s.node("", dir)
+			if d, err = s.diskIn(name, top, true); err != nil {
+				continue
+			}
+		}
+		for _, p := range d.Paths {
+			seen[p.Number] = true
+		}
+		l := Listed{Disk: d, Links: links[filepath.Base(top)]}
+		l.Vendor, l.Model = printable(attribute(filepath.Join(dir, "device"), "vendor")), printable(attribute(filepath.Join(dir, "device"), "model"))
+		if sectors, err := strconv.ParseUint(attribute(top, "size"), 10, 54); err == nil {
+			l.Size = sectors * 512
+		}
+		list = append(list, l)
+	}
+	return list, nil
+}
+
+// Groups lists the volume groups that have a volume here, as far as they can be told: what
+// is said of them is not good enough to reserve anything by.
+func (s *System) Groups(ctx context.Context) ([]Group, error) {
+	if !s.noLVM {
+		r, err := s.lvm.read(ctx)
+		var hung *child.HungError
+		switch {
+		case err == nil:
+			return r.groups(), nil
+		case !errors.Is(err, exec.ErrNotFound) && !errors.As(err, &hung):
+			return nil, err
+		}
+	}
+	inv, err := s.disks.read(ctx)
+	if err != nil {
+		return nil, err
+	}
+	var list []Group
+	for _, m := range inv.groups {
+		g := Group{Name: m.Name}
+		for _, v := range m.Volumes {
+			for _, d := range inv.volumes[v.UUID] {
+				g.Volumes = append(g.Volumes, d.name)
+			}
+		}
+		list = append(list, g)
+	}
+	slices.SortFunc(list, func(a, b Group) int { return strings.Compare(a.Name, b.Name) })
+	return list, nil
+}
+
+// folders are the sysfs folders of all SCSI disks, in the order of their names.
+func (d *scsiDisks) folders(sysfs string) []string {
+	d.read(sysfs)
+	defer d.mu.Unlock()
+	var list []string
+	class := diskClass(sysfs)
+	for address := range d.names {
+		to, err := os.Readlink(filepath.Join(class, address))
+		if err != nil {
+			continue // gone meanwhile
+		}
+		block := filepath.Join(scsiFolder(absolute(class, to)), "block")
+		entries, _ := os.ReadDir(block) // as above
+		for _, e := range entries {
+			list = append(list, filepath.Join(block, e.Name()))
+		}
+	}
+	slices.SortFunc(list, byName)
+	return list
+}
+
+// mapOver is the folder of the multipath map over a disk, empty if there is none.
+func mapOver(dir string) string {
+	holders, _ := os.ReadDir(filepath.Join(dir, "holders")) // without any there is none
+	for _, h := range holders {
+		at := filepath.Join(dir, "holders", h.Name())
+		if to, err := os.Readlink(at); err == nil && isMultipath(at) {
+			return absolute(filepath.Dir(at), to)
+		}
+	}
+	return ""
+}
+
+// links are the names in /dev/disk/by-id, by the kernel's name of what they lead to. A
+// machine without udev has none.
+func (s *System) links() map[string][]string {
+	const folder = "/dev/disk/by-id"
+	at := folder
+	if s.byID != "" {
+		at = s.byID
+	}
+	list := map[string][]string{}
+	entries, _ := os.ReadDir(at)
+	for _, e := range entries {
+		if to, err := os.Readlink(filepath.Join(at, e.Name())); err == nil {
+			kernel := filepath.Base(to)
+			list[kernel] = append(list[kernel], filepath.Join(folder, e.Name()))
+		}
+	}
+	return list
+}
+
+// printable leaves what can be shown: the text is a device's.
+func printable(text string) string {
+	return strings.Map(func(r rune) rune {
+		if r < ' ' || r >= 0x7f {
+			return '?'
+		}
+		return r
+	}, text)
+}

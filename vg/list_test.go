@@ -1,0 +1,87 @@
+package vg
+
+import (
+	"context"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"lunguard/child"
+)
+
+// Every disk is shown once, under the name that people use, with all paths of its LUN.
+func TestLUNs(t *testing.T) {
+	tr := newTree(t)
+	a, b := fcAdapter(1, "0x2100000000000001"), fcAdapter(2, "0x2100000000000002")
+	sda, sdb := tr.sd("sda", a, 1, 1), tr.sd("sdb", b, 1, 2)
+	tr.sd("sdaa", a, 2, 1)
+	tr.sd("sdc", b, 2, 2) // no map joins them
+	sdd := tr.sd("sdd", a, 0, 1)
+	tr.write(sdd+"/device/vendor", "ACME\x1b  \n")
+	tr.write(sdd+"/device/model", "Disk 1\n")
+	dm := tr.dm("dm-0", "mpath-36001", "/dev/mapper/mpatha", sda, sdb)
+	tr.write(dm+"/dm/name", "mpatha\n")
+	tr.write(dm+"/size", "2048\n")
+	tr.write(dm+"/dev", "253:0\n")
+	s := tr.system()
+	s.byID = t.TempDir()
+	for link, to := range map[string]string{"wwn-0x6001": "../../dm-0", "dm-name-mpatha": "../../dm-0", "scsi-1": "../../sdd"} {
+		if err := os.Symlink(to, filepath.Join(s.byID, link)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	got, err := s.LUNs()
+	if err != nil {
+		t.Fatal(err)
+	}
+	type shown struct {
+		Name, Vendor, Model string
+		Paths, Links        []string
+		Size                uint64
+	}
+	var list []shown
+	for _, l := range got {
+		list = append(list, shown{l.Device, l.Vendor, l.Model, named(l.Paths), l.Links, l.Size})
+	}
+	want := []shown{
+		{"/dev/mapper/mpatha", "", "", []string{"/dev/sda", "/dev/sdb"}, []string{"/dev/disk/by-id/dm-name-mpatha", "/dev/disk/by-id/wwn-0x6001"}, 1 << 20},
+		{"/dev/sdc", "", "", []string{"/dev/sdc", "/dev/sdaa"}, nil, 64 << 20},
+		{"/dev/sdd", "ACME?", "Disk 1", []string{"/dev/sdd"}, []string{"/dev/disk/by-id/scsi-1"}, 64 << 20},
+	}
+	if diff := cmp.Diff(want, list); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+	s.sysfs = t.TempDir()
+	if _, err := s.LUNs(); !os.IsNotExist(err) {
+		t.Errorf("without sysfs: %v", err)
+	}
+}
+
+// The groups are those of lvm2's report, or of what is on the disks.
+func TestGroups(t *testing.T) {
+	m := newMachine(t)
+	m.block("sda", image("p1", text("vg1", "vg1", 1, members("p1"))))
+	m.block("sdb", image("p2", text("vg2", "vg2", 1, members("p2", "p3"))))
+	want := []Group{{Name: "vg1", Volumes: []string{"/dev/sda"}}, {Name: "vg2", Volumes: []string{"/dev/sdb"}}}
+	s := m.system()
+	s.noLVM = true
+	got, err := s.Groups(context.Background())
+	for i := range got {
+		for j, v := range got[i].Volumes {
+			got[i].Volumes[j] = filepath.Join("/dev", filepath.Base(v))
+		}
+	}
+	if diff := cmp.Diff(want, got); diff != "" || err != nil {
+		t.Errorf("%v, on the disks (-want +got):\n%s", err, diff)
+	}
+	s.noLVM = false
+	s.lvm.run = func(context.Context, ...string) (child.Answer, error) {
+		return child.Answer{Out: []byte(`{"report":[{"pv":[{"pv_name":"/dev/sdb","vg_name":"vg2"},{"pv_name":"[unknown]","vg_name":"vg2"},{"pv_name":"/dev/sda","vg_name":"vg1"},{"pv_name":"/dev/sdz","vg_name":""}]}]}`)}, nil
+	}
+	got, err = s.Groups(context.Background())
+	if diff := cmp.Diff(want, got); diff != "" || err != nil {
+		t.Errorf("%v, of lvm2 (-want +got):\n%s", err, diff)
+	}
+}

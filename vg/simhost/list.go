@@ -1,0 +1,62 @@
+package simhost
+
+import (
+	"context"
+	"io/fs"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"lunguard/scsi/simlun"
+	"lunguard/vg"
+)
+
+// LUNs lists what the device files of the host lead to. Partitions stand for nothing here,
+// and a disk under a multipath device is one of its paths.
+func (h *Host) LUNs() ([]vg.Listed, error) {
+	nodes := map[string]*node{}
+	var names []string
+	// Behind the slash is the folder, if /dev is a link to it.
+	err := filepath.WalkDir(h.file("/dev")+"/", func(path string, entry fs.DirEntry, err error) error {
+		if err != nil || !entry.Type().IsRegular() {
+			return err
+		}
+		device := strings.TrimPrefix(path, h.dir)
+		// What is no disk, such as the watchdog, is none of ours.
+		if n, err := h.readNode(device); err == nil && n.part == "" {
+			nodes[device], names = n, append(names, device)
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	below := map[string]bool{}
+	for _, n := range nodes {
+		for _, p := range n.paths {
+			below["/dev/"+p] = true
+		}
+	}
+	names = slices.DeleteFunc(names, func(device string) bool { return below[device] })
+	var list []vg.Listed
+	for _, device := range names {
+		d, err := h.Disk(device)
+		if err != nil {
+			return nil, err
+		}
+		n, err := h.readNode(d.Paths[0].Name)
+		if err != nil {
+			return nil, err
+		}
+		unit, err := simlun.Describe(n.lun)
+		if err != nil {
+			return nil, &vg.DeviceError{Device: device, Err: err}
+		}
+		c := unit.Config
+		list = append(list, vg.Listed{Disk: d, Vendor: c.Vendor, Model: c.Product, Size: c.Blocks * uint64(c.BlockSize)})
+	}
+	return list, nil
+}
+
+// Groups lists the host's table of volume groups.
+func (h *Host) Groups(context.Context) ([]vg.Group, error) { return h.groups() }
