@@ -1,6 +1,7 @@
 package vg
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"io/fs"
@@ -20,7 +21,7 @@ func (s *System) LUNs() ([]Listed, error) {
 	if !exists(filepath.Join(s.sysfs, "class")) {
 		return nil, &fs.PathError{Op: "open", Path: filepath.Join(s.sysfs, "class"), Err: fs.ErrNotExist}
 	}
-	links := s.links()
+	links := lastingNames(s.byID)
 	var list []Listed
 	seen := map[string]bool{}
 	for _, dir := range s.scsi.folders(s.sysfs) {
@@ -116,14 +117,11 @@ func mapOver(dir string) string {
 	return ""
 }
 
-// links are the names in /dev/disk/by-id, by the kernel's name of what they lead to. A
-// machine without udev has none.
-func (s *System) links() map[string][]string {
+// lastingNames are those in /dev/disk/by-id, by the kernel's name of what they lead to; in
+// replaced, if that is not empty. A machine without udev has none.
+func lastingNames(replaced string) map[string][]string {
 	const folder = "/dev/disk/by-id"
-	at := folder
-	if s.byID != "" {
-		at = s.byID
-	}
+	at := cmp.Or(replaced, folder)
 	list := map[string][]string{}
 	entries, _ := os.ReadDir(at)
 	for _, e := range entries {
