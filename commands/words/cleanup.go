@@ -42,7 +42,7 @@ func otherKeysWords(e *protocol.OtherKeysError) Message {
 	for i, k := range e.There {
 		there[i] = k.String()
 		if n, ok := e.Members.Of(k); ok {
-			there[i] += " (" + n.Name + markWords(k) + ")"
+			there[i] += " (" + n.Name + Mark(k) + ")"
 		}
 	}
 	m.Hint = "nothing was changed on it; the keys there are " + strings.Join(there, ", ")
