@@ -34,7 +34,7 @@ func everyPrinting() []printing {
 		{"", "sg_persist -k /dev/sda"}, {"", "sg_persist -s /dev/sda"}, {"", "sg_persist --json -r /dev/sda"}, {"", "sg_persist -c /dev/sda"},
 		{"", "cmcheckconf -P pkg.conf"}, {"", "cmapplyconf -f -v -P pkg.conf"},
 		{"", "cmviewcl"}, {"", "cmviewcl -v"}, {"", "cmviewcl -f line"}, {"", "cmviewcl -v -f line"}, {"", "cmviewcl -v --json"},
-		{"", "cmgetpkgenv pkg1"}, {"", "cmgetconf -p pkg1"}, {"", "cmgetpkgenv --json pkg1"},
+		{"", "cmgetpkgenv pkg1"}, {"", "cmgetconf -p pkg1"}, {"", "cmmakepkg"}, {"", "cmmodpkg --help"}, {"", "cmrunserv --help"}, {"", "cmhaltserv --help"}, {"", "cmgetpkgenv --json pkg1"},
 		{"", running}, {"", "cmrunpkg --dry-run pkg1"}, {running, "cmhaltpkg pkg2"}, {running, "cmhaltpkg --dry-run pkg2"},
 		{"", "pr_cntl -v start pkg1"}, {"", "pr_cntl --dry-run start pkg1"},
 		{"", "fence_lunguard -o metadata"}, {"", "fence_lunguard --help"}, {"", "lunguard --list"}, {"", "lunguard --version"}, {"", "lunguard --help"}, {"", "lunguard sim show A"}, {"", "lunguard man pr_start"},
