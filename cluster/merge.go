@@ -126,15 +126,16 @@ func Part(ctx context.Context, path, name string) ([]byte, error) {
 	return nil, &UnknownPackageError{Name: name, Config: conf}
 }
 
-// IsWhole reports whether a file is a config, with faults or not: it has nodes, what
-// gives each of them its key, and packages.
+// IsWhole reports whether a file is a config, with faults or not: it has packages, and
+// nodes with what gives each of them its key, or says where they stand.
 func IsWhole(ctx context.Context, path string) bool {
 	lines, err := loadLines(ctx, path)
 	if err != nil {
 		return false
 	}
 	c := read(path, lines).config
-	return len(c.Packages) > 0 && len(c.Nodes) > 0 && !slices.ContainsFunc(c.Nodes, func(n Node) bool { return !n.hasKeyLine() })
+	_, elsewhere := c.Settings.Get("nodes_from")
+	return len(c.Packages) > 0 && (elsewhere || len(c.Nodes) > 0) && !slices.ContainsFunc(c.Nodes, func(n Node) bool { return !n.hasKeyLine() })
 }
 
 // ParametersIn lists the parameters that a package file has, in lower case, whether it is
