@@ -39,7 +39,7 @@ func sampleRuns() []sampleRun {
 		{"pr_fence", "pr_fence", nil}, {"pr_fence", "pr_fence --key xyz", nil}, {"pr_fence", "pr_fence jack3", nil}, {"pr_fence", "pr_fence jack4", nil},
 		{"pr_cntl", "pr_cntl", nil}, {"pr_cntl", "pr_cntl begin", nil}, {"pr_cntl", "pr_cntl validate pkg1", []string{"SG_SCRIPT_LOG_FILE=/nothere/log"}},
 		{"pr_watchdog", "pr_watchdog --on-unknown panic pkg1", nil}, {"pr_watchdog", "pr_watchdog --on-empty panic pkg1", nil}, {"pr_watchdog", "pr_watchdog --prometheus= pkg1", nil}, {"pr_watchdog", "pr_watchdog --grace long pkg1", nil},
-		{"pr_watchdog", "pr_watchdog", nil}, {"pr_watchdog", "pr_watchdog pkg1", empty},
+		{"pr_watchdog", "pr_watchdog", nil}, {"pr_watchdog", "pr_watchdog --wait", nil}, {"pr_watchdog", "pr_watchdog pkg1", empty},
 		{"pr_watchdog", "pr_watchdog --interval 0 pkg1", nil}, {"pr_watchdog", "pr_watchdog --timeout 2 pkg1", nil},
 		{"pr_watchdog", "pr_watchdog --watchdog-timeout 1500ms pkg1", nil}, {"pr_watchdog", "pr_watchdog --watchdog-timeout 2 pkg1", nil},
 		{"vg_pr_key", "vg_pr_key vg", nil}, {"vg_pr_key", "vg_pr_key -g", nil},

@@ -102,6 +102,7 @@ func spokenWatch() []catalogue.Message {
 		say("event", fmt.Sprintf("%s: %s; a fence restarts this node within %v (interval %v, grace %v, watchdog %v)", w, d.watching(), 16*time.Second, time.Second, 5*time.Second, 10*time.Second))
 	}
 	say("event", "/dev/watchdog: disarmed, ended in order")
+	say("event", waitingWords(1, []string{"lock"}))
 	say("event", "reloaded: "+d.watching())
 	say("event", "package pkg1: registered again")
 	late := &vg.DeviceError{Device: "/dev/sdb", Err: fmt.Errorf("%w, asked 1s ago", watchdog.ErrNoAnswer)}

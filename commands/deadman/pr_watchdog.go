@@ -26,7 +26,7 @@ func Applet() *front.Applet {
 		Name:    "pr_watchdog",
 		Summary: "restart this node when it is fenced, by a watchdog device",
 		Usage: `
-usage: pr_watchdog [-v] [-w DEVICE] [--interval S] [--grace S] [--watchdog-timeout S]
+usage: pr_watchdog [-v] [-w DEVICE] [--wait] [--interval S] [--grace S] [--watchdog-timeout S]
                    [--on-unknown keep|expire] [--on-empty keep|register|expire]
                    [--prometheus FILE] [-C FILE] [-n NODE] [--timeout S] [--sim DIR]
                    [PACKAGE...]
@@ -38,6 +38,9 @@ all packages that this node has up.
 Stop it before pr_halt: keys that pr_halt takes away are gone, too.
 
   -w DEVICE      the watchdog device (/dev/watchdog)
+  --wait         look at the keys until this node's is on every LUN of the packages,
+                 and arm the device then; without PACKAGE, of those that several
+                 nodes have at once: for the time before a cluster lets this node in
   --interval S   seconds from one look at the keys to the next (1)
   --grace S      seconds for which a key may be gone (5)
   --watchdog-timeout S  whole seconds from the last feed to the restart (10)
@@ -66,7 +69,7 @@ device on this node`,
 		Flags: []cli.Flag{
 			front.VerboseFlag(), session.ConfigFlag(), session.NodeFlag(), session.TimeoutFlag(), front.SimFlag(), session.NoLVMFlag(), session.ScanFlag(), front.LogFlag(),
 			front.Offering(&cli.StringFlag{Name: "device", Aliases: []string{"w"}, Value: "/dev/watchdog"}, session.CompleteDevices("/dev/watchdog*")),
-			&cli.StringFlag{Name: "interval"}, &cli.StringFlag{Name: "grace"},
+			&cli.BoolFlag{Name: "wait"}, &cli.StringFlag{Name: "interval"}, &cli.StringFlag{Name: "grace"},
 			&cli.StringFlag{Name: "watchdog-timeout"},
 			front.Offering(&cli.StringFlag{Name: "on-unknown", Value: onUnknownKeep}, front.OneOf(onUnknownKeep, onUnknownExpire)),
 			front.Offering(&cli.StringFlag{Name: "on-empty", Value: string(watchdog.KeepEmpty)},
@@ -155,12 +158,22 @@ func runWatchdog(c *front.Call) error {
 		// Nobody who reads, or does not read, may hold the watch up.
 		rec.Print = func(format string, args ...any) { d.lines.say(d.Err, format, args...) }
 	}
-	luns, err := d.plan(s.Conf, nil)
+	begin := atOnce
+	if c.Flags.Bool("wait") {
+		begin = waitFor
+	}
+	now, err := begin(d, s.Conf, hangup)
 	if err != nil || d.Ctx.Err() != nil {
 		return err
 	}
-	d.now.Store(&scope{s.Conf, luns})
+	d.now.Store(now)
 	return d.run(hangup)
+}
+
+// atOnce is the LUNs to watch as they are now.
+func atOnce(d *deadman, conf *cluster.Config, _ <-chan os.Signal) (*scope, error) {
+	luns, err := d.plan(conf, nil)
+	return &scope{conf, luns}, err
 }
 
 // settings reads the flags.

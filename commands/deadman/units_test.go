@@ -68,9 +68,22 @@ func TestUnits(t *testing.T) {
 	dog.want(t, "Service/ExecStart", "@SBINDIR@/pr_watchdog")
 	dog.want(t, "Service/ExecReload", "/bin/kill -HUP $MAINPID")
 	dog.want(t, "Service/OOMScoreAdjust", "-1000")
-	for _, key := range []string{"Service/WatchdogSec", "Service/KillSignal", "Service/FinalKillSignal", "Unit/OnFailure", "Install/WantedBy"} {
-		dog.want(t, key)
+	// That of a cluster engine is ready, waiting, before it, and ends after it.
+	engine := readUnit(t, "lunguard-pacemaker.service")
+	engine.want(t, "Service/ExecStart", "@SBINDIR@/pr_watchdog --wait")
+	engine.want(t, "Unit/Before", "pacemaker.service")
+	engine.want(t, "Install/WantedBy", "pacemaker.service")
+	// An end of its own, by another unit, would take the node's deadman away.
+	engine.want(t, "Unit/Conflicts")
+	for _, key := range []string{"Service/Type", "Service/NotifyAccess", "Service/ExecReload", "Service/Restart", "Service/TimeoutStopSec", "Service/OOMScoreAdjust", "Service/LimitMEMLOCK",
+		"Service/LimitRTPRIO", "Service/IOSchedulingClass", "Service/ProtectSystem", "Service/ProtectHome", "Service/PrivateTmp", "Service/NoNewPrivileges"} {
+		engine.want(t, key, dog[key]...)
 	}
+	for _, key := range []string{"Service/WatchdogSec", "Service/KillSignal", "Service/FinalKillSignal", "Unit/OnFailure"} {
+		dog.want(t, key)
+		engine.want(t, key)
+	}
+	dog.want(t, "Install/WantedBy")
 }
 
 // systemd itself finds no fault with them, with the commands where they are.
@@ -81,7 +94,7 @@ func TestUnitsVerify(t *testing.T) {
 	}
 	dir := t.TempDir()
 	var files []string
-	for name, as := range map[string]string{"lunguard-watchdog.service": "lunguard-watchdog.service", "lunguard@.service": "lunguard@pkg1.service"} {
+	for name, as := range map[string]string{"lunguard-watchdog.service": "lunguard-watchdog.service", "lunguard-pacemaker.service": "lunguard-pacemaker.service", "lunguard@.service": "lunguard@pkg1.service"} {
 		text, err := os.ReadFile(filepath.Join(unitFolder, name+".in"))
 		if err != nil {
 			t.Fatal(err)
