@@ -53,6 +53,8 @@ const (
 	// StartedUnregistered: the package was started here, and this node is not
 	// registered on the LUN.
 	StartedUnregistered protocol.FindingKind = "started-unregistered"
+	// StartedPartly: the same, and this node is registered on another LUN of it.
+	StartedPartly protocol.FindingKind = "started-partly"
 	// StartedTaken: the failover package was started here, and another node has the LUN.
 	StartedTaken protocol.FindingKind = "started-taken"
 	// StartFailed: the last start or halt here has left something of the package.
@@ -77,12 +79,16 @@ type Memory struct {
 // Recall compares what the LUNs of a package say with what this node has written down.
 // What does not fit is a finding.
 func (m Memory) Recall(reports []protocol.Report, pkg *Package, own pr.Key) {
+	elsewhere := slices.ContainsFunc(reports, func(r protocol.Report) bool { return !r.Unknown() && protocol.IsOn(r.State, own) })
 	for i := range reports {
 		rep := &reports[i]
 		if m.By == "" || rep.Unknown() || protocol.IsOn(rep.State, own) {
 			continue
 		}
 		kind := StartedUnregistered
+		if elsewhere {
+			kind = StartedPartly
+		}
 		if pkg.Type == Failover && rep.State.Reservation != nil {
 			kind = StartedTaken
 		}

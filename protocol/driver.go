@@ -43,7 +43,7 @@ func (r *Run) target(l *LUN) *target {
 // final makes an error that ends the run say which LUN it is about.
 func (t *target) final(err error) error {
 	switch err.(type) {
-	case nil, *LUNError, *ForeignKeyError, *LostError, *StrayPortError, *IncompleteError, *OtherKeysError, *ProtectedError:
+	case nil, *LUNError, *ForeignKeyError, *LostError, *StrayPortError, *IncompleteError, *OtherKeysError, *ProtectedError, *NotUpHereError:
 		return err
 	}
 	return &LUNError{LUN: t.Name, Err: err}

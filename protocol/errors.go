@@ -74,6 +74,20 @@ func (e *LUNError) Error() string { return e.LUN + ": " + e.Err.Error() }
 // Unwrap gives the reason.
 func (e *LUNError) Unwrap() error { return e.Err }
 
+// NotUpHereError is an ErrNotRegistered that tells where the package is up.
+type NotUpHereError struct {
+	LUN  string
+	Mode Mode
+	// Up are the nodes of the cluster that have the LUN, in the order of their keys: of
+	// one that a single node has, the one that holds it.
+	Up []Member
+}
+
+func (e *NotUpHereError) Error() string { return e.LUN + ": " + ErrNotRegistered.Error() }
+
+// Unwrap is ErrNotRegistered.
+func (e *NotUpHereError) Unwrap() error { return ErrNotRegistered }
+
 // ContradictionError says that two paths to one LUN tell different things of it, and
 // went on to when they were asked again.
 type ContradictionError struct {

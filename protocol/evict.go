@@ -34,8 +34,8 @@ type Evicted struct {
 // off when the commands of who was removed are over. What has the key may register
 // again at once; then this ends as one that does not come to rest.
 //
-// Errors, joined where there are several: *LUNError (ErrKeyHolds, ErrNotRegistered:
-// nothing was changed; ErrRemoved, ErrUnresolved, ErrCameToHold; or the state of a LUN
+// Errors, joined where there are several: *NotUpHereError and *LUNError
+// (ErrKeyHolds, ErrNotRegistered: nothing was changed; ErrRemoved, ErrUnresolved, ErrCameToHold; or the state of a LUN
 // is unknown, and nothing is claimed of it), *SharedLUNError.
 func (r *Run) Evict(ctx context.Context, key pr.Key) (Evicted, error) {
 	targets, err := r.gather(ctx, (*target).surveyState)
@@ -103,7 +103,7 @@ func (e *eviction) mayAct() error {
 		case t.Holder() == e.key:
 			errs = append(errs, &LUNError{LUN: t.Name, Err: ErrKeyHolds})
 		case (len(t.Own()) == 0 || t.HasOwn(LeavingMark)) && (e.must(&t.position) || t.waitsFor() != 0):
-			errs = append(errs, &LUNError{LUN: t.Name, Err: ErrNotRegistered})
+			errs = append(errs, notUpHere(&t.position))
 		}
 	}
 	return errors.Join(errs...)

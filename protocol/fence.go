@@ -121,10 +121,21 @@ func (f *fencing) mayAct() error {
 	var errs []error
 	for _, t := range f.targets {
 		if len(t.Own()) == 0 && !f.allDone() {
-			errs = append(errs, &LUNError{LUN: t.Name, Err: ErrNotRegistered})
+			errs = append(errs, notUpHere(&t.position))
 		}
 	}
 	return errors.Join(errs...)
+}
+
+// notUpHere is the error of a LUN on which this node is not registered.
+func notUpHere(t *position) error {
+	e := &NotUpHereError{LUN: t.Name, Mode: t.mode}
+	for _, n := range t.mayRun() {
+		if n.Key != t.Me() && (t.mode == Shared || t.State.Reservation == nil || Holds(t.State, n.Key)) {
+			e.Up = append(e.Up, n)
+		}
+	}
+	return e
 }
 
 func (f *fencing) allDone() bool {

@@ -214,7 +214,7 @@ func (e *notUpError) Error() string {
 }
 
 func (e *notUpError) Message() words.Message {
-	return words.Message{What: e.Error(), Hint: "pr_start " + e.Package + " comes first; what is not registered cannot be watched", Status: words.ExitNode}
+	return words.Message{What: e.Error(), Hint: "watch it on the node that has it up; what is not registered cannot be watched", Status: words.ExitNode}
 }
 
 // unknownLUNError says that nobody can tell whether a LUN can be watched.

@@ -96,7 +96,7 @@ type strangerError struct {
 func (e *strangerError) Error() string { return e.Message().Text() }
 
 func (e *strangerError) Message() words.Message {
-	return words.Message{Subject: e.lun, What: "foreign key " + words.Keys(e.keys) + " is registered, and can write", Hint: "nobody can be fenced from here before it has gone: see who uses the LUN, then clear it with pr_cleanup", Status: words.ExitFailed}
+	return words.Message{Subject: e.lun, What: "foreign key " + words.Keys(e.keys) + " is registered, and can write", Hint: "nobody can be fenced from here before it has gone: see who uses the LUN; pr_fence --key on a node that is registered removes that key alone", Status: words.ExitFailed}
 }
 
 // pathError says that a path is not registered; of a path without a name, some are not.

@@ -153,7 +153,7 @@ func drawFinding(conf *cluster.Config, rep protocol.Report, f protocol.Finding) 
 // grave reports whether data can be lost as it is, or nobody knows.
 func grave(kind protocol.FindingKind) bool {
 	switch kind {
-	case cluster.StartedUnregistered, cluster.StartedTaken, cluster.StartFailed,
+	case cluster.StartedUnregistered, cluster.StartedPartly, cluster.StartedTaken, cluster.StartFailed,
 		protocol.Unreadable, protocol.Contradiction, protocol.ForeignKeys, protocol.Unreserved, protocol.WrongType, protocol.TakingKeys,
 		protocol.SeveralOwners, protocol.DifferentSets, protocol.StaleNexus, words.InTwoPackages:
 		return true

@@ -261,7 +261,7 @@ func (e *elsewhereError) Message() words.Message {
 	m := words.Message{What: e.Error(), Status: words.ExitFailed}
 	m.Hint = "halt it there with cmhaltpkg, or, if that node is dead, take the package with --takeover"
 	if e.halt {
-		m.Hint = "run cmhaltpkg there; if that node is dead, pr_fence takes its registrations off"
+		m.Hint = "run cmhaltpkg there; if that node is dead, cmrunpkg --takeover takes the package elsewhere"
 	}
 	return m
 }

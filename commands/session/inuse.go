@@ -101,5 +101,5 @@ func (e *inUseError) Message() words.Message {
 			Hint: "nothing was changed: what is in use here while another node has it must not be taken back; see why this node cannot tell, or restart it"}
 	}
 	return words.Message{What: e.Error(), Status: words.ExitFailed,
-		Hint: "nothing was changed: this node has lost the package; end, unmount and deactivate what is left of it here, or restart this node, then start it"}
+		Hint: "nothing was changed: this node has lost the package; end, unmount and deactivate what is left of it here, or restart this node, before it is started here"}
 }

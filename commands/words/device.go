@@ -46,7 +46,7 @@ func groupWords(e *vg.GroupError) Message {
 	case errors.Is(e, vg.ErrNoLVM):
 		m.Hint = "the package can list its LUNs with pv lines in the config instead"
 	case errors.As(e, &missing) && slices.ContainsFunc(missing.Volumes, func(v vg.MissingVolume) bool { return v.Returned != "" }):
-		m.Hint = "lvm2 has gone on without a volume that has come back: vgextend --restoremissing takes it in again"
+		m.Hint = "lvm2 has gone on without a volume that has come back: vgextend --restoremissing takes it in again, if what is on it is of now"
 	case errors.Is(e, vg.ErrMissingVolume):
 		m.Hint = "attach the missing LUN: a group is protected whole or not at all"
 	case errors.Is(e, vg.ErrSameName):

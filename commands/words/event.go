@@ -35,7 +35,7 @@ func Event(conf *cluster.Config, e protocol.Event) string {
 		}
 		return text
 	case protocol.PastLeft:
-		return where + ": nexuses of the past are registered with " + key + " too, and are left; pr_halt removes them"
+		return where + ": nexuses of the past are registered with " + key + " too, and are left; the next pr_halt removes them"
 	case protocol.PathsMissing:
 		return where + ": the device lists fewer registrations than paths were registered; pr_check names those that are missing"
 	case protocol.PerHost:
@@ -47,7 +47,7 @@ func Event(conf *cluster.Config, e protocol.Event) string {
 		}
 		return where + ": stays registered with " + key + ", reserved by " + who + ": a command that takes it may still be on its way; run pr_start or pr_halt again"
 	case protocol.Kept:
-		return where + ": stays reserved by " + key + ": given up, it would be open to the node it was taken from; run pr_start or pr_halt again"
+		return where + ": stays reserved by " + key + ": given up, it would be open to the node it was taken from; run pr_start again, or pr_halt when that node is down"
 	}
 	return where + ": " + string(e.Action)
 }

@@ -60,7 +60,7 @@ func FindingMessage(conf *cluster.Config, rep protocol.Report, f protocol.Findin
 		}
 		return Message{What: fmt.Sprintf("%d registrations of this node for %s: a nexus of the past, or another node's with this key", registrations(rep, f.Keys[0]), Plural(rep.Paths, "path")), Hint: "clear it with pr_cleanup --force when nothing runs on the LUN"}
 	case protocol.KeysMissing:
-		return Message{What: "key " + list + " is on other LUNs of the package, not here", Hint: "run vg_pr_key -s if the LUN is new, else pr_start on its node if that has the package up"}
+		return Message{What: "key " + list + " is on other LUNs of the package, not here", Hint: "run vg_pr_key -s if the LUN is new, else pr_check --repair on its node"}
 	case protocol.DifferentSets:
 		return Message{
 			What: fmt.Sprintf("%s is here and not on %s, %s is there and not here", keys[0], f.Other, keys[1]),
@@ -81,6 +81,8 @@ func FindingMessage(conf *cluster.Config, rep protocol.Report, f protocol.Findin
 			what += ": every node can write"
 		}
 		return Message{What: what, Hint: "end what runs of the package here, then pr_halt and pr_start; find out who took the keys off"}
+	case cluster.StartedPartly:
+		return Message{What: "started here by " + f.Other + ", and this node is registered on other LUNs of the package, not here", Hint: "run pr_check --repair here; find out who took the keys off"}
 	case cluster.StartedTaken:
 		return Message{What: "started here by " + f.Other + ", and taken by " + list, Hint: "end what is left of it here with cmhaltpkg or pr_halt: it can no longer write"}
 	case cluster.StartFailed:
@@ -173,7 +175,7 @@ func copyWords(err error) (Message, bool) {
 		if len(disagree.Extra) > 0 {
 			text += fmt.Sprintf(", %s has %s beyond", disagree.LUN, Keys(disagree.Extra))
 		}
-		return Message{What: text, Hint: "nothing was changed; pr_check tells more, pr_start on the nodes concerned registers them", Status: ExitFailed}, true
+		return Message{What: text, Hint: "nothing was changed; pr_check tells more, pr_check --repair on the nodes concerned registers them", Status: ExitFailed}, true
 	case errors.As(err, &incomplete):
 		return Message{
 			Subject: incomplete.LUN, What: fmt.Sprintf("not complete, the command must be run on %s, too", strings.Join(incomplete.Nodes, ", ")),
@@ -181,7 +183,7 @@ func copyWords(err error) (Message, bool) {
 			Status: ExitNode,
 		}, true
 	case errors.Is(err, protocol.ErrNothingToCopy):
-		return Message{What: "no physical volume has keys that could be copied", Hint: "pr_start reserves the LUNs of a package", Status: ExitFailed}, true
+		return Message{What: "no physical volume has keys that could be copied", Hint: "pr_start reserves the LUNs of a package, on the node that has it up or is to have it", Status: ExitFailed}, true
 	}
 	return Message{}, false
 }

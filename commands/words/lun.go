@@ -3,6 +3,7 @@ package words
 import (
 	"errors"
 	"fmt"
+	"strings"
 	"syscall"
 
 	"lunguard/pr"
@@ -19,12 +20,15 @@ func runWords(err error) (Message, bool) {
 		lun     *protocol.LUNError
 		other   *protocol.OtherKeysError
 		guarded *protocol.ProtectedError
+		away    *protocol.NotUpHereError
 	)
 	switch {
 	case errors.As(err, &other):
 		return otherKeysWords(other), true
 	case errors.As(err, &guarded):
 		return protectedWords(guarded), true
+	case errors.As(err, &away):
+		return awayWords(away), true
 	case errors.As(err, &shared):
 		return Message{What: shared.Error(), Hint: "a LUN with several paths needs multipath above it, and a package names it once", Status: ExitFailed}, true
 	case errors.As(err, &foreign):
@@ -67,6 +71,30 @@ func lostWords(e *protocol.LostError) Message {
 	}
 }
 
+// notUpHint is what can be done where it is not known which node has a package.
+const notUpHint = "the package is not up on this node, or this node was fenced; act from a node that has it up"
+
+// awayWords says where the package is up that is not up here. What one node has is taken
+// by a start; what several have is joined by one, which a node that was fenced must not do
+// with what it has in memory.
+func awayWords(e *protocol.NotUpHereError) Message {
+	m := Message{Subject: e.LUN, What: protocol.ErrNotRegistered.Error(), Hint: notUpHint, Status: ExitNode}
+	if len(e.Up) == 0 {
+		return m
+	}
+	names := make([]string, len(e.Up))
+	for i, n := range e.Up {
+		names[i] = n.Name
+	}
+	m.Hint = "it is up on " + strings.Join(names, ", ") + ": act there; if that has failed, "
+	if e.Mode == protocol.Exclusive {
+		m.Hint += "pr_start here takes it over"
+	} else {
+		m.Hint += "pr_start here, and restart first if fenced"
+	}
+	return m
+}
+
 // lookAtPath is what can be done about a path that fails.
 const lookAtPath = "look at the path: cable, switch, session, kernel log"
 
@@ -105,19 +133,19 @@ func lunWords(e *protocol.LUNError) Message {
 	case errors.Is(e, protocol.ErrUnsettled) && !errors.Is(e, pr.ErrCannotStore):
 		m.Hint = "other nodes change it all the time, or the device does not do what it says; see vg_pr_key -g and try again"
 	case errors.Is(e, protocol.ErrNotRegistered):
-		m.Hint = "the package is not up on this node, or this node was fenced; act from a node that has it up"
+		m.Hint = notUpHint
 	case errors.Is(e, protocol.ErrRemoved):
 		m.What, m.Status = "another node has removed this node meanwhile", ExitFailed
 		m.Hint = "this node was fenced; end what is left of the package here, and find out why before starting it again"
 	case errors.Is(e, protocol.ErrOtherType):
 		m.Hint = "see vg_pr_key -g and pr_check; halt the package on the nodes that have it, then start it again"
 	case errors.Is(e, protocol.ErrNotCopied):
-		m.Hint = "run pr_start on the nodes that are missing; pr_check names them"
+		m.Hint = "run pr_check --repair on the nodes that are missing; pr_check names them"
 	case errors.Is(e, protocol.ErrStaleNexus):
 		m.Hint = "it was registered before a new login or by a replaced adapter; clear it with pr_cleanup --force when nothing runs on the LUN"
 	case errors.Is(e, protocol.ErrKeysLeft):
 		m.What = "keys are there after they were cleared"
-		m.Hint = "see whose with vg_pr_key -g: a node has registered since, or the device has not done what it said; try again"
+		m.Hint = "see whose with vg_pr_key -g: what a node has registered since is left to it; else the device has not done what it said"
 	case errors.Is(e, protocol.ErrNotUndone):
 		m.Hint = "the keys are this node's; see pr_check, and take them off with pr_halt when the device does what it says again"
 	case errors.Is(e, protocol.ErrNoWWID):

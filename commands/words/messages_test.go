@@ -240,7 +240,7 @@ func spokenFindings() []catalogue.Message {
 	list = append(list, catalogue.New("finding", "finding", "/dev/sda: "+Finding(conf, rep, protocol.Finding{Kind: protocol.Contradiction, Err: contradiction()})))
 	free := protocol.Report{LUN: "/dev/sda", State: &pr.State{}}
 	list = append(list, catalogue.New("finding", "finding", "/dev/sda: "+Finding(conf, free, protocol.Finding{Kind: cluster.StartedUnregistered, Other: "pr_start"})))
-	for _, k := range []protocol.FindingKind{cluster.StartedUnregistered, cluster.StartedTaken, cluster.StartFailed, cluster.Unfinished} {
+	for _, k := range []protocol.FindingKind{cluster.StartedUnregistered, cluster.StartedPartly, cluster.StartedTaken, cluster.StartFailed, cluster.Unfinished} {
 		list = append(list, catalogue.New("finding", "finding", "/dev/sda: "+Finding(conf, rep, protocol.Finding{Kind: k, Other: "pr_start", Keys: []pr.Key{2}})))
 	}
 	for _, k := range []protocol.FindingKind{
