@@ -20,14 +20,10 @@ type known struct {
 func knownFalse() []known {
 	const (
 		cut     = "one path's list is believed that has others' keys and lacks one"
-		slow    = "each path gets the whole time"
 		current = "the path that has answered is asked for ever, and no other"
 	)
 	return []known{
 		{"cmcheckconf", "list cut", false, cut},
-		{"", "BUSY", true, slow},
-		{"", "TASK SET FULL", false, slow},
-		{"", "ALUA transition", true, slow},
 		{"pr_watchdog", "stale", false, current},
 	}
 }

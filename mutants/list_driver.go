@@ -117,7 +117,7 @@ func retryMutants() []*mutant {
 	return []*mutant{
 		f.edit("Retry.Do", `errors.Is(e, ErrStateChanged) && req.decides() && !r.AfterStateChange`, `false`, "PERSISTENT RESERVE OUT is sent again after others have changed the state"),
 		f.edit("Retry.Do", `attentions > unitAttentions ||`, ``, "unit attentions have no end"),
-		f.edit("Retry.Do", `e.Reply.Status == TaskAborted) && !req.decides()`, `e.Reply.Status == TaskAborted)`, "PERSISTENT RESERVE OUT without an answer is sent again"),
+		f.edit("Retry.Do", `e.aborted()) && !req.decides()`, `e.aborted())`, "PERSISTENT RESERVE OUT without an answer is sent again"),
 		f.edit("Retry.Do", `lost > transportRetries`, `false`, "a read that gets lost is repeated until the time is over"),
 		f.edit("Retry.Do", `err == nil && !stale(ctx, req)`, `err == nil`, "a command that decides is sent though it is stale"),
 		f.edit("Retry.Do", `case sent:

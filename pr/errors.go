@@ -51,6 +51,9 @@ var (
 	// ErrWrongDevice says that the path leads to another device than it is taken for,
 	// so that nothing was sent to it.
 	ErrWrongDevice = errors.New("the path leads to another device")
+	// ErrAborted says that the device gave a command up by itself; by this path or another
+	// it may do it. It is an ErrDevice.
+	ErrAborted = errors.New("the device aborted the command")
 	// ErrStale says that a command was not sent because the state that it was decided
 	// on had become too old: see [WhileFresh]. Nothing happened.
 	ErrStale = errors.New("what it was decided on is too old")
@@ -93,6 +96,13 @@ func OutcomeUnknown(err error) bool {
 func StillUnderWay(err error) bool {
 	var e Uncertain
 	return errors.Is(err, ErrStillUnderWay) && (!errors.As(err, &e) || e.OutcomeUnknown())
+}
+
+// PathTroubled reports whether err speaks of the path for now: it failed, or was busy
+// or in transition for all of its time, or the device aborted the command there. What
+// only reads may be asked by another path.
+func PathTroubled(err error) bool {
+	return PathFailed(err) || !errors.Is(err, context.Canceled) && (errors.Is(err, ErrBusy) || errors.Is(err, ErrAborted))
 }
 
 // PathFailed reports whether err speaks of the path rather than of the device: other

@@ -1,6 +1,9 @@
 package pr
 
-import "context"
+import (
+	"context"
+	"time"
+)
 
 // freshKey is where a context has its freshness.
 type freshKey struct{}
@@ -26,4 +29,26 @@ func WhileFresh(ctx context.Context, fresh func() bool) context.Context {
 func Stale(ctx context.Context) bool {
 	fresh, ok := ctx.Value(freshKey{}).(func() bool)
 	return ok && !fresh()
+}
+
+// patienceKey is where a context has how long a device is waited for.
+type patienceKey struct{}
+
+// PatientUntil returns a context under which a device that is too busy for a command is
+// waited for until then and no longer: the command comes back with ErrBusy, since by
+// another path it may do.
+func PatientUntil(ctx context.Context, end time.Time) context.Context {
+	if now, ok := ctx.Value(patienceKey{}).(time.Time); ok && now.Before(end) {
+		return ctx
+	}
+	return context.WithValue(ctx, patienceKey{}, end)
+}
+
+// Patience is how long a device that is busy may be waited for at this time, if ctx
+// says so and it is less than most.
+func Patience(ctx context.Context, now time.Time, most time.Duration) time.Duration {
+	if end, ok := ctx.Value(patienceKey{}).(time.Time); ok {
+		return min(most, end.Sub(now))
+	}
+	return most
 }

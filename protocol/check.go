@@ -147,7 +147,7 @@ func (t *target) confirmEmpty(ctx context.Context) error {
 		return nil
 	}
 	empty := false
-	err := t.OnAnyPath(func(p pr.Path) (err error) {
+	err := t.OnAnyPath(ctx, func(ctx context.Context, p pr.Path) (err error) {
 		empty, err = t.IsEmpty(ctx, p)
 		return err
 	})

@@ -226,6 +226,7 @@ func (t *position) reconcile(own []pr.Registration) {
 // retry lets those paths be used again that were given up when a REGISTER of this
 // run got lost on them, for undoing: it may have been performed.
 func (t *position) retry() {
+	t.Undo()
 	for _, p := range t.unanswered {
 		if !slices.Contains(t.Usable, p) {
 			t.Usable = append(t.Usable, p)
@@ -236,7 +237,8 @@ func (t *position) retry() {
 // Which of this node's paths acts, and which is still to be registered, marked or
 // taken off: questions that the tables ask of a position.
 
-// seat is the path that acts: a usable one that is registered, else the first.
+// seat is the path that acts: a usable one that is registered, else the one that has
+// answered.
 func (t *position) seat() pr.Path {
 	for _, p := range t.Usable {
 		if t.isSure(p) {
@@ -248,7 +250,7 @@ func (t *position) seat() pr.Path {
 			return p
 		}
 	}
-	return t.Usable[0]
+	return t.First()
 }
 
 // seatKey is the key that the seat is registered with.

@@ -85,6 +85,19 @@ func (r *Run) Copy(ctx context.Context) ([]Copied, error) {
 	return list, err
 }
 
+// Drain takes off every path what other nodes did before the run began and what is
+// pending there as a unit attention. On a path that is used for the first time when
+// something is to be changed it would look like a change beside this run, and end a copy.
+func Drain(ctx context.Context, r *Run) {
+	r.eachLUN(func(i int) {
+		t := r.target(r.LUNs[i])
+		for range t.Unit.Drain(ctx, t.Paths) {
+			// What is wrong with the path shows when it is used.
+			continue
+		}
+	})
+}
+
 // modelOf is the LUN with the most different keys; nil if none has any.
 func modelOf(targets []*target) *target {
 	var model *target

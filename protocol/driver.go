@@ -200,6 +200,9 @@ func (t *target) drive(ctx context.Context, rows []row) error {
 	slow, before := 0, t.pending
 	most := maxRounds + 8*len(t.Paths)
 	for rounds, steps := 0, 0; rounds < maxRounds && steps-rounds < most; steps++ {
+		if len(t.Usable) == 0 {
+			t.TakeUp()
+		}
 		if t.Unread {
 			if err := t.read(ctx); err != nil {
 				return t.doubtful(err)
@@ -207,6 +210,9 @@ func (t *target) drive(ctx context.Context, rows []row) error {
 			rounds++
 		}
 		a := t.decide(rows)
+		if (a.kind == failed || a.kind == finished && !t.Changed) && t.TakeUp() {
+			a = action{kind: reading}
+		}
 		switch a.kind {
 		case paused:
 			return nil
@@ -275,7 +281,7 @@ func (t *target) send(ctx context.Context, a action) error {
 	if e.Path == "" {
 		e.Path = a.path.Name()
 	}
-	err := a.send(ctx)
+	err := t.Send(ctx, a.path, !t.dispensable(a.path), a.send)
 	e.Err = err
 	t.run.log(e)
 	how := endOf(err)
@@ -296,10 +302,18 @@ func (t *target) send(ctx context.Context, a action) error {
 		a.ended(how, err)
 	}
 	t.DropIfFailed(a.path, err)
+	if errors.Is(err, pr.ErrBusy) {
+		t.SetAside(a.path, err)
+	}
 	if errors.Is(err, pr.ErrStateChanged) {
 		t.drain(ctx, a.path)
 	}
 	return err
+}
+
+// dispensable reports whether others are registered beside the path, which is not.
+func (t *target) dispensable(p pr.Path) bool {
+	return !t.isSure(p) && slices.ContainsFunc(t.Usable, t.isSure)
 }
 
 // drain takes the unit attentions off the other paths, once a run: one that is
@@ -310,10 +324,9 @@ func (t *target) drain(ctx context.Context, but pr.Path) {
 		return
 	}
 	t.drained = true
-	for _, p := range slices.Clone(t.Usable) {
-		if p != but {
-			t.DropIfFailed(p, p.Drain(ctx))
-		}
+	others := slices.DeleteFunc(slices.Clone(t.Usable), func(p pr.Path) bool { return p == but })
+	for p, err := range t.Drain(ctx, others) {
+		t.DropIfFailed(p, err)
 	}
 }
 
@@ -326,8 +339,11 @@ func (t *target) goesOn(a action, err error) error {
 	case err == nil:
 		t.failures, t.busy = 0, 0
 		return nil
+	case errors.Is(err, pr.ErrBusy) && len(t.Usable) > 0 && !slices.Contains(t.Usable, a.path):
+		// Another path is tried.
+		return nil
 	case errors.Is(err, pr.ErrBusy) && !a.anyAge && !t.Fresh():
-		if t.busy++; t.busy >= maxBusy {
+		if t.busy++; t.busy >= maxBusy || t.Impatient() {
 			return t.final(err)
 		}
 		return nil
@@ -344,9 +360,15 @@ func (t *target) goesOn(a action, err error) error {
 	case a.event.Action == Reset:
 		// The claim has it.
 		return nil
-	case errors.Is(err, pr.ErrDevice):
+	case errors.Is(err, pr.ErrDevice) && !pr.PathFailed(err):
 		if t.failures++; t.failures >= maxFailures {
-			return t.final(err)
+			if !errors.Is(err, pr.ErrAborted) || len(t.Usable) < 2 {
+				return t.final(err)
+			}
+			// The device does not do it by this path.
+			t.GiveUp(a.path, err)
+			t.failures, t.Unread = 0, true
+			return nil
 		}
 		if pr.OutcomeUnknown(err) {
 			return nil

@@ -73,8 +73,9 @@ func TestSlowDevice(t *testing.T) {
 		w.wrap = nil
 		r.Now = func() time.Duration { return time.Since(begin) }
 		for _, l := range r.LUNs {
+			l.Timeout = 2 * time.Minute
 			for i, p := range l.Paths {
-				l.Paths[i] = scsi.NewUnit(p.Name(), &scsi.Retry{Transport: p.(*scsi.Unit).Transport().(*scsi.Retry).Transport, Timeout: 2 * time.Minute}).WithIdentity(p.Identity)
+				l.Paths[i] = scsi.NewUnit(p.Name(), &scsi.Retry{Transport: p.(*scsi.Unit).Transport().(*scsi.Retry).Transport, Timeout: l.Timeout}).WithIdentity(p.Identity)
 			}
 		}
 		err := r.Start(context.Background())

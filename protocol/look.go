@@ -94,7 +94,7 @@ func support(ctx context.Context, t *target) Support {
 	err := t.capabilities(ctx)
 	if err == nil && t.Caps == nil {
 		// Older than REPORT CAPABILITIES. Whoever knows READ KEYS can reserve.
-		err = t.OnAnyPath(func(p pr.Path) error { return knowsKeys(ctx, p) })
+		err = t.OnAnyPath(ctx, knowsKeys)
 	}
 	can := supportOf(err)
 	if can == Unsupported && contradicted(ctx, t) {
@@ -106,10 +106,17 @@ func support(ctx context.Context, t *target) Support {
 // contradicted reports whether another path than the first says that the LUN can be
 // reserved: one of the two does not lead there.
 func contradicted(ctx context.Context, t *target) bool {
-	return slices.ContainsFunc(t.Usable[min(1, len(t.Usable)):], func(p pr.Path) bool {
-		caps, err := p.Capabilities(ctx)
-		return err == nil && caps.Supports(unit.ReservationType)
-	})
+	var caps *pr.Capabilities
+	ask := func(ctx context.Context, p pr.Path) (err error) {
+		caps, err = p.Capabilities(ctx)
+		return err
+	}
+	for _, err := range t.Each(ctx, t.Usable[min(1, len(t.Usable)):], ask) {
+		if err == nil && caps.Supports(unit.ReservationType) {
+			return true
+		}
+	}
+	return false
 }
 
 // supportOf is what a LUN that was asked for its capabilities can do, by the

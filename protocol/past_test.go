@@ -98,10 +98,9 @@ func TestUnopenedPath(t *testing.T) {
 	w.start("A")
 	shut := func() *Run {
 		run := w.run("A")
-		lun := *run.LUNs[0]
+		lun := run.LUNs[0]
 		p := lun.Paths[1]
 		lun.Paths, lun.Unopened = lun.Paths[:1], []UnopenedPath{{Name: p.Name(), Identity: p.Identity(), Err: pr.ErrTransport}}
-		run.LUNs[0] = &lun
 		return run
 	}
 	rep := shut().Check(context.Background())[0]

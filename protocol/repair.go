@@ -141,14 +141,16 @@ func repairRows(witness *target) []row {
 // no failure of the run: it has not come back.
 func tries(t *target, p pr.Path) action {
 	return action{kind: asking, ask: func(ctx context.Context) error {
-		if _, err := p.State(ctx); err != nil {
-			if !pr.PathFailed(err) {
+		for _, err := range t.Each(ctx, []pr.Path{p}, readState) {
+			switch {
+			case err == nil:
+				t.tried = append(t.tried, p)
+			case pr.PathTroubled(err):
+				t.GiveUp(p, err)
+			default:
 				return t.final(err)
 			}
-			t.DropIfFailed(p, err)
-			return nil
 		}
-		t.tried = append(t.tried, p)
 		return nil
 	}}
 }

@@ -71,12 +71,12 @@ func (r *Run) Start(ctx context.Context) error {
 // changed: one that leads elsewhere is no path that fails, but a host whose writes go
 // elsewhere.
 func confirmPaths(ctx context.Context, t *target) error {
-	for _, p := range slices.Clone(t.Usable) {
-		err := pr.Confirm(ctx, p)
+	for p, err := range t.Each(ctx, t.Usable, pr.Confirm) {
 		switch {
 		case err == nil:
 		case pr.PathFailed(err) && len(t.Usable) > 1:
 			t.GiveUp(p, err)
+		case pr.PathTroubled(err) && t.SetAside(p, err):
 		default:
 			return t.final(err)
 		}
@@ -87,12 +87,16 @@ func confirmPaths(ctx context.Context, t *target) error {
 // answersOnAll asks on each path, before anything is changed.
 func answersOnAll(ctx context.Context, t *target) error {
 	var errs []error
-	for _, p := range t.Paths {
-		if _, err := p.State(ctx); err != nil {
-			errs = append(errs, &LUNError{LUN: t.Name, Err: err})
-		}
+	for _, err := range t.Each(ctx, t.Paths, readState) {
+		errs = append(errs, t.final(err))
 	}
 	return errors.Join(errs...)
+}
+
+// readState asks a path for the state, for the sake of the answer.
+func readState(ctx context.Context, p pr.Path) error {
+	_, err := p.State(ctx)
+	return err
 }
 
 // hasAllPaths fails unless each path is registered: by itself, or by a registration

@@ -126,12 +126,19 @@ func (e *OpError) Is(class error) bool {
 	case pr.ErrNoReservations:
 		// Not a field of the command, but the command.
 		return errors.Is(e.Class, ErrUnsupported) && (asc == InvalidOpcode || asc == 0)
+	case pr.ErrAborted:
+		return e.aborted()
 	case pr.ErrCannotStore:
 		return asc == CommunicationFailure
 	case pr.ErrPathUnusable:
 		return asc == TargetPortStandby || asc == TargetPortUnavailable || asc == LUNotSupported
 	}
 	return false
+}
+
+// aborted reports whether the device ended the command by itself.
+func (e *OpError) aborted() bool {
+	return e.Sense != nil && e.Sense.Key == AbortedCommand && !e.Sense.Deferred || e.Sense == nil && e.Reply.Status == TaskAborted
 }
 
 // ASCOf returns the additional sense code of err, or 0 if err carries no sense
@@ -237,8 +244,12 @@ func (r Reply) senseErr() error {
 	case NotReady:
 		// LIO answers 2/08/00 to a REGISTER that it has performed but could
 		// not store, so NOT READY other than a transition proves nothing.
-		if s.Transitional() {
+		switch {
+		case s.Transitional():
 			e.Class, e.outcomeUnknown = ErrBusy, false
+		case s.ASC == TargetPortStandby, s.ASC == TargetPortUnavailable:
+			// The port does not let it through. SPC-4 5.15.2.4.4, 5.15.2.4.5.
+			e.outcomeUnknown = false
 		}
 	}
 	return e

@@ -30,11 +30,13 @@ const (
 //     old state, and only it can decide again;
 //   - any command after BUSY, TASK SET FULL or an ALUA transition, and a reset
 //     that the host adapter has no room for, with back-off, until Timeout;
-//   - reads that got lost on the way, or were aborted, three times. Never a
-//     PERSISTENT RESERVE OUT or a write: it may have taken effect. What is not
-//     known here to be a read counts as a command that decides something.
+//   - reads that got lost on the way, or were aborted (TASK ABORTED, ABORTED
+//     COMMAND), three times. Never a PERSISTENT RESERVE OUT or a write: it may have
+//     taken effect. What is not known here to be a read counts as a command that
+//     decides something.
 //
-// Nothing that decides is sent once it is stale: see [WhileFresh].
+// Nothing that decides is sent once it is stale: see [pr.WhileFresh]. A device that is
+// busy is waited for until then, and, if that is earlier, as [pr.PatientUntil] says.
 //
 // When the rules are exhausted the last Reply is returned, so that Reply.Err
 // tells what the device said last. A command that was not sent at all because
@@ -103,7 +105,10 @@ func (r *Retry) Do(ctx context.Context, req *Request) (Reply, error) {
 			r.retried(e)
 			continue
 		case errors.Is(e, ErrBusy), failed != nil:
-		case (errors.Is(e, ErrTransport) && e.Reply.Host.transient() || e.Reply.Status == TaskAborted) && !req.decides():
+			if wait = pr.Patience(ctx, r.now(), wait); wait <= 0 {
+				return reply, failed
+			}
+		case (errors.Is(e, ErrTransport) && e.Reply.Host.transient() || e.aborted()) && !req.decides():
 			// A read that got lost, or that another node's PREEMPT AND ABORT
 			// caught.
 			if lost++; lost > transportRetries {

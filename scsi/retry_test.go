@@ -32,6 +32,8 @@ func TestRetryRules(t *testing.T) {
 		full     = answer{reply: Reply{Status: TaskSetFull}}
 		alua     = answer{reply: check(NotReady, AsymmetricTransition)}
 		conflict = answer{reply: Reply{Status: ReservationConflict}}
+		aborted  = answer{reply: check(AbortedCommand, 0x4700)}
+		ended    = answer{reply: Reply{Status: TaskAborted}}
 		lost     = host(HostTransportDisrupted)
 		gone     = answer{err: errors.New("gone")}
 		noRoom   = answer{err: &OpError{Class: ErrDevice, outcomeUnknown: true}}
@@ -91,7 +93,11 @@ func TestRetryRules(t *testing.T) {
 		{"no path", all, script(host(HostNoConnect), ok), false, 1, nil, "transport"},
 		{"unsupported", all, script(lacksFullStatus, ok), false, 1, nil, "unsupported"},
 		{"standby", all, script(answer{reply: check(NotReady, TargetPortStandby)}, ok), false, 1, nil, "device"},
-		{"aborted", all, script(answer{reply: check(AbortedCommand, 0)}, ok), false, 1, nil, "device"},
+		{"a read that was aborted", []*Request{readReq}, script(aborted, ended, ok), false, 3, ms(10, 20), ""},
+		{"a read that was aborted four times", []*Request{readReq}, script(repeat(aborted, 4), ok), false, 4, ms(10, 20, 40), "device"},
+		{"aborted and decided", decides, script(aborted, ok), false, 1, nil, "device"},
+		{"ended by another node and decided", decides, script(ended, ok), false, 1, nil, "device"},
+		{"aborted, of an earlier command", []*Request{readReq}, script(answer{reply: Reply{Status: CheckCondition, Sense: Sense{Key: AbortedCommand, Deferred: true}.Fixed()}}, ok), false, 1, nil, "device"},
 		{"no answer", all, script(gone, ok), false, 1, nil, "transport"},
 		{"the adapter has no room for a reset", []*Request{resetReq}, script(noRoom, noRoom, ok), false, 3, ms(10, 20), ""},
 		{"a command that the adapter fails", []*Request{readReq, outReq, writeReq}, script(noRoom, ok), false, 1, nil, "device"},

@@ -97,7 +97,7 @@ func (o *Opened) traffic(lun string) traffic {
 // OpenDisk opens all paths of a disk that can be opened. Paths that cannot
 // are warned of through warn; all of them is an error.
 func (o *Opened) OpenDisk(ctx context.Context, host vg.Host, d *vg.Disk, warn func(error)) (*protocol.LUN, error) {
-	lun := &protocol.LUN{Name: d.Device, WWID: d.WWID}
+	lun := &protocol.LUN{Name: d.Device, WWID: d.WWID, Timeout: o.timeout}
 	var errs []error
 	played := rehearsal.New(o.Own)
 	o.meter.step(protocol.Step{LUN: d.Device})

@@ -32,8 +32,13 @@ func (u *Unit) Ask(ctx context.Context) Answers {
 	for _, p := range u.Unopened {
 		a.Dead = append(a.Dead, DeadPath{p.Name, p.Err})
 	}
-	for _, p := range u.Paths {
-		if s, err := p.State(ctx); err != nil {
+	var s *pr.State
+	read := func(ctx context.Context, p pr.Path) (err error) {
+		s, err = p.State(ctx)
+		return err
+	}
+	for p, err := range u.Each(ctx, u.Paths, read) {
+		if err != nil {
 			a.Dead = append(a.Dead, DeadPath{p.Name(), err})
 		} else {
 			a.Said = append(a.Said, PathState{p.Name(), s})

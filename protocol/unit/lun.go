@@ -1,6 +1,11 @@
 package unit
 
-import "lunguard/pr"
+import (
+	"sync/atomic"
+	"time"
+
+	"lunguard/pr"
+)
 
 // LUN is a logical unit that is to be protected, with this host's paths to it.
 type LUN struct {
@@ -12,6 +17,11 @@ type LUN struct {
 	// Unopened are further paths, which could not be opened. No command goes
 	// through them, but they may be registered, and may come back.
 	Unopened []UnopenedPath
+	// Timeout is what the paths have together, in all that is done to the LUN, for what
+	// is in vain because they fail or are busy; 0 is a minute.
+	Timeout time.Duration
+	// spent is how much of it is over.
+	spent atomic.Int64
 }
 
 // UnopenedPath is a path that could not be opened, and why.

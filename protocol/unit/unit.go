@@ -43,9 +43,7 @@ var (
 // read through them. It knows nothing of what a protocol wants.
 type Unit struct {
 	Reading
-	// Usable are the paths that have not failed, Failure why the last one did.
-	Usable  []pr.Path
-	Failure error
+	reach
 	// Caps is nil if the device does not tell.
 	Caps *pr.Capabilities
 	// APTPL asks the device to keep registrations through power loss.
@@ -75,14 +73,15 @@ type Host struct {
 
 // Unit is a LUN of which nothing was read yet.
 func (h *Host) Unit(l *LUN) Unit {
-	return Unit{Reading: Reading{LUN: l, host: h}, Usable: slices.Clone(l.Paths)}
+	lost := func(p pr.Path, err error) { h.PathFailed(l, p, err) }
+	return Unit{Reading: Reading{LUN: l, host: h}, reach: reach{Usable: slices.Clone(l.Paths), lost: lost}}
 }
 
 // ReadCapabilities asks what the device can do. ErrNoReservationType if it cannot
 // reserve as the protocols do.
 func (u *Unit) ReadCapabilities(ctx context.Context) error {
 	var caps *pr.Capabilities
-	err := u.OnAnyPath(func(p pr.Path) (err error) {
+	err := u.OnAnyPath(ctx, func(ctx context.Context, p pr.Path) (err error) {
 		caps, err = p.Capabilities(ctx)
 		return err
 	})
@@ -108,7 +107,7 @@ func (u *Unit) Load(ctx context.Context) error {
 	var s *pr.State
 	// The clock starts before the command: the answer is at least this old.
 	now := u.host.Now()
-	err := u.OnAnyPath(func(p pr.Path) (err error) {
+	err := u.OnAnyPath(ctx, func(ctx context.Context, p pr.Path) (err error) {
 		s, err = u.read(ctx, p)
 		return err
 	})
@@ -137,7 +136,7 @@ func (u *Unit) read(ctx context.Context, p pr.Path) (*pr.State, error) {
 		if expected := u.State != nil && u.State.Empty(); expected || u.State == nil && u.Registers {
 			return s, nil
 		}
-		switch empty, err := u.isEmptyBy(ctx, u.others(p)); {
+		switch empty, err := u.isEmptyBy(ctx, p); {
 		case err != nil:
 			return nil, err
 		case empty:
@@ -147,40 +146,40 @@ func (u *Unit) read(ctx context.Context, p pr.Path) (*pr.State, error) {
 	return nil, ErrTwoAnswers
 }
 
-// LacksOwn asks another path than the first, if one answers, whether this node is not
-// registered. ErrTwoAnswers if it is.
+// LacksOwn asks another path than the one that has answered, if one does, whether this
+// node is not registered. ErrTwoAnswers if it is.
 func (u *Unit) LacksOwn(ctx context.Context) error {
 	if len(u.Usable) == 0 {
 		return u.NoPath()
 	}
-	for _, p := range u.Usable[1:] {
-		keys, err := p.Keys(ctx)
-		switch {
-		case pr.PathFailed(err):
-			continue
-		case err != nil:
-			return err
-		case slices.ContainsFunc(keys, func(k pr.Key) bool { return Plain(k) == u.Me() }):
-			return ErrTwoAnswers
-		}
-		return nil
+	var keys []pr.Key
+	ask := func(ctx context.Context, p pr.Path) (err error) {
+		keys, err = p.Keys(ctx)
+		return err
 	}
-	return nil
+	first, failed := u.First(), map[pr.Path]error{}
+	answered, err := u.firstOf(impatient(ctx), u.others(first), failed, ask)
+	if busy := func(p pr.Path) bool { return errors.Is(failed[p], pr.ErrBusy) }; !answered && slices.ContainsFunc(u.Usable, busy) {
+		err = u.ask(ctx, first, 1, ask)
+	}
+	if err == nil && slices.ContainsFunc(keys, func(k pr.Key) bool { return Plain(k) == u.Me() }) {
+		return ErrTwoAnswers
+	}
+	return err
 }
 
-// others are the usable paths behind p, and p last.
-func (u *Unit) others(p pr.Path) []pr.Path {
-	behind := u.Usable[slices.Index(u.Usable, p)+1:]
-	return append(slices.Clip(behind), p)
-}
-
-// isEmptyBy is IsEmpty by the first of these paths that does not fail for reasons of
-// its own.
-func (u *Unit) isEmptyBy(ctx context.Context, paths []pr.Path) (empty bool, err error) {
-	for _, p := range paths {
-		if empty, err = u.IsEmpty(ctx, p); !pr.PathFailed(err) {
-			break
-		}
+// isEmptyBy is IsEmpty by the first path beside p that does not fail for reasons of its
+// own, else by p.
+func (u *Unit) isEmptyBy(ctx context.Context, p pr.Path) (empty bool, err error) {
+	ask := func(ctx context.Context, p pr.Path) (err error) {
+		empty, err = u.IsEmpty(ctx, p)
+		return err
+	}
+	half, cancel := context.WithTimeout(ctx, u.share(ctx, 2))
+	defer cancel()
+	answered, err := u.firstOf(impatient(half), u.others(p), map[pr.Path]error{}, ask)
+	if !answered {
+		err = ask(ctx, p)
 	}
 	return empty, err
 }
@@ -199,58 +198,14 @@ func (u *Unit) IsEmpty(ctx context.Context, p pr.Path) (bool, error) {
 	return err == nil && len(keys) == 0, err
 }
 
-// OnAnyPath tries usable paths in order until one does not fail for reasons
-// of its own. Paths that fail so are no longer usable, unless all do.
-func (u *Unit) OnAnyPath(f func(pr.Path) error) error {
-	var errs []error
-	for i, p := range u.Usable {
-		err := f(p)
-		if err == nil || !pr.PathFailed(err) {
-			if i > 0 && err == nil {
-				u.dropPaths(i, errs)
-			}
-			return err
-		}
-		errs = append(errs, err)
-	}
-	if len(errs) == 0 {
-		return u.NoPath()
-	}
-	return errors.Join(errs...)
-}
-
-// NoPath is the error of a LUN without usable paths, with the last reason.
-func (u *Unit) NoPath() error {
-	if u.Failure == nil {
-		return ErrNoPath
-	}
-	return fmt.Errorf("%w: %w", ErrNoPath, u.Failure)
-}
-
 // Fresh reports whether the state is young enough to act on.
 func (u *Unit) Fresh() bool { return u.host.Now()-u.ReadAt <= MaxAge }
-
-// dropPaths gives up the first n usable paths.
-func (u *Unit) dropPaths(n int, errs []error) {
-	for i, p := range u.Usable[:n] {
-		u.host.PathFailed(u.LUN, p, errs[i])
-		u.Failure = errs[i]
-	}
-	u.Usable = u.Usable[n:]
-}
 
 // DropIfFailed gives up a path on which a command got lost.
 func (u *Unit) DropIfFailed(p pr.Path, err error) {
 	if pr.PathFailed(err) && slices.Contains(u.Usable, p) {
 		u.GiveUp(p, err)
 	}
-}
-
-// GiveUp leaves a path out from now on.
-func (u *Unit) GiveUp(p pr.Path, err error) {
-	u.host.PathFailed(u.LUN, p, err)
-	u.Failure = err
-	u.Usable = slices.DeleteFunc(u.Usable, func(q pr.Path) bool { return q == p })
 }
 
 // Holding is a usable path that is known to hold the reservation; nil if none is.
