@@ -10,6 +10,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 
@@ -192,6 +193,37 @@ func TestPacked(t *testing.T) {
 	}
 }
 
+// fold is what expand undoes.
+func fold(text string) string {
+	var b strings.Builder
+	lines := slices.Collect(strings.Lines(text))
+	at := map[string][]int{}
+	for i := 0; i < len(lines); {
+		first, most := 0, 0
+		for _, j := range at[lines[i]] {
+			n := 0
+			for j+n < i && i+n < len(lines) && lines[j+n] == lines[i+n] {
+				n++
+			}
+			if n > most {
+				first, most = j, n
+			}
+		}
+		size := len(strings.Join(lines[i:i+most], ""))
+		if entry := fmt.Sprintf("%s%d %d\n", again, first, most); len(entry) < size/2 {
+			b.WriteString(entry)
+		} else {
+			most = 1
+			b.WriteString(lines[i])
+		}
+		for _, line := range lines[i : i+most] {
+			at[line] = append(at[line], i)
+			i++
+		}
+	}
+	return b.String()
+}
+
 // pack writes the compressed pages.
 func pack(t *testing.T, text string) {
 	var b bytes.Buffer
@@ -199,7 +231,11 @@ func pack(t *testing.T, text string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := w.Write([]byte(text)); err != nil {
+	folded := fold(text)
+	if expand(folded) != text {
+		t.Fatal("what was folded is not the same")
+	}
+	if _, err := w.Write([]byte(folded)); err != nil {
 		t.Fatal(err)
 	}
 	if err := w.Close(); err != nil {
