@@ -12,7 +12,7 @@ import (
 // says what is, whatever options it gets and however it is called.
 func TestVendorCommands(t *testing.T) {
 	for _, name := range strings.Fields(`cmquerycl cmruncl cmhaltcl cmrunnode cmhaltnode cmmodnet cmsetlog cmversion cmreadlog cmdeploycl
-		cmdeleteconf cmcheckconf cmapplyconf cmviewcl cmgetpkgenv cmgetconf cmrunpkg cmhaltpkg cmrunserv cmhaltserv
+		cmdeleteconf cmviewconf cmscancl cmstartres cmstopres cmpreparecl cmquerystg cmcheckconf cmapplyconf cmviewcl cmgetpkgenv cmgetconf cmrunpkg cmhaltpkg cmrunserv cmhaltserv
 		cmmodpkg cmmakepkg`) {
 		if a := applets().Find(name); a != nil {
 			continue

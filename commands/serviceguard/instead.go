@@ -15,6 +15,12 @@ func Instead() map[string]string {
 		"cmmodnet":     "addresses are set by the cluster manager, or by an external_script with ip address add",
 		"cmsetlog":     "what is changed goes to the system log, more with -v",
 		"cmreadlog":    "the log of a package is a text file, /var/log/lunguard/PACKAGE.log or its script_log_file",
+		"cmviewconf":   "cmviewcl -v -s config shows the config, cmgetconf prints its files",
+		"cmscancl":     "cmviewcl shows the cluster, pr_check each LUN and path",
+		"cmstartres":   "nobody here watches resources; a monitor can be a service of the package",
+		"cmstopres":    "nobody here watches resources; a monitor can be a service of the package",
+		"cmpreparecl":  "nothing has to be prepared; lunguard --install makes the links",
+		"cmquerystg":   "pr_check shows the LUNs of packages, vg_pr_key -g those of a volume group",
 		"cmversion":    "lunguard --version tells the version",
 	}
 }
