@@ -75,6 +75,8 @@ type Machine struct {
 	// there ever were.
 	logs   map[uint16][]nvme.Event
 	counts map[uint16]uint64
+	// failed are the controllers that are cut off.
+	failed map[uint16]bool
 	// blocks are those that were written, never changed in place.
 	blocks map[uint64]string
 }
@@ -84,14 +86,16 @@ const longestLog = 255
 
 // NewMachine makes a namespace without registrants.
 func NewMachine(cfg Config) *Machine {
-	return &Machine{cfg: cfg.complete(), logs: map[uint16][]nvme.Event{}, counts: map[uint16]uint64{}, blocks: map[uint64]string{}}
+	return &Machine{
+		cfg: cfg.complete(), logs: map[uint16][]nvme.Event{}, counts: map[uint16]uint64{}, failed: map[uint16]bool{}, blocks: map[uint64]string{},
+	}
 }
 
 // Clone returns a copy that shares nothing that changes.
 func (m *Machine) Clone() *Machine {
 	c := *m
 	c.registrants, c.controllers = slices.Clone(m.registrants), slices.Clone(m.controllers)
-	c.logs, c.counts, c.blocks = maps.Clone(m.logs), maps.Clone(m.counts), maps.Clone(m.blocks)
+	c.logs, c.counts, c.failed, c.blocks = maps.Clone(m.logs), maps.Clone(m.counts), maps.Clone(m.failed), maps.Clone(m.blocks)
 	for id, log := range c.logs {
 		c.logs[id] = slices.Clip(log)
 	}
@@ -109,6 +113,9 @@ func (m *Machine) Connect(c Controller) {
 	m.Disconnect(c.ID)
 	m.controllers = append(m.controllers, c)
 }
+
+// isConnected reports whether a controller of that number is that host's.
+func (m *Machine) isConnected(c Controller) bool { return slices.Contains(m.controllers, c) }
 
 // Disconnect takes a controller away. A host stays registered without any.
 func (m *Machine) Disconnect(id uint16) {

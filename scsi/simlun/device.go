@@ -7,6 +7,7 @@ import (
 	"os"
 
 	"lunguard/scsi"
+	"lunguard/statefile"
 )
 
 // Create makes a unit in files: the state at path, which must not exist yet,
@@ -27,11 +28,8 @@ func Create(path string, cfg Config) error {
 	if err := makeData(path+dataSuffix, int64(m.Cfg.Blocks)*int64(m.Cfg.BlockSize)); err != nil {
 		return err
 	}
-	if err := writeSynced(path+lockSuffix, nil); err != nil {
-		return err
-	}
 	// The state comes last: with it the unit is whole.
-	return replaceFile(path, state)
+	return statefile.Create(path, state)
 }
 
 func makeData(path string, size int64) error {

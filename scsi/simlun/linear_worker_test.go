@@ -309,8 +309,8 @@ func flawed(a assignment, d *Device, rng *rand.Rand) (scsi.Transport, error) {
 		if err != nil {
 			return nil, err
 		}
-		err = d.store.lock.Close()
-		d.store.lock = own
+		err = d.store.state.Lock.Close()
+		d.store.state.Lock = own
 		return transportFunc(func(ctx context.Context, req *scsi.Request) (scsi.Reply, error) {
 			return deliver(ctx, slow{d}, d.nexus, req)
 		}), err
