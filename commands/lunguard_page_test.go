@@ -12,6 +12,7 @@ import (
 	"testing"
 
 	"lunguard/commands/front"
+	"lunguard/nvme/simns"
 	"lunguard/scsi/simlun"
 )
 
@@ -22,7 +23,7 @@ func TestLunguardPage(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	words := simlun.QuirkNames()
+	words := append(simlun.QuirkNames(), simns.QuirkNames()...)
 	words = append(words, completed(t, func(string) string { return "" }, "lunguard", "sim", "")...)
 	plan := wordsOfPlans(t)
 	if len(plan) < 35 {

@@ -24,6 +24,7 @@ import (
 	"lunguard/commands/front"
 	"lunguard/commands/session"
 	"lunguard/commands/words"
+	"lunguard/nvme/simns"
 	"lunguard/pr"
 	"lunguard/scsi"
 	"lunguard/scsi/simlun"
@@ -108,6 +109,7 @@ vg             iscsi_vg3
 //	                            what the exit status must be
 //	register HOST DEVICE KEY [TYPE]   register by hand, and reserve
 //	lun N KEYS HOLDER           KEYS are all registrations of LUN N, ascending
+//	ns N KEYS HOLDER [TYPE]     the same of namespace N; TYPE is a number
 //	snap NAME, unchanged NAME   remember all LUNs; compare them
 //
 // and the conditions root, and noconfig: this machine has no config of its own.
@@ -157,6 +159,7 @@ func scriptParams(dir, root string) testscript.Params {
 			"here":      func(ts *testscript.TestScript, neg bool, args []string) { scriptRun(ts, "", args) },
 			"register":  scriptRegister,
 			"lun":       scriptLUN,
+			"ns":        scriptNamespace,
 			"snap":      scriptSnap,
 			"planned":   scriptPlanned,
 			"unchanged": scriptUnchanged,
@@ -168,8 +171,13 @@ func scriptParams(dir, root string) testscript.Params {
 
 // makeArray makes an array in dir with hosts jack3 and jack4 that have all
 // LUNs in the volume group iscsi_vg3.
-func makeArray(dir string, luns, paths int) error {
-	a, err := simhost.CreateArray(dir, simhost.Spec{Nodes: []string{"jack3", "jack4"}, LUNs: luns, Paths: paths, LUN: simlun.Config{Blocks: 16}})
+func makeArray(dir string, luns, paths int) error { return makeMixedArray(dir, luns, 0, paths) }
+
+// makeMixedArray is makeArray with NVMe namespaces besides.
+func makeMixedArray(dir string, luns, namespaces, paths int) error {
+	a, err := simhost.CreateArray(dir, simhost.Spec{
+		Nodes: []string{"jack3", "jack4"}, LUNs: luns, Namespaces: namespaces, Paths: paths, LUN: simlun.Config{Blocks: 16},
+	})
 	if err != nil {
 		return err
 	}
@@ -181,6 +189,9 @@ func makeArray(dir string, luns, paths int) error {
 		}
 		volumes = append(volumes, name)
 	}
+	for i := range namespaces {
+		volumes = append(volumes, fmt.Sprintf("/dev/nvme0n%d", i+1))
+	}
 	return a.Extend("iscsi_vg3", volumes)
 }
 
@@ -189,7 +200,12 @@ func scriptArray(ts *testscript.TestScript, _ bool, args []string) {
 	ts.Check(err)
 	paths, err := strconv.Atoi(args[1])
 	ts.Check(err)
-	ts.Check(makeArray(ts.MkAbs("A"), luns, paths))
+	namespaces := 0
+	if len(args) > 2 {
+		namespaces, err = strconv.Atoi(args[2])
+		ts.Check(err)
+	}
+	ts.Check(makeMixedArray(ts.MkAbs("A"), luns, namespaces, paths))
 }
 
 // scriptPlanned compares the plans of the last answer with those in a file.
@@ -289,6 +305,41 @@ func scriptLUN(ts *testscript.TestScript, _ bool, args []string) {
 	}
 }
 
+// namespaceState is lunState of a simulated namespace; typ is the reservation's.
+func namespaceState(file string) (keys, holder string, typ pr.Type, err error) {
+	d, err := simns.Describe(file)
+	if err != nil {
+		return "", "", 0, err
+	}
+	s, err := d.Report.State()
+	if err != nil {
+		return "", "", 0, err
+	}
+	keys, holder = words.None, words.None
+	if r := s.Reservation; r != nil {
+		typ, holder = r.Type, r.Key.String()
+	}
+	var list []string
+	for _, k := range s.Keys() {
+		for range s.Count(k) {
+			list = append(list, k.String())
+		}
+	}
+	if len(list) > 0 {
+		keys = strings.Join(list, ",")
+	}
+	return keys, holder, typ, nil
+}
+
+func scriptNamespace(ts *testscript.TestScript, _ bool, args []string) {
+	keys, holder, typ, err := namespaceState(ts.MkAbs("A/array/ns" + args[0]))
+	ts.Check(err)
+	want := append(args[1:], fmt.Sprint(int(typ)))[:3]
+	if got := []string{keys, holder, fmt.Sprint(int(typ))}; !slices.Equal(got, want) {
+		ts.Fatalf("namespace %s: keys, holder, type %v; %v expected", args[0], got, want)
+	}
+}
+
 // snapshot is all that reservations are about on every LUN of an array,
 // PRGENERATION included.
 func snapshot(dir string) (string, error) {
@@ -310,6 +361,14 @@ func snapshot(dir string) (string, error) {
 		all = append(all, d)
 	}
 	text, err := json.MarshalIndent(all, "", " ")
+	if err != nil {
+		return "", err
+	}
+	namespaces, err := a.Namespaces()
+	for _, f := range namespaces {
+		d, derr := simns.Describe(f)
+		text, err = fmt.Appendf(text, "\n%+v", *d.Report), errors.Join(err, derr)
+	}
 	return string(text), err
 }
 

@@ -77,6 +77,28 @@ var (
 // partition stands for its whole disk. Errors: *os.PathError, or ErrNotNamespace or
 // ErrNotDevice wrapped with the name.
 func Open(path string) (*Device, error) {
+	d, err := open(path)
+	if err != nil {
+		return nil, err
+	}
+	nsid, err := unix.IoctlRetInt(int(d.file.Fd()), ioctlID)
+	switch {
+	case err == nil && nsid > 0:
+		d.nsid = uint32(nsid)
+		return d, nil
+	case errors.Is(err, unix.EACCES), errors.Is(err, unix.EPERM):
+		err = &os.PathError{Op: "NVME_IOCTL_ID", Path: path, Err: err}
+	default:
+		err = fmt.Errorf("%s: %w", path, ErrNotNamespace)
+	}
+	return nil, errors.Join(err, d.Close())
+}
+
+// OpenController opens a controller, such as /dev/nvme0, for commands OfController; it
+// has no namespace. Errors: *os.PathError, or ErrNotDevice wrapped with the name.
+func OpenController(path string) (*Device, error) { return open(path) }
+
+func open(path string) (*Device, error) {
 	// O_NONBLOCK keeps the open itself from waiting.
 	fd, err := unix.Open(path, unix.O_RDONLY|unix.O_NONBLOCK|unix.O_CLOEXEC, 0)
 	if err != nil {
@@ -97,17 +119,9 @@ func Open(path string) (*Device, error) {
 		unix.Close(fd)
 		return nil, &os.PathError{Op: "fcntl", Path: path, Err: err}
 	}
-	nsid, err := unix.IoctlRetInt(fd, ioctlID)
-	if err != nil || nsid <= 0 {
-		unix.Close(fd)
-		if errors.Is(err, unix.EACCES) || errors.Is(err, unix.EPERM) {
-			return nil, &os.PathError{Op: "NVME_IOCTL_ID", Path: path, Err: err}
-		}
-		return nil, fmt.Errorf("%s: %w", path, ErrNotNamespace)
-	}
 	d := &Device{
 		Gate: pending.Gate{Path: path, Number: uint64(st.Rdev), Grace: abandonGrace},
-		file: os.NewFile(uintptr(fd), path), char: kind == unix.S_IFCHR, nsid: uint32(nsid),
+		file: os.NewFile(uintptr(fd), path), char: kind == unix.S_IFCHR,
 	}
 	d.issue = func(c *call) error { return c.run(d.file) }
 	return d, nil

@@ -123,12 +123,8 @@ func (u *Unit) WWID(ctx context.Context) (string, error) {
 	return "", nil
 }
 
-// ErrNotShared says that the namespace cannot be attached to a second controller: a
-// reservation would keep nobody out.
-var ErrNotShared = fmt.Errorf("the namespace is not shared: %w", pr.ErrNoReservations)
-
 // Capabilities asks what the namespace can do. ErrNoReservations if it has no
-// reservations, ErrNotShared if nobody else could have it.
+// reservations, ErrNotShared if it cannot be attached to a second controller.
 func (u *Unit) Capabilities(ctx context.Context) (*pr.Capabilities, error) {
 	if err := u.Confirm(ctx); err != nil {
 		return nil, err
@@ -144,7 +140,7 @@ func (u *Unit) Capabilities(ctx context.Context) (*pr.Capabilities, error) {
 	case !c.Reservations || n.Reserves == 0:
 		return nil, u.named(&OpError{Op: OpIdentify.String(), Class: pr.ErrNoReservations})
 	case !n.Shared:
-		return nil, u.named(&OpError{Op: OpIdentify.String(), Class: ErrNotShared})
+		return nil, u.named(&OpError{Op: OpIdentify.String(), Class: pr.ErrNotShared})
 	}
 	caps := &pr.Capabilities{Persists: n.Reserves.Persists(), TypesKnown: true, Types: n.Reserves.Types()}
 	if caps.Persists && u.persisting == nil {

@@ -71,7 +71,7 @@ func TestCapabilities(t *testing.T) {
 		"no PTPL":         {[]func(*Request) (Reply, error){ctrl, ns(Namespace{Shared: true, Reserves: 0xfe})}, nil, pr.Capabilities{}},
 		"no reservations": {[]func(*Request) (Reply, error){ctrl, ns(Namespace{Shared: true})}, pr.ErrNoReservations, pr.Capabilities{}},
 		"no commands":     {[]func(*Request) (Reply, error){data((&Controller{}).Encode()), ns(Namespace{Shared: true, Reserves: 0xff})}, pr.ErrNoReservations, pr.Capabilities{}},
-		"not shared":      {[]func(*Request) (Reply, error){ctrl, ns(Namespace{Reserves: 0xff})}, ErrNotShared, pr.Capabilities{}},
+		"not shared":      {[]func(*Request) (Reply, error){ctrl, ns(Namespace{Reserves: 0xff})}, pr.ErrNotShared, pr.Capabilities{}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			got, err := NewUnit("/dev/nvme0n1", &answering{answers: c.answers}).Capabilities(t.Context())

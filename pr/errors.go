@@ -22,6 +22,9 @@ var (
 	ErrUnsupported = errors.New("not supported by the device")
 	// ErrNoReservations says more: the device knows nothing of reservations.
 	ErrNoReservations = errors.New("the device knows no persistent reservations")
+	// ErrNotShared says that no other host could reach the device, so that a reservation
+	// would keep nobody out.
+	ErrNotShared = fmt.Errorf("no other host can have the device: %w", ErrNoReservations)
 	// ErrCannotStore says that the device has nowhere to keep registrations through
 	// power loss. It may have performed the command all the same.
 	ErrCannotStore = errors.New("the device cannot store registrations")

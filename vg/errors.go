@@ -4,7 +4,10 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"slices"
 	"strings"
+
+	"lunguard/nvme"
 )
 
 // MissingError names the physical volumes of a group that are not there. It is
@@ -81,6 +84,25 @@ func (e *UnjoinedError) Error() string {
 
 // Unwrap gives the class.
 func (e *UnjoinedError) Unwrap() error { return ErrUnjoined }
+
+// HostIDsError tells which host each controller of a namespace takes this one for. It is an
+// ErrHostIDs.
+type HostIDsError struct {
+	// Hosts are by the kernel's names of the controllers.
+	Hosts map[string]nvme.HostID
+}
+
+func (e *HostIDsError) Error() string {
+	var list []string
+	for name, id := range e.Hosts {
+		list = append(list, fmt.Sprintf("%s %v", name, id))
+	}
+	slices.Sort(list)
+	return fmt.Sprintf("%v: %s", ErrHostIDs, strings.Join(list, ", "))
+}
+
+// Unwrap gives the class.
+func (e *HostIDsError) Unwrap() error { return ErrHostIDs }
 
 // UnreadError says that a group was not found, or not all of it, while some
 // devices could not be read.

@@ -17,6 +17,8 @@ type lun struct {
 	// gone are the names of disks that the kernel has removed and a map still
 	// has. By now another disk may have that name.
 	gone []string
+	// namespace says that it is one of NVMe.
+	namespace bool
 }
 
 // errDepth says that devices lie on one another without end, which sysfs
@@ -27,7 +29,7 @@ var errDepth = errors.New("too many devices lie on one another")
 const maxDepth = 16
 
 // lunsUnder follows the stack below the block device whose sysfs folder is dir
-// down to SCSI disks, by sysfs alone: names mean nothing. A LUN that is reached
+// down to SCSI disks and NVMe namespaces, by sysfs alone: names mean nothing. A LUN that is reached
 // in several ways stands in the list once.
 func (s *System) lunsUnder(dir string, depth int) ([]lun, error) {
 	if depth > maxDepth {
@@ -39,8 +41,18 @@ func (s *System) lunsUnder(dir string, depth int) ([]lun, error) {
 	if exists(filepath.Join(dir, "partition")) {
 		dir = filepath.Dir(dir)
 	}
+	if disk, ok := namespaceIn(dir); ok {
+		l, err := namespace(dir, disk)
+		if err != nil {
+			return nil, err
+		}
+		return []lun{l}, nil
+	}
+	if isController(dir) {
+		return nil, ErrController
+	}
 	if !exists(filepath.Join(dir, "dm")) && !exists(filepath.Join(dir, "md")) {
-		disk, err := s.unlisted(dir)
+		disk, err := unlisted(s, dir)
 		if err != nil {
 			return nil, err
 		}
@@ -114,6 +126,7 @@ func joinPaths(dir string, disks []lun) ([]lun, error) {
 		if joined.wwid == "" {
 			joined.wwid = d.wwid
 		}
+		joined.namespace = d.namespace
 		joined.paths = append(joined.paths, d.paths...)
 		joined.gone = append(joined.gone, d.gone...)
 	}
@@ -121,7 +134,7 @@ func joinPaths(dir string, disks []lun) ([]lun, error) {
 }
 
 // unlisted is the SCSI disk or sg device whose folder is dir.
-func (s *System) unlisted(dir string) (scsiDisk, error) {
+func unlisted(s *System, dir string) (scsiDisk, error) {
 	scsiDir := filepath.Join(dir, "device")
 	if !exists(filepath.Join(scsiDir, "scsi_level")) {
 		return scsiDisk{}, ErrNotSCSIDisk

@@ -13,6 +13,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"lunguard/child"
+	"lunguard/nvme"
 	"lunguard/scsi"
 )
 
@@ -126,7 +127,7 @@ func deviceError(device string, err error) error {
 	if errors.As(err, &pe) {
 		err = pe.Err
 	}
-	if errors.Is(err, scsi.ErrNotBlockDevice) {
+	if errors.Is(err, scsi.ErrNotBlockDevice) || errors.Is(err, nvme.ErrNotDevice) || errors.Is(err, nvme.ErrNotNamespace) {
 		err = ErrNotSCSIDisk
 	}
 	return &DeviceError{Device: device, Err: err}
@@ -215,7 +216,11 @@ func (s *System) diskIn(device, dir string, loose bool) (*Disk, error) {
 		return nil, &DeviceError{Device: device, Err: fmt.Errorf("%w: %s over %s", ErrStacked, filepath.Base(dir), names(luns))}
 	}
 	paths := luns[0].paths
-	if more := s.scsi.others(s.sysfs, luns[0]); len(more) > 0 {
+	others := s.scsi.others
+	if luns[0].namespace {
+		others = otherNamespaces
+	}
+	if more := others(s.sysfs, luns[0]); len(more) > 0 {
 		paths = slices.Concat(paths, more)
 		if !loose && !isJoined(paths) {
 			return nil, &DeviceError{Device: device, Err: &UnjoinedError{WWID: luns[0].wwid, Disks: bases(paths)}}
@@ -223,7 +228,11 @@ func (s *System) diskIn(device, dir string, loose bool) (*Disk, error) {
 	}
 	d := &Disk{Device: device, WWID: luns[0].wwid}
 	for _, path := range paths {
-		d.Paths = append(d.Paths, s.device(device, path))
+		of, err := s.device(device, path)
+		if err != nil {
+			return nil, &DeviceError{Device: device, Err: err}
+		}
+		d.Paths = append(d.Paths, of)
 	}
 	for _, name := range luns[0].gone {
 		d.Gone = append(d.Gone, s.node(device, name))
@@ -232,20 +241,24 @@ func (s *System) diskIn(device, dir string, loose bool) (*Disk, error) {
 }
 
 // device is the path whose sysfs folder is dir, to a LUN that was asked for as asked.
-func (s *System) device(asked, dir string) Device {
+func (s *System) device(asked, dir string) (Device, error) {
+	if _, ok := namespaceIn(dir); ok {
+		return namespaceDevice(s.node(asked, dir), dir)
+	}
 	kind := "block"
 	if isSG(dir) {
 		kind = "char"
 	}
-	return Device{Name: s.node(asked, dir), Number: numbered(kind, attribute(dir, "dev")), Identity: s.scsi.identity(s.sysfs, dir)}
+	return Device{Name: s.node(asked, dir), Number: numbered(kind, attribute(dir, "dev")), Identity: s.scsi.identity(s.sysfs, dir)}, nil
 }
 
 // isSG reports whether a sysfs folder is that of an sg device.
 func isSG(dir string) bool { return strings.HasPrefix(filepath.Base(dir), "sg") }
 
-// node names the device file of a whole disk. An sg device stands for itself.
+// node names the device file of a whole disk. An sg device stands for itself, and so
+// does the character device of a namespace.
 func (s *System) node(device, dir string) string {
-	if isSG(dir) {
+	if disk, ok := namespaceIn(dir); isSG(dir) || ok && disk != dir {
 		return device
 	}
 	// sysfs writes ! for the / of names such as cciss/c0d0.

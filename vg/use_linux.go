@@ -148,6 +148,9 @@ func (w *useWalk) disk(d *Disk) error {
 		if err != nil {
 			return err
 		}
+		if disk, ok := namespaceIn(dir); ok {
+			dir = disk
+		}
 		dirs := []string{dir}
 		if isSG(dir) {
 			// The disk beside an sg device.

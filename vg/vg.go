@@ -12,6 +12,7 @@ import (
 	"fmt"
 	"io"
 
+	"lunguard/nvme"
 	"lunguard/pr"
 	"lunguard/scsi"
 )
@@ -40,12 +41,23 @@ type Host interface {
 	// it was found as. It sends no SCSI command. Errors: *DeviceError,
 	// ErrOtherDevice if it does not.
 	Open(path Device) (Path, error)
+	// OpenNamespace is Open for a device of an NVMe namespace. Controllers that nobody
+	// but themselves knows the host identifier of are asked for it.
+	OpenNamespace(path Device) (NamespacePath, error)
 }
 
 // Path is an open path to a LUN.
 type Path interface {
 	scsi.Transport
 	io.Closer
+}
+
+// NamespacePath is an open NVMe namespace.
+type NamespacePath interface {
+	nvme.Transport
+	io.Closer
+	// Host is which host this one is to the namespace. It is never zero.
+	Host() nvme.HostID
 }
 
 // Group is a volume group.
@@ -68,6 +80,8 @@ type Device struct {
 	// that of a character device, as sg is. A simulated host has something of its
 	// own. Empty if it is not known; then nothing is opened by the name.
 	Number string
+	// Namespace says that it is an NVMe namespace, for OpenNamespace.
+	Namespace bool
 	// Identity has zeros for what is not known.
 	Identity pr.Identity
 }
@@ -83,7 +97,7 @@ type Disk struct {
 	// device itself can tell it.
 	WWID string
 	// Paths are the devices of its paths, at least one, each a single I_T
-	// nexus.
+	// nexus, or a namespace by whatever controllers the kernel joins in it.
 	Paths []Device
 	// Gone are those that the kernel has removed, by the names that they had:
 	// nothing must be opened by these.
@@ -124,6 +138,16 @@ var (
 	ErrNotYet = errors.New("it is not there before the volume groups are active")
 	// ErrGone says that the kernel has removed a disk.
 	ErrGone = errors.New("the kernel has removed this disk")
+	// ErrController says that a device is an NVMe controller.
+	ErrController = errors.New("an NVMe controller, and no namespace")
+	// ErrNoName says that an NVMe namespace has no name that is its own: what Linux calls
+	// it can be the name of others, too.
+	ErrNoName = errors.New("the namespace has no name of its own")
+	// ErrNoHostID says that an NVMe controller has no host identifier, by which the
+	// namespace would know who is registered.
+	ErrNoHostID = errors.New("the controller has no host identifier")
+	// ErrHostIDs says that the controllers of a namespace take this host for several.
+	ErrHostIDs = errors.New("its controllers have different host identifiers")
 	// ErrUnjoined says that a LUN has several paths and no multipath map.
 	ErrUnjoined = errors.New("several disks are one LUN, and no multipath map joins them")
 )

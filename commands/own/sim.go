@@ -1,7 +1,9 @@
 package own
 
 import (
+	"context"
 	"errors"
+	"io"
 	"strconv"
 	"strings"
 
@@ -10,6 +12,7 @@ import (
 	"lunguard/commands/front"
 	"lunguard/commands/session"
 	"lunguard/commands/words"
+	"lunguard/nvme/simns"
 	"lunguard/pr"
 	"lunguard/scsi"
 	"lunguard/scsi/simlun"
@@ -21,7 +24,8 @@ import (
 const simWord = "sim"
 
 const simUsage = `
-usage: lunguard sim create DIR [--nodes A,B] [--luns N] [--paths N] [--blocks N]
+usage: lunguard sim create DIR [--nodes A,B] [--luns N] [--namespaces N] [--nvme]
+                               [--paths N] [--blocks N]
        lunguard sim vgextend DIR VG DEVICE...
        lunguard sim show [--json] DIR
        lunguard sim power-cycle DIR
@@ -35,7 +39,9 @@ usage: lunguard sim create DIR [--nodes A,B] [--luns N] [--paths N] [--blocks N]
        lunguard sim reset DEVICE
 
   create        make DIR/array with LUNs and a folder for each node, which is
-                a host with device files; DIR/NODE/dev/sda is its /dev/sda
+                a host with device files; DIR/NODE/dev/sda is its /dev/sda.
+                With --namespaces there are NVMe namespaces besides, such as
+                /dev/nvme0n1, with --nvme all LUNs are namespaces
   vgextend      add volumes to a volume group, on every host; makes the group
   show          list the LUNs with their keys and reservations; with --json for a
                 program, see docs/json.md
@@ -55,6 +61,7 @@ func Sim() *front.Applet {
 		Flags: []cli.Flag{
 			&cli.StringFlag{Name: "nodes", Value: "node1,node2"},
 			&cli.StringFlag{Name: "luns", Value: "2"}, &cli.StringFlag{Name: "paths", Value: "1"},
+			&cli.StringFlag{Name: "namespaces", Value: "0"}, &cli.BoolFlag{Name: "nvme"},
 			&cli.StringFlag{Name: "blocks", Value: "2048"}, front.SimFlag(), front.JSONFlag(),
 		},
 		Operands: completeSim,
@@ -150,9 +157,16 @@ func countOf(c *front.Call, flag string, least int) (int, error) {
 }
 
 func simCreate(c *front.Call, ops []string) error {
-	luns, err := countOf(c, "luns", 1)
+	namespaces, err := countOf(c, "namespaces", 0)
 	if err != nil {
 		return err
+	}
+	luns, err := countOf(c, "luns", max(0, 1-namespaces))
+	if err != nil {
+		return err
+	}
+	if c.Flags.Bool("nvme") {
+		luns, namespaces = 0, luns+namespaces
 	}
 	paths, err := countOf(c, "paths", 1)
 	if err != nil {
@@ -163,7 +177,7 @@ func simCreate(c *front.Call, ops []string) error {
 		return err
 	}
 	_, err = simhost.CreateArray(ops[0], simhost.Spec{
-		Nodes: strings.Split(c.Flags.String("nodes"), ","), LUNs: luns, Paths: paths,
+		Nodes: strings.Split(c.Flags.String("nodes"), ","), LUNs: luns, Namespaces: namespaces, Paths: paths,
 		LUN: simlun.Config{Blocks: uint64(blocks)},
 	})
 	return err
@@ -195,7 +209,9 @@ func forLUNs(dir string, f func(file string) error) error {
 	return nil
 }
 
-func simPower(_ *front.Call, ops []string) error { return forLUNs(ops[0], simlun.PowerCycle) }
+func simPower(_ *front.Call, ops []string) error {
+	return errors.Join(forLUNs(ops[0], simlun.PowerCycle), forNamespaces(ops[0], simns.PowerCycle))
+}
 
 func simShow(c *front.Call, ops []string) error {
 	if c.Flags.Bool(front.JSONOption) {
@@ -226,6 +242,13 @@ func simShow(c *front.Call, ops []string) error {
 		}
 		return nil
 	})
+	if err == nil {
+		err = forNamespaces(ops[0], func(file string) error {
+			rows, err := namespaceRows(file)
+			t.AppendBulk(rows)
+			return err
+		})
+	}
 	t.Render()
 	return err
 }
@@ -265,12 +288,22 @@ func simDocument(c *front.Call, dir string) error {
 		return nil
 	})
 	if err == nil {
+		err = forNamespaces(dir, func(file string) error {
+			l, err := simmedNamespace(file)
+			list = append(list, l)
+			return err
+		})
+	}
+	if err == nil {
 		c.Document = front.Tree{"luns": list}
 	}
 	return err
 }
 
 func simQuirks(_ *front.Call, ops []string) error {
+	if isNamespace(ops[0]) {
+		return namespaceQuirks(ops)
+	}
 	q, err := simlun.ParseQuirks(strings.TrimPrefix(ops[1], "none"))
 	if err != nil {
 		return front.Usagef("%v", err)
@@ -279,6 +312,9 @@ func simQuirks(_ *front.Call, ops []string) error {
 }
 
 func simFaults(_ *front.Call, ops []string) error {
+	if isNamespace(ops[0]) {
+		return errNotOfNamespaces
+	}
 	p, err := simlun.ParsePlan(strings.TrimPrefix(ops[1], "none"))
 	if err != nil {
 		return front.Usagef("%v", err)
@@ -304,6 +340,9 @@ func simPath(c *front.Call, device string, failed bool) error {
 	if err != nil {
 		return err
 	}
+	if done, err := failNamespace(h, device, failed); done || err != nil {
+		return err
+	}
 	lun, nexus, err := h.Nexus(device)
 	if err != nil {
 		return err
@@ -316,6 +355,9 @@ func simReset(c *front.Call, ops []string) error {
 	if err != nil {
 		return err
 	}
+	if _, _, is, err := h.Namespace(ops[0]); is || err != nil {
+		return errors.Join(err, errNotOfNamespaces)
+	}
 	lun, _, err := h.Nexus(ops[0])
 	if err != nil {
 		return err
@@ -323,30 +365,73 @@ func simReset(c *front.Call, ops []string) error {
 	return simlun.ResetLU(lun)
 }
 
-// onBlock opens a device's first path and runs f with the size of a block.
-func onBlock(c *front.Call, device, block string, f func(t scsi.Transport, lba uint32, size int) error) error {
-	lba, err := strconv.ParseUint(block, 10, 32)
+// block is one that is written and read as a host does.
+type block interface {
+	size(ctx context.Context) (int, error)
+	write(ctx context.Context, lba uint32, data []byte) error
+	read(ctx context.Context, lba uint32, data []byte) error
+	io.Closer
+}
+
+// scsiBlock is that of a SCSI LUN.
+type scsiBlock struct {
+	// As a block layer does, whatever attention is pending is passed over.
+	scsi.Retry
+	io.Closer
+}
+
+func (b *scsiBlock) size(ctx context.Context) (int, error) {
+	c, err := scsi.ReadCapacity{}.Execute(ctx, &b.Retry)
 	if err != nil {
-		return front.Usagef("%q: the number of a block was expected", block)
+		return 0, err
+	}
+	return int(c.BlockSize), nil
+}
+
+func (b *scsiBlock) write(ctx context.Context, lba uint32, data []byte) error {
+	return scsi.Write{LBA: lba, BlockSize: len(data), Data: data}.Execute(ctx, &b.Retry)
+}
+
+func (b *scsiBlock) read(ctx context.Context, lba uint32, data []byte) error {
+	got, err := scsi.Read{LBA: lba, Blocks: 1, BlockSize: len(data)}.Execute(ctx, &b.Retry)
+	copy(data, got)
+	return err
+}
+
+// openBlocks opens a device's first path.
+func openBlocks(h *simhost.Host, device string) (block, error) {
+	d, err := h.Disk(device)
+	if err != nil {
+		return nil, err
+	}
+	if d.Paths[0].Namespace {
+		return openNamespaceBlocks(h, d.Paths[0])
+	}
+	p, err := h.Open(d.Paths[0])
+	if err != nil {
+		return nil, err
+	}
+	return &scsiBlock{scsi.Retry{Transport: p, AfterStateChange: true}, p}, nil
+}
+
+// onBlock opens a device and runs f with a buffer of the size of a block.
+func onBlock(c *front.Call, device, number string, f func(b block, lba uint32, data []byte) error) error {
+	lba, err := strconv.ParseUint(number, 10, 32)
+	if err != nil {
+		return front.Usagef("%q: the number of a block was expected", number)
 	}
 	h, err := chosenHost(c)
 	if err != nil {
 		return err
 	}
-	d, err := h.Disk(device)
+	b, err := openBlocks(h, device)
 	if err != nil {
 		return err
 	}
-	p, err := h.Open(d.Paths[0])
-	if err != nil {
-		return err
-	}
-	defer p.Close()
-	// As a block layer does, whatever attention is pending is passed over.
-	t := &scsi.Retry{Transport: p, AfterStateChange: true}
-	size, err := scsi.ReadCapacity{}.Execute(c.Ctx, t)
+	defer b.Close()
+	size, err := b.size(c.Ctx)
 	if err == nil {
-		err = f(t, uint32(lba), int(size.BlockSize))
+		err = f(b, uint32(lba), make([]byte, size))
 	}
 	if err == nil {
 		return nil
@@ -358,13 +443,12 @@ func onBlock(c *front.Call, device, block string, f func(t scsi.Transport, lba u
 }
 
 func simWrite(c *front.Call, ops []string) error {
-	return onBlock(c, ops[0], ops[1], func(t scsi.Transport, lba uint32, size int) error {
-		if len(ops[2]) > size {
-			return front.Usagef("%d bytes do not fit into a block of %d", len(ops[2]), size)
+	return onBlock(c, ops[0], ops[1], func(b block, lba uint32, data []byte) error {
+		if len(ops[2]) > len(data) {
+			return front.Usagef("%d bytes do not fit into a block of %d", len(ops[2]), len(data))
 		}
-		data := make([]byte, size)
 		copy(data, ops[2])
-		if err := (scsi.Write{LBA: lba, BlockSize: size, Data: data}).Execute(c.Ctx, t); err != nil {
+		if err := b.write(c.Ctx, lba, data); err != nil {
 			return err
 		}
 		c.Printf("%s: block %d written\n", ops[0], lba)
@@ -373,9 +457,8 @@ func simWrite(c *front.Call, ops []string) error {
 }
 
 func simRead(c *front.Call, ops []string) error {
-	return onBlock(c, ops[0], ops[1], func(t scsi.Transport, lba uint32, size int) error {
-		data, err := scsi.Read{LBA: lba, Blocks: 1, BlockSize: size}.Execute(c.Ctx, t)
-		if err != nil {
+	return onBlock(c, ops[0], ops[1], func(b block, lba uint32, data []byte) error {
+		if err := b.read(c.Ctx, lba, data); err != nil {
 			return err
 		}
 		c.Printf("%s: block %d: %q\n", ops[0], lba, strings.TrimRight(string(data), "\x00"))

@@ -5,6 +5,7 @@ import (
 	"io"
 	"time"
 
+	"lunguard/nvme"
 	"lunguard/pr"
 	"lunguard/scsi"
 	"lunguard/vg"
@@ -34,6 +35,13 @@ type OpenPath interface {
 // Open opens a path to a LUN for who repeats commands by rules of his own: each verb
 // sends its commands once. Errors: those of [vg.Host].
 func Open(host vg.Host, path vg.Device) (OpenPath, error) {
+	if path.Namespace {
+		device, err := host.OpenNamespace(path)
+		if err != nil {
+			return nil, err
+		}
+		return newNamespace(path, device, device), nil
+	}
 	device, err := host.Open(path)
 	if err != nil {
 		return nil, err
@@ -52,6 +60,9 @@ type traffic struct {
 // openRetrying opens a path on which commands are repeated that may be, each for no
 // longer than the timeout.
 func openRetrying(host vg.Host, path vg.Device, timeout time.Duration, t traffic) (OpenPath, error) {
+	if path.Namespace {
+		return openNamespace(host, path, timeout, t)
+	}
 	device, err := host.Open(path)
 	if err != nil {
 		return nil, err
@@ -96,11 +107,60 @@ func (u *openUnit) Expect(wwid string) {
 	}
 }
 
+// openNamespace is openRetrying for an NVMe namespace.
+func openNamespace(host vg.Host, path vg.Device, timeout time.Duration, t traffic) (OpenPath, error) {
+	device, err := host.OpenNamespace(path)
+	if err != nil {
+		return nil, err
+	}
+	n := newNamespace(path, device, &nvme.Retry{
+		Transport: device, Timeout: timeout,
+		Sends: func(req *nvme.Request) {
+			if req.Opcode == nvme.OpIdentify {
+				t.asks()
+				return
+			}
+			t.sends(req.Name())
+		},
+		Retried: func(e *nvme.OpError) { t.again(e.Brief()) },
+	})
+	n.guarded = true
+	return n, nil
+}
+
+// openedNamespace is an open path to an NVMe namespace.
+type openedNamespace struct {
+	*nvme.Unit
+	device vg.NamespacePath
+	// guarded is false for a path that sends each command once.
+	guarded bool
+}
+
+func newNamespace(path vg.Device, device vg.NamespacePath, through nvme.Transport) *openedNamespace {
+	u := nvme.NewUnit(path.Name, through).WithIdentity(func() pr.Identity { return device.Host().Identity() })
+	return &openedNamespace{Unit: u, device: device}
+}
+
+// Expect tells the unit the name.
+func (n *openedNamespace) Expect(wwid string) {
+	if n.guarded {
+		n.Unit.Expect(wwid)
+	}
+}
+
+// Close gives the device back.
+func (n *openedNamespace) Close() error { return n.device.Close() }
+
+// Idle asks the device, if it can tell.
+func (n *openedNamespace) Idle() bool { return isIdle(n.device) }
+
 // Close gives the device back.
 func (u *openUnit) Close() error { return u.device.Close() }
 
 // Idle asks the device, if it can tell.
-func (u *openUnit) Idle() bool {
-	i, ok := u.device.(interface{ Idle() bool })
+func (u *openUnit) Idle() bool { return isIdle(u.device) }
+
+func isIdle(device any) bool {
+	i, ok := device.(interface{ Idle() bool })
 	return !ok || i.Idle()
 }

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"syscall"
 
+	"lunguard/nvme/simns"
 	"lunguard/scsi/simlun"
 	"lunguard/vg"
 	"lunguard/vg/simhost"
@@ -67,8 +68,16 @@ func groupWords(e *vg.GroupError) Message {
 func diskWords(e *vg.DeviceError) Message {
 	m := Message{Subject: e.Device, What: e.Err.Error(), Status: ExitNode}
 	switch {
-	case errors.Is(e, vg.ErrNotSCSIDisk), errors.Is(e, simlun.ErrNotSimulated):
+	case errors.Is(e, vg.ErrNotSCSIDisk), errors.Is(e, simlun.ErrNotSimulated), errors.Is(e, simns.ErrNotSimulated):
 		m.Hint, m.Status = "a SCSI disk, or what lies on one LUN, was expected", ExitFailed
+	case errors.Is(e, vg.ErrController):
+		m.Hint, m.Status = "name its namespace, such as "+e.Device+"n1", ExitFailed
+	case errors.Is(e, vg.ErrNoName):
+		m.Hint, m.Status = "give the namespace a UUID or NGUID on its target: by what the kernel calls it, nodes could take another one for it", ExitFailed
+	case errors.Is(e, vg.ErrNoHostID):
+		m.Hint, m.Status = "give each of its controllers that of this host, by a udev rule: nvme set-feature -f 0x81, with the 16 bytes of /etc/nvme/hostid; see lunguard(8)", ExitFailed
+	case errors.Is(e, vg.ErrHostIDs):
+		m.Hint, m.Status = "to the namespace this node is several, and a fence would leave one of them: connect all of its controllers with one hostid", ExitFailed
 	case errors.Is(e, vg.ErrNoPath), errors.Is(e, vg.ErrGone):
 		m.Hint = "look at the paths: multipath -ll, and the kernel log"
 	case errors.Is(e, vg.ErrOtherDevice):

@@ -183,6 +183,9 @@ func deviceFailure(e *protocol.LUNError, m *Message) {
 	case errors.Is(op, pr.ErrReservationConflict):
 		m.What = where + "reservation conflict on " + op.What()
 		m.Hint = "a classic SCSI-2 RESERVE is in force, or the device refuses; find who holds it, release or reset the LUN"
+	case errors.Is(op, pr.ErrNotShared):
+		m.What = where + "no other host can have the namespace"
+		m.Hint, m.Status = "it is private to one controller (NMIC), and a reservation would keep nobody out: make it a shared one on the target, or take it out of the package", ExitFailed
 	case errors.Is(op, pr.ErrNoReservations):
 		m.What = where + "the device knows no persistent reservations"
 		m.Hint, m.Status = "a virtual disk, or an array with the feature turned off; take the LUN out of the package", ExitFailed
@@ -192,7 +195,7 @@ func deviceFailure(e *protocol.LUNError, m *Message) {
 		m.Hint = waitForPath
 	case errors.Is(op, pr.ErrTimeout):
 		m.Hint = "--timeout sets how long to wait; " + lookAtPath
-	case errors.Is(op, pr.ErrTransport):
+	case errors.Is(op, pr.ErrTransport), errors.Is(op, pr.ErrPathUnusable):
 		m.Hint = lookAtPath
 	case errors.Is(op, pr.ErrBusy):
 		m.Hint = "the array may be in the middle of a controller failover; --timeout sets how long to wait"

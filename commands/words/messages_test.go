@@ -13,6 +13,8 @@ import (
 	"lunguard/child"
 	"lunguard/cluster"
 	"lunguard/commands/catalogue"
+	"lunguard/nvme"
+	"lunguard/nvme/simns"
 	"lunguard/pr"
 	"lunguard/protocol"
 	"lunguard/scsi"
@@ -60,6 +62,9 @@ func errorsByTopic() map[string][]error {
 		},
 		"lun": {
 			catalogue.OnLUN("/dev/sda", "/dev/sdb", catalogue.Sense(scsi.UnitAttention, 0x2a03)),
+			lun(&nvme.OpError{Device: "/dev/nvme0n1", Op: "Reservation Report", Class: fmt.Errorf("%w: %w", nvme.ErrNoPath, syscall.EAGAIN)}),
+			lun(&nvme.OpError{Device: "/dev/nvme0n1", Op: "Identify", Class: pr.ErrNotShared}),
+			lun(&nvme.OpError{Device: "/dev/nvme0n1", Op: "Identify", Class: &nvme.WrongNamespaceError{Want: "uuid.1"}}),
 			catalogue.OnLUN("/dev/sda", "/dev/sdb", catalogue.Answer{Reply: scsi.Reply{Status: scsi.CheckCondition}}),
 			catalogue.OnLUN("/dev/sda", "/dev/sdb", catalogue.Sense(scsi.NotReady, scsi.CommunicationFailure)),
 			lun(&scsi.OpError{Device: "/dev/sdb", Op: "PERSISTENT RESERVE IN, READ KEYS", Class: fmt.Errorf("not sent, %w: %w", context.Canceled, pr.ErrTimeout)}),
@@ -74,6 +79,11 @@ func errorsByTopic() map[string][]error {
 			&vg.DeviceError{Device: "/dev/sda", Err: fmt.Errorf("%w: SCSI device of type 5", vg.ErrNotSCSIDisk)},
 			&vg.DeviceError{Device: "/dev/sda", Err: fmt.Errorf("dm-0 lies on sdc: %w", syscall.EIO)},
 			&vg.DeviceError{Device: "/dev/sda", Err: vg.ErrOtherDevice},
+			&vg.DeviceError{Device: "/dev/nvme0", Err: vg.ErrController},
+			&vg.DeviceError{Device: "/dev/nvme0n1", Err: fmt.Errorf("%w: %q", vg.ErrNoName, "nvme.1b36")},
+			&vg.DeviceError{Device: "/dev/nvme0n1", Err: fmt.Errorf("%w: nvme0", vg.ErrNoHostID)},
+			&vg.DeviceError{Device: "/dev/nvme0n1", Err: &vg.HostIDsError{Hosts: map[string]nvme.HostID{"nvme0": {}}}},
+			&vg.DeviceError{Device: "/dev/nvme0n1", Err: simns.ErrNotSimulated},
 			&vg.DeviceError{Device: "/dev/sda", Err: errors.New("a device file has either lun and nexus, or paths, or part")},
 			&vg.DeviceError{Device: "/dev/sda", Err: errors.New(`line "lun" of a device file`)},
 			&vg.DeviceError{Device: "/dev/sda", Err: errors.New("too many devices lie on one another")},

@@ -71,7 +71,7 @@ func (m *Machine) identify(from Controller, req *nvme.Request) nvme.Reply {
 	case cnsNamespace:
 		n := nvme.Namespace{
 			Blocks: m.cfg.Blocks, BlockSize: m.cfg.BlockSize, Shared: !q.NotShared, WriteProtected: q.WriteProtected,
-			NGUID: m.cfg.Names.NGUID, EUI64: m.cfg.Names.EUI64, Reserves: m.capabilities(),
+			NGUID: m.cfg.Names.NGUID, EUI64: m.cfg.Names.EUI64, Reserves: q.capabilities(),
 		}
 		copy(req.Data, n.Encode())
 	case cnsController:
@@ -86,9 +86,8 @@ func (m *Machine) identify(from Controller, req *nvme.Request) nvme.Reply {
 }
 
 // capabilities is RESCAP: all types, and that IEKEY is refused as since revision 1.3.
-func (m *Machine) capabilities() nvme.ReservationCapabilities {
+func (q *Quirks) capabilities() nvme.ReservationCapabilities {
 	const persists, all, allRegistrants = 1, 0xfe, 0x60
-	q := &m.cfg.Quirks
 	if q.NoReservations {
 		return 0
 	}

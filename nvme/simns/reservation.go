@@ -8,8 +8,8 @@ import (
 )
 
 // invalidAction is the answer to a reserved action.
-func (m *Machine) invalidAction() nvme.Reply {
-	if m.cfg.Quirks.UnknownActions {
+func (q *Quirks) invalidAction() nvme.Reply {
+	if q.UnknownActions {
 		return fail(nvme.InvalidOpcode)
 	}
 	return fail(nvme.InvalidField)
@@ -23,7 +23,7 @@ func (m *Machine) register(from Controller, req *nvme.Request) nvme.Reply {
 	case err != nil:
 		return fail(nvme.DataLengthInvalid)
 	case c.Action > nvme.ReplaceKey:
-		return m.invalidAction()
+		return m.cfg.Quirks.invalidAction()
 	case !q.IgnoresPersistence && (c.Persistence == 1 || c.Persistence == nvme.PersistenceOn && q.NoPersistence):
 		return fail(nvme.InvalidField)
 	case c.Action != nvme.UnregisterKey && c.New == 0 && !q.TakesKeyZero:
@@ -125,7 +125,7 @@ func (m *Machine) acquire(from Controller, req *nvme.Request) nvme.Reply {
 	case err != nil:
 		return fail(nvme.DataLengthInvalid)
 	case c.Action > nvme.PreemptAndAbort:
-		return m.invalidAction()
+		return m.cfg.Quirks.invalidAction()
 	case c.IgnoreKey, typ == 0, q.NoAllRegistrants && typ.AllRegistrants(), q.NoPreemptAndAbort && c.Action == nvme.PreemptAndAbort:
 		return fail(nvme.InvalidField)
 	}
@@ -204,7 +204,7 @@ func (m *Machine) release(from Controller, req *nvme.Request) nvme.Reply {
 	case err != nil:
 		return fail(nvme.DataLengthInvalid)
 	case c.Action > nvme.Clear:
-		return m.invalidAction()
+		return m.cfg.Quirks.invalidAction()
 	case c.IgnoreKey:
 		return fail(nvme.InvalidField)
 	}

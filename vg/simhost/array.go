@@ -3,17 +3,21 @@ package simhost
 import (
 	"errors"
 	"fmt"
+	"hash/fnv"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
 
+	"lunguard/nvme"
+	"lunguard/nvme/simns"
 	"lunguard/scsi"
 	"lunguard/scsi/simlun"
 	"lunguard/vg"
 )
 
-// Array is a folder with simulated LUNs (array/lun0, ...) and one host a node,
+// Array is a folder with simulated LUNs (array/lun0, ...) and NVMe namespaces
+// (array/ns0, ...) and one host a node,
 // each of which sees every LUN under the same device name.
 type Array struct{ dir string }
 
@@ -21,9 +25,10 @@ type Array struct{ dir string }
 type Spec struct {
 	// Nodes are the names of the hosts.
 	Nodes []string
-	// LUNs and Paths are counts; each host has that many paths to each LUN.
-	LUNs, Paths int
-	// LUN is the make of each LUN; serial numbers are added.
+	// LUNs, Namespaces and Paths are counts; each host has that many paths to each LUN,
+	// and controllers for each NVMe namespace.
+	LUNs, Namespaces, Paths int
+	// LUN is the make of each LUN; serial numbers are added. Namespaces have its blocks.
 	LUN simlun.Config
 }
 
@@ -56,19 +61,40 @@ func CreateArray(dir string, spec Spec) (*Array, error) {
 			return nil, err
 		}
 	}
-	for _, node := range spec.Nodes {
-		if err := a.createHost(node, spec); err != nil {
+	for i := range spec.Namespaces {
+		cfg := simns.Config{NSID: uint32(i + 1), Blocks: spec.LUN.Blocks, Names: nvme.Names{NGUID: [16]byte{0x60, 0x01, 0x40, 0x50, 15: byte(i), 14: byte(i >> 8)}}}
+		if err := simns.Create(a.namespace(i), cfg); err != nil {
+			return nil, err
+		}
+	}
+	for n, node := range spec.Nodes {
+		if err := a.createHost(n, node, spec); err != nil {
 			return nil, err
 		}
 	}
 	return a, nil
 }
 
+func (a *Array) namespace(i int) string {
+	return filepath.Join(a.dir, lunFolder, fmt.Sprintf("ns%d", i))
+}
+
+// hostID is the host identifier of a node, always the same for one name.
+func hostID(node string) nvme.HostID {
+	sum := fnv.New128a()
+	_, _ = sum.Write([]byte(node)) // it never fails
+	id, err := nvme.MakeHostID(sum.Sum(nil))
+	if err != nil {
+		panic(err) // 16 bytes are one
+	}
+	return id
+}
+
 func (a *Array) lun(i int) string {
 	return filepath.Join(a.dir, lunFolder, fmt.Sprintf("lun%d", i))
 }
 
-func (a *Array) createHost(name string, spec Spec) error {
+func (a *Array) createHost(number int, name string, spec Spec) error {
 	dev := filepath.Join(a.dir, name, "dev")
 	if err := os.MkdirAll(filepath.Join(dev, "mapper"), 0o777); err != nil {
 		return err
@@ -91,6 +117,15 @@ func (a *Array) createHost(name string, spec Spec) error {
 			}
 		}
 	}
+	for i := range spec.Namespaces {
+		n := node{namespace: filepath.Join("..", "..", lunFolder, filepath.Base(a.namespace(i))), host: hostID(name)}
+		for p := range spec.Paths {
+			n.controllers = append(n.controllers, simns.Controller{ID: uint16(number*spec.Paths + p + 1)})
+		}
+		if err := os.WriteFile(filepath.Join(dev, fmt.Sprintf("nvme0n%d", i+1)), []byte(n.text()), 0o666); err != nil {
+			return err
+		}
+	}
 	return os.WriteFile(filepath.Join(a.dir, name, "vgs"), nil, 0o666)
 }
 
@@ -111,11 +146,17 @@ func OpenArray(dir string) (*Array, error) {
 	return &Array{dir: dir}, nil
 }
 
-// LUNs lists the files of the LUNs.
-func (a *Array) LUNs() ([]string, error) {
+// LUNs lists the files of the SCSI LUNs.
+func (a *Array) LUNs() ([]string, error) { return listed(a.lun) }
+
+// Namespaces lists the files of the NVMe namespaces.
+func (a *Array) Namespaces() ([]string, error) { return listed(a.namespace) }
+
+// listed are the files of that name that there are.
+func listed(name func(int) string) ([]string, error) {
 	var files []string
 	for i := 0; ; i++ {
-		file := a.lun(i)
+		file := name(i)
 		if _, err := os.Stat(file); errors.Is(err, os.ErrNotExist) {
 			return files, nil
 		} else if err != nil {

@@ -7,6 +7,10 @@
 //	                        nexus iqn.2026-01.sim:jack3,i,0x800000000001/1
 //	HOST/dev/sda1           lunguard-sim-device
 //	                        part sda
+//	HOST/dev/nvme0n1        lunguard-sim-device
+//	                        namespace ../../array/ns0
+//	                        host 6a61636b-3300-0000-0000-000000000000
+//	                        controllers 1 2
 //	HOST/dev/mapper/mpatha  lunguard-sim-device
 //	                        paths sda sdc
 //	HOST/vgs                iscsi_vg3 /dev/sda /dev/sdb
@@ -23,8 +27,11 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 
+	"lunguard/nvme"
+	"lunguard/nvme/simns"
 	"lunguard/pr"
 	"lunguard/scsi/simlun"
 	"lunguard/vg"
@@ -66,6 +73,10 @@ type node struct {
 	nexus simlun.NexusID
 	paths []string
 	part  string
+	// namespace, and the controllers of this host, are of an NVMe namespace.
+	namespace   string
+	host        nvme.HostID
+	controllers []simns.Controller
 }
 
 // readNode reads a device file. Errors: *vg.DeviceError.
@@ -88,8 +99,10 @@ func (h *Host) readNode(device string) (*node, error) {
 	if err != nil {
 		return nil, &vg.DeviceError{Device: device, Err: err}
 	}
-	if n.lun != "" && !filepath.IsAbs(n.lun) {
-		n.lun = filepath.Join(filepath.Dir(file), n.lun)
+	for _, at := range []*string{&n.lun, &n.namespace} {
+		if *at != "" && !filepath.IsAbs(*at) {
+			*at = filepath.Join(filepath.Dir(file), *at)
+		}
 	}
 	return n, nil
 }
@@ -112,6 +125,12 @@ func parseNode(text string) (*node, error) {
 			n.paths = strings.Fields(rest)
 		case "part":
 			n.part = rest
+		case "namespace":
+			n.namespace = rest
+		case "host":
+			n.host, err = nvme.ParseHostID(rest)
+		case "controllers":
+			n.controllers, err = parseControllers(rest)
 		default:
 			err = fmt.Errorf("line %q of a device file", line)
 		}
@@ -119,16 +138,35 @@ func parseNode(text string) (*node, error) {
 			return nil, err
 		}
 	}
+	for i := range n.controllers {
+		n.controllers[i].Host = n.host
+	}
 	kinds := 0
-	for _, is := range []bool{n.lun != "" || !n.nexus.IsZero(), len(n.paths) > 0, n.part != ""} {
+	for _, is := range []bool{n.lun != "" || !n.nexus.IsZero(), len(n.paths) > 0, n.part != "", n.namespace != ""} {
 		if is {
 			kinds++
 		}
 	}
 	if kinds != 1 || (n.lun == "") != n.nexus.IsZero() {
-		return nil, errors.New("a device file has either lun and nexus, or paths, or part")
+		return nil, errors.New("a device file has either lun and nexus, or paths, or part, or namespace, host and controllers")
+	}
+	if n.namespace != "" && (n.host.IsZero() || len(n.controllers) == 0) {
+		return nil, vg.ErrNoHostID
 	}
 	return n, nil
+}
+
+// parseControllers reads the numbers of controllers.
+func parseControllers(text string) ([]simns.Controller, error) {
+	var list []simns.Controller
+	for word := range strings.FieldsSeq(text) {
+		id, err := strconv.ParseUint(word, 10, 16)
+		if err != nil {
+			return nil, err
+		}
+		list = append(list, simns.Controller{ID: uint16(id)})
+	}
+	return list, nil
 }
 
 func (n *node) text() string {
@@ -137,6 +175,12 @@ func (n *node) text() string {
 		return fmt.Sprintf("%s\npart %s\n", magic, n.part)
 	case len(n.paths) > 0:
 		return fmt.Sprintf("%s\npaths %s\n", magic, strings.Join(n.paths, " "))
+	case n.namespace != "":
+		var ids []string
+		for _, c := range n.controllers {
+			ids = append(ids, strconv.Itoa(int(c.ID)))
+		}
+		return fmt.Sprintf("%s\nnamespace %s\nhost %v\ncontrollers %s\n", magic, n.namespace, n.host, strings.Join(ids, " "))
 	}
 	return fmt.Sprintf("%s\nlun %s\nnexus %s\n", magic, n.lun, n.nexus)
 }
@@ -158,6 +202,10 @@ func (h *Host) Paths(device string) (*vg.Disk, error) { return h.Disk(device) }
 // become another disk's, a file may come to say another nexus: the number is of both.
 func (n *node) device(name string) vg.Device {
 	sum := fnv.New64a()
+	if n.namespace != "" {
+		fmt.Fprintf(sum, "%s %v", n.namespace, n.controllers)
+		return vg.Device{Name: name, Number: fmt.Sprintf("sim:%x", sum.Sum64()), Namespace: true, Identity: n.host.Identity()}
+	}
 	fmt.Fprintf(sum, "%s %v", n.lun, n.nexus)
 	return vg.Device{Name: name, Number: fmt.Sprintf("sim:%x", sum.Sum64()),
 		Identity: pr.Identity{Initiator: n.nexus.Port(), RelativePort: n.nexus.RelativePort()}}
@@ -177,11 +225,10 @@ func (h *Host) collect(device string, d *vg.Disk, depth int) error {
 		below = []string{n.part}
 	}
 	if len(below) == 0 {
-		unit, err := simlun.Describe(n.lun)
+		wwid, err := n.wwid()
 		if err != nil {
 			return &vg.DeviceError{Device: device, Err: err}
 		}
-		wwid := unit.Config.WWID
 		if d.WWID != "" && d.WWID != wwid {
 			return &vg.DeviceError{Device: d.Device, Err: fmt.Errorf("%w: paths to %s and %s", vg.ErrStacked, d.WWID, wwid)}
 		}
@@ -197,6 +244,19 @@ func (h *Host) collect(device string, d *vg.Disk, depth int) error {
 		}
 	}
 	return nil
+}
+
+// wwid is the name of the LUN or namespace.
+func (n *node) wwid() (string, error) {
+	if n.namespace == "" {
+		unit, err := simlun.Describe(n.lun)
+		return unit.Config.WWID, err
+	}
+	ns, err := simns.Describe(n.namespace)
+	if err != nil {
+		return "", err
+	}
+	return ns.Config.Names.WWIDs()[0], nil
 }
 
 // unknownUse stands in the table of uses for what cannot be told.
@@ -267,7 +327,10 @@ func (h *Host) OpenName(path string) (vg.Path, error) {
 }
 
 func (n *node) open(path string) (vg.Path, error) {
-	if n.lun == "" {
+	switch {
+	case n.namespace != "":
+		return nil, &vg.DeviceError{Device: path, Err: vg.ErrNotSCSIDisk}
+	case n.lun == "":
 		return nil, &vg.DeviceError{Device: path, Err: vg.ErrStacked}
 	}
 	dev, err := simlun.Open(n.lun, n.nexus)
@@ -275,6 +338,41 @@ func (n *node) open(path string) (vg.Path, error) {
 		return nil, &vg.DeviceError{Device: path, Err: err}
 	}
 	return dev, nil
+}
+
+// namespacePath is an open simulated namespace.
+type namespacePath struct {
+	*simns.Device
+	host nvme.HostID
+}
+
+// Host is which host this one is.
+func (p namespacePath) Host() nvme.HostID { return p.host }
+
+// OpenNamespace opens a namespace, if its device file still says the same.
+func (h *Host) OpenNamespace(path vg.Device) (vg.NamespacePath, error) {
+	n, err := h.readNode(path.Name)
+	switch {
+	case err != nil:
+		return nil, err
+	case n.namespace == "" || !n.device(path.Name).Same(path):
+		return nil, &vg.DeviceError{Device: path.Name, Err: vg.ErrOtherDevice}
+	}
+	dev, err := simns.Open(n.namespace, n.controllers...)
+	if err != nil {
+		return nil, &vg.DeviceError{Device: path.Name, Err: err}
+	}
+	return namespacePath{dev, n.host}, nil
+}
+
+// Namespace tells which file the device file of a namespace leads to, and by which
+// controllers; not ok for another device. Errors: *vg.DeviceError.
+func (h *Host) Namespace(device string) (file string, controllers []simns.Controller, ok bool, err error) {
+	n, err := h.readNode(device)
+	if err != nil {
+		return "", nil, false, err
+	}
+	return n.namespace, n.controllers, n.namespace != "", nil
 }
 
 // Nexus tells which LUN file a disk's device file leads to, and as whom.

@@ -1,0 +1,144 @@
+package own
+
+import (
+	"context"
+	"errors"
+	"io"
+	"slices"
+	"strconv"
+	"strings"
+
+	"lunguard/commands/front"
+	"lunguard/commands/words"
+	"lunguard/nvme"
+	"lunguard/nvme/simns"
+	"lunguard/statefile"
+	"lunguard/vg"
+	"lunguard/vg/simhost"
+)
+
+// errNotOfNamespaces says that a word is for SCSI LUNs.
+var errNotOfNamespaces = errors.New("an NVMe namespace has none of this: it is for SCSI LUNs")
+
+// isNamespace reports whether a file is that of a simulated namespace.
+func isNamespace(file string) bool { return statefile.Is(file, simns.Magic) }
+
+// forNamespaces runs f on each namespace of the array in dir.
+func forNamespaces(dir string, f func(file string) error) error {
+	a, err := simhost.OpenArray(dir)
+	if err != nil {
+		return err
+	}
+	files, err := a.Namespaces()
+	if err != nil {
+		return err
+	}
+	for _, file := range files {
+		if err := f(file); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// simmedNamespace is a namespace in the answer for programs: its nexuses are hosts.
+func simmedNamespace(file string) (simmedLUN, error) {
+	d, err := simns.Describe(file)
+	if err != nil {
+		return simmedLUN{}, err
+	}
+	l := simmedLUN{LUN: file, WWID: d.Config.Names.WWIDs()[0], Generation: d.Report.Generation, Registrations: []simmedRegistration{}}
+	typ := d.Report.Type.Common()
+	if typ != 0 {
+		name := typ.String()
+		l.Type = &name
+	}
+	for _, e := range d.Report.Entries {
+		r := simmedRegistration{e.Key.String(), e.Holder || typ.AllRegistrants(), e.Host.String()}
+		if !slices.Contains(l.Registrations, r) {
+			l.Registrations = append(l.Registrations, r)
+		}
+	}
+	return l, nil
+}
+
+// namespaceRows are those of a namespace in the table.
+func namespaceRows(file string) ([][]string, error) {
+	l, err := simmedNamespace(file)
+	if err != nil {
+		return nil, err
+	}
+	held := words.None
+	if l.Type != nil {
+		held = *l.Type
+	}
+	row := []string{l.LUN, l.WWID, strconv.Itoa(int(l.Generation)), held}
+	if len(l.Registrations) == 0 {
+		return [][]string{append(row, words.None, "", "")}, nil
+	}
+	var rows [][]string
+	for _, r := range l.Registrations {
+		holder := ""
+		if r.Holder {
+			holder = "yes"
+		}
+		rows = append(rows, append(row, r.Key, holder, r.Nexus))
+		row = []string{"", "", "", ""}
+	}
+	return rows, nil
+}
+
+func namespaceQuirks(ops []string) error {
+	q, err := simns.ParseQuirks(strings.TrimPrefix(ops[1], "none"))
+	if err != nil {
+		return front.Usagef("%v", err)
+	}
+	return simns.SetQuirks(ops[0], q)
+}
+
+// failNamespace cuts all controllers of the host from a namespace, or mends them; not
+// done if the device is none.
+func failNamespace(h *simhost.Host, device string, failed bool) (done bool, err error) {
+	file, controllers, is, err := h.Namespace(device)
+	if err != nil || !is {
+		return false, err
+	}
+	for _, c := range controllers {
+		if err := simns.FailController(file, c.ID, failed); err != nil {
+			return false, err
+		}
+	}
+	return true, nil
+}
+
+// namespaceBlock is a block of a namespace.
+type namespaceBlock struct {
+	nvme.Retry
+	io.Closer
+}
+
+func openNamespaceBlocks(h *simhost.Host, path vg.Device) (block, error) {
+	p, err := h.OpenNamespace(path)
+	if err != nil {
+		return nil, err
+	}
+	return &namespaceBlock{nvme.Retry{Transport: p}, p}, nil
+}
+
+func (b *namespaceBlock) size(ctx context.Context) (int, error) {
+	n, err := nvme.IdentifyNamespace(ctx, &b.Retry)
+	if err != nil {
+		return 0, err
+	}
+	return int(n.BlockSize), nil
+}
+
+func (b *namespaceBlock) write(ctx context.Context, lba uint32, data []byte) error {
+	_, err := nvme.Exec(ctx, &b.Retry, &nvme.Request{Opcode: nvme.OpWrite, Words: [6]uint32{lba}, Data: data})
+	return err
+}
+
+func (b *namespaceBlock) read(ctx context.Context, lba uint32, data []byte) error {
+	_, err := nvme.Exec(ctx, &b.Retry, &nvme.Request{Opcode: nvme.OpRead, Words: [6]uint32{lba}, Data: data})
+	return err
+}
