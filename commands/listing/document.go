@@ -3,7 +3,6 @@ package listing
 import (
 	"lunguard/commands/front"
 	"lunguard/commands/picture"
-	"lunguard/commands/words"
 	"lunguard/pr"
 )
 
@@ -75,7 +74,7 @@ func (v *view) shownLUN(l *lun) shownLUN {
 	s := shownLUN{LUN: l.Device, WWID: l.WWID, Links: append([]string{}, l.Links...), Size: known(l.Size), Vendor: l.Vendor, Model: l.Model,
 		Group: l.group, Use: l.use(), Known: !l.unknown(), Capable: !l.incapable(), Paths: []shownPath{}}
 	if l.err != nil {
-		s.Reason = words.JoinedLines(words.Reason(l.Device, l.err))
+		s.Reason = l.reason()
 	}
 	if l.can != nil {
 		s.Persists = &l.can.Persisting

@@ -62,6 +62,8 @@ func size(n uint64) string {
 // held says what kind of reservation there is, or why that is not known.
 func (l *lun) held() string {
 	switch {
+	case l.unknown():
+		return words.Unknown + ": " + l.reason()
 	case l.state == nil:
 		return l.standing()
 	case l.state.Reservation == nil:
@@ -70,13 +72,14 @@ func (l *lun) held() string {
 	return l.state.Reservation.Type.String()
 }
 
-// standing is how a LUN stands in a word, or why that is not known.
+// reason is why nothing is known.
+func (l *lun) reason() string { return words.JoinedLines(words.Reason(l.Device, l.err)) }
+
+// standing is how a LUN stands in a word.
 func (l *lun) standing() string {
 	switch {
 	case l.incapable():
 		return "no reservations"
-	case l.err != nil:
-		return words.Unknown + ": " + words.JoinedLines(words.Reason(l.Device, l.err))
 	case l.state == nil:
 		return words.Unknown
 	case l.state.Reservation != nil:
@@ -105,6 +108,9 @@ func (v *view) table(w io.Writer) error {
 	for _, l := range shown {
 		line, rest, _ = strings.Cut(rest, "\n")
 		fmt.Fprintln(w, line)
+		if l.unknown() {
+			fmt.Fprintln(w, "    "+picture.Printable(l.reason()))
+		}
 		for _, k := range v.keys(l) {
 			fmt.Fprintln(w, "    "+v.keyLine(l, k))
 		}

@@ -1,6 +1,7 @@
 package simhost
 
 import (
+	"cmp"
 	"context"
 	"io/fs"
 	"path/filepath"
@@ -37,6 +38,7 @@ func (h *Host) LUNs() ([]vg.Listed, error) {
 			below["/dev/"+p] = true
 		}
 	}
+	slices.SortFunc(names, func(a, b string) int { return cmp.Or(cmp.Compare(len(a), len(b)), cmp.Compare(a, b)) })
 	names = slices.DeleteFunc(names, func(device string) bool { return below[device] })
 	var list []vg.Listed
 	for _, device := range names {
