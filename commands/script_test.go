@@ -49,6 +49,7 @@ func TestMain(m *testing.M) {
 		// Names that a packager may give the binary, and one that he should not.
 		"lunguard-1.0": main, "frobnicate": main,
 		"unprivileged": unprivileged,
+		"limited":      limited,
 		"measured":     measured,
 		"outlived":     outlived,
 		"package":      resourceAgent,
@@ -72,6 +73,19 @@ func unprivileged() {
 // resourceAgent is ocf:lunguard:package, as Pacemaker calls it.
 func resourceAgent() {
 	os.Exit(Main(os.Stdin, os.Stdout, os.Stderr, append([]string{"/usr/lib/ocf/resource.d/lunguard/package"}, os.Args[1:]...)))
+}
+
+// limited runs the applet behind it as a process that may have so many files open.
+func limited() {
+	n, err := strconv.ParseUint(os.Args[1], 10, 32)
+	if err == nil {
+		err = syscall.Setrlimit(syscall.RLIMIT_NOFILE, &syscall.Rlimit{Cur: n, Max: n})
+	}
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(99)
+	}
+	os.Exit(Main(os.Stdin, os.Stdout, os.Stderr, os.Args[2:]))
 }
 
 // outlived runs the applet behind it, and gets signals once more when that has

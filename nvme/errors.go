@@ -127,7 +127,7 @@ func failure(req *Request, err error) error {
 		class = pr.ErrUnsupported
 	case errors.Is(err, syscall.EINVAL):
 		// The namespace has another number than when it was opened.
-	case errors.Is(err, os.ErrPermission):
+	case pr.HostRefused(err):
 		// Says nothing of the device, so it is not ErrUnsupported.
 	default:
 		e.outcomeUnknown = true

@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
+	"syscall"
 )
 
 // Classes of failure, to be tested with errors.Is.
@@ -108,10 +110,18 @@ func PathTroubled(err error) bool {
 	return PathFailed(err) || !errors.Is(err, context.Canceled) && (errors.Is(err, ErrBusy) || errors.Is(err, ErrAborted))
 }
 
+// HostRefused reports whether err is that of this host itself, which has no more files or
+// memory to give, or does not permit it: EMFILE, ENFILE, ENOMEM, EACCES, EPERM. It says
+// nothing of a path, and another one does not make up for it.
+func HostRefused(err error) bool {
+	return slices.ContainsFunc([]error{syscall.EMFILE, syscall.ENFILE, syscall.ENOMEM, syscall.EACCES, syscall.EPERM},
+		func(errno error) bool { return errors.Is(err, errno) })
+}
+
 // PathFailed reports whether err speaks of the path rather than of the device: other
 // paths may do. A command that was not sent says nothing of its path.
 func PathFailed(err error) bool {
-	if errors.Is(err, context.Canceled) || errors.Is(err, ErrStale) {
+	if errors.Is(err, context.Canceled) || errors.Is(err, ErrStale) || HostRefused(err) {
 		return false
 	}
 	return errors.Is(err, ErrTransport) || errors.Is(err, ErrPathUnusable)

@@ -105,7 +105,7 @@ func examine(ctx context.Context, t *target) Report {
 	for _, d := range heard.Dead {
 		dead = append(dead, Finding{Kind: DeadPath, Path: d.Path, Err: d.Err})
 	}
-	if err := heard.Astray(); err != nil {
+	if err := heard.Unfit(); err != nil {
 		rep.Findings = append([]Finding{{Kind: Unreadable, Err: &LUNError{LUN: t.Name, Err: err}}}, dead...)
 		return rep
 	}

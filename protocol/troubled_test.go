@@ -4,7 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"strings"
+	"syscall"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -30,6 +32,34 @@ func (w *world) patient(node string, timeout time.Duration) *Run {
 		}
 	}
 	return r
+}
+
+// What this host refuses of one path is no matter of the path: no other makes up for it.
+func TestHostRefuses(t *testing.T) {
+	for _, errno := range []syscall.Errno{syscall.EMFILE, syscall.ENFILE, syscall.ENOMEM, syscall.EACCES, syscall.EPERM} {
+		for path := range 2 {
+			w := newWorld(t, 1, 2, simlun.Quirks{})
+			w.start("A")
+			w.wrap = func(_ string, _, p int, t scsi.Transport) scsi.Transport {
+				if p != path {
+					return t
+				}
+				return doFunc(func(context.Context, *scsi.Request) (scsi.Reply, error) {
+					return scsi.Reply{}, &os.PathError{Op: "SG_IO", Path: "sda", Err: errno}
+				})
+			}
+			rep := w.run("A").Check(context.Background())[0]
+			if !rep.Unknown() || !errors.Is(rep.Findings[0].Err, errno) || rep.Findings[0].Kind != Unreadable {
+				t.Errorf("%v, path %d: %+v", errno, path, rep)
+			}
+			if err := w.run("B").Start(context.Background()); !errors.Is(err, errno) {
+				t.Errorf("%v, path %d: %v", errno, path, err)
+			}
+			if w.logged(PathFailed) {
+				t.Errorf("%v, path %d: a path was given up", errno, path)
+			}
+		}
+	}
 }
 
 // troubles are what a device says by one path while it does its work by another.

@@ -291,8 +291,9 @@ func transportErr(op string, err error) error {
 	case errors.Is(err, syscall.ENOTTY), errors.Is(err, ErrUnsupported):
 		e.Class = fmt.Errorf("%w: %w", ErrUnsupported, err)
 		e.outcomeUnknown = false
-	case errors.Is(err, os.ErrPermission):
-		// Says nothing of the device, so it is not ErrUnsupported.
+	case pr.HostRefused(err):
+		// Says nothing of the device, so it is not ErrUnsupported. The kernel asks for
+		// the right and for memory before it sends anything.
 		e.Class = fmt.Errorf("%w: %w", ErrTransport, err)
 		e.outcomeUnknown = false
 	default:

@@ -375,7 +375,7 @@ func TestSGErrno(t *testing.T) {
 		d := deviceWith(func(c *sgCall) error { return errno })
 		keys, err := ReadKeys{}.Execute(context.Background(), &Retry{Transport: d})
 		isClass(t, err, ErrTransport, errno)
-		if keys != nil || pr.OutcomeUnknown(err) == (errno == unix.EPERM) {
+		if keys != nil || pr.OutcomeUnknown(err) == pr.HostRefused(errno) {
 			t.Errorf("%v: %+v, outcome unknown %v", errno, keys, pr.OutcomeUnknown(err))
 		}
 	}

@@ -95,7 +95,8 @@ func (o *Opened) traffic(lun string) traffic {
 }
 
 // OpenDisk opens all paths of a disk that can be opened. Paths that cannot
-// are warned of through warn; all of them is an error.
+// are warned of through warn; all of them is an error, and so is what this host
+// refuses of one.
 func (o *Opened) OpenDisk(ctx context.Context, host vg.Host, d *vg.Disk, warn func(error)) (*protocol.LUN, error) {
 	lun := &protocol.LUN{Name: d.Device, WWID: d.WWID, Timeout: o.timeout}
 	var errs []error
@@ -109,6 +110,10 @@ func (o *Opened) OpenDisk(ctx context.Context, host vg.Host, d *vg.Disk, warn fu
 	}
 	for _, dev := range d.Paths {
 		p, err := openRetrying(host, dev, o.timeout, o.traffic(d.Device))
+		if pr.HostRefused(err) {
+			// It says nothing of the path, which may be as good as any.
+			return nil, err
+		}
 		if err != nil {
 			errs = append(errs, err)
 			lun.Unopened = append(lun.Unopened, protocol.UnopenedPath{Name: dev.Name, Identity: dev.Identity, Err: err})
@@ -144,6 +149,10 @@ func (o *Opened) OpenDisks(ctx context.Context, host vg.Host, disks []*vg.Disk, 
 	var errs []error
 	for _, d := range disks {
 		lun, err := o.OpenDisk(ctx, host, d, warn)
+		if pr.HostRefused(err) {
+			// It would of each.
+			return err
+		}
 		if err != nil {
 			errs = append(errs, err)
 			continue

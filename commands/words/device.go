@@ -7,6 +7,7 @@ import (
 	"syscall"
 
 	"lunguard/nvme/simns"
+	"lunguard/pr"
 	"lunguard/scsi/simlun"
 	"lunguard/vg"
 	"lunguard/vg/simhost"
@@ -67,6 +68,13 @@ func groupWords(e *vg.GroupError) Message {
 // diskWords says what is wrong with a device.
 func diskWords(e *vg.DeviceError) Message {
 	m := Message{Subject: e.Device, What: e.Err.Error(), Status: ExitNode}
+	if what, hint, refused := hostWords(e); refused {
+		m.Hint = hint
+		if !errors.Is(e, fs.ErrPermission) {
+			m.What = what
+		}
+		return m
+	}
 	switch {
 	case errors.Is(e, vg.ErrNotSCSIDisk), errors.Is(e, simlun.ErrNotSimulated), errors.Is(e, simns.ErrNotSimulated):
 		m.Hint, m.Status = "a SCSI disk, or what lies on one LUN, was expected", ExitFailed
@@ -91,14 +99,27 @@ func diskWords(e *vg.DeviceError) Message {
 	case errors.Is(e, fs.ErrNotExist):
 		m.What = "no such device"
 		m.Hint = "is the LUN attached to this host?"
-	case errors.Is(e, fs.ErrPermission):
-		m.Hint, m.Status = "run it as root", ExitFailed
 	default:
 		if errno := syscall.Errno(0); errors.As(e, &errno) {
 			m.Hint = lookAtPath
 		}
 	}
 	return m
+}
+
+// hostWords says what this host refuses, if it does: see [pr.HostRefused].
+func hostWords(err error) (what, hint string, refused bool) {
+	switch {
+	case errors.Is(err, syscall.EMFILE):
+		return "this process may not open more files", "it says nothing of the path; raise the limit, ulimit -n or LimitNOFILE= of the unit, and run it again", true
+	case errors.Is(err, syscall.ENFILE):
+		return "this host cannot open more files", "it says nothing of the path; raise the limit, sysctl fs.file-max, and run it again", true
+	case errors.Is(err, syscall.ENOMEM):
+		return "this host has no memory for it", "it says nothing of the path; free some, or raise the limit of who runs it, and run it again", true
+	case pr.HostRefused(err):
+		return "not permitted", "run it as root", true
+	}
+	return "", "", false
 }
 
 // Use says how something is used.

@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"strings"
-	"syscall"
 
 	"lunguard/pr"
 	"lunguard/protocol"
@@ -173,9 +172,11 @@ func deviceFailure(e *protocol.LUNError, m *Message) {
 	if op.Where() != "" && op.Where() != e.LUN {
 		where = "path " + op.Where() + ": "
 	}
+	if what, hint, refused := hostWords(e); refused {
+		m.What, m.Hint = where+what, hint
+		return
+	}
 	switch {
-	case errors.Is(e, syscall.EPERM), errors.Is(e, syscall.EACCES):
-		m.What, m.Hint, m.Status = where+"not permitted", "run it as root", ExitFailed
 	case errors.Is(op, pr.ErrWrongDevice):
 		m.Hint = "the array has put another LUN behind the path, and what this host writes may go there: let nothing write to the LUN, delete the disk on this host (echo 1 > /sys/block/DISK/device/delete), have it look for its paths again, and run this again"
 	case errors.Is(op, pr.ErrCannotStore):

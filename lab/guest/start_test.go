@@ -154,7 +154,7 @@ func TestUnprivileged(t *testing.T) {
 		}
 		before := c.look(t)
 		r := c.jack3.RunAs(t, nobody, "pr_start", "pkg1")
-		wantExit(t, r, 1)
+		wantExit(t, r, 2)
 		for _, want := range []string{c.jack3.Disk(0, 0), "not permitted", "run it as root"} {
 			if mode == 0o600 && want == "not permitted" {
 				want = "permission denied" // by open

@@ -59,11 +59,11 @@ func (a *Answers) Contradiction() (first, other PathState, found bool) {
 	return PathState{}, PathState{}, false
 }
 
-// Astray is why a path leads to another device than the LUN, nil if none does: the
-// host's writes go there.
-func (a *Answers) Astray() error {
+// Unfit is why the others do not make up for a path: it leads to another device than the
+// LUN, where the host's writes go, or this host refuses to ask it. nil if there is none.
+func (a *Answers) Unfit() error {
 	for _, d := range a.Dead {
-		if errors.Is(d.Err, pr.ErrWrongDevice) {
+		if errors.Is(d.Err, pr.ErrWrongDevice) || pr.HostRefused(d.Err) {
 			return d.Err
 		}
 	}
