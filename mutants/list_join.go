@@ -43,6 +43,7 @@ func fenceMutants() []*mutant {
 		f.edit("fencing.allDone", `return !f.isDone(&t.position)`, `return false && !f.isDone(&t.position)`, "the last look of a fence asks nothing"),
 		f.edit("Run.Fence", `err := f.strays(); err != nil`, `err := f.strays(); err != nil && false`, "a port of the victim with a third node's key is passed over"),
 		f.edit("Run.Fence", `err := f.mayAct(); err != nil`, `err := f.mayAct(); err != nil && false`, "a node that is not registered everywhere begins"),
+		f.edit("fencing.mayAct", `len(t.Own()) == 0 && !f.allDone()`, `len(t.Own()) == 0`, "a node that is not registered may not even say that nothing has to be done"),
 		f.never(rows, "nothing is to be removed"),
 		f.never(rows, "another node has removed this one"),
 		f.never(rows, "the seat is not marked"),

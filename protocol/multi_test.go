@@ -361,6 +361,17 @@ func TestFence(t *testing.T) {
 			t.Error("a LUN was changed")
 		}
 	})
+	t.Run("not registered, and nothing is to be done", func(t *testing.T) {
+		w := sharedWorld(t, 2, 1, simlun.Quirks{}, "B")
+		w.run("A")
+		before := w.prints()
+		if err := w.fence("A", "C"); err != nil {
+			t.Errorf("the node is out, and the LUNs are reserved: %v", err)
+		}
+		if diff := cmp.Diff(before, w.prints()); diff != "" {
+			t.Error("a LUN was changed")
+		}
+	})
 	t.Run("registered by a nexus of the past", func(t *testing.T) {
 		w := sharedWorld(t, 1, 2, simlun.Quirks{}, "B")
 		w.put(0, "A", 7, keyA, 0)
