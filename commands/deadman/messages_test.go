@@ -107,6 +107,9 @@ func spokenWatch() []catalogue.Message {
 	say("event", "package pkg1: registered again")
 	late := &vg.DeviceError{Device: "/dev/sdb", Err: fmt.Errorf("%w, asked 1s ago", watchdog.ErrNoAnswer)}
 	say("event", d.eventWords(watchdog.Event{Kind: watchdog.Unknown, LUN: "/dev/sda", Err: late}))
+	behind := &vg.DeviceError{Device: "/dev/sdb", Err: watchdog.ErrBehind}
+	say("event", d.eventWords(watchdog.Event{Kind: watchdog.PathFailed, LUN: "/dev/sda", Path: "/dev/sdb", Err: behind}))
+	say("event", d.eventWords(watchdog.Event{Kind: watchdog.Unknown, LUN: "/dev/sda", Err: watchdog.ErrNotStarted}))
 	for _, other := range []string{"naa.2", "one without a name"} {
 		say("event", d.eventWords(watchdog.Event{Kind: watchdog.Unknown, LUN: "/dev/sda", Err: &vg.DeviceError{Device: "/dev/sda", Err: fmt.Errorf("%w: %s instead of naa.1", watchdog.ErrOtherLUN, other)}}))
 	}

@@ -17,6 +17,7 @@ import (
 	"lunguard/commands/front"
 	"lunguard/commands/session"
 	"lunguard/commands/words"
+	"lunguard/pr"
 	"lunguard/protocol"
 )
 
@@ -365,27 +366,27 @@ func (a *application) checkLUNs(pkg *cluster.Package) (mode cluster.PRMode, err 
 		if a.Verbose() {
 			a.Printf("Package %s: %s, pkg_pr_mode=%s\n", pkg.Name, words.Plural(len(run.LUNs), "LUN"), mode)
 		}
-		if mode == cluster.PRDisabled {
+		if a.merge.Config.PRDisabled {
 			if len(run.LUNs) > 0 {
-				a.Warn("package %s makes no reservations: %s", pkg.Name, whyDisabled(a.merge.Config))
+				a.Warn("package %s makes no reservations: FORCED_PR_DISABLE is set", pkg.Name)
 			}
 			return nil
 		}
-		up, errs := false, []error(nil)
-		for _, s := range run.Show(a.Ctx) {
-			if s.Err != nil {
-				errs = append(errs, s.Err)
-				continue
+		up, errs := false, []error{validateNames(run.LUNs)}
+		// What one path tells is compared with what the others do.
+		for _, rep := range run.Check(a.Ctx) {
+			if rep.State != nil {
+				up = up || rep.State.Has(a.Node.Key) || rep.State.Has(protocol.Taking(a.Node.Key))
 			}
-			up = up || s.State.Has(a.Node.Key) || s.State.Has(protocol.Taking(a.Node.Key))
-			if foreign := a.merge.Config.Foreign(s.State.Keys()); len(foreign) > 0 {
-				errs = append(errs, &protocol.ForeignKeyError{LUN: s.LUN, Keys: foreign})
+			errs = append(errs, typeFault(rep))
+			for _, f := range rep.Findings {
+				errs = append(errs, faultOf(rep, f))
 			}
 		}
-		if mode == cluster.PRUnknown && len(errs) == 0 {
+		if mode == cluster.PRUnknown && errors.Join(errs...) == nil {
 			errs = append(errs, &unknownModeError{pkg})
 		}
-		if up && len(errs) == 0 {
+		if up && errors.Join(errs...) == nil {
 			a.up = append(a.up, pkg)
 		}
 		return errors.Join(errs...)
@@ -393,11 +394,23 @@ func (a *application) checkLUNs(pkg *cluster.Package) (mode cluster.PRMode, err 
 	return mode, err
 }
 
-func whyDisabled(conf *cluster.Config) string {
-	if conf.PRDisabled {
-		return "FORCED_PR_DISABLE is set"
+// typeFault says that a LUN cannot be reserved as a start does it; nil if it can.
+func typeFault(rep protocol.Report) error {
+	if caps := rep.Capabilities; caps != nil && !caps.Supports(pr.WriteExclusiveRegistrantsOnly) {
+		return &protocol.LUNError{LUN: rep.LUN, Err: protocol.ErrNoReservationType}
 	}
-	return "a LUN of it has no Write Exclusive - Registrants Only reservations"
+	return nil
+}
+
+// faultOf is what a finding on a LUN means for a start, nil if that gets over it.
+func faultOf(rep protocol.Report, f protocol.Finding) error {
+	switch f.Kind {
+	case protocol.Unreadable, protocol.Contradiction:
+		return f.Err
+	case protocol.ForeignKeys:
+		return &protocol.ForeignKeyError{LUN: rep.LUN, Keys: f.Keys}
+	}
+	return nil
 }
 
 // copyToNew copies the keys of a package that is up to its LUNs that have none.

@@ -15,7 +15,6 @@ import (
 	"lunguard/commands/runpkg"
 	"lunguard/commands/session"
 	"lunguard/commands/words"
-	"lunguard/pr"
 	"lunguard/protocol"
 )
 
@@ -143,17 +142,11 @@ func carryOutCntl(c *front.Call, action cntlAction, name string) error {
 func validateLUNs(c *front.Call, run *session.PackageRun) error {
 	errs := []error{validateNames(run.LUNs)}
 	for _, rep := range run.Check(c.Ctx) {
-		caps := rep.Capabilities
-		if caps != nil && !caps.Supports(pr.WriteExclusiveRegistrantsOnly) {
-			errs = append(errs, &protocol.LUNError{LUN: rep.LUN, Err: protocol.ErrNoReservationType})
-		}
+		errs = append(errs, typeFault(rep))
 		for _, f := range rep.Findings {
-			switch f.Kind {
-			case protocol.Unreadable, protocol.Contradiction:
-				errs = append(errs, f.Err)
-			case protocol.ForeignKeys:
-				errs = append(errs, &protocol.ForeignKeyError{LUN: rep.LUN, Keys: f.Keys})
-			default:
+			if err := faultOf(rep, f); err != nil {
+				errs = append(errs, err)
+			} else {
 				c.Warn("%s: %s", rep.LUN, words.Finding(run.Config, rep, f))
 			}
 		}

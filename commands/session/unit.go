@@ -25,7 +25,7 @@ type OpenPath interface {
 	WWID(ctx context.Context) (string, error)
 	// Expect makes the path ask the device for its name before commands about
 	// reservations, and lets none through to one with another name; nothing is asked for
-	// an empty name. It is for paths on which commands are repeated.
+	// an empty name.
 	Expect(wwid string)
 	// Idle reports whether the kernel has returned every command: one that was given
 	// up is still under way.
@@ -46,7 +46,8 @@ func Open(host vg.Host, path vg.Device) (OpenPath, error) {
 	if err != nil {
 		return nil, err
 	}
-	return newUnit(path, device, device), nil
+	guard := &scsi.Guard{Transport: device, Rules: scsi.Retry{Timeout: DefaultTimeout}}
+	return newUnit(path, device, guard, guard), nil
 }
 
 // traffic is told of what goes through a path.
@@ -81,31 +82,23 @@ func openRetrying(host vg.Host, path vg.Device, timeout time.Duration, t traffic
 	guard := &scsi.Guard{Transport: device, Rules: rules}
 	// The guard tells what is sent.
 	rules.Transport, rules.Sends = guard, nil
-	u := newUnit(path, device, &rules)
-	u.WithGuard(guard)
-	u.guard = guard
-	return u, nil
+	return newUnit(path, device, guard, &rules), nil
 }
 
 // openUnit is an open path to a SCSI unit.
 type openUnit struct {
 	*scsi.Unit
 	device vg.Path
-	// guard is nil on a path that sends each command once.
-	guard *scsi.Guard
+	guard  *scsi.Guard
 }
 
-func newUnit(path vg.Device, device vg.Path, through scsi.Transport) *openUnit {
-	u := scsi.NewUnit(path.Name, through).WithIdentity(func() pr.Identity { return path.Identity })
-	return &openUnit{Unit: u, device: device}
+func newUnit(path vg.Device, device vg.Path, guard *scsi.Guard, through scsi.Transport) *openUnit {
+	u := scsi.NewUnit(path.Name, through).WithGuard(guard).WithIdentity(func() pr.Identity { return path.Identity })
+	return &openUnit{Unit: u, device: device, guard: guard}
 }
 
 // Expect tells the guard the name.
-func (u *openUnit) Expect(wwid string) {
-	if u.guard != nil {
-		u.guard.WWID = wwid
-	}
-}
+func (u *openUnit) Expect(wwid string) { u.guard.WWID = wwid }
 
 // openNamespace is openRetrying for an NVMe namespace.
 func openNamespace(host vg.Host, path vg.Device, timeout time.Duration, t traffic) (OpenPath, error) {

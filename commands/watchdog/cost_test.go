@@ -30,6 +30,8 @@ func (memoryPath) Close() error { return nil }
 
 func (memoryPath) Idle() bool { return true }
 
+func (memoryPath) Expect(string) {}
+
 // newMemoryHost makes LUNs on which this node is registered on all paths.
 func newMemoryHost(tb testing.TB, luns int) (*memoryHost, []*LUN) {
 	tb.Helper()

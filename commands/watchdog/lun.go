@@ -21,12 +21,16 @@ var (
 	ErrOtherLUN = errors.New("another LUN has this name now")
 	// ErrNoPath says that the LUN has no path that could be asked.
 	ErrNoPath = errors.New("no path")
+	// ErrBehind says that a path has told what was so before another one's answer, as from
+	// a cache.
+	ErrBehind = errors.New("its answer is older than another path's")
 	// ErrNotStarted says that nobody is registered as this node, and that nothing says
 	// that it ever was: see LUN.Doubtful.
 	ErrNotStarted = errors.New("this node's key is not on it, and was not seen there")
 )
 
-// findPause is the least time between two searches for the paths of a LUN.
+// findPause is the least time between two searches for the paths of a LUN, and between two
+// attempts with a path that has failed.
 const findPause = 5 * time.Second
 
 // LUN is a logical unit that is watched, with all its paths on this host. It
@@ -71,6 +75,7 @@ type LUN struct {
 // answer is what a path said. at is when it was asked, so that the answer is
 // at least that old.
 type answer struct {
+	from    *path
 	at      time.Duration
 	reading Reading
 	ok      bool
@@ -122,24 +127,39 @@ func (l *LUN) Close() {
 	l.settle()
 }
 
-// ask begins a round: the path that answered last is asked, all others if it
-// has not answered since.
+// ask begins a round: the path behind the one that answered last is asked, so that
+// none is believed for ever; all if that has not answered since. What has failed is tried
+// beside it now and then.
 func (l *LUN) ask(p *pass) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	// Who waited for the round before has given it up.
 	l.round++
 	l.pass = p
-	if l.current != nil && l.current.ready() {
-		l.wake(l.current)
-		return
+	for _, q := range l.paths {
+		switch {
+		case q.err == nil && q.asked > 0 && !q.ready():
+			q.fail(&vg.DeviceError{Device: q.device.Name, Err: ErrNoAnswer})
+		case q.err != nil && q.ready() && l.clock()-q.asked >= findPause && l.current != nil:
+			l.wake(q)
+		}
 	}
 	if l.current != nil {
-		l.current.fail(&vg.DeviceError{Device: l.current.device.Name, Err: ErrNoAnswer})
-	}
-	if !l.wakeOthers() {
+		l.wake(l.next())
+	} else if !l.wakeOthers() {
 		l.fail()
 	}
+}
+
+// next is the path behind the current one, which is ready, that is well.
+func (l *LUN) next() *path {
+	at := slices.Index(l.paths, l.current)
+	for i := range l.paths {
+		if p := l.paths[(at+1+i)%len(l.paths)]; p.err == nil && p.ready() {
+			return p
+		}
+	}
+	return l.current
 }
 
 // wakeOthers asks all paths that have not been asked in this round and are
@@ -177,13 +197,13 @@ func (l *LUN) answered(p *path, reading Reading, err error) {
 		p.retire()
 		return
 	}
+	heard := false
 	switch {
 	case err != nil:
 		p.fail(err)
 	case !p.gone:
-		l.heard(p, reading)
+		heard = l.heard(p, reading) && p.round == l.round
 	}
-	heard := err == nil && !p.gone && p.round == l.round
 	if p.gone {
 		l.drop(p)
 	}
@@ -191,6 +211,8 @@ func (l *LUN) answered(p *path, reading Reading, err error) {
 	case l.pass == nil:
 	case heard:
 		l.settle()
+	case slices.ContainsFunc(l.paths, func(q *path) bool { return q.busy && q.round == l.round }):
+		// That one may answer.
 	case !l.wakeOthers():
 		l.fail()
 	}
@@ -206,16 +228,34 @@ func (l *LUN) drop(p *path) {
 }
 
 // heard takes an answer, which may be one of a round before: then it is too old
-// to settle this one, and the path is asked again.
-func (l *LUN) heard(p *path, reading Reading) {
+// to settle this one, and the path is asked again. It reports whether the path is to be believed.
+func (l *LUN) heard(p *path, reading Reading) bool {
+	late := l.latest.ok && p.asked < l.latest.at
+	if !late && l.behind(p, reading) {
+		p.fail(&vg.DeviceError{Device: p.device.Name, Err: ErrBehind})
+		return false
+	}
 	if p.err != nil {
 		p.err = nil
 		l.log(Event{Kind: PathBack, LUN: l.Name, Path: p.device.Name})
 	}
-	if !l.latest.ok || p.asked >= l.latest.at {
-		l.latest = answer{at: p.asked, reading: reading, ok: true}
+	if !late {
+		l.latest = answer{from: p, at: p.asked, reading: reading, ok: true}
 		l.current = p
 	}
+	return true
+}
+
+// behind reports whether an answer is of a time before that of another path. A device
+// that counts anew does so on all paths: the other one is asked next, and what it says
+// counts; if it does not answer, the paths are looked for anew.
+func (l *LUN) behind(p *path, reading Reading) bool {
+	other := l.latest.from
+	if !l.latest.ok || other == p || !slices.Contains(l.paths, other) {
+		return false
+	}
+	// The count begins again at 0 after 2^32 changes.
+	return int32(reading.Generation-l.latest.reading.Generation) < 0
 }
 
 // fail is for a round in which no further path can be asked. It looks for
@@ -329,6 +369,7 @@ func (l *LUN) open(held []vg.Device) (opened []*path, gone func(vg.Device) bool,
 			errs = append(errs, err)
 			continue
 		}
+		t.Expect(l.WWID)
 		opened = append(opened, newPath(l, dev, t))
 	}
 	if len(opened) == 0 && len(errs) > 0 {

@@ -5,6 +5,8 @@ import (
 	"slices"
 	"testing"
 	"time"
+
+	"lunguard/pr"
 )
 
 // When the path that is read fails, another one is asked in the same pass, and
@@ -26,6 +28,69 @@ func TestDeadPath(t *testing.T) {
 		if !slices.Contains(r.paths, "path-failed A1") && !slices.Contains(r.paths, "path-failed A2") {
 			t.Errorf("the failed path was not told of: %q", r.paths)
 		}
+		r.end(Ended)
+	})
+}
+
+// A path that tells of the past is not believed: the other one is asked, too.
+func TestStalePath(t *testing.T) {
+	for _, stale := range []string{"A1", "A2"} {
+		run(t, 1, func(r *rig) {
+			d := r.disk("A")
+			d.set(func() {
+				d.generation = 3
+				d.paths[stale].past = &pr.State{Generation: 3, Reservation: d.held, Registrations: []pr.Registration{{Key: ownKey}}}
+			})
+			r.start()
+			r.pass(3100 * time.Millisecond)
+			r.wantEvents()
+			d.set(func() { d.keys, d.generation = []pr.Key{otherKey}, 5 })
+			r.pass(r.watch.Timing.Interval + r.watch.Timing.Grace + time.Second)
+			r.wantEvents("gone A", "expired A", "holders A")
+			r.end(Dead)
+			if !slices.Contains(r.paths, "path-failed "+stale) {
+				t.Errorf("%s: told were %q", stale, r.paths)
+			}
+		})
+	}
+}
+
+// It does so, too, when the path that was ahead has failed meanwhile.
+func TestCountsAnewOnOnePath(t *testing.T) {
+	run(t, 1, func(r *rig) {
+		d := r.disk("A")
+		d.set(func() { d.generation = 7 })
+		r.start()
+		r.pass(3100 * time.Millisecond)
+		d.set(func() { d.generation, d.paths[r.luns[0].latest.from.device.Name].failed = 1, true })
+		r.pass(12 * time.Second)
+		if got, _, err := r.luns[0].look(r.clock(), r.watch.Timing.maxAge()); err != nil || got.Generation != 1 {
+			t.Errorf("read as %d, %v", got.Generation, err)
+		}
+		r.end(Ended)
+	})
+}
+
+// A device that counts anew tells so on every path, and is believed.
+func TestCountsAnew(t *testing.T) {
+	run(t, 1, func(r *rig) {
+		d := r.disk("A")
+		d.set(func() { d.generation = 1<<32 - 1 })
+		r.start()
+		r.pass(3100 * time.Millisecond)
+		for _, generation := range []uint32{0, 7, 2, 9} {
+			d.set(func() { d.generation = generation })
+			r.pass(12 * time.Second)
+			if got, _, err := r.luns[0].look(r.clock(), r.watch.Timing.maxAge()); err != nil || got.Generation != generation {
+				t.Errorf("%d is read as %d, %v", generation, got.Generation, err)
+			}
+			for _, p := range r.luns[0].paths {
+				if p.err != nil {
+					t.Errorf("at %d: %v", generation, p.err)
+				}
+			}
+		}
+		r.wantEvents()
 		r.end(Ended)
 	})
 }

@@ -52,6 +52,8 @@ type wire struct {
 	// hung holds reads until it is closed, delay for a time.
 	hung  chan struct{}
 	delay time.Duration
+	// past is what it tells in the place of what is so; nil is that.
+	past *pr.State
 	// under counts the reads under way.
 	under int
 	// gaveUp makes the transport return while the kernel has not: as long as it
@@ -104,6 +106,12 @@ type nexus struct {
 
 func (n *nexus) Close() error { return nil }
 
+func (n *nexus) Expect(wwid string) {
+	if wwid != n.disk.wwid {
+		n.disk.t.Errorf("a path of %s is to be one of %s", n.disk.wwid, wwid)
+	}
+}
+
 func (n *nexus) Idle() bool {
 	n.disk.mu.Lock()
 	defer n.disk.mu.Unlock()
@@ -121,6 +129,9 @@ func (n *nexus) State(context.Context) (*pr.State, error) {
 	state := &pr.State{Reservation: d.held, Generation: d.generation}
 	for _, k := range d.keys {
 		state.Registrations = append(state.Registrations, pr.Registration{Key: k})
+	}
+	if n.past != nil {
+		state = n.past
 	}
 	hung, delay, hook := n.hung, n.delay, d.onRead
 	d.mu.Unlock()

@@ -34,7 +34,7 @@ func errorsByTopic() map[string][]error {
 		},
 		"unregistered": {lun(protocol.ErrNotRegistered)},
 		"removed":      {lun(protocol.ErrRemoved)},
-		"pr_cntl":      {contradiction()},
+		"contradict":   {contradiction()},
 		"pr_fence":     {lun(protocol.ErrKeyHolds), lun(protocol.ErrCameToHold)},
 		"protocol":     {lun(protocol.ErrOtherType), lun(protocol.ErrUnsettled), lun(protocol.ErrUnresolved)},
 		"config": {
