@@ -277,14 +277,14 @@ func (p *parser) form(name string) (form, bool) {
 
 func (p *parser) unknown(given, name string) {
 	if len(p.config.Packages) > 0 {
-		p.failNear(given, "a parameter of packages was expected, or package_name", nearest(name, packageParameters()))
+		p.failNear(given, "a parameter of packages was expected, or package_name", Nearest(name, packageParameters()))
 		return
 	}
 	if _, ok := packageForm(name); ok || name == "package_type" || name == "vg" || name == "pv" {
 		p.fail(given, "a package_name line was expected before it")
 		return
 	}
-	p.failNear(given, "a parameter of clusters or nodes was expected, or package_name", nearest(name, clusterParameters()))
+	p.failNear(given, "a parameter of clusters or nodes was expected, or package_name", Nearest(name, clusterParameters()))
 }
 
 // failNear says, too, what may have been meant.

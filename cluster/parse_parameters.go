@@ -194,7 +194,7 @@ func (p *parser) packageParameter(given, name, value string) {
 		if isStandard(value) {
 			return
 		}
-		if near := nearest(strings.ToLower(value), moduleNames()); near != "" {
+		if near := Nearest(strings.ToLower(value), moduleNames()); near != "" {
 			p.failNear(value, "the name of a module was expected", near)
 		}
 	case "vg":

@@ -229,7 +229,7 @@ func (p *manPage) badSections(a *front.Applet) []string {
 // flagNames are all names of an applet's flags, those with underscores left
 // out.
 func flagNames(a *front.Applet) []string {
-	names := []string{"man", "help", "h"}
+	names := []string{"man", "version", "help", "h"}
 	for _, f := range a.Flags {
 		for _, n := range f.Names() {
 			if !strings.Contains(n, "_") && !slices.Contains(names, n) {

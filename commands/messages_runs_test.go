@@ -65,7 +65,7 @@ func sampleRuns() []sampleRun {
 		{"lunguard", "lunguard man a b c", nil}, {"lunguard", "lunguard sim write --sim= /dev/sda 1 text", []string{front.SimVariable + "="}},
 		{"lunguard", "lunguard sim write /dev/sdb 1 " + strings.Repeat("x", 513), nil}, {"lunguard", "lunguard sim write /dev/sda 1 text", []string{front.SimVariable + "=A/jack4"}},
 		{"files", "cmcheckconf -v --conf off.conf", nil},
-		{"lunguard", "lunguard --list --only pr_start", nil}, {"lunguard", "lunguard --version --json", nil}, {"lunguard", "lunguard sim reset --json /dev/sda", nil}, {"lunguard", "lunguard --install . --only frobnicate", nil},
+		{"lunguard", "lunguard --list --only pr_start", nil}, {"lunguard", "lunguard --json", nil}, {"lunguard", "lunguard sim reset --json /dev/sda", nil}, {"lunguard", "lunguard --install . --only frobnicate", nil},
 		{"scan", "pr_start --scan sda* pkg1", real}, {"scan", "cmviewcl --scan [", real},
 		{"plan", "pr_start --json pkg1", nil}, {"syslog", "pr_start --log file pkg1", nil},
 		{"syslog", "pr_start -v --log syslog pkg1", []string{"SG_NODE=jack3"}},

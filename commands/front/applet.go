@@ -173,7 +173,7 @@ func (a *Applet) Invoke(ctx context.Context, s Streams, getenv func(string) stri
 	if s.In != nil {
 		c.In = untilEnded{ctx, s.In}
 	}
-	flags := append([]cli.Flag{&cli.BoolFlag{Name: "help", Aliases: []string{"h"}}, &cli.BoolFlag{Name: "man"}}, a.Flags...)
+	flags := append([]cli.Flag{&cli.BoolFlag{Name: "help", Aliases: []string{"h"}}, &cli.BoolFlag{Name: "man"}, &cli.BoolFlag{Name: "version"}}, a.Flags...)
 	begun := time.Now()
 	canon, err := Canonicalise(args, Options(flags), a.FirstEnds)
 	document := wantsJSON(canon)
@@ -188,6 +188,8 @@ func (a *Applet) Invoke(ctx context.Context, s Streams, getenv func(string) stri
 		fmt.Fprintln(s.Out, strings.TrimSpace(a.Usage))
 	case slices.Contains(canon[:slices.Index(canon, "--")], manOption):
 		err = c.ownPage()
+	case slices.Contains(canon[:slices.Index(canon, "--")], versionOption):
+		c.sayVersion(s.Out)
 	default:
 		err = c.Parse(flags, canon, a.Run)
 	}

@@ -65,7 +65,7 @@ func (b *Program) Complete(c *Call, name string, line []string) {
 // withCommon adds the options that every applet has, but for those that it has
 // itself.
 func withCommon(opts []option) []option {
-	common := []option{{names: []string{"help", "h"}}, {names: []string{ManWord}}}
+	common := []option{{names: []string{"help", "h"}}, {names: []string{ManWord}}, {names: []string{"version"}}}
 	for _, o := range opts {
 		common = slices.DeleteFunc(common, func(c option) bool { return c.names[0] == o.names[0] })
 	}

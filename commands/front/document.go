@@ -53,7 +53,7 @@ func (t Tree) seal(e Envelope) {
 // The help is not made for programs.
 func wantsJSON(canon []string) bool {
 	opts := canon[:slices.Index(canon, "--")]
-	return slices.Contains(opts, "--"+JSONOption) && !slices.Contains(opts, "--help") && !slices.Contains(opts, manOption)
+	return slices.Contains(opts, "--"+JSONOption) && !slices.Contains(opts, "--help") && !slices.Contains(opts, manOption) && !slices.Contains(opts, versionOption)
 }
 
 // answer prints the document of a call that was asked for JSON: the one that

@@ -15,6 +15,8 @@ const (
 	ManWord = "man"
 	// manOption shows the page of the applet that it is given to.
 	manOption = "--man"
+	// versionOption prints the version, of the binary.
+	versionOption = "--version"
 )
 
 // ownPage shows the page of the applet.

@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strings"
 
+	"lunguard/commands/picture"
 	"lunguard/commands/words"
 )
 
@@ -86,8 +87,11 @@ func (b *Program) Run(ctx context.Context, s Streams, getenv func(string) string
 	if a != nil && len(argv) > 0 {
 		a.as = argv[0]
 	}
+	if name == Self && len(args) == 1 && args[0] == "-V" {
+		args = []string{versionOption}
+	}
 	if name == Self && len(args) > 0 && args[0] != "" && args[0][0] != '-' {
-		name, args = args[0], args[1:]
+		name, args = spelled(args[0], args[1:])
 		a = named(slices.Concat(b.Words, b.Unlisted, b.Applets), name)
 	}
 	if instead, known := b.Instead[name]; known && a == nil {
@@ -95,11 +99,34 @@ func (b *Program) Run(ctx context.Context, s Streams, getenv func(string) string
 		return words.ExitFailed
 	}
 	if a == nil {
-		fmt.Fprintf(s.Err, "%s: error: %s is no applet; there are:\n", Self, name)
-		b.List(s.Err)
+		fmt.Fprintf(s.Err, "%s: error: unknown command %s\n%s: hint: %s\n", Self, picture.Printable(name), Self, b.meant(name))
 		return words.ExitFailed
 	}
 	return a.Invoke(ctx, s, getenv, args)
+}
+
+// spelled is what is meant by words that people put in the place of options.
+func spelled(name string, args []string) (string, []string) {
+	switch {
+	case name == "help" && len(args) > 0:
+		return args[0], []string{"--help"}
+	case name == "help", name == "version":
+		return Self, []string{"--" + name}
+	}
+	return name, args
+}
+
+// meant says which command was meant perhaps, and where they are listed.
+func (b *Program) meant(name string) string {
+	var names []string
+	for _, a := range slices.Concat(b.Words, b.Applets) {
+		names = append(names, a.Name)
+	}
+	list := Self + " --list shows the commands"
+	if near := words.Nearest(name, names); near != "" {
+		return "is " + near + " meant? " + list
+	}
+	return list
 }
 
 // BaseName is the applet that argv[0] asks for.
@@ -117,6 +144,15 @@ func agentName(argv0 string) string {
 		return ""
 	}
 	return "ocf_" + filepath.Base(provider) + "_" + filepath.Base(path)
+}
+
+// sayVersion says which binary the command is of.
+func (c *Call) sayVersion(w io.Writer) {
+	name := c.Prog()
+	if name != Self {
+		name += " (" + Self + ")"
+	}
+	fmt.Fprintf(w, "%s %s\n", name, Version())
 }
 
 // Version is what the Go tool read from git when it built the binary.

@@ -35,7 +35,7 @@ usage: lunguard APPLET [ARGUMENTS]
 exit status: 0 done; 1 failed; 2 a simulated LUN failed, or refused as reserved`,
 		Flags: []cli.Flag{
 			&cli.BoolFlag{Name: "list"}, front.Offering(&cli.StringFlag{Name: "install"}, front.OneOf(front.ShellDirs)),
-			front.Offering(&cli.StringFlag{Name: "only"}, func(*front.Completion, string) []front.Suggestion { return b.Linked() }), &cli.BoolFlag{Name: "version"}, front.JSONFlag(),
+			front.Offering(&cli.StringFlag{Name: "only"}, func(*front.Completion, string) []front.Suggestion { return b.Linked() }), front.JSONFlag(),
 		},
 		Operands: func(l *front.Completion, _ string) []front.Suggestion {
 			if len(l.Operands) > 0 {
@@ -55,15 +55,13 @@ func runLunguard(c *front.Call, b *front.Program) error {
 		return front.Usagef("--only goes with --install")
 	}
 	if c.Flags.Bool(front.JSONOption) {
-		if !c.Flags.Bool("list") || c.Flags.Bool("version") || c.Flags.IsSet("install") {
+		if !c.Flags.Bool("list") || c.Flags.IsSet("install") {
 			return front.Usagef("--json goes with --list")
 		}
 		c.Document = newListDocument(b)
 		return nil
 	}
 	switch {
-	case c.Flags.Bool("version"):
-		c.Printf("lunguard %s\n", front.Version())
 	case c.Flags.Bool("list"):
 		b.List(c.Out)
 	case c.Flags.IsSet("install"):
@@ -105,6 +103,15 @@ func (e *notOursError) Message() words.Message {
 	return words.Message{Subject: e.path, What: "left alone, it is there and is no link to " + front.Self, Hint: "move it away, or name the links that you want with --only", Status: words.ExitFailed}
 }
 
+// noFolderError says that there is nowhere to put links.
+type noFolderError struct{ path string }
+
+func (e *noFolderError) Error() string { return e.Message().Text() }
+
+func (e *noFolderError) Message() words.Message {
+	return words.Message{Subject: e.path, What: "no such directory", Hint: "make it first: mkdir -p " + e.path, Status: words.ExitFailed}
+}
+
 // linkNames are the applets that get links: all, or those of a list with commas.
 func linkNames(b *front.Program, only string) ([]string, error) {
 	var names []string
@@ -140,6 +147,10 @@ func installLinks(b *front.Program, dir, only string) error {
 	exe, err := os.Executable()
 	if err != nil {
 		return err
+	}
+	// One error, and not one for each link.
+	if st, err := os.Stat(dir); err != nil || !st.IsDir() {
+		return &noFolderError{dir}
 	}
 	var errs []error
 	for _, name := range names {

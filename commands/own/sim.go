@@ -97,7 +97,7 @@ func simTasks() []simTask {
 func runSim(c *front.Call) error {
 	ops := c.Operands()
 	if len(ops) == 0 {
-		return front.Usagef("sim: a word is missing: %s", simWords())
+		return front.Usagef("a word is missing: %s", simWords())
 	}
 	if c.Flags.Bool(front.JSONOption) && ops[0] != "show" {
 		return front.Usagef("--json goes with show")
@@ -107,11 +107,11 @@ func runSim(c *front.Call) error {
 			continue
 		}
 		if ops = ops[1:]; len(ops) < t.operands || len(ops) > t.operands && !t.more {
-			return front.Usagef("sim %s: %s expected, not %d", t.word, words.Plural(t.operands, "operand"), len(ops))
+			return front.Usagef("%s: %s expected, not %d", t.word, words.Plural(t.operands, "operand"), len(ops))
 		}
 		return t.run(c, ops)
 	}
-	return front.Usagef("sim %s: unknown; there are %s", ops[0], simWords())
+	return front.Usagef("%s: unknown; there are %s", ops[0], simWords())
 }
 
 func simWords() string {

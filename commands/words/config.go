@@ -31,7 +31,7 @@ func configWords(err error) (Message, bool) {
 	case errors.As(err, &node):
 		return Message{What: node.Error(), Hint: "name this node with -n NODE or SG_NODE; " + nodeNames(node.Config), Status: ExitFailed}, true
 	case errors.As(err, &pkg):
-		return Message{What: pkg.Error(), Hint: packageNames(pkg.Config), Status: ExitFailed}, true
+		return Message{What: pkg.Error(), Hint: packageNames(pkg), Status: ExitFailed}, true
 	case errors.As(err, &member):
 		return Message{What: member.Error(), Hint: "it runs on " + strings.Join(member.Package.Nodes, ", "), Status: ExitFailed}, true
 	}
@@ -54,39 +54,19 @@ func controlHint(e *cluster.ControlError) string {
 // NodeNames says which node may have been meant by a name that is none's, and which
 // there are.
 func NodeNames(e *cluster.UnknownNodeError) string {
-	near, least := "", 3
-	for _, n := range e.Config.Nodes {
-		if d := distance(e.Name, n.Name); d < least {
-			near, least = n.Name, d
-		}
+	names := make([]string, len(e.Config.Nodes))
+	for i, n := range e.Config.Nodes {
+		names[i] = n.Name
 	}
+	near := cluster.Nearest(e.Name, names)
 	if near == "" {
 		return nodeNames(e.Config)
 	}
 	return "is " + near + " meant? " + nodeNames(e.Config)
 }
 
-// distance is how many letters have to be put in, left out or exchanged to make one
-// word of the other.
-func distance(a, b string) int {
-	row := make([]int, len(b)+1)
-	for j := range row {
-		row[j] = j
-	}
-	for i := range len(a) {
-		before := row[0]
-		row[0] = i + 1
-		for j := range len(b) {
-			cost := before
-			if a[i] != b[j] {
-				cost++
-			}
-			before = row[j+1]
-			row[j+1] = min(cost, row[j]+1, row[j+1]+1)
-		}
-	}
-	return row[len(b)]
-}
+// Nearest is the name that may have been meant by one that is none; empty if none is near.
+func Nearest(name string, names []string) string { return cluster.Nearest(name, names) }
 
 // nodeNames says which nodes a config has.
 func nodeNames(c *cluster.Config) string {
@@ -97,8 +77,9 @@ func nodeNames(c *cluster.Config) string {
 	return c.Path + " has " + strings.Join(names, ", ")
 }
 
-// packageNames says which packages a config has.
-func packageNames(c *cluster.Config) string {
+// packageNames says which package may have been meant, and which a config has.
+func packageNames(e *cluster.UnknownPackageError) string {
+	c := e.Config
 	if len(c.Packages) == 0 {
 		return c.Path + " has no package"
 	}
@@ -106,5 +87,9 @@ func packageNames(c *cluster.Config) string {
 	for i, p := range c.Packages {
 		names[i] = p.Name
 	}
-	return c.Path + " has " + strings.Join(names, ", ")
+	text := c.Path + " has " + strings.Join(names, ", ")
+	if near := cluster.Nearest(e.Name, names); near != "" {
+		text = "is " + near + " meant? " + text
+	}
+	return text
 }
