@@ -65,7 +65,7 @@ exit status: 0 it does not run; 1 it may still run; 128 + N ended by signal N`,
 				return front.Usagef("one service was expected, not %d", n)
 			}
 			name := c.Operands()[0]
-			return withService(c, "Service %s has ended\n", name, func(ctx context.Context, r *runpkg.Runner) error { return r.HaltService(ctx, name) })
+			return withService(c, "Service %s has ended\n", name, func(ctx context.Context, j *job) error { return j.runner.HaltService(ctx, name) })
 		},
 	}
 }
@@ -90,11 +90,37 @@ func runServ(c *front.Call) error {
 	if c.Flags.Bool("for-ever") {
 		s.Restarts = -1
 	}
-	return withService(c, "Service %s was started\n", s.Name, func(ctx context.Context, r *runpkg.Runner) error { return r.RunService(ctx, s) })
+	return withService(c, "Service %s was started\n", s.Name, func(ctx context.Context, j *job) error {
+		if !j.begun() {
+			c.Warn("%s", (&notBegunError{j.pkg.Name, j.s.Node.Name, s.Name}).Error())
+		}
+		return j.runner.RunService(ctx, s)
+	})
+}
+
+// begun reports whether this node has taken the package's LUNs, or has its start under
+// way, as far as it has written that down. What cannot be read counts as no.
+func (j *job) begun() bool {
+	if j.s.Conf.PRDisabled || len(j.pkg.Groups)+len(j.pkg.Volumes) == 0 {
+		return true
+	}
+	started, err := runpkg.PeekStarted(j.states, j.pkg.Name, j.s.Node.Name)
+	if err == nil && started != nil {
+		return true
+	}
+	phase, err := runpkg.Peek(j.states, j.pkg.Name)
+	return err == nil && (phase == runpkg.Starting || phase == runpkg.Up)
+}
+
+// notBegunError says that a service is started of a package that is not.
+type notBegunError struct{ pkg, node, service string }
+
+func (e *notBegunError) Error() string {
+	return "package " + e.pkg + " was not started on node " + e.node + ": service " + e.service + " runs all the same, and its LUNs may be another node's"
 }
 
 // withService works on a service of the package whose script calls.
-func withService(c *front.Call, done, service string, work func(context.Context, *runpkg.Runner) error) error {
+func withService(c *front.Call, done, service string, work func(context.Context, *job) error) error {
 	name := cmp.Or(c.Getenv("SG_PACKAGE"), c.Getenv("PACKAGE"))
 	if name == "" {
 		return front.Usagef("neither SG_PACKAGE nor PACKAGE names the package that service %s is of", service)
@@ -118,7 +144,7 @@ func withService(c *front.Call, done, service string, work func(context.Context,
 		return &stateError{err}
 	}
 	defer j.runner.Log.Close()
-	if err := work(c.Ctx, j.runner); err != nil {
+	if err := work(c.Ctx, j); err != nil {
 		return &jobError{name, j.runner.LogFile, err}
 	}
 	if c.Verbose() {

@@ -7,7 +7,7 @@ func Instead() map[string]string {
 	return map[string]string{
 		"cmquerycl":    manager + "; write a cluster file, and check it with cmcheckconf -C",
 		"cmdeploycl":   manager + "; write a cluster file, and apply it with cmapplyconf -C",
-		"cmdeleteconf": "halt the packages, then remove /etc/lunguard/cluster.conf on each node",
+		"cmdeleteconf": "halt the packages, then take their lines out of /etc/lunguard/cluster.conf on each node, or remove it",
 		"cmruncl":      each + "; start packages with cmrunpkg",
 		"cmhaltcl":     each + "; halt packages with cmhaltpkg",
 		"cmrunnode":    each + "; start packages on the node with cmrunpkg",

@@ -136,6 +136,7 @@ func messages() []catalogue.Message {
 		catalogue.New("lack", "warning", "package pkg1: not checked: file system /mnt: /dev/disk/by-uuid/x: not known whether it is there, /dev/disk/by-uuid/x: it is not there before the volume groups are active"),
 		catalogue.New("lack", "warning", "package pkg1: not checked: file system /mnt: /mnt: no such folder to mount it on"),
 		catalogue.New("lack", "warning", "package pkg1: not checked: file system /mnt: /dev/mapper/crypt: no such device or logical volume"),
+		catalogue.New("cmrunserv", "warning", (&notBegunError{"pkg1", "jack3", "db"}).Error()),
 		catalogue.New("cmrunpkg", "warning", "package pkg1 runs without service s1, which has ended"),
 		catalogue.New("log", "log", "Failed: vgchange: exit status 5"),
 		catalogue.New("log", "log", "The reservations are kept: volume group vg1 is still active: lv1"),
