@@ -50,6 +50,9 @@ type Run struct {
 	Room func(commands int)
 	// Strict makes a start fail if any path does.
 	Strict bool
+	// MayStart is asked by a start when all has been read and checked, before the first
+	// change; its error ends the start. It may be nil.
+	MayStart func(context.Context) error
 	// Log takes every change and every warning as it happens, from several
 	// goroutines at once. It may be nil.
 	Log func(Event)

@@ -44,6 +44,11 @@ func (r *Run) Start(ctx context.Context) error {
 			return err
 		}
 	}
+	if r.MayStart != nil {
+		if err := r.MayStart(ctx); err != nil {
+			return err
+		}
+	}
 	begin, undo := r.takeAll, r.giveUp
 	if r.Mode == Shared {
 		begin, undo = r.joinAll, r.backOut

@@ -48,6 +48,45 @@ func TestStartCommandCount(t *testing.T) {
 	}
 }
 
+// Whether the start may go on is asked when all LUNs were read, and nothing was changed.
+func TestStartAsksLast(t *testing.T) {
+	for _, mode := range []Mode{Exclusive, Shared} {
+		w := newWorld(t, 3, 2, simlun.Quirks{})
+		w.mode = mode
+		for i := range w.luns {
+			w.put(i, "B", 0, keyB, unit.ReservationType)
+			w.sent[i].Store(0)
+		}
+		states := func() (list []status) {
+			for i := range w.luns {
+				list = append(list, w.status(i))
+			}
+			return list
+		}
+		before := states()
+		asked := 0
+		r := w.run("A")
+		r.MayStart = func(context.Context) error {
+			asked++
+			for i := range w.luns {
+				if w.sent[i].Load() == 0 {
+					t.Errorf("LUN %d was not read", i)
+				}
+			}
+			if diff := cmp.Diff(before, states()); diff != "" {
+				t.Errorf("changed already:\n%s", diff)
+			}
+			return errKilled
+		}
+		if err := r.Start(t.Context()); !errors.Is(err, errKilled) || asked != 1 {
+			t.Errorf("%v: %v, asked %d times", mode, err, asked)
+		}
+		if diff := cmp.Diff(before, states()); diff != "" {
+			t.Errorf("changed all the same:\n%s", diff)
+		}
+	}
+}
+
 func TestStartFromEveryState(t *testing.T) {
 	w5, we, ea := unit.ReservationType, pr.WriteExclusive, pr.ExclusiveAccess
 	cases := map[string]func(*world){

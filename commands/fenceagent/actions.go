@@ -152,6 +152,7 @@ func (a *agent) keep(pkg *cluster.Package, node cluster.Node, changed *atomic.Bo
 		if err := a.s.MayTake(a.Ctx, run); err != nil {
 			return err
 		}
+		run.MayStart = func(ctx context.Context) error { return a.s.MayTake(ctx, run) }
 		note(run, changed)
 		return a.s.Perform(run, o, session.Task{Deed: front.DeedKeep}, func(ctx context.Context) error { return run.Run.Start(ctx) })
 	})

@@ -12,11 +12,9 @@ import (
 )
 
 // StartLUNs brings the LUNs up, unless that took them back while they are in use
-// here.
+// here, which is asked last: what is read before may take as long as a path does not answer.
 func (s *Session) StartLUNs(ctx context.Context, run *PackageRun) error {
-	if err := s.MayTake(ctx, run); err != nil {
-		return err
-	}
+	run.MayStart = func(ctx context.Context) error { return s.MayTake(ctx, run) }
 	return run.Start(ctx)
 }
 
