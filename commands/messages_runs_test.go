@@ -58,7 +58,7 @@ func sampleRuns() []sampleRun {
 		{"files", "cmcheckconf -C new.cluster --keys-from same.saved", nil}, {"files", "cmcheckconf -C new.cluster --keys-from no.saved", nil},
 		{"files", "cmcheckconf -P two.package -P empty.package", nil}, {"files", "cmcheckconf -P fs.package -P fs.package", nil}, {"files", "cmcheckconf -P fs.package", nil},
 		{"lunguard", "lunguard --list x", nil}, {"lunguard", "lunguard --install ", nil}, {"lunguard", "lunguard frobnicate", nil},
-		{"lunguard", "lunguard sim", nil}, {"lunguard", "lunguard sim show", nil}, {"lunguard", "lunguard sim write x", nil}, {"lunguard", "lunguard sim frobnicate", nil},
+		{"lunguard", "lunguard sim", nil}, {"lunguard", "lunguard sim show", nil}, {"lunguard", "lunguard sim write x", nil}, {"lunguard", "lunguard sim frobnicate", nil}, {"lunguard", "lunguard sim quirks A/array/lun0 Nonsense", nil},
 		{"lunguard", "lunguard sim create D --luns 0", nil}, {"lunguard", "lunguard sim write /dev/sda x text", nil},
 		{"lunguard", "lunguard sim faults A/array/lun0 nonsense", nil}, {"lunguard", "lunguard sim quirks A/array/lun0 nonsense", nil},
 		{"lunguard", "lunguard --install .", nil}, {"lunguard", "lunguard --install nosuch", nil}, {"lunguard", "lunguard sim create A", nil}, {"lunguard", "lunguard sim create D --nodes array", nil}, {"lunguard", "lunguard sim vgextend A a/b /dev/sda", nil}, {"lunguard", "lunguard sim vgextend A vg2 /dev/sda", nil}, {"lunguard", "lunguard sim vgextend A vg2 /dev/sda /dev/sda", nil},

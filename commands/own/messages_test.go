@@ -11,7 +11,7 @@ import (
 func errorsByTopic() map[string][]error {
 
 	return map[string][]error{
-		"lunguard": {&noPageError{"frobnicate"}},
+		"lunguard": {&noPageError{"frobnicate"}, errNotOfNamespaces, &noFolderError{"nosuch"}},
 	}
 }
 

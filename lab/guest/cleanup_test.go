@@ -69,7 +69,10 @@ func TestCleanup(t *testing.T) {
 	})
 	t.Run("key on some", func(t *testing.T) {
 		register(t, c.watcher, c.watcher.Disk(0, 0), strangerKey)
-		r := typed(t, jack3, "pr_cleanup -k 0xbcb00002 dead_vg")
+		before := c.look(t)
+		wantExit(t, typed(t, jack3, "pr_cleanup -k 0xbcb00002 dead_vg"), 1)
+		c.wantSame(t, before)
+		r := typed(t, jack3, "pr_cleanup --force -k 0xbcb00002 dead_vg")
 		wantExit(t, r, 1)
 		wantLine(t, r.Stderr, jack3.Disk(0, 0), "left alone")
 		wantKeysOn(t, c, []uint64{0x5717a9ec}, nil, nil)

@@ -103,7 +103,7 @@ func ParseQuirks(text string) (Quirks, error) {
 		case slices.Contains(QuirkNames(), word):
 			v.FieldByName(word).SetBool(true)
 		default:
-			return Quirks{}, fmt.Errorf("%q: %w", word, ErrBadQuirk)
+			return Quirks{}, fmt.Errorf("%q: %w: known are nvmet, spdk, %s", word, ErrBadQuirk, strings.Join(QuirkNames(), ", "))
 		}
 	}
 	return q, nil
