@@ -49,6 +49,9 @@ type Runner struct {
 	// tries; 0 is some seconds. Limit is what vgchange, fsck, mount and umount may
 	// take each; 0 is what is reasonable for each.
 	Grace, Pause, Limit time.Duration
+	// After replaces the clock in tests: it ends a context after a time, with a cause. nil is
+	// [context.WithTimeoutCause].
+	After func(context.Context, time.Duration, error) (context.Context, context.CancelFunc)
 }
 
 // StepError says that a step of a start or halt failed.
@@ -121,12 +124,16 @@ func (e *TimeoutError) Error() string {
 	return fmt.Sprintf("%s of %d seconds is over", e.Parameter, int(e.Limit.Seconds()))
 }
 
-// within bounds a phase.
-func within(ctx context.Context, parameter string, limit time.Duration) (context.Context, context.CancelFunc) {
+// within bounds a phase; 0 is no bound.
+func within(ctx context.Context, r *Runner, parameter string, limit time.Duration) (context.Context, context.CancelFunc) {
+	after := context.WithTimeoutCause
+	if r.After != nil {
+		after = r.After
+	}
 	if limit == 0 {
 		return context.WithCancel(ctx)
 	}
-	return context.WithTimeoutCause(ctx, limit, &TimeoutError{parameter, limit})
+	return after(ctx, limit, &TimeoutError{parameter, limit})
 }
 
 // Start carries out the steps of a start. If one fails, those before it are
@@ -160,7 +167,7 @@ func (r *Runner) Start(ctx context.Context) error {
 }
 
 func (r *Runner) start(ctx context.Context, steps []step) error {
-	bounded, cancel := within(ctx, "run_script_timeout", r.Package.RunTimeout())
+	bounded, cancel := within(ctx, r, "run_script_timeout", r.Package.RunTimeout())
 	defer cancel()
 	for i, s := range steps {
 		done := steps[:i]
@@ -192,7 +199,7 @@ func (r *Runner) start(ctx context.Context, steps []step) error {
 func (r *Runner) undo(ctx context.Context, done []step, failed *StepError) error {
 	r.Log.Say("Undoing what was started.")
 	// A signal that has ended the start does not end this.
-	ctx, cancel := within(context.WithoutCancel(ctx), "halt_script_timeout", r.Package.HaltTimeout())
+	ctx, cancel := within(context.WithoutCancel(ctx), r, "halt_script_timeout", r.Package.HaltTimeout())
 	defer cancel()
 	u := &unwinding{Runner: r, kept: r.Kept}
 	var stuck *StuckError
@@ -228,7 +235,7 @@ func (r *Runner) Halt(ctx context.Context) error {
 		r.Log.head("Package halt failed")
 		return errors.Join(err, r.State.set(Failed))
 	}
-	ctx, cancel := within(ctx, "halt_script_timeout", r.Package.HaltTimeout())
+	ctx, cancel := within(ctx, r, "halt_script_timeout", r.Package.HaltTimeout())
 	defer cancel()
 	u := &unwinding{Runner: r}
 	u.all(ctx, steps)

@@ -465,12 +465,3 @@ func TestParameters(t *testing.T) {
 		w.wantPhase(Down)
 	}
 }
-
-func mustSteps(t *testing.T, r *Runner) []step {
-	t.Helper()
-	steps, err := r.steps()
-	if err != nil {
-		t.Fatal(err)
-	}
-	return steps
-}

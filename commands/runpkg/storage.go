@@ -132,7 +132,7 @@ func (r *Runner) tool(ctx context.Context, limit time.Duration, argv, env []stri
 	if r.Limit > 0 {
 		limit = r.Limit
 	}
-	ctx, cancel := within(ctx, "the limit of "+argv[0], limit)
+	ctx, cancel := within(ctx, r, "the limit of "+argv[0], limit)
 	defer cancel()
 	return r.run(ctx, argv, env)
 }

@@ -3,7 +3,9 @@ package runpkg
 import (
 	"context"
 	"errors"
+	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 )
@@ -98,29 +100,138 @@ func TestCancelled(t *testing.T) {
 	w.wantPhase(Failed)
 }
 
+// fakeTimers are the limits of a run, by a clock that a test puts on.
+type fakeTimers struct {
+	mu   sync.Mutex
+	now  time.Duration
+	ends map[*timer]bool
+}
+
+// timer is one limit.
+type timer struct {
+	at   time.Duration
+	what string
+	end  func()
+}
+
+func (f *fakeTimers) after(ctx context.Context, d time.Duration, cause error) (context.Context, context.CancelFunc) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	ctx, cancel := context.WithCancelCause(ctx)
+	t := &timer{f.now + d, cause.(*TimeoutError).Parameter, func() { cancel(cause) }}
+	f.ends[t] = true
+	return ctx, func() {
+		f.mu.Lock()
+		defer f.mu.Unlock()
+		delete(f.ends, t)
+		cancel(nil)
+	}
+}
+
+// advance puts the clock on, and says which limits are over.
+func (f *fakeTimers) advance(d time.Duration) (over []string) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.now += d
+	for t := range f.ends {
+		if t.at <= f.now {
+			over = append(over, t.what)
+			t.end()
+		}
+	}
+	return over
+}
+
+// Scripts may take as long as the package says, a start and a halt each as a whole.
 func TestPhaseTimeouts(t *testing.T) {
-	w := newWorld(t, packageConfig)
-	// A second is long for a test, and too short for a slow machine.
-	ctx, cancel := within(context.Background(), "run_script_timeout", time.Nanosecond)
-	defer cancel()
-	<-ctx.Done()
-	cause := context.Cause(ctx)
-	ctx, stop := context.WithCancelCause(context.Background())
-	w.will("app1 start", `touch "$FAKE/here"; sleep 1000`)
-	go func() {
-		eventually(t, "the script runs", func() bool { return exists(w.path("here")) })
-		stop(cause)
-	}()
-	err := w.r.start(ctx, mustSteps(t, w.r))
-	var over *TimeoutError
-	var step *StepError
-	if !errors.As(err, &over) || !errors.As(err, &step) || step.Elsewhere() {
+	const limits = "run_script_timeout 60\nhalt_script_timeout 30\n"
+	const hangs = `touch "$FAKE/here"; sleep 1000`
+	for name, c := range map[string]struct {
+		config, call string
+		// halt says that it is a halt that hangs.
+		halt bool
+		// early is when no limit is over, late when that is.
+		early, late time.Duration
+		over        string
+	}{
+		"script":               {packageConfig + limits, "app1 start", false, 59 * time.Second, time.Second, "run_script_timeout of 60 seconds is over"},
+		"pre script":           {packageConfig + limits, "pre2 start", false, 59 * time.Second, time.Second, "run_script_timeout of 60 seconds is over"},
+		"control script":       {legacyConfig + limits, "run start", false, 59 * time.Second, time.Second, "run_script_timeout of 60 seconds is over"},
+		"script in a halt":     {packageConfig + limits, "app2 stop", true, 29 * time.Second, time.Second, "halt_script_timeout of 30 seconds is over"},
+		"control script, halt": {legacyConfig + limits, "halt stop", true, 29 * time.Second, time.Second, "halt_script_timeout of 30 seconds is over"},
+		"no limit":             {packageConfig, "app1 start", false, 1e6 * time.Hour, 0, ""},
+		"no_timeout":           {packageConfig + "run_script_timeout no_timeout\nhalt_script_timeout NO_TIMEOUT\n", "app2 stop", true, 1e6 * time.Hour, 0, ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t, c.config)
+			clock := &fakeTimers{ends: map[*timer]bool{}}
+			w.r.After = clock.after
+			run := w.r.Start
+			if c.halt {
+				if err := w.r.Start(context.Background()); err != nil {
+					t.Fatal(err)
+				}
+				w.trace()
+				run = w.r.Halt
+			}
+			ctx, cancel := context.WithCancelCause(context.Background())
+			defer cancel(nil)
+			w.will(c.call, hangs)
+			done := make(chan error, 1)
+			go func() { done <- run(ctx) }()
+			eventually(t, "the script runs", func() bool { return exists(w.path("here")) })
+			if over := clock.advance(c.early); len(over) > 0 {
+				t.Errorf("%v is over after %v", over, c.early)
+			}
+			if c.over == "" {
+				cancel(errPlanned)
+				if err := <-done; !errors.Is(err, errPlanned) {
+					t.Errorf("%v", err)
+				}
+				return
+			}
+			if over := clock.advance(c.late); len(over) != 1 {
+				t.Errorf("%v is over", over)
+				cancel(errPlanned)
+			}
+			err := <-done
+			var over *TimeoutError
+			var step *StepError
+			if !errors.As(err, &over) || over.Error() != c.over || !errors.As(err, &step) || step.Elsewhere() {
+				t.Errorf("%v", err)
+			}
+			if left, err := processes(func(p process) bool { return p.hasVariable("FAKE", w.dir) }); err != nil || len(left) > 0 {
+				t.Errorf("processes %v are left, %v", left, err)
+			}
+			// A start is undone, a halt keeps the reservations.
+			calls := w.trace()
+			if released := strings.Contains(calls, "release\n"); released == (c.halt || name == "pre script") {
+				t.Errorf("released: %v\n%s", released, calls)
+			}
+		})
+	}
+}
+
+// What is undone has a limit of its own, which begins then.
+func TestUndoTimeout(t *testing.T) {
+	w := newWorld(t, packageConfig+"run_script_timeout 60\nhalt_script_timeout 30\n")
+	clock := &fakeTimers{ends: map[*timer]bool{}}
+	w.r.After = clock.after
+	w.write("do", "app2 start=touch \"$FAKE/here\"; sleep 1000\napp1 stop=touch \"$FAKE/there\"; sleep 1000\n", 0o600)
+	done := make(chan error, 1)
+	go func() { done <- w.r.Start(context.Background()) }()
+	eventually(t, "the start hangs", func() bool { return exists(w.path("here")) })
+	clock.advance(time.Minute)
+	eventually(t, "the undoing hangs", func() bool { return exists(w.path("there")) })
+	if over := clock.advance(29 * time.Second); !slices.Equal(over, []string{"run_script_timeout"}) {
+		t.Errorf("%v is over", over)
+	}
+	if over := clock.advance(time.Second); len(over) != 2 {
+		t.Fatalf("%v is over", over)
+	}
+	var unfinished *UnfinishedError
+	if err := <-done; !errors.As(err, &unfinished) || !strings.Contains(err.Error(), "halt_script_timeout of 30 seconds is over") {
 		t.Errorf("%v", err)
 	}
-	if calls := w.trace(); !strings.HasSuffix(calls, from(halted, "release")) {
-		t.Errorf("not undone:\n%s", calls)
-	}
-	if text := (&TimeoutError{"run_script_timeout", time.Minute}).Error(); text != "run_script_timeout of 60 seconds is over" {
-		t.Error(text)
-	}
+	w.wantPhase(Failed)
 }
