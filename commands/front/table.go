@@ -1,7 +1,9 @@
 package front
 
 import (
+	"bytes"
 	"io"
+	"strings"
 
 	"github.com/olekukonko/tablewriter"
 )
@@ -23,4 +25,24 @@ func NewTable(w io.Writer, header ...string) *tablewriter.Table {
 	t.SetTablePadding("  ")
 	t.SetNoWhiteSpace(true)
 	return t
+}
+
+// PrintTable prints a table without blanks behind its lines. fill gets a function that adds
+// a row; columns that a row does not have are empty.
+func PrintTable(w io.Writer, header []string, fill func(add func(...string))) error {
+	var b bytes.Buffer
+	t := NewTable(&b, header...)
+	fill(func(row ...string) {
+		for len(row) < len(header) {
+			row = append(row, "")
+		}
+		t.Append(row)
+	})
+	t.Render()
+	var out strings.Builder
+	for line := range strings.Lines(b.String()) {
+		out.WriteString(strings.TrimRight(line, " \n") + "\n")
+	}
+	_, err := io.WriteString(w, out.String())
+	return err
 }

@@ -94,7 +94,7 @@ func (l *lun) standing() string {
 func (v *view) table(w io.Writer) error {
 	var luns bytes.Buffer
 	shown := v.shown()
-	err := printed(&luns, []string{"LUN", "WWID", "SIZE", "PATHS", "STATE", "USE"}, func(add func(...string)) {
+	err := front.PrintTable(&luns, []string{"LUN", "WWID", "SIZE", "PATHS", "STATE", "USE"}, func(add func(...string)) {
 		for _, l := range shown {
 			add(picture.Printable(l.Device), picture.Printable(l.WWID), size(l.Size), fmt.Sprintf("%d/%d", l.working(), len(l.paths)+len(l.Gone)), picture.Printable(l.standing()), picture.Printable(l.use()))
 		}
@@ -132,7 +132,7 @@ func (v *view) keyLine(l *lun, k pr.Key) string {
 
 // registrations shows a line for each registration.
 func (v *view) registrations(w io.Writer) error {
-	return printed(w, []string{"LUN", "KEY", "HOLDER", "PORT", "INITIATOR", "WHOSE"}, func(add func(...string)) {
+	return front.PrintTable(w, []string{"LUN", "KEY", "HOLDER", "PORT", "INITIATOR", "WHOSE"}, func(add func(...string)) {
 		for _, l := range v.shown() {
 			name, empty := picture.Printable(l.Device), true
 			for _, k := range v.keys(l) {
@@ -174,7 +174,7 @@ func portOf(r pr.Registration) string {
 
 // ways shows a line for each path.
 func (v *view) ways(w io.Writer) error {
-	return printed(w, []string{"LUN", "PATH", "STATE", "PORT", "INITIATOR"}, func(add func(...string)) {
+	return front.PrintTable(w, []string{"LUN", "PATH", "STATE", "PORT", "INITIATOR"}, func(add func(...string)) {
 		for _, l := range v.shown() {
 			name := picture.Printable(l.Device)
 			for _, p := range l.paths {
@@ -195,25 +195,6 @@ func (p path) state() string {
 		return "works"
 	}
 	return words.JoinedLines(words.Reason(p.name, p.err))
-}
-
-// printed prints a table without blanks behind its lines.
-func printed(w io.Writer, header []string, fill func(add func(...string))) error {
-	var b bytes.Buffer
-	t := front.NewTable(&b, header...)
-	fill(func(row ...string) {
-		for len(row) < len(header) {
-			row = append(row, "")
-		}
-		t.Append(row)
-	})
-	t.Render()
-	var out strings.Builder
-	for line := range strings.Lines(b.String()) {
-		out.WriteString(strings.TrimRight(line, " \n") + "\n")
-	}
-	_, err := io.WriteString(w, out.String())
-	return err
 }
 
 // csv prints a line for each registration, and one for a LUN without any, for

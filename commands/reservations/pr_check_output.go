@@ -180,37 +180,30 @@ func linesOf(s *picture.Section) []picture.LUN {
 
 // printChecked prints one line for each LUN, and one for each further finding.
 func printChecked(w io.Writer, p *picture.Picture) error {
-	var b bytes.Buffer
-	t := front.NewTable(&b, "PACKAGE", "LUN", "PATHS", "KEYS", "HOLDER", "STATE")
-	for i := range p.Sections {
-		s := &p.Sections[i]
-		for _, l := range linesOf(s) {
-			paths, holder, keys := words.Unknown, words.None, words.None
-			if l.Paths != nil {
-				paths = strconv.Itoa(*l.Working) + "/" + strconv.Itoa(*l.Paths)
-			}
-			if l.HolderNode != "" {
-				holder = l.HolderNode
-			}
-			if len(l.Keys) > 0 {
-				keys = strings.Join(l.Keys, ",")
-			}
-			if !l.Known {
-				holder, keys = words.Unknown, words.Unknown
-			}
-			name := picture.Printable(l.Name)
-			states := l.States()
-			t.Append([]string{s.Name, name, paths, keys, holder, states[0]})
-			for _, more := range states[1:] {
-				t.Append([]string{s.Name, name, "", "", "", more})
+	return front.PrintTable(w, []string{"PACKAGE", "LUN", "PATHS", "KEYS", "HOLDER", "STATE"}, func(add func(...string)) {
+		for i := range p.Sections {
+			s := &p.Sections[i]
+			for _, l := range linesOf(s) {
+				paths, holder, keys := words.Unknown, words.None, words.None
+				if l.Paths != nil {
+					paths = strconv.Itoa(*l.Working) + "/" + strconv.Itoa(*l.Paths)
+				}
+				if l.HolderNode != "" {
+					holder = l.HolderNode
+				}
+				if len(l.Keys) > 0 {
+					keys = strings.Join(l.Keys, ",")
+				}
+				if !l.Known {
+					holder, keys = words.Unknown, words.Unknown
+				}
+				name := picture.Printable(l.Name)
+				states := l.States()
+				add(s.Name, name, paths, keys, holder, states[0])
+				for _, more := range states[1:] {
+					add(s.Name, name, "", "", "", more)
+				}
 			}
 		}
-	}
-	t.Render()
-	var out strings.Builder
-	for line := range strings.Lines(b.String()) {
-		out.WriteString(strings.TrimRight(line, " \n") + "\n")
-	}
-	_, err := io.WriteString(w, out.String())
-	return err
+	})
 }
