@@ -270,12 +270,19 @@ func (a *agent) run(what action) (int, error) {
 	return a.status(node)
 }
 
-// validate looks at a node's name and key as far as they are given.
+// validate looks at a node's name and key as far as they are given. A cluster that has no
+// node in mind gives one all the same, on standard input: that it is none of the nodes is
+// no more than a warning then.
 func (a *agent) validate() error {
 	if a.v.node() == "" {
 		return nil
 	}
 	_, err := a.node(a.v.node())
+	var unknown *nodeError
+	if errors.As(err, &unknown) && !a.v.byHand() {
+		a.WarnErr(err)
+		return nil
+	}
 	return err
 }
 

@@ -46,9 +46,15 @@ func fromInput(text []byte) (v values, unknown []string) {
 	return v, unknown
 }
 
+// handed is the name of no parameter: it marks values that were given as options.
+const handed = "by hand"
+
+// byHand reports whether the values were given as options, by a person.
+func (v values) byHand() bool { _, yes := v[handed]; return yes }
+
 // fromFlags takes the options that were given by hand.
 func fromFlags(c *cli.Context) values {
-	v := values{}
+	v := values{handed: ""}
 	for _, p := range known() {
 		switch {
 		case !c.IsSet(p.option()):
