@@ -127,6 +127,21 @@ func (p *Package) Mode() protocol.Mode {
 	return protocol.Shared
 }
 
+// Values of pr_type.
+const (
+	prTypeWERO = "wero"
+	prTypeWEAR = "wear"
+)
+
+// SharedType is the type of reservation that the package wants where several nodes share
+// its LUNs: all registrants hold it, or one.
+func (p *Package) SharedType() pr.Type {
+	if v, _ := p.Settings.Get("pr_type"); strings.EqualFold(v, prTypeWEAR) {
+		return pr.WriteExclusiveAllRegistrants
+	}
+	return pr.WriteExclusiveRegistrantsOnly
+}
+
 // NotMemberError says that a package may not run on a node.
 type NotMemberError struct {
 	Node    string

@@ -50,7 +50,7 @@ func Modules() []Module {
 		{"sg/external_pre", "scripts that run before the volume groups are activated", nil, []string{"external_pre_script"}},
 		{"sg/external", "scripts that run when the file systems are mounted", nil, []string{"external_script"}},
 		{"sg/acp", "who may start and halt the package", nil, []string{"user_name", "user_host", "user_role"}},
-		{"sg/pr_cntl", "persistent reservations", nil, []string{"pv", "no_luns"}},
+		{"sg/pr_cntl", "persistent reservations", nil, []string{"pv", "no_luns", "pr_type"}},
 		{"sg/all", "all of a failover package", []string{
 			"sg/failover", "sg/dependency", "sg/weight", "sg/monitor_subnet", "sg/package_ip", "sg/service", "sg/resource", "sg/generic_resource",
 			"sg/volume_group", "sg/filesystem", "sg/pev", "sg/external_pre", "sg/external", "sg/acp", "sg/pr_cntl",

@@ -100,6 +100,7 @@ func storageParameters() []Parameter {
 		{"vg", ActedOn, "A volume group, one a line. All its LUNs are reserved before it is activated.", "", "vg01"},
 		{"pv", ActedOn, "A device outside any volume group that is reserved: a LUN, a multipath map, a partition.", "", "/dev/mapper/mpatha"},
 		{"no_luns", Ours, "Whether the package has no LUNs, on purpose. Without vg and pv lines it is an error not to say so.", "no", ""},
+		{"pr_type", Ours, "Who holds the reservations of a package that several nodes run: wero is one of them, wear is all, so that none has to hand it over. NVMe namespaces have wear in any case.", "wero", ""},
 		{"vgchange_cmd", ActedOn, "The command that activates a volume group, without its name.", "vgchange -a y", ""},
 		{"concurrent_vgchange_operations", Kept, "How many volume groups are activated at once; one here.", "", "1"},
 		{"enable_threaded_vgchange", Kept, "Whether vgchange works on several disks at once.", "", "0"},

@@ -142,6 +142,8 @@ func packageForm(name string) (form, bool) {
 		return form{}, true
 	case "no_luns":
 		return yesNo(), true
+	case "pr_type":
+		return words(prTypeWERO, prTypeWEAR), true
 	case "pkg_pr_mode":
 		return words("pr_enabled", "pr_disabled"), true
 	case "auto_run", "node_fail_fast_enabled", "local_lan_failover_allowed", "concurrent_vgchange_operations_enabled",

@@ -94,7 +94,7 @@ func unitMutants() []*mutant {
 	return []*mutant{
 		f.edit("Unit.Load", `u.State, u.ReadAt = s, now`, `u.State, u.ReadAt = s, max(now, u.host.Now())`, "the age of an answer counts from its arrival"),
 		f.edit("Unit.Fresh", `u.host.Now()-u.ReadAt <= MaxAge`, `true`, "what was read never grows old"),
-		reading.edit("Reading.RightType", `held.Type == ReservationType &&`, ``, "the type of a reservation is not compared"),
+		reading.edit("Reading.RightType", `(held.Type == ReservationType || shared && held.Type == SharedType) &&`, ``, "the type of a reservation is not compared"),
 		reading.edit("Reading.listing", `keys: AllKeys(rd.State)`, `keys: rd.State.Keys()`, "a foreign key that holds and is not registered is none"),
 		reading.edit("Reading.IsMine", `Plain(rd.Holder()) == rd.Me()`, `rd.Holder() == rd.Me()`, "who holds by a marked key does not hold"),
 		reading.edit("Reading.Others", `Plain(k) != rd.Me() &&`, `k != rd.Me() &&`, "this node's marked keys are another node's"),

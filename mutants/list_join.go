@@ -68,7 +68,7 @@ func fenceMutants() []*mutant {
 		f.edit("fencing.once", `|| t.pending != nil`, ``, "a fence goes on beside a command that hangs"),
 		f.edit("fencing.mustAct", `unit.IsLeaving(t.Holder()) ||`, ``, "a fence leaves the reservation to this node's own path that leaves"),
 		f.edit("fencing.isDone", `&& t.waitsFor() == 0`, ``, "a fence is done though another node is removing somebody"),
-		f.edit("fencing.isDone", `t.State.Has(t.Holder()) &&`, ``, "a fence is done though who holds is not registered"),
+		f.edit("fencing.isDone", `t.IsHeld() &&`, ``, "a fence is done though who holds is not registered"),
 	}
 }
 

@@ -146,6 +146,16 @@ func Confirm(ctx context.Context, p Path) error {
 	return nil
 }
 
+// Moves reports whether a path may be able to move a reservation. A path that stands for
+// another one says so of that.
+func Moves(p Path) bool {
+	if l, ok := p.(interface{ Moves() bool }); ok {
+		return l.Moves()
+	}
+	_, ok := p.(Mover)
+	return ok
+}
+
 // Move moves the reservation by a path that can; ErrUnsupported by another.
 func Move(ctx context.Context, p Path, m *MoveOrder) error {
 	if mover, ok := p.(Mover); ok {

@@ -6,7 +6,6 @@ import (
 	"slices"
 
 	"lunguard/pr"
-	"lunguard/protocol/unit"
 )
 
 // FindingKind is one thing that can be wrong with a LUN.
@@ -170,9 +169,9 @@ func findings(t *position, caps *pr.Capabilities) []Finding {
 	switch {
 	case held == nil && len(s.Registrations) > 0:
 		add(Unreserved, s.Keys()...)
-	case held != nil && (held.Type != unit.ReservationType || held.Part):
+	case held != nil && !t.RightType():
 		add(WrongType, held.Key)
-	case held != nil && !s.Has(held.Key):
+	case held != nil && !t.IsHeld():
 		add(Unreserved, held.Key)
 	}
 	if keys := marked(s, LeavingMark); len(keys) > 0 {

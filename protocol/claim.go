@@ -105,6 +105,8 @@ type position struct {
 	unit.Unit
 	claim
 	mode Mode
+	// preferred is the type of reservations in shared mode, if the device can do it.
+	preferred pr.Type
 }
 
 // found notes the state that the run begins with.

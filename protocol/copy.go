@@ -169,6 +169,9 @@ type copier struct {
 
 // copy makes one LUN like the model.
 func (c *copier) copy(ctx context.Context, t *target) (*Copied, error) {
+	if c.model.AllHold() {
+		t.preferred = unit.SharedType
+	}
 	if !c.model.State.Identified || t.Caps == nil || !t.Caps.Introduces {
 		return nil, c.copyOwn(ctx, t)
 	}
@@ -373,7 +376,7 @@ func (c *copier) reserve(ctx context.Context, t *target) error {
 	if rerr := t.read(ctx); rerr != nil {
 		return rerr
 	}
-	if t.Holder() != c.run.Node.Key {
+	if !t.State.HeldBy(c.run.Node.Key) {
 		return err
 	}
 	return nil
@@ -451,7 +454,10 @@ func (c *copier) copyOwn(ctx context.Context, t *target) error {
 		if err := t.drive(ctx, ownRows()); err != nil {
 			return err
 		}
-		if c.model.IsMine() && t.State.Reservation == nil {
+		// Where all hold, it is the last one who reserves: the first would shut the
+		// others out of what their package writes to.
+		last := c.model.AllHold() && len(difference(c.model.staying(), t.staying())) == 0
+		if (c.model.IsMine() || last) && t.State.Reservation == nil {
 			if err := c.reserve(ctx, t); err != nil {
 				return t.final(err)
 			}
@@ -474,8 +480,11 @@ func (c *copier) copyOwn(ctx context.Context, t *target) error {
 			e.Nodes = append(e.Nodes, n.Name)
 		}
 	}
-	if len(e.Nodes) == 0 {
-		return nil
+	switch {
+	case len(e.Nodes) > 0:
+		return e
+	case t.State.Reservation == nil:
+		return &LUNError{LUN: t.Name, Err: fmt.Errorf("%w: it has no reservation", ErrNotCopied)}
 	}
-	return e
+	return nil
 }

@@ -80,6 +80,8 @@ func (d *departure) rows() []row {
 		{"nothing of this node is left", func(t *position) bool { return len(t.Own()) == 0 }, finish},
 		noPathRow(),
 		unresolvedRow(), doubtRow(),
+		{"all registrants hold, and this node has one registration", func(*position) bool { return d.onlyPath() != nil },
+			func(*target) action { return d.departs(d.onlyPath()) }},
 		{"no path is marked, or one that is not holds", func(t *position) bool { d.forget(); return (len(d.marked) == 0 || plainHolds()) && d.toMark() != nil },
 			func(t *target) action { return d.mark(d.toMark()) }},
 		{"the key is listed, and every path refuses it", func(t *position) bool { return len(d.marked) == 0 && !d.refused },
@@ -103,6 +105,32 @@ func (d *departure) rows() []row {
 		{"one path is left", func(*position) bool { return true },
 			func(t *target) action { return d.drops(from()) }},
 	}
+}
+
+// onlyPath is the path of this node's one registration under a reservation that all
+// registrants hold: nobody need take it over, and no other registration of this node
+// could be taken for one that stays. nil if there are several, or if its key was
+// refused.
+func (d *departure) onlyPath() pr.Path {
+	own := d.Own()
+	if !d.AllHold() || len(own) != 1 {
+		return nil
+	}
+	for _, p := range d.Usable {
+		if _, sure, _ := d.Registration(p); sure && !d.isAbsent(p, own[0].Key) {
+			return p
+		}
+	}
+	return nil
+}
+
+// departs unregisters that path.
+func (d *departure) departs(p pr.Path) action {
+	key := d.Own()[0].Key
+	a := d.unregisters(p, key)
+	a.anyAge = false
+	a.ended = trying(d.target, p, key, d.forgetting(p))
+	return a
 }
 
 // forget forgets marked paths that have failed, and all when no mark is listed

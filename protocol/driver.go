@@ -37,7 +37,7 @@ func (r *Run) target(l *LUN) *target {
 	h := &unit.Host{Members: r.Members, Node: r.Node, Now: r.now, PathFailed: func(l *LUN, p pr.Path, err error) {
 		r.log(Event{Action: PathFailed, LUN: l.Name, Path: p.Name(), Err: err})
 	}}
-	return &target{position: position{Unit: h.Unit(l), mode: r.Mode}, run: r}
+	return &target{position: position{Unit: h.Unit(l), mode: r.Mode, preferred: r.SharedType}, run: r}
 }
 
 // final makes an error that ends the run say which LUN it is about.

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 
-	"lunguard/protocol/unit"
 	"lunguard/scsi"
 	"lunguard/scsi/simlun"
 )
@@ -193,7 +192,7 @@ func (x *explorer) recovers(s *state) string {
 // way.
 func (x *explorer) resume(s *state) (*world, *[mostLUNs]nodes) {
 	w := newWorld(x.world.t, 0, x.paths, x.quirks)
-	w.mode = x.typ
+	w.mode, w.kept = x.typ, x.kept
 	w.sent = x.world.sent
 	var dying [mostLUNs]nodes
 	for i := range x.luns {
@@ -230,7 +229,7 @@ func (x *explorer) recover(s *state, node int) string {
 		switch {
 		case f.dying != 0 && x.typ == Exclusive:
 			return fmt.Sprintf("says ok while writes are under way; LUNs had %v", x.all(s))
-		case f.typ != unit.ReservationType, f.own&(1<<node) == 0, x.typ == Exclusive && (f.holds != 1<<node || f.any != 1<<node):
+		case f.typ != x.right(), f.own&(1<<node) == 0, x.typ == Exclusive && (f.holds != 1<<node || f.any != 1<<node):
 			return fmt.Sprintf("says ok and leaves LUN %d as %v; LUNs had %v", i, f, x.all(s))
 		}
 	}

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"slices"
 
+	"lunguard/pr"
 	"lunguard/protocol/unit"
 )
 
@@ -64,7 +65,7 @@ func (x *explorer) holds(s *state) string {
 		if rely := s.up[i] &^ s.gone[i] &^ s.upset; rely != 0 {
 			unmoved := f.typ == 0 && x.unmoves(s)
 			switch {
-			case f.typ != unit.ReservationType && !unmoved, x.typ == Exclusive && f.holds != rely, x.typ == Shared && rely&^f.own != 0:
+			case f.typ != x.right() && !unmoved, x.typ == Exclusive && f.holds != rely, x.typ == Shared && rely&^f.own != 0:
 				return fmt.Sprintf("K: %v runs, but LUN %d has %v", rely, i, f)
 			}
 		}
@@ -128,7 +129,15 @@ func (x *explorer) began(s *state, kind verbKind) bool {
 
 // unmoving says that no reservation can be handed over.
 func (x *explorer) unmoving() bool {
-	return x.typ == Shared && (x.quirks.NoRegisterMove || x.quirks.NoFullStatus)
+	return x.typ == Shared && x.right() == unit.ReservationType && (x.quirks.NoRegisterMove || x.quirks.NoFullStatus)
+}
+
+// right is the type of the reservations that are made.
+func (x *explorer) right() pr.Type {
+	if x.typ == Shared && x.kept != 0 {
+		return x.kept
+	}
+	return unit.ReservationType
 }
 
 // unmoves reports whether somebody had to leave without handing over: a halt, or
@@ -197,7 +206,7 @@ func (x *explorer) hasSeen(s *state, v int, set uint8) string {
 			continue // Its last look is not kept.
 		}
 		for i := range x.luns {
-			if set&(1<<i) != 0 && now.looked[i] != unit.ReservationType {
+			if set&(1<<i) != 0 && now.looked[i] != x.right() {
 				return fmt.Sprintf("S: %v says ok, but when it looked last there was no reservation as it should be: LUN %d has %v", &x.verbs[v], i, x.lunAt(s, i))
 			}
 		}
@@ -207,7 +216,7 @@ func (x *explorer) hasSeen(s *state, v int, set uint8) string {
 
 func (x *explorer) saysRightOf(s *state, verb *verb, self nodes, i int) string {
 	f := x.lunAt(s, i)
-	if verb.kind != haltKind && verb.kind != cleanupKind && verb.kind != readmitKind && !verb.evicts && f.typ != unit.ReservationType && s.upset&self == 0 &&
+	if verb.kind != haltKind && verb.kind != cleanupKind && verb.kind != readmitKind && !verb.evicts && f.typ != x.right() && s.upset&self == 0 &&
 		!x.unmoves(s) && !x.began(s, cleanupKind) && s.gone[i]&self == 0 {
 		relied := s.up[i] &^ s.gone[i]
 		if verb.kind == startKind || verb.kind == fenceKind && relied != 0 || relied&self != 0 {

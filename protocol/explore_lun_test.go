@@ -210,5 +210,8 @@ func (x *explorer) factsOf(m *simlun.Machine, s *pr.State) *facts {
 	if f.typ == 0 {
 		f.writers = 7
 	}
+	if f.typ.AllRegistrants() {
+		f.holds = f.keyed
+	}
 	return f
 }

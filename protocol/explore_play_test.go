@@ -271,7 +271,7 @@ func (p *player) newRun(v verb) *Run {
 	if err != nil {
 		panic(err)
 	}
-	r := &Run{Members: p.world.members, Mode: p.typ, Node: n, Parallel: 1,
+	r := &Run{Members: p.world.members, Mode: p.typ, SharedType: p.kept, Node: n, Parallel: 1,
 		Now: func() time.Duration { return 0 }, Sleep: noSleep}
 	if p.stranger != "" {
 		r.Members = slices.DeleteFunc(slices.Clone(r.Members), func(m Member) bool { return m.Name == p.stranger })

@@ -50,6 +50,8 @@ type scenario struct {
 	// and being copied to. 0 is all.
 	model  int
 	quirks simlun.Quirks
+	// kept is the type of reservations in shared mode, 0 for the usual one.
+	kept pr.Type
 	// prepare makes the state in which the actors find the LUNs.
 	prepare func(*world)
 	// up are the nodes that run the package there, on the LUNs in upOn if that is
@@ -163,7 +165,7 @@ type explorer struct {
 func (x *explorer) begin(t testing.TB) state {
 	s := x.scenario
 	s.world = newWorld(t, s.luns, s.paths, s.quirks)
-	s.world.mode = s.typ
+	s.world.mode, s.world.kept = s.typ, s.kept
 	if s.prepare != nil {
 		s.prepare(s.world)
 	}

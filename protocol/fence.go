@@ -146,7 +146,7 @@ func (f *fencing) allDone() bool {
 // under any key, a reservation of a node that stays keeps it out, nobody is still
 // removing somebody, and this run leaves no mark.
 func (f *fencing) isDone(t *position) bool {
-	return !f.mustAct(t) && t.State.Has(t.Holder()) && t.waitsFor() == 0
+	return !f.mustAct(t) && t.IsHeld() && t.waitsFor() == 0
 }
 
 // once fences on all LUNs: the arbiter is struck first, the others while our mark

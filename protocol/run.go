@@ -42,7 +42,11 @@ type Run struct {
 	Members Members
 	Node    Member
 	Mode    Mode
-	LUNs    []*LUN
+	// SharedType is the type of reservation that is to be made in shared mode, if the
+	// device can do it: Write Exclusive - Registrants Only, which 0 is, or Write Exclusive
+	// - All Registrants. A reservation of the other one that is there will do.
+	SharedType pr.Type
+	LUNs       []*LUN
 	// Parallel bounds how many LUNs are worked on at once; 0 means
 	// DefaultParallel, 1 makes the run deterministic.
 	Parallel int
@@ -138,6 +142,8 @@ type Event struct {
 	LUN, Path string
 	// Key is the key that was acted with, Victim whose registration went.
 	Key, Victim pr.Key
+	// Type is that of the reservation that was made.
+	Type pr.Type
 	// Anew says that the path was registered whatever it had been before; From,
 	// that it was by REGISTER AND MOVE from that path, which holds.
 	Anew bool

@@ -12,6 +12,21 @@ import (
 // The commands of the protocols as actions: how each is sent, what it does to
 // the state if it is performed, and what of it the claim has to keep.
 
+// wants is the type of a reservation that this run makes: what is in force stays, if it
+// will do.
+func (t *position) wants() pr.Type {
+	switch {
+	case t.mode == Exclusive:
+		return unit.ReservationType
+	case t.State != nil && t.RightType():
+		return t.State.Reservation.Type
+	}
+	return t.Wants(t.preferred)
+}
+
+// RightType reports whether there is a reservation of a type that the mode makes.
+func (t *position) RightType() bool { return t.Unit.RightType(t.mode == Shared) }
+
 func fail(err error) action { return action{kind: failed, err: err} }
 
 // registers changes the registration of a path, quoting its key: old 0 is "not
@@ -63,10 +78,11 @@ func (c *claim) noteRegister(how end, p pr.Path, key pr.Key) {
 
 // reserves takes a LUN that nobody holds.
 func (t *target) reserves(p pr.Path, key pr.Key) action {
+	typ := t.wants()
 	return action{
-		kind: sending, path: p, event: Event{Action: Reserved, Key: key},
-		send:   func(ctx context.Context) error { return p.Reserve(ctx, key, unit.ReservationType) },
-		effect: func() bool { return t.ExpectReserved(p, key) },
+		kind: sending, path: p, event: Event{Action: Reserved, Key: key, Type: typ},
+		send:   func(ctx context.Context) error { return p.Reserve(ctx, key, typ) },
+		effect: func() bool { return t.ExpectReserved(p, key, typ) },
 		ended: func(how end, _ error) {
 			t.reserved = t.reserved || how == performed || how == unknown
 			t.took = t.took || t.reserved
@@ -88,11 +104,12 @@ func (t *target) preempts(p pr.Path, key, victim pr.Key) action {
 	other := Plain(victim) != t.Me() && victim != 0
 	takes := victim == 0 || victim == t.Holder()
 	inherits := victim&TakingMark != 0 && other
+	typ := t.wants()
 	suspect := victim == 0 || other && !unit.IsLeaving(victim) && (t.mode == Shared || t.before.Reservation == nil)
 	return action{
 		kind: sending, path: p, event: Event{Action: Preempted, Key: key, Victim: victim},
-		send:   func(ctx context.Context) error { return p.PreemptAndAbort(ctx, key, victim, unit.ReservationType) },
-		effect: func() bool { return t.ExpectPreempted(p, key, victim) },
+		send:   func(ctx context.Context) error { return p.PreemptAndAbort(ctx, key, victim, typ) },
+		effect: func() bool { return t.ExpectPreempted(p, key, victim, typ) },
 		// Victim 0 under a reservation that is not of all registrants any more.
 		unsupported: victim == 0,
 		ended: func(how end, _ error) {

@@ -31,8 +31,10 @@ type world struct {
 	t       testing.TB
 	members Members
 	mode    Mode
-	luns    []*simlun.LUN
-	paths   int
+	// kept is the type of reservations in shared mode, 0 for the usual one.
+	kept  pr.Type
+	luns  []*simlun.LUN
+	paths int
 	// sent counts commands by LUN.
 	sent []atomic.Int64
 	mu   sync.Mutex
@@ -103,7 +105,7 @@ func (w *world) run(node string) *Run {
 	if err != nil {
 		w.t.Fatal(err)
 	}
-	r := &Run{Members: w.members, Mode: w.mode, Node: n, Log: w.note, Sleep: noSleep}
+	r := &Run{Members: w.members, Mode: w.mode, SharedType: w.kept, Node: n, Log: w.note, Sleep: noSleep}
 	for i := range w.luns {
 		l := &LUN{Name: "sd" + string(rune('a'+i)), WWID: fmt.Sprintf("naa.600140500000%04x", i)}
 		for p := range w.paths {

@@ -153,6 +153,10 @@ func printStatus(c *front.Call, w words.KeyWords) {
 		fmt.Fprintln(c.Out, w.Device, w.Keys, w.Holder, w.Node)
 		return
 	}
+	node := w.Node
+	if w.All {
+		node = words.AllRegistrants
+	}
 	c.Printf(" -Physical Volume: %s\n REGISTERED KEYS : %s\n RESERVED KEYS : %s\n RESERVED FROM NODE : %s\n",
-		w.Device, w.Keys, w.Holder, w.Node)
+		w.Device, w.Keys, w.Holder, node)
 }

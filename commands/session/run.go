@@ -20,7 +20,7 @@ type PackageRun struct {
 func NewPackageRun(conf *cluster.Config, pkg *cluster.Package, node cluster.Node, o *Opened) *PackageRun {
 	r := &PackageRun{Config: conf, Package: pkg, opened: o, Run: &protocol.Run{Room: makeRoom, Members: conf.Members(), Node: node.Member(), LUNs: o.LUNs}}
 	if pkg != nil {
-		r.Mode = pkg.Mode()
+		r.Mode, r.SharedType = pkg.Mode(), pkg.SharedType()
 	}
 	return r
 }

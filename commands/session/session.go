@@ -207,7 +207,7 @@ func (s *Session) openFor(packages []*cluster.Package, may func(*cluster.Package
 	if len(packages) == 1 {
 		run = s.Run(packages[0], o)
 	}
-	run.Mode = packages[0].Mode()
+	run.Mode, run.SharedType = packages[0].Mode(), packages[0].SharedType()
 	run.Strict = o.strict
 	s.Follow(run, o)
 	return errors.Join(f(run, o), o.Close())

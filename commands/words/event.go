@@ -67,7 +67,7 @@ func Change(conf *cluster.Config, e protocol.Event) string {
 	case protocol.Unregistered:
 		return "REGISTER 0 in place of " + key
 	case protocol.Reserved:
-		return "RESERVE, Write Exclusive - Registrants Only, by " + key
+		return "RESERVE, " + e.Type.String() + ", by " + key
 	case protocol.Preempted:
 		if e.Victim == 0 {
 			return "PREEMPT AND ABORT all registrants by " + key

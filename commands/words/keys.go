@@ -12,7 +12,14 @@ import (
 )
 
 // KeyWords are the words for the keys of one volume.
-type KeyWords struct{ Device, Keys, Holder, Node string }
+type KeyWords struct {
+	Device, Keys, Holder, Node string
+	// All says that all registrants hold.
+	All bool
+}
+
+// AllRegistrants is who holds a reservation that everybody holds who is registered.
+const AllRegistrants = "all registrants"
 
 // Words that stand where there is no key, and where it cannot be told.
 const (
@@ -23,9 +30,9 @@ const (
 // OfKeys says who is on a volume; unknown if it could not be read.
 func OfKeys(conf *cluster.Config, s protocol.Status) KeyWords {
 	if s.Err != nil || s.State == nil {
-		return KeyWords{picture.Printable(s.LUN), Unknown, Unknown, Unknown}
+		return KeyWords{Device: picture.Printable(s.LUN), Keys: Unknown, Holder: Unknown, Node: Unknown}
 	}
-	w := KeyWords{picture.Printable(s.LUN), None, None, None}
+	w := KeyWords{Device: picture.Printable(s.LUN), Keys: None, Holder: None, Node: None}
 	if keys := s.State.Keys(); len(keys) > 0 {
 		w.Keys = Keys(keys)
 	}
@@ -35,7 +42,7 @@ func OfKeys(conf *cluster.Config, s protocol.Status) KeyWords {
 	}
 	holders := []pr.Key{held.Key}
 	if held.Type.AllRegistrants() {
-		holders = s.State.Keys()
+		holders, w.All = s.State.Keys(), true
 	}
 	w.Holder, w.Node = Keys(holders), Nodes(conf, holders)
 	return w

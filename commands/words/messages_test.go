@@ -84,6 +84,7 @@ func errorsByTopic() map[string][]error {
 			&vg.DeviceError{Device: "/dev/nvme0n1", Err: fmt.Errorf("%w: nvme0", vg.ErrNoHostID)},
 			&vg.DeviceError{Device: "/dev/nvme0n1", Err: &vg.HostIDsError{Hosts: map[string]nvme.HostID{"nvme0": {}}}},
 			&vg.DeviceError{Device: "/dev/nvme0n1", Err: simns.ErrNotSimulated},
+			&vg.DeviceError{Device: "/dev/nvme0n1", Err: fmt.Errorf("%w: no controller", vg.ErrNoPath)},
 			&vg.DeviceError{Device: "/dev/sda", Err: errors.New("a device file has either lun and nexus, or paths, or part")},
 			&vg.DeviceError{Device: "/dev/sda", Err: errors.New(`line "lun" of a device file`)},
 			&vg.DeviceError{Device: "/dev/sda", Err: errors.New("too many devices lie on one another")},
@@ -201,7 +202,7 @@ func spokenEvents() []catalogue.Message {
 		protocol.Marked, protocol.MarkedTaking, protocol.Unmarked, protocol.Reset, protocol.Moved, protocol.PathFailed, protocol.NotPersistent, protocol.PathsMissing, protocol.PerHost, protocol.Kept, protocol.TakingOpen,
 		protocol.NothingLeft, protocol.Unmoved, protocol.PastLeft,
 	} {
-		e := protocol.Event{Action: a, LUN: "/dev/sda", Path: "/dev/sda", Key: 1, Victim: 2, Heir: 2, Heirs: []pr.Key{2}, Err: reason}
+		e := protocol.Event{Action: a, LUN: "/dev/sda", Path: "/dev/sda", Key: 1, Victim: 2, Type: pr.WriteExclusiveRegistrantsOnly, Heir: 2, Heirs: []pr.Key{2}, Err: reason}
 		switch {
 		case a == protocol.NothingLeft || e.Change():
 			list = append(list, catalogue.Message{Kind: "step", Text: Event(conf, e) + Outcome(e)})

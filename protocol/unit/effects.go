@@ -48,7 +48,7 @@ func (u *Unit) ExpectRegistered(p pr.Path, old, key pr.Key) bool {
 	if at < 0 {
 		if key != 0 {
 			id := u.Identity(p)
-			s.Registrations = append(s.Registrations, pr.Registration{Key: key, Initiator: id.Initiator, RelativePort: id.RelativePort})
+			s.Registrations = append(s.Registrations, pr.Registration{Key: key, Initiator: id.Initiator, RelativePort: id.RelativePort, Holder: u.AllHold()})
 		}
 		return old == 0
 	}
@@ -69,13 +69,23 @@ func (u *Unit) ExpectRegistered(p pr.Path, old, key pr.Key) bool {
 	}
 	if r.Key = key; key == 0 {
 		s.Registrations = slices.Delete(s.Registrations, at, at+1)
+		if len(s.Registrations) == 0 {
+			s.Reservation = nil
+		}
 	}
 	return true
 }
 
-// ExpectReserved: the nexus holds by the key.
-func (u *Unit) ExpectReserved(p pr.Path, key pr.Key) bool {
+// ExpectReserved: the nexus holds by the key, or all do.
+func (u *Unit) ExpectReserved(p pr.Path, key pr.Key, typ pr.Type) bool {
 	u.expect()
+	if typ.AllRegistrants() {
+		for i := range u.State.Registrations {
+			u.State.Registrations[i].Holder = true
+		}
+		u.State.Reservation = &pr.Reservation{Type: typ}
+		return true
+	}
 	for i := range u.State.Registrations {
 		u.State.Registrations[i].Holder = false
 	}
@@ -84,14 +94,14 @@ func (u *Unit) ExpectReserved(p pr.Path, key pr.Key) bool {
 		r := &u.State.Registrations[at]
 		r.Holder = true
 	}
-	u.State.Reservation = &pr.Reservation{Key: key, Type: ReservationType}
+	u.State.Reservation = &pr.Reservation{Key: key, Type: typ}
 	return at >= 0
 }
 
 // ExpectPreempted: the nexus, registered by the key, has removed all others
 // with the victim's, or, if that is 0, all others; if one of them held, it holds
-// now.
-func (u *Unit) ExpectPreempted(p pr.Path, key, victim pr.Key) bool {
+// now, with a reservation of the type.
+func (u *Unit) ExpectPreempted(p pr.Path, key, victim pr.Key, typ pr.Type) bool {
 	u.expect()
 	s := u.State
 	s.Generation++
@@ -107,7 +117,7 @@ func (u *Unit) ExpectPreempted(p pr.Path, key, victim pr.Key) bool {
 		s.Registrations = append(s.Registrations, mine)
 	}
 	if took {
-		return u.ExpectReserved(p, key)
+		return u.ExpectReserved(p, key, typ)
 	}
 	return true
 }

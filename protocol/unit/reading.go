@@ -82,11 +82,22 @@ func (rd *Reading) IsMine() bool { return Plain(rd.Holder()) == rd.Me() && rd.Me
 func (rd *Reading) HeldByOther() bool { return rd.Holder() != 0 && !rd.IsMine() }
 
 // RightType reports whether there is a reservation of the type and scope that
-// the protocols make.
-func (rd *Reading) RightType() bool {
+// the protocols make. Where several nodes share the LUN that may be one of all
+// registrants, too.
+func (rd *Reading) RightType(shared bool) bool {
 	held := rd.State.Reservation
-	return held != nil && held.Type == ReservationType && !held.Part
+	return held != nil && (held.Type == ReservationType || shared && held.Type == SharedType) && !held.Part
 }
+
+// AllHold reports whether every registrant holds the reservation: then it lasts for as
+// long as one is left.
+func (rd *Reading) AllHold() bool {
+	held := rd.State.Reservation
+	return held != nil && held.Type.AllRegistrants()
+}
+
+// IsHeld reports whether somebody who is registered holds the reservation.
+func (rd *Reading) IsHeld() bool { return rd.AllHold() || rd.State.Has(rd.Holder()) }
 
 // Others are the registered keys of other nodes, with their marks.
 func (rd *Reading) Others() []pr.Key {

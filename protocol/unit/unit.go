@@ -19,9 +19,12 @@ import (
 )
 
 const (
-	// ReservationType is the type of every reservation made here: all may
-	// read, registrants alone may write.
+	// ReservationType is the type of reservations made here: all may read,
+	// registrants alone may write, one of them holds.
 	ReservationType = pr.WriteExclusiveRegistrantsOnly
+	// SharedType is the other one for LUNs that several nodes share: registrants
+	// alone may write, and all of them hold, so that none has to hand it over.
+	SharedType = pr.WriteExclusiveAllRegistrants
 	// MaxAge is how old what was read may be when a command that was decided on
 	// it is sent. A process that was stopped in between decides anew.
 	MaxAge = 10 * time.Second
@@ -196,6 +199,19 @@ func (u *Unit) IsEmpty(ctx context.Context, p pr.Path) (bool, error) {
 	}
 	keys, err := p.Keys(ctx)
 	return err == nil && len(keys) == 0, err
+}
+
+// Wants is the type of a reservation that is to be made where several nodes share the
+// LUN: the preferred one if the device can do it, and in any case one of all registrants
+// where nobody could hand a reservation over.
+func (u *Unit) Wants(preferred pr.Type) pr.Type {
+	if len(u.Paths) > 0 && !pr.Moves(u.Paths[0]) {
+		preferred = SharedType
+	}
+	if preferred == SharedType && (u.Caps == nil || u.Caps.Supports(SharedType)) {
+		return SharedType
+	}
+	return ReservationType
 }
 
 // Fresh reports whether the state is young enough to act on.
