@@ -11,11 +11,7 @@ import (
 func errorsByTopic() map[string][]error {
 
 	return map[string][]error{
-<<<<<<< HEAD
 		"lunguard": {&noPageError{"frobnicate"}, errNotOfNamespaces, &noFolderError{"nosuch"}},
-=======
-		"lunguard": {&noPageError{"frobnicate"}, errNotOfNamespaces},
->>>>>>> 12d67f6 (protocol: reservations that all registrants hold, for LUNs that several nodes share)
 	}
 }
 
