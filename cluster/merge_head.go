@@ -53,6 +53,9 @@ func (m *Merge) newHead(ctx context.Context, file string, saved *SavedKeys) ([]f
 }
 
 func (h *head) fail(at Position, word, expected string) {
+	if len(h.errs) == maxFaults {
+		return
+	}
 	h.errs = append(h.errs, &ConfigError{File: at.File, Line: at.Line, Word: word, Expected: expected})
 }
 

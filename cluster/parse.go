@@ -17,12 +17,17 @@ import (
 const (
 	maxName    = 39
 	maxLine    = 64<<10 - 1
-	maxConfig  = 16 << 20
+	maxConfig  = 4 << 20
+	maxLines   = 200_000
 	wildcard   = "*"
 	tagBits    = 16
 	nodeIDBits = 16
 	maxNodeID  = 1<<nodeIDBits - 1
 )
+
+// maxFaults is how many faults of a file are told at once. Nobody corrects more before
+// the next run, and a file that is no config at all may have millions.
+const maxFaults = 100
 
 // LoadConfig reads and checks a config file. Errors: *os.PathError (for root
 // with ownfile.ErrNotTrusted if others can change the file, or the way to it), the
@@ -82,6 +87,9 @@ func readLines(r io.Reader, name string) ([]fileLine, error) {
 	scan.Split(toNewline)
 	var lines []fileLine
 	for scan.Scan() {
+		if len(lines) == maxLines {
+			return nil, errors.Join(&ConfigError{File: name, Expected: fmt.Sprintf("a file of at most %d lines was expected", maxLines)})
+		}
 		lines = append(lines, fileLine{scan.Text(), Position{name, len(lines) + 1}})
 	}
 	switch err := scan.Err(); {
@@ -114,8 +122,11 @@ func toNewline(data []byte, atEOF bool) (advance int, token []byte, err error) {
 
 // read takes lines, without asking for what can be told only of a whole config.
 func read(path string, lines []fileLine) *parser {
-	p := &parser{config: &Config{Path: path}, inCluster: map[string]Position{}}
+	p := &parser{config: &Config{Path: path}, inCluster: map[string]Position{}, nodeAt: map[string]Position{}, packageAt: map[string]Position{}}
 	for _, l := range lines {
+		if p.errs.areMany() {
+			break
+		}
 		p.at = l.at
 		p.parse(l.text)
 	}
@@ -126,7 +137,9 @@ func read(path string, lines []fileLine) *parser {
 // where it stands, or will stand.
 func parseLines(path string, lines []fileLine) (*Config, error) {
 	p := read(path, lines)
-	p.finish()
+	if !p.errs.areMany() {
+		p.finish()
+	}
 	if len(p.errs) > 0 {
 		return nil, errors.Join(p.errs...)
 	}
@@ -138,10 +151,12 @@ func parseLines(path string, lines []fileLine) (*Config, error) {
 type parser struct {
 	config *Config
 	at     Position
-	errs   []error
+	errs   faults
 	// nodes and packages run beside those of config.
 	nodes    []nodeLines
 	packages []packageLines
+	// nodeAt and packageAt are where a name was given first.
+	nodeAt, packageAt map[string]Position
 	// inCluster, inNode, inPackage and inBlock tell where each parameter of
 	// the cluster, and of the present node, package and block was given.
 	inCluster, inNode, inPackage, inBlock map[string]Position
@@ -164,8 +179,25 @@ func (at Position) given() bool { return at.Line != 0 }
 func (p *parser) fail(word, expected string) { p.failAt(p.at, word, expected) }
 
 func (p *parser) failAt(at Position, word, expected string) {
-	p.errs = append(p.errs, &ConfigError{File: at.File, Line: at.Line, Word: word, Expected: expected})
+	p.errs.note(&ConfigError{File: at.File, Line: at.Line, Word: word, Expected: expected})
 }
+
+// faults are *ConfigError.
+type faults []error
+
+// note takes one down, unless there are too many.
+func (f *faults) note(e *ConfigError) {
+	switch {
+	case f.areMany():
+		return
+	case len(*f) == maxFaults:
+		e = &ConfigError{File: e.File, Line: e.Line, Expected: fmt.Sprintf("at most %d faults were expected, what follows was not looked at", maxFaults)}
+	}
+	*f = append(*f, e)
+}
+
+// areMany reports whether no further one is told.
+func (f faults) areMany() bool { return len(f) > maxFaults }
 
 // whole is the config as a whole, for faults that no line has.
 func (p *parser) whole() Position { return Position{File: p.config.Path} }
@@ -289,7 +321,7 @@ func (p *parser) unknown(given, name string) {
 
 // failNear says, too, what may have been meant.
 func (p *parser) failNear(word, expected, near string) {
-	p.errs = append(p.errs, &ConfigError{File: p.at.File, Line: p.at.Line, Word: word, Expected: expected, Near: near})
+	p.errs.note(&ConfigError{File: p.at.File, Line: p.at.Line, Word: word, Expected: expected, Near: near})
 }
 
 // take takes a parameter with its value.

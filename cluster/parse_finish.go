@@ -16,6 +16,7 @@ func (p *parser) finish() {
 	}
 	if len(c.Nodes) > protocol.MaxMembers {
 		p.failAt(p.nodes[protocol.MaxMembers].name, c.Nodes[protocol.MaxMembers].Name, fmt.Sprintf("at most %d nodes were expected", protocol.MaxMembers))
+		return
 	}
 	p.finishKeys()
 	p.finishRetired()

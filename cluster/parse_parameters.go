@@ -82,8 +82,10 @@ func (p *parser) startNode(value string) {
 	if why := badName(value); why != "" {
 		p.fail(value, why)
 	}
-	if at := slices.IndexFunc(p.config.Nodes, func(n Node) bool { return n.Name == value }); at >= 0 {
-		p.fail(value, "another node was expected, this one is in "+p.where(p.nodes[at].name))
+	if at, twice := p.nodeAt[value]; twice {
+		p.fail(value, "another node was expected, this one is in "+p.where(at))
+	} else {
+		p.nodeAt[value] = p.at
 	}
 	p.config.Nodes = append(p.config.Nodes, Node{Name: value})
 	p.nodes = append(p.nodes, nodeLines{name: p.at})
@@ -160,8 +162,10 @@ func (p *parser) startPackage(value string) {
 	if why := badName(value); why != "" {
 		p.fail(value, why)
 	}
-	if at := slices.IndexFunc(p.config.Packages, func(q Package) bool { return q.Name == value }); at >= 0 {
-		p.fail(value, "another package was expected, this one is in "+p.where(p.packages[at].name))
+	if at, twice := p.packageAt[value]; twice {
+		p.fail(value, "another package was expected, this one is in "+p.where(at))
+	} else {
+		p.packageAt[value] = p.at
 	}
 	p.config.Packages = append(p.config.Packages, Package{Name: value, Type: Failover})
 	p.packages = append(p.packages, packageLines{name: p.at})
@@ -186,7 +190,8 @@ func (p *parser) packageParameter(given, name, value string) {
 			p.fail(value, "failover, multi_node or system_multi_node was expected")
 		}
 	case "node_name":
-		if slices.Contains(pkg.Nodes, value) {
+		// Of more than a cluster can have one is wrong in any case.
+		if len(pkg.Nodes) <= protocol.MaxMembers && slices.Contains(pkg.Nodes, value) {
 			p.fail(value, "another node was expected, the package lists this one already")
 		}
 		pkg.Nodes, lines.nodes = append(pkg.Nodes, value), append(lines.nodes, p.at)

@@ -28,6 +28,15 @@ func manyNodes(n int) string {
 	return b.String()
 }
 
+// manyFaults are those that are told of a file with more, from its third line on.
+func manyFaults() []string {
+	var list []string
+	for i := range maxFaults {
+		list = append(list, fmt.Sprintf(`f:%d: "x": a parameter of clusters or nodes was expected, or package_name`, i+3))
+	}
+	return append(list, fmt.Sprintf("f:%d: at most 100 faults were expected, what follows was not looked at", maxFaults+3))
+}
+
 func TestParseConfig(t *testing.T) {
 	two := []Node{{"jack3", 1, 0xbcb00001, nil}, {"jack4", 2, 0xbcb00002, nil}}
 	both := []string{"jack3", "jack4"}
@@ -156,7 +165,9 @@ func configFaults() map[string]configFault {
 		"one vg twice":         {node + text("package_name p", "vg v", "vg v"), []string{`f:5: "v": it belongs to package p already`}},
 		"17 nodes":             {manyNodes(17), []string{`f:33: "n17": at most 16 nodes were expected`}},
 		"line too long":        {node + "#" + strings.Repeat("x", maxLine) + "\n", []string{`f:3: a line of at most 65535 characters was expected`}},
-		"file too long":        {node + strings.Repeat(strings.Repeat("#", 1023)+"\n", maxConfig>>10), []string{`f: a file of at most 16777216 bytes was expected`}},
+		"too many lines":       {node + strings.Repeat("\n", maxLines), []string{`f: a file of at most 200000 lines was expected`}},
+		"too many faults":      {node + strings.Repeat("x 1\n", 2*maxFaults), manyFaults()},
+		"file too long":        {node + strings.Repeat(strings.Repeat("#", 1023)+"\n", maxConfig>>10), []string{`f: a file of at most 4194304 bytes was expected`}},
 	}
 }
 

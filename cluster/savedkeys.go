@@ -34,7 +34,12 @@ func LoadKeys(ctx context.Context, path string) (*SavedKeys, error) {
 	k := &SavedKeys{File: path}
 	var errs []error
 	for _, l := range lines {
-		errs = append(errs, k.take(l))
+		if err := k.take(l); err != nil {
+			errs = append(errs, err)
+		}
+		if len(errs) == maxFaults {
+			break
+		}
 	}
 	if err := errors.Join(errs...); err != nil {
 		return nil, err
