@@ -53,6 +53,7 @@ check: bin/lunguard
 unit: .cache/gotestsum
 	@sh testdata/need.sh gcc gcc libc6-dev
 	@sh testdata/need.sh ksh ksh
+	@sh testdata/need.sh promtool prometheus
 	@sh testdata/need.sh mksh mksh
 	@sh testdata/need.sh busybox busybox
 	@sh testdata/need.sh systemd-analyze systemd

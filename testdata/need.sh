@@ -1,7 +1,7 @@
 #!/bin/sh
 # need.sh COMMAND PACKAGE...: if COMMAND is missing, install it with these
-# packages where that is possible (root on Debian or Ubuntu), else say so in
-# one line, and why. With CI=true what is missing is a failure.
+# packages where that is possible (root on Debian or Ubuntu), else say so, and
+# why: all that apt has printed. With CI=true what is missing is a failure.
 command=$1
 shift
 command -v "$command" >/dev/null && exit 0
@@ -17,5 +17,5 @@ if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
 		{ apt update -q && apt install -y -q --no-install-recommends "$@"; }
 fi
 command -v "$command" >/dev/null && exit 0
-echo "$command is missing (packages: $*); what needs it is left out: $(printf %s "$said" | tail -n 1)"
+echo "$command is missing (packages: $*); what needs it is left out: $said"
 [ "${CI:-}" != true ]
