@@ -158,3 +158,27 @@ func TestNoCryptography(t *testing.T) {
 		}
 	}
 }
+
+// Each claim of SECURITY.md, which is an item of a list about what is trusted, what is not
+// and what an attacker can do, names the tests that fail without it. Who is trusted
+// without being looked at is no claim.
+func TestClaims(t *testing.T) {
+	unproved := []string{"- **lvm2's report**", "- **The kernel and the array.**"}
+	claims := 0
+	for _, section := range strings.Split(read(t, "SECURITY.md"), "\n## ") {
+		head, body, _ := strings.Cut(section, "\n")
+		if !slices.Contains([]string{"What is trusted", "What is not trusted", "What an attacker can do, and cannot"}, head) {
+			continue
+		}
+		for _, item := range regexp.MustCompile(`(?m)^- (?:.+\n?(?:^  .*\n?)*)`).FindAllString(body, -1) {
+			claims++
+			known := slices.ContainsFunc(unproved, func(u string) bool { return strings.HasPrefix(item, u) })
+			if named := regexp.MustCompile("`Test[A-Z]\\w+`").MatchString(item); named == known {
+				t.Errorf("names a test: %v: %s", named, item)
+			}
+		}
+	}
+	if claims < 10 {
+		t.Errorf("%d claims were found", claims)
+	}
+}
