@@ -249,8 +249,9 @@ func (r *Runner) Ended() []string {
 type ServiceState struct {
 	// Running says that it runs, or is about to be started again.
 	Running bool
-	// Restarts is how often it was started again.
-	Restarts int
+	// Restarts is how often it was started again, Limit how often it may be; -1 is
+	// for ever.
+	Restarts, Limit int
 }
 
 // PeekService is what this host knows of a service, for who only wants to look. Nil if
@@ -283,5 +284,5 @@ func PeekService(root, pkg, service string) (*ServiceState, error) {
 		}
 		return nil, nil
 	}
-	return &ServiceState{rec.Ended == "" && rec.Supervisor.alive(), rec.Restarted}, nil
+	return &ServiceState{rec.Ended == "" && rec.Supervisor.alive(), rec.Restarted, rec.Restarts}, nil
 }

@@ -397,6 +397,12 @@ func (o *object) service(s *runpkg.ServiceState) {
 	}
 	o.set("status", status)
 	o.set("restarts", fmt.Sprint(s.Restarts))
+	// A control script says what a package file does not.
+	limit := "unlimited"
+	if s.Limit >= 0 {
+		limit = fmt.Sprint(s.Limit)
+	}
+	o.set("service_restart", limit)
 }
 
 // prModuleObject adds the module that stands for reservations.
