@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 )
@@ -15,11 +16,17 @@ type Binaries struct {
 	Lunguard string // the product, or nothing if it was not wanted
 	Deb      string // its Debian package, likewise
 	Rules    string // what the product wants udev to do, as make install writes it
+	Ksh      string // the host's Korn shell, or nothing if it has none
 }
 
 // Build compiles the guest's tests and the product as it is shipped.
 func Build(ctx context.Context, root, dest string, noBinary bool) (Binaries, error) {
 	b := Binaries{Init: filepath.Join(dest, "guest.test")}
+	// The guest has the host's release, and so its libraries. An entry of the cache need
+	// not be made anew for one program.
+	if ksh, err := exec.LookPath("ksh93"); err == nil {
+		b.Ksh = ksh
+	}
 	rules, err := os.ReadFile(filepath.Join(root, "dist/udev/62-lunguard.rules.in"))
 	if err != nil {
 		return b, err
@@ -69,6 +76,9 @@ func WriteInitrd(dest string, cache Entry, b Binaries, args []string) error {
 			c.file("lab/bin/lunguard", b.Lunguard, 0o755)
 		} else {
 			c.bytes("lab/no-binary", 0o644, nil)
+		}
+		if b.Ksh != "" {
+			c.file("lab/bin/ksh93", b.Ksh, 0o755)
 		}
 		if b.Deb != "" {
 			c.file("lab/lunguard.deb", b.Deb, 0o644)
