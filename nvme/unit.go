@@ -17,8 +17,8 @@ type Unit struct {
 	identity func() pr.Identity
 	// format is that of the reports which the controller gives this host.
 	format ReportFormat
-	// persisting is what the last report said of PTPLS, nil without one.
-	persisting *bool
+	// persisting is what the last report said of PTPLS.
+	persisting bool
 	// wwid is what the namespace has to be called, empty if anything will do;
 	// confirmed says that it has told so, and nothing went wrong since.
 	wwid      string
@@ -123,7 +123,10 @@ func (u *Unit) WWID(ctx context.Context) (string, error) {
 	return "", nil
 }
 
-// Capabilities asks what the namespace can do. ErrNoReservations if it has no
+// Capabilities asks what the namespace can do. Whether it persists is what the last
+// report has told; nobody relies on it before there is one, since no command of this
+// package takes persistence away.
+// ErrNoReservations if it has no
 // reservations, ErrNotShared if it cannot be attached to a second controller.
 func (u *Unit) Capabilities(ctx context.Context) (*pr.Capabilities, error) {
 	if err := u.Confirm(ctx); err != nil {
@@ -142,14 +145,9 @@ func (u *Unit) Capabilities(ctx context.Context) (*pr.Capabilities, error) {
 	case !n.Shared:
 		return nil, u.named(&OpError{Op: OpIdentify.String(), Class: pr.ErrNotShared})
 	}
-	caps := &pr.Capabilities{Persists: n.Reserves.Persists(), TypesKnown: true, Types: n.Reserves.Types()}
-	if caps.Persists && u.persisting == nil {
-		if _, err := u.Report(ctx); err != nil {
-			return nil, err
-		}
-	}
-	caps.Persisting = caps.Persists && *u.persisting
-	return caps, nil
+	return &pr.Capabilities{
+		Persists: n.Reserves.Persists(), Persisting: n.Reserves.Persists() && u.persisting, TypesKnown: true, Types: n.Reserves.Types(),
+	}, nil
 }
 
 // Report reads registrants and reservation, in the format that fits the length of this
@@ -168,7 +166,7 @@ func (u *Unit) Report(ctx context.Context) (*Report, error) {
 	if err != nil {
 		return nil, u.named(err)
 	}
-	u.persisting = &r.Persisting
+	u.persisting = r.Persisting
 	return r, nil
 }
 

@@ -67,14 +67,21 @@ func TestCapabilities(t *testing.T) {
 		err     error
 		want    pr.Capabilities
 	}{
-		"all":             {[]func(*Request) (Reply, error){ctrl, ns(Namespace{Shared: true, Reserves: 0xff}), persisting}, nil, pr.Capabilities{Persists: true, Persisting: true}},
+		"all":             {[]func(*Request) (Reply, error){persisting, ctrl, ns(Namespace{Shared: true, Reserves: 0xff})}, nil, pr.Capabilities{Persists: true, Persisting: true}},
+		"no report yet":   {[]func(*Request) (Reply, error){ctrl, ns(Namespace{Shared: true, Reserves: 0xff})}, nil, pr.Capabilities{Persists: true}},
 		"no PTPL":         {[]func(*Request) (Reply, error){ctrl, ns(Namespace{Shared: true, Reserves: 0xfe})}, nil, pr.Capabilities{}},
 		"no reservations": {[]func(*Request) (Reply, error){ctrl, ns(Namespace{Shared: true})}, pr.ErrNoReservations, pr.Capabilities{}},
 		"no commands":     {[]func(*Request) (Reply, error){data((&Controller{}).Encode()), ns(Namespace{Shared: true, Reserves: 0xff})}, pr.ErrNoReservations, pr.Capabilities{}},
 		"not shared":      {[]func(*Request) (Reply, error){ctrl, ns(Namespace{Reserves: 0xff})}, pr.ErrNotShared, pr.Capabilities{}},
 	} {
 		t.Run(name, func(t *testing.T) {
-			got, err := NewUnit("/dev/nvme0n1", &answering{answers: c.answers}).Capabilities(t.Context())
+			u := NewUnit("/dev/nvme0n1", &answering{answers: c.answers})
+			if name == "all" {
+				if _, err := u.State(t.Context()); err != nil {
+					t.Fatal(err)
+				}
+			}
+			got, err := u.Capabilities(t.Context())
 			if !errors.Is(err, c.err) || (got == nil) != (c.err != nil) {
 				t.Fatalf("%+v, %v", got, err)
 			}

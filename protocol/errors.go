@@ -33,6 +33,9 @@ var (
 	// ErrRemoved says that another node has taken this one's registration off
 	// while it was starting: it was fenced.
 	ErrRemoved = errors.New("another node has removed this node's registration")
+	// ErrSameHost says that another node is registered by the identifier that the device
+	// knows this host by, so that to it both are one.
+	ErrSameHost = errors.New("another node is registered by this host's identifier")
 	// ErrOtherType says that other nodes hold a reservation of another type.
 	ErrOtherType = errors.New("the reservation is not Write Exclusive - Registrants Only")
 	// ErrUnresolved says that nodes were removed from a LUN and that it is not

@@ -37,6 +37,9 @@ func (r *Run) Fence(ctx context.Context, victim Member) error {
 		// its other paths off, and lose nevertheless.
 		t.old = nil
 	}
+	if err := r.each(targets, sameHost); err != nil {
+		return err
+	}
 	if err := f.strays(); err != nil {
 		return err
 	}

@@ -136,6 +136,8 @@ func lunWords(e *protocol.LUNError) Message {
 	case errors.Is(e, protocol.ErrRemoved):
 		m.What, m.Status = "another node has removed this node meanwhile", ExitFailed
 		m.Hint = "this node was fenced; end what is left of the package here, and find out why before starting it again"
+	case errors.Is(e, protocol.ErrSameHost):
+		m.Hint, m.Status = "two machines have one host identifier, as clones of an installation do: give each its own (/etc/nvme/hostid), connect anew, and run this again; nothing was changed", ExitFailed
 	case errors.Is(e, protocol.ErrOtherType):
 		m.Hint = "see vg_pr_key -g and pr_check; halt the package on the nodes that have it, then start it again"
 	case errors.Is(e, protocol.ErrNotCopied):
