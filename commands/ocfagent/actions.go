@@ -145,6 +145,10 @@ func (a *agent) stop() (int, error) {
 		return exitOK, nil
 	}
 	if _, err := a.open(); err != nil {
+		if a.forgetGuests() {
+			a.WarnErr(err)
+			return exitOK, nil
+		}
 		return exitFailed, err
 	}
 	root, record, phase, err := a.memory()
@@ -168,6 +172,29 @@ func (a *agent) stop() (int, error) {
 		return exitFailed, err
 	}
 	return exitOK, nil
+}
+
+// forgetGuests ends a package that was only looked at here, for which no config is needed,
+// and reports whether it was no more than that.
+func (a *agent) forgetGuests() bool {
+	root, err := session.PackagesFolder(a.Call)
+	if err != nil {
+		return false
+	}
+	all, err := runpkg.AllStarted(root, a.parameters.pkg)
+	phase, unread := runpkg.Peek(root, a.parameters.pkg)
+	if err != nil || unread != nil || phase != runpkg.Down {
+		return false
+	}
+	for _, record := range all {
+		if !record.Guest {
+			return false
+		}
+	}
+	for node := range all {
+		err = errors.Join(err, runpkg.NoteHalted(root, a.parameters.pkg, node))
+	}
+	return err == nil
 }
 
 // monitor says whether the package is up here, and protected.

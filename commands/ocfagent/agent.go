@@ -251,9 +251,9 @@ func (a *agent) isNoted() (bool, error) {
 	if err != nil {
 		return false, err
 	}
-	noted, err := runpkg.IsNoted(root, a.parameters.pkg)
-	if err != nil || noted {
-		return noted, err
+	noted, err := runpkg.AllStarted(root, a.parameters.pkg)
+	if err != nil || len(noted) > 0 {
+		return len(noted) > 0, err
 	}
 	phase, err := runpkg.Peek(root, a.parameters.pkg)
 	return phase != runpkg.Down, err

@@ -86,17 +86,18 @@ func NoteHalted(root, pkg, node string) error {
 	return remove(path)
 }
 
-// IsNoted reports whether anything was written down of a package since the boot, for
-// whatever node this host is. It makes no folder.
-func IsNoted(root, pkg string) (bool, error) {
+// AllStarted is what was written down of a package since the boot, by the node that this
+// host was then. It makes no folder.
+func AllStarted(root, pkg string) (map[string]Started, error) {
 	dir, err := child(root, pkg)
 	if err != nil {
-		return false, err
+		return nil, err
 	}
 	files, err := os.ReadDir(dir)
 	if errors.Is(err, fs.ErrNotExist) {
-		return false, nil
+		return nil, nil
 	}
+	all := map[string]Started{}
 	for _, f := range files {
 		node, is := strings.CutPrefix(f.Name(), startedPrefix)
 		if !is || err != nil {
@@ -104,10 +105,10 @@ func IsNoted(root, pkg string) (bool, error) {
 		}
 		var now *Started
 		if now, err = PeekStarted(root, pkg, node); now != nil {
-			return true, nil
+			all[node] = *now
 		}
 	}
-	return false, err
+	return all, err
 }
 
 // PeekStarted is what was written down, nil if nothing was since the boot. It makes no
