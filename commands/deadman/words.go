@@ -11,6 +11,7 @@ import (
 	"sync"
 	"time"
 
+	"lunguard/cluster"
 	"lunguard/commands/front"
 	"lunguard/commands/session"
 	"lunguard/commands/syslog"
@@ -133,6 +134,21 @@ func (d *deadman) logged(k watchdog.Kind) (front.Deed, bool) {
 	return "", false
 }
 
+// conditionSeen is how the LUN stands by an event, empty if that does not tell.
+func conditionSeen(what front.Deed) cluster.Condition {
+	switch what {
+	case front.SawGone:
+		return cluster.Failed
+	case front.SawEmpty:
+		return cluster.Unprotected
+	case front.SawBack, front.SawKnown:
+		return cluster.Up
+	case front.SawUnknown:
+		return cluster.ConditionUnknown
+	}
+	return ""
+}
+
 // record writes an event of the watch into the log, which takes no time.
 func (d *deadman) record(what front.Deed, ev *watchdog.Event, err error) {
 	e := front.NewEntry(what)
@@ -146,6 +162,7 @@ func (d *deadman) record(what front.Deed, ev *watchdog.Event, err error) {
 		return
 	}
 	e.Field(front.FieldDevice, ev.LUN)
+	e.Field(front.FieldState, string(conditionSeen(what)))
 	if len(ev.Keys) > 0 {
 		e.Field(front.FieldHolders, words.Keys(ev.Keys))
 	}

@@ -117,7 +117,8 @@ func TestWatchLogged(t *testing.T) {
 		}
 		out.Reset()
 		d.record(what, &watchdog.Event{Kind: kind, LUN: "/dev/sda", Reading: watchdog.Reading{Keys: []pr.Key{2}}}, nil)
-		if got := out.String(); got != "pr_watchdog: action="+want+" node=jack3 key=0x1 dev=/dev/sda holders=0x2\n" {
+		state := map[string]string{"key-gone": " state=failed", "keys-lost": " state=unprotected", "key-back": " state=up", "lun-known": " state=up", "lun-unknown": " state=unknown"}[want]
+		if got := out.String(); got != "pr_watchdog: action="+want+" node=jack3 key=0x1 dev=/dev/sda"+state+" holders=0x2\n" {
 			t.Errorf("got %s", got)
 		}
 	}

@@ -67,6 +67,7 @@ const (
 	FieldHeirs   Field = "heirs"
 	FieldForeign Field = "foreign"
 	FieldHolders Field = "holders"
+	FieldState   Field = "state"
 	FieldPRGen   Field = "prgen"
 	fieldResult  Field = "result"
 	FieldErr     Field = "err"
