@@ -137,7 +137,7 @@ func conditionOf(kind protocol.FindingKind, s *pr.State) Condition {
 			return Unprotected
 		}
 		return Degraded
-	case protocol.DeadPath, protocol.PathsUnregistered, protocol.WrongKey, protocol.NotKept:
+	case protocol.DeadPath, protocol.PathsUnregistered, protocol.WrongKey, protocol.NotKept, protocol.NoAbort:
 		return Degraded
 	}
 	return Unprotected

@@ -65,6 +65,7 @@ func (r *rig) onTerminal(argv ...string) (status int, text string) {
 // On a terminal slow work shows how far it is; what is written stands on lines
 // of its own, and at the end nothing of it is left.
 func TestProgressOnTerminal(t *testing.T) {
+	const can = ": PREEMPT AND ABORT yes, REGISTER AND MOVE yes, registrants only yes, kept at power loss yes\r\n"
 	for name, c := range map[string]struct {
 		before []string
 		plan   string
@@ -77,7 +78,7 @@ func TestProgressOnTerminal(t *testing.T) {
 		"check":        {[]string{"pr_start", "pkg1"}, "prin@1:delay=1500ms", []string{"pr_check", "pkg1"}, `pr_check: 1 of 2 LUNs, slowest /dev/sdb \d\.\d s \(READ FULL STATUS\)`, "PACKAGE  LUN       PATHS  KEYS        HOLDER  STATE\r\npkg1     /dev/sda  1/1    0xbcb00001  jack3   up\r\npkg1     /dev/sdb  1/1    0xbcb00001  jack3   up\r\n"},
 		"cleanup":      {[]string{"pr_start", "pkg1"}, "prout.clear@1:delay=1500ms", []string{"pr_cleanup", "--force", "iscsi_vg3"}, `pr_cleanup: 1 of 2 LUNs, slowest /dev/sdb \d\.\d s \(CLEAR\)`, "pr_cleanup: warning: /dev/sda: protection is gone there for jack3; run pr_check --repair, or pr_start, on each\r\npr_cleanup: warning: /dev/sdb: protection is gone there for jack3; run pr_check --repair, or pr_start, on each\r\n"},
 		"keys":         {nil, "prin@1:delay=1500ms", []string{"vg_pr_key", "-g", "iscsi_vg3"}, `vg_pr_key: 1 of 2 LUNs, slowest /dev/sdb \d\.\d s \(READ FULL STATUS\)`, "/dev/sda NONE NONE NONE\r\n/dev/sdb NONE NONE NONE\r\n"},
-		"step by step": {[]string{"pr_start", "pkg1"}, "prin@1:delay=1500ms", []string{"pr_check", "-v", "pkg1"}, "", "pkg1: 2 LUNs, 4 SCSI commands\r\npkg1: 2 INQUIRYs more, which LUN the paths lead to\r\nPACKAGE  LUN       PATHS  KEYS        HOLDER  STATE\r\npkg1     /dev/sda  1/1    0xbcb00001  jack3   up\r\npkg1     /dev/sdb  1/1    0xbcb00001  jack3   up\r\n"},
+		"step by step": {[]string{"pr_start", "pkg1"}, "prin@1:delay=1500ms", []string{"pr_check", "-v", "pkg1"}, "", "pkg1: 2 LUNs, 6 SCSI commands\r\npkg1: 2 INQUIRYs more, which LUN the paths lead to\r\n" + "/dev/sda" + can + "/dev/sdb" + can + "PACKAGE  LUN       PATHS  KEYS        HOLDER  STATE\r\npkg1     /dev/sda  1/1    0xbcb00001  jack3   up\r\npkg1     /dev/sdb  1/1    0xbcb00001  jack3   up\r\n"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -73,7 +73,7 @@ func TestSystemLog(t *testing.T) {
 		{"jack3", []string{"pr_start", "--log", "syslog", "pkg1"}, []string{
 			"<29> action=register pkg=pkg1 node=jack3 dev=/dev/sda" + wwid + " key=0xbcb00001 prgen=0 result=ok",
 			"<29> action=reserve pkg=pkg1 node=jack3 dev=/dev/sda" + wwid + " key=0xbcb00001 prgen=1 result=ok",
-			"<29> action=start pkg=pkg1 node=jack3 luns=1 commands=5 ms=N result=ok",
+			"<29> action=start pkg=pkg1 node=jack3 luns=1 commands=6 ms=N result=ok",
 		}},
 		{"jack4", []string{"pr_start", "--log", "syslog", "pkg1"}, []string{
 			"<29> action=register pkg=pkg1 node=jack4 dev=/dev/sda" + wwid + " key=0x40000000bcb00002 prgen=1 result=ok",

@@ -127,7 +127,7 @@ func retryMutants() []*mutant {
 		f.edit("mayHaveRoom", `&& errors.Is(e, ErrDevice)`, ``, "a reset that the host cannot do is sent again"),
 		f.edit("mayHaveRoom", `errors.Is(e, ErrBusy) ||`, ``, "a command that has to wait for the host's recovery is not sent again"),
 		f.edit("Retry.Do", `wait = min(2*wait, longestBackoff)`, `wait = min(wait, longestBackoff)`, "the wait before a command is sent again does not grow"),
-		f.edit("Request.decides", `OpRead10, OpPRIn:`, `OpRead10, OpPRIn, OpPROut:`, "PERSISTENT RESERVE OUT decides nothing"),
+		f.edit("Request.decides", `OpRead10, OpPRIn, OpMaintenanceIn:`, `OpRead10, OpPRIn, OpMaintenanceIn, OpPROut:`, "PERSISTENT RESERVE OUT decides nothing"),
 		file("pr/within.go").edit("Within", `earlier.Before(end)`, `false`, "an earlier deadline of the caller's is forgotten"),
 		file("pr/within.go").edit("deadline.Err", `!d.now().Before(d.end)`, `false`, "a command's time is never over"),
 		f.edit("HostStatus.transient", `case HostBusBusy,`, `case HostNoConnect, HostBusBusy,`, "a path that is gone is a passing disturbance"),

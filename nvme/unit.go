@@ -147,6 +147,8 @@ func (u *Unit) Capabilities(ctx context.Context) (*pr.Capabilities, error) {
 	}
 	return &pr.Capabilities{
 		Persists: n.Reserves.Persists(), Persisting: n.Reserves.Persists() && u.persisting, TypesKnown: true, Types: n.Reserves.Types(),
+		// Whoever has reservations has Preempt and Abort, and nobody can move one.
+		PreemptAndAbort: pr.CanDo, Move: pr.CanNot,
 	}, nil
 }
 

@@ -58,6 +58,56 @@ type Capabilities struct {
 	// can do.
 	TypesKnown bool
 	Types      []Type
+	// PreemptAndAbort and Move are unknown until the device was asked: see [Probe].
+	PreemptAndAbort, Move Can
+}
+
+// Can is what a device says of something that it may be able to do.
+type Can uint8
+
+// What it says.
+const (
+	CanUnknown Can = iota
+	CanNot
+	CanDo
+)
+
+// String is no, yes or unknown.
+func (c Can) String() string {
+	switch c {
+	case CanNot:
+		return "no"
+	case CanDo:
+		return "yes"
+	}
+	return "unknown"
+}
+
+// Says is what is known, if it is.
+func Says(known, can bool) Can {
+	switch {
+	case !known:
+		return CanUnknown
+	case can:
+		return CanDo
+	}
+	return CanNot
+}
+
+// Prober is a path that can ask, by one command, for capabilities that the device does
+// not tell among the others.
+type Prober interface {
+	// Probe fills in what the device says.
+	Probe(ctx context.Context, c *Capabilities) error
+}
+
+// Probe asks by a path that can. Whatever else comes of it than an answer, nothing is
+// known.
+func Probe(ctx context.Context, p Path, c *Capabilities) error {
+	if prober, ok := p.(Prober); ok {
+		return prober.Probe(ctx, c)
+	}
+	return nil
 }
 
 // Supports reports whether the device says that it can do the type; one that does not

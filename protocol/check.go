@@ -50,6 +50,9 @@ const (
 	// NotKept: the device could keep registrations through power loss and
 	// does not.
 	NotKept FindingKind = "not-kept"
+	// NoAbort: the device has no PREEMPT AND ABORT, so that no node can take the LUN from
+	// another.
+	NoAbort FindingKind = "no-preempt-and-abort"
 )
 
 // Finding is one thing that is wrong with a LUN.
@@ -125,6 +128,7 @@ func examine(ctx context.Context, t *target) Report {
 	})
 	switch err := t.capabilities(ctx); {
 	case err == nil, errors.Is(err, ErrNoReservationType):
+		t.Probe(ctx)
 		rep.Capabilities = t.Caps
 	default:
 		rep.Findings = append(rep.Findings, Finding{Kind: Unreadable, Err: err})
@@ -188,6 +192,9 @@ func findings(t *position, caps *pr.Capabilities) []Finding {
 	}
 	if caps != nil && caps.Persists && !caps.Persisting && len(s.Registrations) > 0 {
 		add(NotKept)
+	}
+	if caps != nil && caps.PreemptAndAbort == pr.CanNot {
+		add(NoAbort)
 	}
 	return list
 }

@@ -3,6 +3,7 @@ package protocol
 import (
 	"context"
 	"errors"
+	"fmt"
 	"slices"
 
 	"lunguard/pr"
@@ -70,6 +71,16 @@ func (t *target) survey(ctx context.Context) error {
 
 // capabilities asks what the device can do.
 func (t *target) capabilities(ctx context.Context) error { return t.final(t.ReadCapabilities(ctx)) }
+
+// probe asks whether the device can do what a failover will need. ErrNoAbort if it says
+// that it cannot.
+func (t *target) probe(ctx context.Context) error {
+	t.Probe(ctx)
+	if t.Caps != nil && t.Caps.PreemptAndAbort == pr.CanNot {
+		return t.final(ErrNoAbort)
+	}
+	return nil
+}
 
 // surveyState reads the state, and asks for persistence through power loss as
 // long as the device does not refuse it.
@@ -355,6 +366,9 @@ func (t *target) goesOn(a action, err error) error {
 		return nil
 	case a.unsupported && errors.Is(err, pr.ErrUnsupported):
 		return nil
+	case a.event.Action == Preempted && errors.Is(err, pr.ErrNoReservations):
+		// It has them: this run has registered there.
+		return t.final(fmt.Errorf("%w: %w", ErrNoAbort, err))
 	case errors.Is(err, context.Canceled):
 		return t.final(err)
 	case a.event.Action == Reset:

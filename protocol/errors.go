@@ -14,6 +14,9 @@ var (
 	// ErrNoReservationType says that the device cannot reserve Write
 	// Exclusive - Registrants Only.
 	ErrNoReservationType = unit.ErrNoReservationType
+	// ErrNoAbort says that the device has no PREEMPT AND ABORT, without which nobody can
+	// take a LUN over, or fence: PREEMPT alone lets writes that are under way land later.
+	ErrNoAbort = errors.New("the device has no PREEMPT AND ABORT")
 	// ErrNoPath says that no path to the LUN is left.
 	ErrNoPath = unit.ErrNoPath
 	// ErrTwoAnswers says that by one command nobody is registered, by another somebody.

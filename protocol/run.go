@@ -52,6 +52,9 @@ type Run struct {
 	Parallel int
 	// Room, if not nil, is told how many commands are about to be sent at once.
 	Room func(commands int)
+	// Probe makes a start ask a LUN that is free whether the device can do what a failover
+	// will need: one command more.
+	Probe bool
 	// Strict makes a start fail if any path does.
 	Strict bool
 	// MayStart is asked by a start when all has been read and checked, before the first

@@ -31,7 +31,10 @@ const undoTime = 20 * time.Second
 func (r *Run) Start(ctx context.Context) error {
 	targets, err := r.survey(ctx, func(t *target, ctx context.Context) error {
 		t.Registers = true
-		return t.survey(ctx)
+		if err := t.survey(ctx); err != nil || !r.Probe || !t.State.Empty() {
+			return err
+		}
+		return t.probe(ctx)
 	})
 	if err != nil || len(targets) == 0 {
 		return err

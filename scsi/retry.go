@@ -166,7 +166,7 @@ func (r *Retry) sleep(ctx context.Context, d time.Duration) error {
 // must not be sent twice or on a state that has gone.
 func (r *Request) decides() bool {
 	switch r.Opcode() {
-	case OpTestUnitReady, OpRequestSense, OpInquiry, OpReadCapacity10, OpReadCapacity16, OpRead10, OpPRIn:
+	case OpTestUnitReady, OpRequestSense, OpInquiry, OpReadCapacity10, OpReadCapacity16, OpRead10, OpPRIn, OpMaintenanceIn:
 		return false
 	}
 	return true

@@ -126,7 +126,7 @@ func TestRetryRules(t *testing.T) {
 // Only what is known to be a read is repeated when it got lost.
 func TestDecides(t *testing.T) {
 	reads := map[Opcode]bool{OpTestUnitReady: true, OpRequestSense: true, OpInquiry: true,
-		OpReadCapacity10: true, OpReadCapacity16: true, OpRead10: true, OpPRIn: true}
+		OpReadCapacity10: true, OpReadCapacity16: true, OpRead10: true, OpPRIn: true, OpMaintenanceIn: true}
 	for op := range 256 {
 		r := &Request{CDB: []byte{byte(op)}}
 		if got := r.decides(); got == reads[Opcode(op)] {

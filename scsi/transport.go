@@ -124,6 +124,9 @@ const (
 	OpPRIn           Opcode = 0x5e
 	OpPROut          Opcode = 0x5f
 	OpReadCapacity16 Opcode = 0x9e
+	// OpMaintenanceIn is MAINTENANCE IN, which here always is REPORT SUPPORTED OPERATION
+	// CODES.
+	OpMaintenanceIn Opcode = 0xa3
 )
 
 // String names the command as SPC-4 and SBC-4 spell it.
@@ -151,6 +154,8 @@ func (o Opcode) String() string {
 		return "PERSISTENT RESERVE OUT"
 	case OpReadCapacity16:
 		return "READ CAPACITY(16)"
+	case OpMaintenanceIn:
+		return "REPORT SUPPORTED OPERATION CODES"
 	case OpLogicalUnitReset:
 		return "LOGICAL UNIT RESET"
 	}

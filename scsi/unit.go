@@ -76,6 +76,16 @@ func (u *Unit) Capabilities(ctx context.Context) (*pr.Capabilities, error) {
 	return c.Common(), nil
 }
 
+// Probe asks which commands the device has, with REPORT SUPPORTED OPERATION CODES.
+func (u *Unit) Probe(ctx context.Context, c *pr.Capabilities) error {
+	list, err := ReportOpcodes{}.Execute(ctx, u.t)
+	if err != nil {
+		return u.named(err)
+	}
+	c.PreemptAndAbort, c.Move = list.Can(OutPreemptAndAbort), list.Can(OutRegisterAndMove)
+	return nil
+}
+
 // Keys reads the registered keys with READ KEYS.
 func (u *Unit) Keys(ctx context.Context) ([]Key, error) {
 	r, err := ReadKeys{}.Execute(ctx, u.t)

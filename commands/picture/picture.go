@@ -76,11 +76,13 @@ type LUN struct {
 	Reserved      *bool `json:"reserved"`
 	// Holder, HolderNode and Type are of the reservation, empty if there is
 	// none.
-	Holder     string   `json:"holder,omitempty"`
-	HolderNode string   `json:"node,omitempty"`
-	Type       string   `json:"type,omitempty"`
-	Generation *uint32  `json:"generation"`
-	Nodes      []OfNode `json:"nodes"`
+	Holder     string  `json:"holder,omitempty"`
+	HolderNode string  `json:"node,omitempty"`
+	Type       string  `json:"type,omitempty"`
+	Generation *uint32 `json:"generation"`
+	// Can is what a failover needs of the device; nil if the device does not tell.
+	Can   *Can     `json:"can"`
+	Nodes []OfNode `json:"nodes"`
 	// Findings is nil if nothing was judged, as without a config.
 	Findings []Finding `json:"findings"`
 }
@@ -98,6 +100,14 @@ type OfNode struct {
 	Holds   bool `json:"holds"`
 	Leaving bool `json:"leaving"`
 	Taking  bool `json:"taking"`
+}
+
+// Can is what a device says that it can do: yes, no or unknown.
+type Can struct {
+	PreemptAndAbort string `json:"preempt_and_abort"`
+	Move            string `json:"register_and_move"`
+	RegistrantsOnly string `json:"registrants_only"`
+	Persist         string `json:"persist"`
 }
 
 // Finding is one thing that is wrong with a LUN, in words.

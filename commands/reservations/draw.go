@@ -77,6 +77,7 @@ func drawLUN(conf *cluster.Config, pkg *cluster.Package, own cluster.Node, nodes
 	for _, f := range rep.Findings {
 		l.Findings = append(l.Findings, drawFinding(conf, rep, f))
 	}
+	l.Can = drawCan(rep.Capabilities)
 	if rep.State == nil {
 		return l
 	}
@@ -97,6 +98,17 @@ func drawLUN(conf *cluster.Config, pkg *cluster.Package, own cluster.Node, nodes
 		l.Protected = protection(rep)
 	}
 	return l
+}
+
+// drawCan says what a failover needs; nil of a device that does not tell.
+func drawCan(c *pr.Capabilities) *picture.Can {
+	if c == nil {
+		return nil
+	}
+	return &picture.Can{
+		PreemptAndAbort: c.PreemptAndAbort.String(), Move: c.Move.String(), Persist: pr.Says(true, c.Persists).String(),
+		RegistrantsOnly: pr.Says(c.TypesKnown, c.Supports(pr.WriteExclusiveRegistrantsOnly)).String(),
+	}
 }
 
 func keyTexts(keys []pr.Key) []string {

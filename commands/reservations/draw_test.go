@@ -95,7 +95,7 @@ func TestProtection(t *testing.T) {
 	yes, no := true, false
 	for kind, want := range map[protocol.FindingKind]*bool{
 		"": &yes, protocol.DeadPath: &yes, protocol.LeavingKeys: &yes, protocol.PathsUnregistered: &yes,
-		protocol.KeysMissing: &yes, protocol.WrongKey: &yes, protocol.NotKept: &yes,
+		protocol.KeysMissing: &yes, protocol.WrongKey: &yes, protocol.NotKept: &yes, protocol.NoAbort: &yes,
 		protocol.ForeignKeys: &no, protocol.Unreserved: &no, protocol.WrongType: &no,
 		protocol.TakingKeys: &no, protocol.DifferentSets: &no, protocol.SeveralOwners: &no, protocol.StaleNexus: &no, words.InTwoPackages: &no, protocol.Unreadable: nil,
 	} {

@@ -3,6 +3,7 @@ package reservations
 import (
 	"context"
 	"errors"
+	"fmt"
 	"slices"
 	"strings"
 	"time"
@@ -216,6 +217,9 @@ func checkSection(s *session.Session, pkg *cluster.Package) (picture.Section, er
 		s.SayCost(pkg, o)
 	}
 	drawn := packageSection(s.Conf, pkg, s.Node, reports)
+	if s.Verbose() {
+		sayCan(s.Call, drawn.LUNs)
+	}
 	drawn.StartedBy = memory.By
 	if err != nil {
 		drawn.State = string(cluster.ConditionUnknown)
@@ -229,6 +233,16 @@ func checkSection(s *session.Session, pkg *cluster.Package) (picture.Section, er
 		s.Fail(err)
 	}
 	return drawn, nil
+}
+
+// sayCan tells what a failover needs of the devices.
+func sayCan(c *front.Call, luns []picture.LUN) {
+	for _, l := range luns {
+		if can := l.Can; can != nil {
+			fmt.Fprintf(c.Out, "%s: PREEMPT AND ABORT %s, REGISTER AND MOVE %s, registrants only %s, kept at power loss %s\n",
+				l.Name, can.PreemptAndAbort, can.Move, can.RegistrantsOnly, can.Persist)
+		}
+	}
 }
 
 // judge raises the exit status by what was found: what is unknown outweighs

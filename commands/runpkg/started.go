@@ -4,6 +4,7 @@ import (
 	"errors"
 	"io/fs"
 	"os"
+	"path/filepath"
 	"strings"
 	"time"
 
@@ -84,6 +85,28 @@ func NoteHalted(root, pkg, node string) error {
 		return err
 	}
 	return remove(path)
+}
+
+// askedFile says that the devices of a package were asked what they can do. No service has
+// a name that begins with a dot.
+const askedFile = ".asked"
+
+// NoteAsked writes down that the devices of a package were asked what they can do.
+func NoteAsked(root, pkg string) error {
+	s, err := openState(root, pkg)
+	if err != nil {
+		return err
+	}
+	return save(filepath.Join(s.dir, askedFile), struct{}{})
+}
+
+// IsAsked reports whether they were, on this host since the boot.
+func IsAsked(root, pkg string) bool {
+	dir, err := child(root, pkg)
+	if err == nil {
+		_, err = os.Stat(filepath.Join(dir, askedFile))
+	}
+	return err == nil
 }
 
 // AllStarted is what was written down of a package since the boot, by the node that this

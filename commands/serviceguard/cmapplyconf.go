@@ -409,6 +409,8 @@ func faultOf(rep protocol.Report, f protocol.Finding) error {
 		return f.Err
 	case protocol.ForeignKeys:
 		return &protocol.ForeignKeyError{LUN: rep.LUN, Keys: f.Keys}
+	case protocol.NoAbort:
+		return &protocol.LUNError{LUN: rep.LUN, Err: protocol.ErrNoAbort}
 	}
 	return nil
 }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 
 	"lunguard/cluster"
+	"lunguard/commands/runpkg"
 	"lunguard/commands/words"
 	"lunguard/pr"
 	"lunguard/protocol"
@@ -15,7 +16,19 @@ import (
 // here, which is asked last: what is read before may take as long as a path does not answer.
 func (s *Session) StartLUNs(ctx context.Context, run *PackageRun) error {
 	run.MayStart = func(ctx context.Context) error { return s.MayTake(ctx, run) }
-	return run.Start(ctx)
+	run.Probe = isFirst(s, run.Package)
+	err := run.Start(ctx)
+	if err == nil && run.Probe && !run.opened.Rehearse {
+		s.remember(run.Package, func(root string) error { return runpkg.NoteAsked(root, run.Package.Name) })
+	}
+	return err
+}
+
+// isFirst reports whether a start of the package is the first one here since the boot, as
+// far as is known: then the devices are asked what a failover will need of them.
+func isFirst(s *Session, pkg *cluster.Package) bool {
+	root, err := PackagesFolder(s.Call)
+	return err != nil || !runpkg.IsAsked(root, pkg.Name)
 }
 
 // Follow makes the run tell what it does: the log, the terminal, and, as far as

@@ -89,11 +89,16 @@ func FindingMessage(conf *cluster.Config, rep protocol.Report, f protocol.Findin
 		return Message{What: "the last start or halt of the package here has failed and left something", Hint: "see its log, then halt it with cmhaltpkg"}
 	case cluster.Unfinished:
 		return Message{What: "a start or halt of the package is under way here, or was killed", Hint: "see its log; if nothing is under way, halt it with cmhaltpkg"}
+	case protocol.NoAbort:
+		return Message{What: protocol.ErrNoAbort.Error() + ": no node can take it from another", Hint: noAbortHint}
 	case protocol.NotKept:
 		return Message{What: "the device would forget it at power loss (APTPL is off)", Hint: againHint(conf, rep.State)}
 	}
 	return Message{What: string(f.Kind)}
 }
+
+// noAbortHint is what can be done about a device that lacks it.
+const noAbortHint = "let the array have it, or take the LUN out of the package: after PREEMPT alone, writes of the other node may still land"
 
 // foreignHint is what can be done about foreign keys, in the state that they are in.
 func foreignHint(conf *cluster.Config, s *pr.State, keys []pr.Key) string {

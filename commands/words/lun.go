@@ -127,6 +127,8 @@ func lunWords(e *protocol.LUNError) Message {
 		m.Hint = "see the array: an answer must come within ten seconds for it to be acted on"
 	case errors.Is(e, protocol.ErrPathLost):
 		m.Hint = "mend the path, or leave --strict out: then one working path to each LUN is enough"
+	case errors.Is(e, protocol.ErrNoAbort):
+		m.What, m.Hint, m.Status = protocol.ErrNoAbort.Error(), noAbortHint, ExitFailed
 	case errors.Is(e, protocol.ErrNoReservationType):
 		m.Hint, m.Status = "let the array have them, or take the LUN out of the package", ExitFailed
 	case errors.Is(e, protocol.ErrUnsettled) && !errors.Is(e, pr.ErrCannotStore):

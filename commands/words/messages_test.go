@@ -61,6 +61,7 @@ func errorsByTopic() map[string][]error {
 			}}},
 		},
 		"lun": {
+			lun(protocol.ErrNoAbort),
 			catalogue.OnLUN("/dev/sda", "/dev/sdb", catalogue.Sense(scsi.UnitAttention, 0x2a03)),
 			lun(&nvme.OpError{Device: "/dev/nvme0n1", Op: "Reservation Report", Class: fmt.Errorf("%w: %w", nvme.ErrNoPath, syscall.EAGAIN)}),
 			lun(&nvme.OpError{Device: "/dev/nvme0n1", Op: "Identify", Class: pr.ErrNotShared}),
@@ -257,7 +258,7 @@ func spokenFindings() []catalogue.Message {
 	}
 	for _, k := range []protocol.FindingKind{
 		protocol.Unreadable, protocol.DeadPath, protocol.ForeignKeys, protocol.Unreserved, protocol.WrongType, protocol.LeavingKeys, protocol.TakingKeys,
-		protocol.PathsUnregistered, protocol.StaleNexus, protocol.KeysMissing, protocol.SeveralOwners, protocol.DifferentSets, protocol.WrongKey, protocol.NotKept,
+		protocol.PathsUnregistered, protocol.StaleNexus, protocol.KeysMissing, protocol.SeveralOwners, protocol.DifferentSets, protocol.WrongKey, protocol.NotKept, protocol.NoAbort,
 	} {
 		f := protocol.Finding{Kind: k, Path: "/dev/sdb", Other: "/dev/sdc", Keys: []pr.Key{1, 2}, Err: catalogue.OnLUN("/dev/sda", "/dev/sdb", catalogue.Unreached())}
 		list = append(list, catalogue.New("finding", "finding", "/dev/sda: "+Finding(conf, rep, f)))

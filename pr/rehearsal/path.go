@@ -109,6 +109,9 @@ func (p *path) Capabilities(ctx context.Context) (caps *pr.Capabilities, err err
 	return &c, nil
 }
 
+// Probe asks the real device, which that does not change.
+func (p *path) Probe(ctx context.Context, c *pr.Capabilities) error { return pr.Probe(ctx, p.real, c) }
+
 // State is that of the copy.
 func (p *path) State(ctx context.Context) (s *pr.State, err error) {
 	err = p.do(ctx, "state", func(d *Device, _ int) error {

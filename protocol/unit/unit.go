@@ -104,6 +104,19 @@ func (u *Unit) ReadCapabilities(ctx context.Context) error {
 	return nil
 }
 
+// Probe asks what else the device can do, by the path that has answered. Whatever comes
+// of it but an answer, nothing is known. A device that does not tell its capabilities is not asked.
+func (u *Unit) Probe(ctx context.Context) {
+	if u.Caps == nil || len(u.Usable) == 0 {
+		return
+	}
+	caps := *u.Caps
+	err := u.ask(impatient(ctx), u.First(), 2, func(ctx context.Context, p pr.Path) error { return pr.Probe(ctx, p, &caps) })
+	if err == nil {
+		u.Caps = &caps
+	}
+}
+
 // Load brings the state up to date, on the first path that answers. With an error
 // the state is unknown.
 func (u *Unit) Load(ctx context.Context) error {

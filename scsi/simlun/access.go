@@ -30,6 +30,11 @@ func accessOf(cdb []byte) access {
 			return accessUnknown
 		}
 		return accessFree
+	case scsi.OpMaintenanceIn:
+		if len(cdb) < 2 || cdb[1]&0x1f != opcodesAction {
+			return accessUnknown
+		}
+		return accessFree
 	case scsi.OpTestUnitReady:
 		return accessLegacy
 	case scsi.OpPRIn, scsi.OpPROut, scsi.OpReserve6, scsi.OpRelease6, model.OpReserve10, model.OpRelease10:

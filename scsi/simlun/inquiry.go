@@ -75,3 +75,36 @@ func reportLUNs(m *model.Model, req *scsi.Request) scsi.Reply {
 	binary.BigEndian.PutUint32(b, 8)
 	return m.DataIn(req, int(min(binary.BigEndian.Uint32(req.CDB[6:]), 1<<16)), b)
 }
+
+// opcodesAction is the service action REPORT SUPPORTED OPERATION CODES.
+const opcodesAction = 0x0c
+
+// reportOpcodes is REPORT SUPPORTED OPERATION CODES, of all commands, of which those about
+// reservations are told by their service actions. SPC-4 6.35.
+func reportOpcodes(m *model.Model, req *scsi.Request) scsi.Reply {
+	if req.CDB[2]&7 != 0 {
+		return m.Illegal(req, scsi.InvalidFieldInCDB)
+	}
+	q := m.Quirks()
+	list := scsi.SupportedOpcodes{{Opcode: scsi.OpTestUnitReady}, {Opcode: scsi.OpInquiry}, {Opcode: scsi.OpRead10}, {Opcode: scsi.OpWrite10}}
+	add := func(op scsi.Opcode, action byte) {
+		list = append(list, scsi.SupportedOpcode{Opcode: op, HasAction: true, Action: uint16(action)})
+	}
+	for action := scsi.InReadKeys; action <= scsi.InReadFullStatus && !q.NoPR; action++ {
+		if !(action == scsi.InReportCapabilities && q.NoCapabilities || action == scsi.InReadFullStatus && q.NoFullStatus) {
+			add(scsi.OpPRIn, byte(action))
+		}
+	}
+	for action := scsi.OutRegister; action <= scsi.OutRegisterAndMove && !q.NoPR; action++ {
+		lacks := action == scsi.OutPreemptAndAbort && q.NoPreemptAndAbort || action == scsi.OutRegisterAndMove && q.NoRegisterMove ||
+			action == scsi.OutRegisterAndIgnoreExistingKey && q.NoRegIgnore
+		if !lacks {
+			add(scsi.OpPROut, byte(action))
+		}
+	}
+	data, err := list.MarshalBinary()
+	if err != nil {
+		return m.Illegal(req, scsi.InvalidFieldInCDB)
+	}
+	return m.DataIn(req, int(min(binary.BigEndian.Uint32(req.CDB[6:]), 1<<16)), data)
+}

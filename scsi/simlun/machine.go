@@ -154,6 +154,8 @@ func (m *Machine) do(from NexusID, req *scsi.Request) scsi.Reply {
 		return m.requestSense(from, req)
 	case model.OpReportLUNs:
 		return reportLUNs(&m.Model, req)
+	case scsi.OpMaintenanceIn:
+		return reportOpcodes(&m.Model, req)
 	case model.OpModeSense6, model.OpModeSense10:
 		return modeSense(&m.Model, req)
 	case scsi.OpReadCapacity10:

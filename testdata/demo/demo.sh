@@ -62,7 +62,7 @@ step 0 "package_name    pkg1" "cat cluster.conf"
 say "export LUNGUARD_CONF=cluster.conf"
 
 say "export LUNGUARD_SIM=array/jack3      # on node jack3"
-step 0 "pkg1: 1 LUN, 5 SCSI commands" "pr_start -v pkg1"
+step 0 "pkg1: 1 LUN, 6 SCSI commands" "pr_start -v pkg1"
 step 0 " REGISTERED KEYS : 0xbcb00001
  RESERVED KEYS : 0xbcb00001
  RESERVED FROM NODE : jack3" "vg_pr_key -g -v /dev/iscsi_vg3"

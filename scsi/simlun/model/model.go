@@ -28,6 +28,8 @@ func (m *Model) Knows(op scsi.Opcode) bool {
 	switch op {
 	case scsi.OpPRIn, scsi.OpPROut:
 		return !m.Quirks().NoPR
+	case scsi.OpMaintenanceIn:
+		return !m.Quirks().NoOpcodes
 	case scsi.OpReserve6, scsi.OpRelease6, OpReserve10, OpRelease10:
 		return !m.Quirks().Reserve6Unsupported
 	}

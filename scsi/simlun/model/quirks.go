@@ -94,6 +94,11 @@ type Quirks struct {
 	// LiesGood: PERSISTENT RESERVE OUT is GOOD, always, and does nothing (bridges
 	// that say GOOD to everything).
 	LiesGood bool `json:"LiesGood,omitempty"`
+	// NoPreemptAndAbort: PREEMPT AND ABORT is refused with 5/20/00, as by those who have
+	// its other service actions only.
+	NoPreemptAndAbort bool `json:"NoPreemptAndAbort,omitempty"`
+	// NoOpcodes: REPORT SUPPORTED OPERATION CODES is refused with 5/20/00 (SPC-2, bridges).
+	NoOpcodes bool `json:"NoOpcodes,omitempty"`
 	// NoReset: LOGICAL UNIT RESET is unsupported, as it is by adapters that can
 	// reset a whole target only.
 	NoReset bool `json:"NoReset,omitempty"`

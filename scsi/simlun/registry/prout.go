@@ -39,6 +39,8 @@ func (m *Commands) Out(from model.NexusID, req *scsi.Request, abort func(of func
 		action == scsi.OutRegisterAndIgnoreExistingKey && q.NoRegIgnore,
 		action == scsi.OutRegisterAndMove && q.NoRegisterMove:
 		return m.Illegal(req, scsi.InvalidFieldInCDB)
+	case action == scsi.OutPreemptAndAbort && q.NoPreemptAndAbort:
+		return m.Illegal(req, scsi.InvalidOpcode)
 	}
 	var list []byte
 	if req.Dir == scsi.DataOut {
