@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"regexp"
 	"runtime/debug"
 	"strconv"
 	"strings"
@@ -93,9 +94,18 @@ func persistOn(c *front.Call, open Opener) Call {
 	}}
 }
 
+// errNamespace says what to use for what is no SCSI device.
+var errNamespace = errors.New("an NVMe namespace, which takes no SCSI commands; vg_pr_key -g shows its keys, and nvme resv-report its registrants")
+
+// namespaceNode is how the device files of NVMe namespaces and controllers are called.
+func namespaceNode() *regexp.Regexp { return regexp.MustCompile(`^/dev/(nvme|ng)\d`) }
+
 // openRaw opens whatever is named, as the command line wants it, or the path that
 // was found if it was. On a simulated host every device can be written to.
 func openRaw(c *front.Call, path string, found vg.Device, readOnly bool) (vg.Path, error) {
+	if found.Namespace || namespaceNode().MatchString(path) {
+		return nil, errNamespace
+	}
 	if dir := c.Simulated(); dir != "" {
 		host, err := simhost.Open(dir)
 		if err != nil {
