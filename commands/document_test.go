@@ -142,7 +142,7 @@ func newJSONWorld(t *testing.T) *jsonWorld {
 }
 
 func jsonCases() []jsonCase {
-	check, show, sg, plan := "pr_check --json", "vg_pr_key -g --json", "sg_persist --json", "--dry-run --json"
+	check, show, list, sg, plan := "pr_check --json", "vg_pr_key -g --json", "pr_list --json", "sg_persist --json", "--dry-run --json"
 	trouble := func(w *jsonWorld) {
 		w.register("jack3", "/dev/sdc", 0xdead, 0)
 		w.on("jack3", "lunguard", "sim", "fail-path", "/dev/sda")
@@ -175,6 +175,15 @@ func jsonCases() []jsonCase {
 		{head: show, argv: []string{"vg_pr_key", "-g", "--json", "iscsi_vg3"}, want: words.ExitNode, before: broken},
 		{head: show, argv: []string{"vg_pr_key", "-g", "--json", "iscsi_vg3"}, getenv: map[string]string{session.ConfigVariable: ""}},
 		{head: show, argv: []string{"vg_pr_key", "-g", "--json"}, want: words.ExitFailed, early: true},
+		{head: list, argv: []string{"pr_list", "--json"}},
+		{head: list, argv: []string{"pr_list", "--json"}, before: allPorts},
+		{head: list, argv: []string{"pr_list", "--json"}, before: trouble},
+		{head: list, argv: []string{"pr_list", "--json"}, before: func(w *jsonWorld) { w.register("jack4", "/dev/sdc", 0x4150475230303031, 0) }},
+		{head: list, argv: []string{"pr_list", "--json"}, want: words.ExitNode, before: unreadable},
+		{head: list, argv: []string{"pr_list", "--json", "--sim", "ARRAYN/jack3"}, before: func(w *jsonWorld) {
+			w.on("jack3", "lunguard", "sim", "create", filepath.Join(w.dir, "AN"), "--nvme", "--nodes", "jack3")
+		}},
+		{head: list, argv: []string{"pr_list", "--json", "--keys"}, want: words.ExitFailed, early: true},
 		{head: "cmviewcl --json", argv: []string{"cmviewcl", "--json"}, want: words.ExitNode},
 		{head: "cmviewcl --json", argv: []string{"cmviewcl", "--json", "-l", "nonsense"}, want: words.ExitFailed, early: true},
 		{head: "cmgetpkgenv --json", argv: []string{"cmgetpkgenv", "--json", "pkg1"}},
@@ -183,7 +192,7 @@ func jsonCases() []jsonCase {
 		{head: "cmcheckconf --json", argv: []string{"cmcheckconf", "--json"}, want: words.ExitNode},
 		{head: "cmcheckconf --json", argv: []string{"cmcheckconf", "--json", "-P", "/nosuch"}, want: words.ExitFailed, early: true},
 		{head: "lunguard --list --json", argv: []string{"lunguard", "--list", "--json"}},
-		{head: "lunguard --list --json", argv: []string{"lunguard", "--version", "--json"}, want: words.ExitFailed, early: true},
+		{head: "lunguard --list --json", argv: []string{"lunguard", "--json"}, want: words.ExitFailed, early: true},
 		{head: plan, argv: []string{"pr_start", "--dry-run", "--json", "pkg1"}},
 		{head: plan, argv: []string{"pr_start", "--dry-run", "--json", "pkg2"}},
 		{head: plan, argv: []string{"pr_start", "--json", "pkg2"}, want: words.ExitFailed, early: true},
@@ -242,8 +251,8 @@ func TestJSONDocument(t *testing.T) {
 			}
 			var out, errOut bytes.Buffer
 			argv := slices.Clone(tc.argv)
-			if i := slices.Index(argv, "ARRAY"); i >= 0 {
-				argv[i] = filepath.Join(w.dir, "A")
+			for i := range argv {
+				argv[i] = strings.Replace(argv[i], "ARRAY", filepath.Join(w.dir, "A"), 1)
 			}
 			status := Run(context.Background(), front.Streams{Out: &out, Err: &errOut}, w.env(tc.getenv), argv)
 			if status != tc.want {

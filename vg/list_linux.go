@@ -15,7 +15,7 @@ import (
 	"lunguard/child"
 )
 
-// LUNs lists every SCSI disk of this machine, by sysfs alone. One that vanishes meanwhile
+// LUNs lists every SCSI disk and NVMe namespace of this machine, by sysfs alone. One that vanishes meanwhile
 // is left out. Errors: fs.ErrNotExist without sysfs.
 func (s *System) LUNs() ([]Listed, error) {
 	if !exists(filepath.Join(s.sysfs, "class")) {
@@ -24,7 +24,7 @@ func (s *System) LUNs() ([]Listed, error) {
 	links := lastingNames(s.byID)
 	var list []Listed
 	seen := map[string]bool{}
-	for _, dir := range s.scsi.folders(s.sysfs) {
+	for _, dir := range append(s.scsi.folders(s.sysfs), namespaces(s.sysfs)...) {
 		if seen[attribute(dir, "dev")] {
 			continue
 		}
@@ -99,6 +99,26 @@ func (d *scsiDisks) folders(sysfs string) []string {
 		entries, _ := os.ReadDir(block) // as above
 		for _, e := range entries {
 			list = append(list, filepath.Join(block, e.Name()))
+		}
+	}
+	slices.SortFunc(list, byName)
+	return list
+}
+
+// namespaces are the sysfs folders of all NVMe namespaces, in the order of their names. What
+// the kernel keeps for itself, the paths of one, are not among them.
+func namespaces(sysfs string) []string {
+	class := filepath.Join(sysfs, "class", "block")
+	entries, _ := os.ReadDir(class) // without any there is none
+	var list []string
+	for _, e := range entries {
+		to, err := os.Readlink(filepath.Join(class, e.Name()))
+		if err != nil || !strings.HasPrefix(e.Name(), "nvme") {
+			continue
+		}
+		dir := absolute(class, to)
+		if disk, ok := namespaceIn(dir); ok && disk == dir && attribute(dir, "hidden") != "1" {
+			list = append(list, dir)
 		}
 	}
 	slices.SortFunc(list, byName)

@@ -59,6 +59,27 @@ func TestLUNs(t *testing.T) {
 	}
 }
 
+// Of NVMe namespaces the heads are listed, and not the paths that the kernel keeps.
+func TestNamespacesListed(t *testing.T) {
+	tr := newTree(t)
+	for name, hidden := range map[string]string{"nvme0n1": "0", "nvme0c0n1": "1", "nvme1n10": "0", "nvme1n2": "0"} {
+		dir := "devices/virtual/" + name
+		tr.write(dir+"/nsid", "1\n")
+		tr.write(dir+"/wwid", "uuid.x\n")
+		tr.write(dir+"/hidden", hidden+"\n")
+		tr.link("class/block/"+name, dir)
+	}
+	tr.write("devices/virtual/nvme0n1/nvme0n1p1/partition", "1\n")
+	tr.link("class/block/nvme0n1p1", "devices/virtual/nvme0n1/nvme0n1p1")
+	var got []string
+	for _, dir := range namespaces(tr.root) {
+		got = append(got, filepath.Base(dir))
+	}
+	if diff := cmp.Diff([]string{"nvme0n1", "nvme1n2", "nvme1n10"}, got); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+}
+
 // The groups are those of lvm2's report, or of what is on the disks.
 func TestGroups(t *testing.T) {
 	m := newMachine(t)

@@ -47,9 +47,10 @@ func (l shownLUN) identity() string {
 // difference is a line about a LUN.
 type difference struct{ lun, what string }
 
-// compare tells what has changed from one answer to another. What is unknown in one of
+// compare tells what has changed from one answer to another; some says that the second one
+// has only the LUNs that were asked for. What is unknown in one of
 // them is said, and counts as a difference: it is not known to be the same.
-func compare(before, now *document) []difference {
+func compare(before, now *document, some bool) []difference {
 	var list []difference
 	old := map[string]shownLUN{}
 	for _, l := range before.LUNs {
@@ -62,10 +63,14 @@ func compare(before, now *document) []difference {
 			list = append(list, difference{l.LUN, "new"})
 			continue
 		}
+		if some {
+			// It was asked for by the name that it has now.
+			was.LUN = l.LUN
+		}
 		list = append(list, l.differences(was)...)
 	}
 	for _, l := range before.LUNs {
-		if _, ok := old[l.identity()]; ok {
+		if _, ok := old[l.identity()]; ok && !some {
 			list = append(list, difference{l.LUN, "no longer here"})
 		}
 	}

@@ -129,7 +129,7 @@ func TestCompare(t *testing.T) {
 		"still lost": {[]shownLUN{lost}, []shownLUN{lost}, []difference{{"/dev/sdb", "unknown, as before: no answer"}}},
 		"one less":   {[]shownLUN{b}, []shownLUN{one}, []difference{{"/dev/sdb", "gone: 0x1"}}},
 	} {
-		got := compare(&document{LUNs: c.before}, &document{LUNs: c.now})
+		got := compare(&document{LUNs: c.before}, &document{LUNs: c.now}, false)
 		if diff := cmp.Diff(c.want, got, cmp.AllowUnexported(difference{})); diff != "" {
 			t.Errorf("%s (-want +got):\n%s", name, diff)
 		}

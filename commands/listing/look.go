@@ -3,6 +3,7 @@ package listing
 import (
 	"context"
 	"errors"
+	"fmt"
 	"slices"
 	"strings"
 
@@ -146,8 +147,10 @@ func chosen(host vg.Host, listed []vg.Listed, devices []string) ([]vg.Listed, er
 		one := vg.Listed{Disk: d}
 		for _, l := range listed {
 			if (&lun{Listed: l}).has(d.Paths[0]) {
+				disk := *l.Disk
+				disk.Device = device
 				one = l
-				one.Disk = d
+				one.Disk = &disk
 			}
 		}
 		list = append(list, one)
@@ -182,7 +185,7 @@ func (l *lun) read(ctx context.Context, opened *protocol.LUN) {
 		if l.err = l.paths[i].err; l.err != nil {
 			continue
 		}
-		l.state, l.err = p.State(ctx)
+		l.state, l.err = stateBy(ctx, p)
 		if l.state != nil {
 			// What it does not tell is unknown.
 			l.can, _ = p.Capabilities(ctx)
@@ -193,6 +196,26 @@ func (l *lun) read(ctx context.Context, opened *protocol.LUN) {
 	for _, u := range opened.Unopened {
 		l.paths = append(l.paths, path{u.Name, u.Identity, u.Err})
 	}
+}
+
+// stateBy reads the state by a path, and the keys by another command: zeros say that nobody
+// is registered, too, and a list may be cut. Somebody who comes or goes in between is no
+// contradiction.
+func stateBy(ctx context.Context, p pr.Path) (*pr.State, error) {
+	for range 3 {
+		s, err := p.State(ctx)
+		if err != nil {
+			return nil, err
+		}
+		keys, err := p.Keys(ctx)
+		if err != nil {
+			return nil, err
+		}
+		if !slices.ContainsFunc(keys, func(k pr.Key) bool { return !s.Has(k) }) {
+			return s, nil
+		}
+	}
+	return nil, fmt.Errorf("%w: by one command a key is registered, by another it is not", pr.ErrMalformed)
 }
 
 // use says what of this host uses the LUN.

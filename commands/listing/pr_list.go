@@ -109,6 +109,9 @@ func onlyOne(c *front.Call) error {
 		}
 		given = form
 	}
+	if given == "diff" && c.Flags.Bool("foreign") {
+		return front.Usagef("--diff and --foreign exclude each other")
+	}
 	return nil
 }
 
@@ -117,7 +120,7 @@ func (v *view) print(c *front.Call, before *document) error {
 	switch {
 	case before != nil:
 		// What is unknown counts for more.
-		if status := printDifferences(c.Out, compare(before, v.document())); c.Status == words.ExitOK {
+		if status := printDifferences(c.Out, compare(before, v.document(), len(c.Operands()) > 0)); c.Status == words.ExitOK {
 			c.Status = status
 		}
 		return nil

@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"syscall"
 
 	"lunguard/cluster"
 	"lunguard/cluster/ownfile"
@@ -80,6 +81,9 @@ func (e *ConfigFileError) Message() words.Message {
 		m.Hint = "put a plain file in its place"
 	case errors.Is(e, fs.ErrPermission):
 		m.Hint = "run it as root"
+	case errors.Is(e, syscall.EMFILE), errors.Is(e, syscall.ENFILE), errors.Is(e, syscall.ENOMEM):
+		// What this host lacks, another one may have.
+		m.Hint, m.Status = "raise the limit of open files, or of memory, of this host", words.ExitNode
 	}
 	return m
 }

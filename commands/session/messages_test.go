@@ -27,7 +27,7 @@ func errorsByTopic() map[string][]error {
 	inUse := func(u vg.Usage) error { return &inUseError{"/dev/sda", "0xbcb00002 (jack4)", u} }
 	return map[string][]error{
 		"config": {
-			&ConfigFileError{path("read", syscall.EISDIR)},
+			&ConfigFileError{path("read", syscall.EISDIR)}, &ConfigFileError{&fs.PathError{Op: "open", Path: "cluster.conf", Err: syscall.EMFILE}},
 			&ConfigFileError{&fs.PathError{Op: "open", Path: "cluster.conf", Err: syscall.ENOENT}},
 			&ConfigFileError{&fs.PathError{Op: "trust", Path: "/etc/x", Err: ownfile.ErrNotTrusted}},
 			&ConfigFileError{&fs.PathError{Op: "lock", Path: "/etc/x", Err: ownfile.ErrBeingWritten}},

@@ -41,14 +41,25 @@ func (h *Host) LUNs() ([]vg.Listed, error) {
 	slices.SortFunc(names, func(a, b string) int { return cmp.Or(cmp.Compare(len(a), len(b)), cmp.Compare(a, b)) })
 	names = slices.DeleteFunc(names, func(device string) bool { return below[device] })
 	var list []vg.Listed
+	at := map[string]int{}
 	for _, device := range names {
 		d, err := h.Disk(device)
 		if err != nil {
 			return nil, err
 		}
+		if i, ok := at[d.WWID]; ok {
+			// No map joins its disks.
+			list[i].Paths = append(list[i].Paths, d.Paths...)
+			continue
+		}
+		at[d.WWID] = len(list)
 		n, err := h.readNode(d.Paths[0].Name)
 		if err != nil {
 			return nil, err
+		}
+		if n.namespace != "" {
+			list = append(list, vg.Listed{Disk: d, Vendor: "NVMe"})
+			continue
 		}
 		unit, err := simlun.Describe(n.lun)
 		if err != nil {
