@@ -6,6 +6,7 @@
 #               hour; KERNEL=7 make lab runs all scenarios on one
 # make matrix   every command under every fault, judged by an outsider, into
 #               docs/honesty.md: some minutes; ONLY=regexp runs some and shows them
+# make lab-fence  what fence_scsi says under faults: the last table of docs/honesty.md
 # make lab-pacemaker  a Pacemaker cluster of two nodes, in namespaces of one machine
 # make mutants  the protocols changed in one place at a time, against their tests, into
 #               docs/mutants.md: an hour or two; ONLY=regexp runs some, FULL=1 the whole
@@ -26,7 +27,7 @@ DESTDIR ?=
 # no faster and 400 KB more.
 BUILD = CGO_ENABLED=0 $(GO) build -trimpath -buildvcs=auto -ldflags '-s -w' -gcflags all=-l -gcflags runtime/...= -gcflags internal/...= -gcflags sync/...= -tags urfave_cli_no_docs
 
-.PHONY: all demo test check unit explore lab lab-pacemaker matrix-lab lint man-text deb rpm packages-check install uninstall clean bench benchstat mutants matrix FORCE
+.PHONY: all demo test check unit explore lab lab-pacemaker lab-fence matrix-lab lint man-text deb rpm packages-check install uninstall clean bench benchstat mutants matrix FORCE
 
 all: bin/lunguard
 
@@ -101,6 +102,9 @@ lab: bin/lunguard
 
 lab-pacemaker: bin/lunguard
 	$(GO) run ./lab -only pacemaker -v
+
+lab-fence: bin/lunguard
+	$(GO) run ./lab -v -run TestFenceScsiFaults
 
 matrix-lab: bin/lunguard
 	$(GO) run ./lab/matrix

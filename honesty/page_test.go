@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"os"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 )
@@ -167,6 +168,30 @@ func TestPage(t *testing.T) {
 	}
 	if strings.Contains(text, string(lied)+" |") && len(knownFalse()) == 0 {
 		t.Error("docs/honesty.md has a false success that is not known")
+	}
+}
+
+// What is said of fence_scsi is what the laboratory's scenario wants.
+func TestBeside(t *testing.T) {
+	scenario, err := os.ReadFile("../lab/guest/fence_faults_test.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	rows := 0
+	for line := range strings.Lines(pageBeside()) {
+		cells := strings.Split(strings.Trim(line, "| \n"), " | ")
+		if len(cells) != 3 || cells[0] == "fault" {
+			continue
+		}
+		rows++
+		for _, c := range cells {
+			if !strings.Contains(string(scenario), strconv.Quote(c)) {
+				t.Errorf("%q is not in the scenario", c)
+			}
+		}
+	}
+	if rows != strings.Count(string(scenario), "monitor 0") {
+		t.Errorf("%d rows", rows)
 	}
 }
 
