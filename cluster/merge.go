@@ -235,12 +235,10 @@ func (s *segment) replace(lines []fileLine) {
 	if n := len(lines); n > 0 && isComment(lines[n-1].text) {
 		lines = append(slices.Clip(lines), fileLine{s.end(), Position{File: lines[n-1].at.File}})
 	}
-	front, back := s.lines, s.lines
+	front, back := s.lines, []fileLine(nil)
 	if within := trimBlank(s.lines); len(within) > 0 {
 		front = s.lines[:slices.IndexFunc(s.lines, func(l fileLine) bool { return !isBlank(l) })]
 		back = s.lines[len(front)+len(within):]
-	} else {
-		back = nil
 	}
 	s.lines = slices.Concat(front, lines, back)
 	s.new = true

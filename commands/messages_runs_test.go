@@ -43,7 +43,7 @@ func sampleRuns() []sampleRun {
 		{"pr_watchdog", "pr_watchdog --interval 0 pkg1", nil}, {"pr_watchdog", "pr_watchdog --timeout 2 pkg1", nil},
 		{"pr_watchdog", "pr_watchdog --watchdog-timeout 1500ms pkg1", nil}, {"pr_watchdog", "pr_watchdog --watchdog-timeout 2 pkg1", nil},
 		{"vg_pr_key", "vg_pr_key vg", nil}, {"vg_pr_key", "vg_pr_key -g", nil},
-		{"pr_list", "pr_list --keys --paths", nil}, {"pr_list", "pr_list --diff nothere", nil}, {"pr_list", "pr_list --diff .", nil}, {"pr_list", "pr_list --diff two", nil},
+		{"pr_list", "pr_list --keys --paths", nil}, {"pr_list", "pr_list --diff x --foreign", nil}, {"pr_list", "pr_list --diff nothere", nil}, {"pr_list", "pr_list --diff .", nil}, {"pr_list", "pr_list --diff two", nil},
 		{"pr_list", "pr_list --names nothere", nil}, {"pr_list", "pr_list --names .", nil}, {"pr_list", "pr_list --names same.saved", nil},
 		{"pr_cleanup", "pr_cleanup", nil}, {"pr_cleanup", "pr_cleanup -k xyz vg", nil}, {"pr_cleanup", "pr_cleanup -f - /dev/sda", nil},
 		{"pr_cleanup", "pr_cleanup -f two", nil}, {"pr_cleanup", "pr_cleanup -f nothere", nil}, {"pr_cleanup", "pr_cleanup -f .", nil},
