@@ -23,6 +23,6 @@ func restoreMutants() []*mutant {
 			return err
 		}
 		return arbiter.drive(ctx, first)`, `		return nil`, "the arbiter is not looked at last"),
-		f.edit("Run.rejoinAll", `err != nil || len(targets) == 1`, `err != nil || len(targets) > 0`, "several LUNs are not looked at again at the end"),
+		f.edit("rejoinAll", `err != nil || len(targets) == 1`, `err != nil || len(targets) > 0`, "several LUNs are not looked at again at the end"),
 	}
 }

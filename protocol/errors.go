@@ -19,7 +19,7 @@ var (
 	ErrNoAbort = errors.New("the device has no PREEMPT AND ABORT")
 	// ErrNoPath says that no path to the LUN is left.
 	ErrNoPath = unit.ErrNoPath
-	// ErrTwoAnswers says that by one command nobody is registered, by another somebody.
+	// ErrTwoAnswers says that one command lists a registration that another does not.
 	ErrTwoAnswers = unit.ErrTwoAnswers
 	// ErrPathLost says that a path failed, where every path is wanted
 	// (Run.Strict).

@@ -64,7 +64,12 @@ func (r *Run) Evict(ctx context.Context, key pr.Key) (Evicted, error) {
 				return found, err
 			}
 		}
-		if !slices.ContainsFunc(targets, func(t *target) bool { return e.must(&t.position) || t.waitsFor() != 0 }) {
+		if slices.ContainsFunc(targets, func(t *target) bool { return e.must(&t.position) || t.waitsFor() != 0 }) {
+			continue
+		}
+		if out, err := absent(ctx, r, targets, func(k pr.Key) bool { return k == key }); err != nil {
+			return found, err
+		} else if out {
 			return found, r.each(targets, e.verdict)
 		}
 	}

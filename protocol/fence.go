@@ -64,14 +64,20 @@ func (r *Run) Fence(ctx context.Context, victim Member) error {
 				return err
 			}
 		}
-		if f.allDone() {
-			for _, t := range targets {
-				if len(t.Own()) > 0 {
-					checkPaths(t)
-				}
-			}
-			return r.each(targets, (*target).unfinished)
+		if !f.allDone() {
+			continue
 		}
+		if out, err := absent(ctx, r, targets, func(k pr.Key) bool { return Plain(k) == victim.Key }); err != nil {
+			return err
+		} else if !out {
+			continue
+		}
+		for _, t := range targets {
+			if len(t.Own()) > 0 {
+				checkPaths(t)
+			}
+		}
+		return r.each(targets, (*target).unfinished)
 	}
 	return &LUNError{LUN: targets[0].Name, Err: ErrUnsettled}
 }

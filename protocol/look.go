@@ -151,18 +151,48 @@ type Status struct {
 
 // Show reads the LUNs of the run and changes nothing. The answers come in the
 // order of the LUNs. Without a Node none is present.
-func (r *Run) Show(ctx context.Context) []Status {
+func (r *Run) Show(ctx context.Context) []Status { return show(ctx, r, (*target).read) }
+
+// ShowSure is Show for who draws conclusions from a key that is not there: the keys are
+// asked for by another command, too, and a LUN of which one lists a registration that the
+// other does not is unknown, ErrTwoAnswers.
+func (r *Run) ShowSure(ctx context.Context) []Status { return show(ctx, r, readWhole) }
+
+func show(ctx context.Context, r *Run, read func(*target, context.Context) error) []Status {
 	list := make([]Status, len(r.LUNs))
 	r.eachLUN(func(i int) {
 		t := r.target(r.LUNs[i])
-		list[i] = Status{LUN: t.Name, Err: t.read(ctx)}
-		list[i].State = t.State
-		if list[i].Err == nil && r.Node.Key != 0 {
+		list[i] = Status{LUN: t.Name, Err: read(t, ctx)}
+		if list[i].Err != nil {
+			return
+		}
+		if list[i].State = t.State; r.Node.Key != 0 {
 			list[i].Present = slices.ContainsFunc(t.Own(), t.IsPresent)
 			list[i].Findings = pathFindings(&t.position)
 		}
 	})
 	return list
+}
+
+// readWhole reads a LUN until the keys by themselves are none that the state lacks: a node
+// may register between the two.
+func readWhole(t *target, ctx context.Context) error {
+	const tries = 3
+	for range tries {
+		if err := t.read(ctx); err != nil {
+			return err
+		}
+		lacks := false
+		err := t.OnAnyPath(ctx, func(ctx context.Context, p pr.Path) error {
+			keys, err := p.Keys(ctx)
+			lacks = slices.ContainsFunc(keys, func(k pr.Key) bool { return !t.State.Has(k) })
+			return err
+		})
+		if err != nil || !lacks {
+			return t.final(err)
+		}
+	}
+	return t.final(ErrTwoAnswers)
 }
 
 // Up reports whether this node has the package up, as far as can be told: its
@@ -174,4 +204,33 @@ func (r *Run) Up(ctx context.Context) bool {
 		}
 	}
 	return false
+}
+
+// absent makes sure, by the keys alone, that a key which the states do not show is on none
+// of the LUNs: a device may cut the longer list, and whoever is missing there can write. If
+// it shows after all, the states are read again: then the key has come since, and false is
+// returned without an error, or the device tells two stories, ErrTwoAnswers.
+func absent(ctx context.Context, r *Run, targets []*target, is func(pr.Key) bool) (bool, error) {
+	shown := make([]bool, len(targets))
+	at := func(t *target) int { return slices.Index(targets, t) }
+	err := r.each(targets, func(t *target) error {
+		err := t.OnAnyPath(ctx, func(ctx context.Context, p pr.Path) error {
+			keys, err := p.Keys(ctx)
+			shown[at(t)] = slices.ContainsFunc(keys, is)
+			return err
+		})
+		return t.final(err)
+	})
+	if err != nil || !slices.Contains(shown, true) {
+		return err == nil, err
+	}
+	return false, r.each(targets, func(t *target) error {
+		if err := t.read(ctx); err != nil {
+			return err
+		}
+		if shown[at(t)] && !slices.ContainsFunc(t.State.Keys(), is) {
+			return t.final(ErrTwoAnswers)
+		}
+		return nil
+	})
 }

@@ -152,8 +152,9 @@ func TestHandOverCost(t *testing.T) {
 	}
 }
 
-// A fence costs eight commands if nobody is leaving; eleven on the arbiter of several
-// LUNs, which is looked at for the others and read once more at the end.
+// A fence costs nine commands if nobody is leaving, of which the last one asks for the
+// keys alone; twelve on the arbiter of several LUNs, which is looked at for the others and
+// read once more at the end.
 func TestFenceCost(t *testing.T) {
 	for _, luns := range []int{1, 3} {
 		for _, up := range [][]string{{"A", "B", "C"}, {"B", "A", "C"}, {"A", "C"}} {
@@ -162,7 +163,7 @@ func TestFenceCost(t *testing.T) {
 			if err := w.fence("A", "B"); err != nil {
 				t.Fatal(err)
 			}
-			if n := w.sent[0].Load() - before; n > map[int]int64{1: 8, 3: 11}[luns] {
+			if n := w.sent[0].Load() - before; n > map[int]int64{1: 9, 3: 12}[luns] {
 				t.Errorf("%d LUNs, %v up: %d commands", luns, up, n)
 			}
 			w.wantShared("A", "C")
@@ -418,4 +419,20 @@ func TestFence(t *testing.T) {
 			t.Error("a LUN was changed")
 		}
 	})
+}
+
+// A device that cuts the longer list hides the victim, which can write: that is not done.
+func TestFenceHidden(t *testing.T) {
+	for _, luns := range []int{1, 2} {
+		w := sharedWorld(t, luns, 1, simlun.Quirks{}, "A", "B")
+		w.faults(0, "prin.full@every:cut=1")
+		if err := w.fence("A", "B"); !errors.Is(err, ErrTwoAnswers) {
+			t.Errorf("%d LUNs: %v", luns, err)
+		}
+		for _, got := range w.run("A").ShowSure(t.Context()) {
+			if bad := got.LUN == "sda"; errors.Is(got.Err, ErrTwoAnswers) != bad || (got.State == nil) != bad {
+				t.Errorf("%d LUNs: %+v", luns, got)
+			}
+		}
+	}
 }

@@ -34,7 +34,7 @@ func (r *Run) Restore(ctx context.Context) error {
 	}
 	begin, undo := r.retakeAll, r.giveUp
 	if r.Mode == Shared {
-		begin, undo = r.rejoinAll, r.backOut
+		begin, undo = func(ctx context.Context, targets []*target) error { return rejoinAll(ctx, r, targets) }, r.backOut
 	}
 	if err = begin(ctx, targets); err == nil {
 		return nil
@@ -64,7 +64,7 @@ func (r *Run) retakeAll(ctx context.Context, targets []*target) error {
 }
 
 // rejoinAll joins the LUNs, and looks at several again at the end, as a start does.
-func (r *Run) rejoinAll(ctx context.Context, targets []*target) error {
+func rejoinAll(ctx context.Context, r *Run, targets []*target) error {
 	rows := restoreRows(joinRows())
 	if err := r.each(targets, func(t *target) error { return t.drive(ctx, rows) }); err != nil || len(targets) == 1 {
 		return err

@@ -17,7 +17,7 @@ func (a *agent) look() (seen, error) {
 	now := seen{members: a.conf.Members()}
 	if len(a.shared) > 0 {
 		err := a.s.LookAtSet(a.shared, func(run *session.PackageRun, _ *session.Opened) error {
-			now.shared = run.Show(a.Ctx)
+			now.shared = run.ShowSure(a.Ctx)
 			return notEmpty(run, a.shared)
 		})
 		if err != nil {
@@ -26,7 +26,7 @@ func (a *agent) look() (seen, error) {
 	}
 	for _, pkg := range a.exclusive {
 		err := a.s.LookAt(pkg, func(run *session.PackageRun, _ *session.Opened) error {
-			now.exclusive = append(now.exclusive, run.Show(a.Ctx)...)
+			now.exclusive = append(now.exclusive, run.ShowSure(a.Ctx)...)
 			return notEmpty(run, []*cluster.Package{pkg})
 		})
 		if err != nil {
@@ -140,7 +140,7 @@ func (a *agent) keep(pkg *cluster.Package, node cluster.Node, changed *atomic.Bo
 			return err
 		}
 		next := custody{members: a.conf.Members(), here: a.s.Node.Member(), victim: node.Member()}
-		switch act, err := next.decide(run.Show(a.Ctx)); {
+		switch act, err := next.decide(run.ShowSure(a.Ctx)); {
 		case err != nil:
 			return err
 		case act == leaveIt:
@@ -167,7 +167,7 @@ func (a *agent) mayKeep(pkg *cluster.Package, run *session.PackageRun) error {
 		return err
 	}
 	if memory.By != "" {
-		for _, lun := range run.Show(a.Ctx) {
+		for _, lun := range run.ShowSure(a.Ctx) {
 			if lun.Err != nil {
 				return lun.Err
 			}
@@ -180,7 +180,7 @@ func (a *agent) mayKeep(pkg *cluster.Package, run *session.PackageRun) error {
 		return nil
 	}
 	return a.s.LookAtSet(a.shared, func(run *session.PackageRun, _ *session.Opened) error {
-		for _, lun := range run.Show(a.Ctx) {
+		for _, lun := range run.ShowSure(a.Ctx) {
 			if lun.Err != nil {
 				return lun.Err
 			}

@@ -18,7 +18,7 @@ func (a *agent) mayJoin(run *session.PackageRun, o *session.Opened) error {
 	}
 	var errs []error
 	var absent []*vg.Disk
-	for i, lun := range run.Show(a.Ctx) {
+	for i, lun := range run.ShowSure(a.Ctx) {
 		switch {
 		case lun.Err != nil:
 			errs = append(errs, lun.Err)

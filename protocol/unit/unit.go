@@ -37,9 +37,9 @@ var (
 	ErrNoReservationType = errors.New("the device has no Write Exclusive - Registrants Only reservations")
 	// ErrNoPath says that no path to the LUN is left.
 	ErrNoPath = errors.New("no usable path")
-	// ErrTwoAnswers says that the device lists registrations by one command and
-	// none by another.
-	ErrTwoAnswers = fmt.Errorf("%w: by one command nobody is registered, by another somebody is", pr.ErrMalformed)
+	// ErrTwoAnswers says that the device lists a registration by one command and not by
+	// another.
+	ErrTwoAnswers = fmt.Errorf("%w: one command lists a registration that another does not", pr.ErrMalformed)
 )
 
 // Unit is a LUN as this host reaches it: which paths are usable, and what was
