@@ -37,11 +37,12 @@ const (
 // reserves, and reads. With more LUNs the first one is won so; on the others
 // comes registering, a look at the first, reserving and reading, and a last look
 // at the first. A take-over preempts instead, and takes the mark off that says so,
-// on each LUN. A halt reads, marks, clears and reads. TestCriticalPath counts them.
+// on each LUN. A halt reads, marks, clears and reads. A status asks what the device can do,
+// which commands it has, and by each path for the state. TestCriticalPath counts them.
 func (o operation) criticalPath(luns, paths int) int {
 	switch {
 	case o == opStatus:
-		return paths + 1
+		return paths + 2
 	case o == opHalt:
 		return 4
 	}

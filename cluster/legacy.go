@@ -167,15 +167,72 @@ func (k *Control) take(p *Package, path, text string) {
 		case a.Name == "CVM_DG" || a.Name == "VXVM_DG":
 			k.Foreign = append(k.Foreign, s)
 		case a.Name == "LV":
-			if group, ok := GroupOf(a.Value); ok && !k.names(p, group) {
+			group, ok := volumeOf(a.Value)
+			switch {
+			case !ok:
+				k.Unread = append(k.Unread, &ControlError{Package: p.Name, At: s.At, Reason: "LV has " + a.Value + ", which is in no group of VG"})
+			case !k.names(p, group):
 				k.Unread = append(k.Unread, &ControlError{Package: p.Name, At: s.At, Group: group, Reason: "LV has a volume of " + group + ", which VG does not have"})
 			}
 		}
 	}
+	if line, ok := shellfile.Defaults(text, groupVariable); ok {
+		doubt(line, "VG cannot be read for certain: an expansion gives it a value")
+	}
+	k.takeCalls(p, path, f)
 	line, calls := firstCall(f.Commands, "vgchange", "lvchange")
 	if calls && len(k.Groups) == 0 && !shellfile.Uses(text, groupVariable) {
 		doubt(line, "it activates volume groups, and VG does not name them")
 	}
+}
+
+// takeCalls doubts calls that work on groups by their names, which VG does not have: what
+// stands beside VG in a script of the user's own.
+func (k *Control) takeCalls(p *Package, path string, f *shellfile.File) {
+	for _, c := range f.Calls {
+		var groups []string
+		switch last := c.Words[len(c.Words)-1]; filepath.Base(c.Words[0]) {
+		case "vgchange", "lvchange":
+			name := strings.TrimPrefix(last, "/dev/")
+			if group, ok := volumeOf(last); ok {
+				groups = []string{group}
+			} else if group, _, of := strings.Cut(name, "/"); len(c.Words) > 1 && last[:1] != "-" && isGroupName(group) && (of || !isOptionValue(c.Words[len(c.Words)-2], last)) {
+				groups = []string{group}
+			}
+		case "mount":
+			for _, w := range c.Words[1:] {
+				if group, ok := volumeOf(w); ok {
+					groups = append(groups, group)
+				}
+			}
+		}
+		for _, group := range groups {
+			if !k.names(p, group) {
+				k.Unread = append(k.Unread, &ControlError{Package: p.Name, At: Position{path, c.Line}, Group: group, Reason: "it uses " + group + ", which VG does not have"})
+			}
+		}
+	}
+}
+
+// isOptionValue reports whether a word is the value of the option before it, as the y of
+// vgchange -a y is.
+func isOptionValue(option, word string) bool {
+	return len(word) <= 3 && (option == "-a" || option == "-c" || option == "-x" || option == "-p" || option == "-r")
+}
+
+// volumeOf is the volume group of a logical volume's device: /dev/VG/VOLUME, or
+// /dev/mapper/VG-VOLUME, where hyphens within the names are doubled.
+func volumeOf(device string) (group string, ok bool) {
+	name, mapped := strings.CutPrefix(device, "/dev/mapper/")
+	if !mapped {
+		if !strings.HasPrefix(device, "/dev/") {
+			return "", false
+		}
+		return GroupOf(device)
+	}
+	name = strings.ReplaceAll(name, "--", "\x00")
+	group, _, ok = strings.Cut(name, "-")
+	return strings.ReplaceAll(group, "\x00", "-"), ok && group != ""
 }
 
 // firstCall is the line of the first call of one of some commands, whatever their

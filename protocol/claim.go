@@ -87,6 +87,8 @@ type claim struct {
 	failures int
 	// busy counts those in a row that it was too busy for.
 	busy int
+	// contradicted counts the times that one command listed what another did not.
+	contradicted int
 	// drained says that the unit attentions of the other paths were taken off.
 	drained bool
 }

@@ -19,6 +19,9 @@ const (
 	// maxFailures is how often a device may fail a command before its error is
 	// the run's.
 	maxFailures = 3
+	// maxContradictions is how often a device may list a key by one command and not by
+	// another: somebody may have come and gone in between.
+	maxContradictions = 3
 	// maxBusy is how often in a row a device may be too busy for a command until
 	// what it was decided on is too old: with maxAge a minute, in which a controller
 	// of an array fails over.

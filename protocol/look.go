@@ -177,8 +177,7 @@ func show(ctx context.Context, r *Run, read func(*target, context.Context) error
 // readWhole reads a LUN until the keys by themselves are none that the state lacks: a node
 // may register between the two.
 func readWhole(t *target, ctx context.Context) error {
-	const tries = 3
-	for range tries {
+	for range maxContradictions {
 		if err := t.read(ctx); err != nil {
 			return err
 		}
@@ -208,8 +207,9 @@ func (r *Run) Up(ctx context.Context) bool {
 
 // absent makes sure, by the keys alone, that a key which the states do not show is on none
 // of the LUNs: a device may cut the longer list, and whoever is missing there can write. If
-// it shows after all, the states are read again: then the key has come since, and false is
-// returned without an error, or the device tells two stories, ErrTwoAnswers.
+// it shows after all, the states are read again, and false is returned: the key has come
+// since, and may have gone. Where that happens time and again the device tells two stories,
+// ErrTwoAnswers.
 func absent(ctx context.Context, r *Run, targets []*target, is func(pr.Key) bool) (bool, error) {
 	shown := make([]bool, len(targets))
 	at := func(t *target) int { return slices.Index(targets, t) }
@@ -228,7 +228,10 @@ func absent(ctx context.Context, r *Run, targets []*target, is func(pr.Key) bool
 		if err := t.read(ctx); err != nil {
 			return err
 		}
-		if shown[at(t)] && !slices.ContainsFunc(t.State.Keys(), is) {
+		if !shown[at(t)] || slices.ContainsFunc(t.State.Keys(), is) {
+			return nil
+		}
+		if t.contradicted++; t.contradicted == maxContradictions {
 			return t.final(ErrTwoAnswers)
 		}
 		return nil

@@ -9,6 +9,8 @@ import (
 type word struct {
 	raw  string
 	line int
+	// goesOn says that it stood in several lines, each with a backslash at its end.
+	goesOn bool
 }
 
 // token is a word, or what parts commands: an operator, a line end, or the end.
@@ -96,8 +98,32 @@ func (l *lexer) next() token {
 	at.kind = aWord
 	start := l.pos
 	l.takeWord()
-	at.raw = l.text[start:l.pos]
+	at.raw = joined(l.text[start:l.pos])
+	at.goesOn = len(at.raw) < l.pos-start
 	return at
+}
+
+// joined is a word without the ends of lines that go on within it.
+func joined(raw string) string {
+	if !strings.Contains(raw, "\\\n") {
+		return raw
+	}
+	var b strings.Builder
+	quoted := false
+	for i := 0; i < len(raw); i++ {
+		switch {
+		case raw[i] == '\'':
+			quoted = !quoted
+		case !quoted && strings.HasPrefix(raw[i:], "\\\n"):
+			i++
+			continue
+		case !quoted && raw[i] == '\\' && i+1 < len(raw):
+			b.WriteByte(raw[i])
+			i++
+		}
+		b.WriteByte(raw[i])
+	}
+	return b.String()
 }
 
 // blanks passes over blanks, comments, and ends of lines that go on.

@@ -33,6 +33,14 @@ type File struct {
 	// Commands are the names of what is called, with the line of the first call.
 	// One that is a variable has its $.
 	Commands map[string]int
+	// Calls are all calls, in the order of the file.
+	Calls []Call
+}
+
+// Call is a command with its words. One that is not known has its $.
+type Call struct {
+	Words []string
+	Line  int
 }
 
 // Variables are what is of interest: all if it is nil.
@@ -243,7 +251,13 @@ func (p *reader) call(words []word, doubt string) {
 	if _, ok := p.file.Commands[name]; !ok {
 		p.file.Commands[name] = words[0].line
 	}
+	p.file.Calls = append(p.file.Calls, p.callOf(words))
 	switch name {
+	case "builtin", "command":
+		if len(words) > 1 {
+			p.call(words[1:], doubt)
+		}
+		return
 	case ".", "source":
 		p.include(words)
 	case "export", "readonly":
@@ -252,8 +266,46 @@ func (p *reader) call(words []word, doubt string) {
 				p.assign(w, doubt)
 			}
 		}
-	case "typeset", "declare", "local", "integer", "set", "read", "unset", "let", "getopts", "mapfile", "readarray", "printf", "eval", "for", "select", "alias":
+	case "typeset", "declare", "local", "integer", "set", "read", "unset", "let", "getopts", "mapfile", "readarray", "printf", "eval", "for", "select", "alias", "trap":
 		p.mentions(name, words[1:])
+		p.unnamed(name, words[1:])
+	}
+}
+
+// callOf is a call as far as its words are known.
+func (p *reader) callOf(words []word) Call {
+	c := Call{Line: words[0].line}
+	for _, w := range words {
+		text := w.raw
+		if value, why := p.value(w.raw); why == "" {
+			text = value
+		}
+		c.Words = append(c.Words, text)
+	}
+	return c
+}
+
+// unnamed doubts a command that changes a variable whose name it is told by another one, or
+// that does what another text says.
+func (p *reader) unnamed(command string, words []word) {
+	for i, w := range words {
+		name, _, _ := strings.Cut(w.raw, "=")
+		hides := strings.ContainsAny(name, "$`")
+		switch command {
+		case "eval":
+			hides = strings.Contains(w.raw, "`") || strings.Contains(w.raw, "$(") || hides && (name != w.raw || i == 0)
+		case "printf":
+			hides = i == 1 && words[0].raw == "-v" && (hides || strings.ContainsAny(name, `'"`))
+		case "typeset", "declare", "local", "integer", "read", "mapfile", "readarray":
+			refers := strings.HasPrefix(w.raw, "-") && strings.Contains(w.raw, "n") && command != "read" && !strings.HasPrefix(command, "ma") && !strings.HasPrefix(command, "readarr")
+			hides = hides || refers || !strings.HasPrefix(w.raw, "-") && strings.ContainsAny(name, `'"`) && command == "read"
+		default:
+			hides = false
+		}
+		if hides && p.want != nil {
+			p.file.Doubts = append(p.file.Doubts, Doubt{Line: w.line, Reason: command + " does what cannot be read here"})
+			return
+		}
 	}
 }
 
@@ -312,6 +364,29 @@ func Uses(text, variable string) bool {
 	return false
 }
 
+// Defaults is the line of an expansion that gives a variable a value, ${NAME:=VALUE}.
+func Defaults(text, variable string) (line int, ok bool) {
+	for from := 0; ; {
+		i := strings.Index(text[from:], "${"+variable)
+		if i < 0 {
+			return 0, false
+		}
+		at := from + i
+		from = at + len("${"+variable)
+		rest := text[from:]
+		if strings.HasPrefix(rest, "[") {
+			end := strings.IndexByte(rest, ']')
+			if end < 0 {
+				continue
+			}
+			rest = rest[end+1:]
+		}
+		if strings.HasPrefix(rest, "=") || strings.HasPrefix(rest, ":=") {
+			return 1 + strings.Count(text[:at], "\n"), true
+		}
+	}
+}
+
 // splitAssignment parts a word that assigns: NAME=, NAME[INDEX]= or with += before
 // the value. index has its brackets.
 func splitAssignment(raw string) (name, index, op, value string, ok bool) {
@@ -365,6 +440,8 @@ func (p *reader) assign(w word, doubt string) {
 	switch {
 	case doubt != "":
 		why = doubt
+	case w.goesOn:
+		why = "it goes on in the next line"
 	case op == "+=":
 		why = "it is added to another value"
 	case err != nil || at < 0:

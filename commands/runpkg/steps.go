@@ -178,16 +178,18 @@ func groupSteps(r *Runner) ([]step, error) {
 		return nil, &ParameterError{"vgchange_cmd", r.Package.VGChange(), err.Error()}
 	}
 	var list []step
+	retries := count(r, "deactivation_retry_count", 0)
 	for _, g := range r.Package.Groups {
-		list = append(list, &groupStep{r, g, cmd, count(r, "deactivation_retry_count", 0)})
+		list = append(list, &groupStep{r, g, cmd, retries})
 	}
 	return list, nil
 }
 
 func fileSystemSteps(r *Runner) ([]step, error) {
 	var list []step
+	mounts, umounts := count(r, "fs_mount_retry_count", 0), count(r, "fs_umount_retry_count", 1)
 	for _, f := range r.Package.FileSystems() {
-		s := &fileSystemStep{Runner: r, fs: f, mountRetries: count(r, "fs_mount_retry_count", 0), umountRetries: count(r, "fs_umount_retry_count", 1)}
+		s := &fileSystemStep{Runner: r, fs: f, mountRetries: mounts, umountRetries: umounts}
 		if err := s.parse(); err != nil {
 			return nil, err
 		}

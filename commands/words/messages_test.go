@@ -104,11 +104,12 @@ func controlErrors() []error {
 		"VG cannot be read for certain: it stands behind &&", "VG cannot be read for certain: VG[0] has another value in line 9",
 		"VG cannot be read for certain: set may change it", "VG cannot be read for certain: a quote has no end",
 		`"vg*" cannot be the name of a volume group`, "its volume groups cannot be read: it is no shell script",
+		"VG cannot be read for certain: eval does what cannot be read here", "LV has /dev/sdb, which is in no group of VG",
 		"it activates volume groups, and VG does not name them", "VG has vg01, which package pkg2 has, too",
 	} {
 		list = append(list, &cluster.ControlError{Package: "pkg1", At: at, Reason: reason})
 	}
-	for _, reason := range []string{"VG has vg02, which the package does not have", "LV has a volume of vg02, which VG does not have"} {
+	for _, reason := range []string{"VG has vg02, which the package does not have", "LV has a volume of vg02, which VG does not have", "it uses vg02, which VG does not have"} {
 		list = append(list, &cluster.ControlError{Package: "pkg1", At: at, Reason: reason, Group: "vg02"})
 	}
 	at.Line = 0
