@@ -282,3 +282,18 @@ func TestVendorSite(t *testing.T) {
 		t.Errorf("%v", err)
 	}
 }
+
+// A config with carriage returns comes back byte by byte, and is taken again.
+func TestGetConfCRLF(t *testing.T) {
+	s := newSite(t, 1)
+	text := strings.ReplaceAll("CLUSTER_NAME c\nCLUSTER_PR_TAG bcb0\nNODE_NAME jack3\n\tNODE_ID 1\nNODE_NAME jack4\nNODE_ID 2\n", "\n", "\r\n")
+	s.write("flat.conf", text, 0o644)
+	if got := s.run("cmgetconf"); got != text {
+		t.Fatalf("%q, %q expected", got, text)
+	}
+	s.write("again.conf", text, 0o644)
+	s.run("cmapplyconf", "-f", "-C", "again.conf")
+	if now := readFile(t, filepath.Join(s.dir, "flat.conf")); now != text {
+		t.Errorf("%q, %q expected", now, text)
+	}
+}

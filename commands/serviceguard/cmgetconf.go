@@ -2,12 +2,14 @@ package serviceguard
 
 import (
 	"strings"
+	"unicode/utf8"
 
 	"github.com/urfave/cli/v2"
 
 	"lunguard/cluster"
 	"lunguard/cluster/ownfile"
 	"lunguard/commands/front"
+	"lunguard/commands/picture"
 	"lunguard/commands/session"
 	"lunguard/commands/words"
 )
@@ -70,13 +72,24 @@ func runGetConf(c *front.Call) error {
 		return &session.ConfigFileError{Err: err}
 	}
 	if len(ops) == 0 {
-		_, err := c.Out.Write(text)
-		return err
+		return writeConfig(c, text)
 	}
 	if err := ownfile.Publish(ops[0], text); err != nil {
 		return &outputFileError{err}
 	}
 	return nil
+}
+
+// writeConfig prints a config byte by byte, for cmapplyconf to read, unless a terminal would
+// act on something in it. It does not on a carriage return before the end of a line.
+func writeConfig(c *front.Call, text []byte) error {
+	out := c.Out
+	acts := func(r rune) bool { return r != '\n' && r != '\t' && picture.Unprintable(r, utf8.RuneLen(r)) }
+	if !strings.ContainsFunc(strings.ReplaceAll(string(text), "\r\n", "\n"), acts) {
+		out = front.Raw(c.Out)
+	}
+	_, err := out.Write(text)
+	return err
 }
 
 // outputFileError says that a file cannot be written.
