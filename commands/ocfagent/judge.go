@@ -58,7 +58,7 @@ func (j judge) lun(lun protocol.Status, wwid string) (grade, error) {
 		default:
 			return failed, &outError{lun: lun.LUN, node: j.own.Name}
 		}
-		return failed, &goneError{lun: lun.LUN, node: j.own, by: j.holder(s)}
+		return failed, &goneError{lun: lun.LUN, node: j.own, by: j.holder(s), forgotten: s.Empty()}
 	}
 	held := s.Reservation
 	if held == nil || held.Part || !held.Type.RegistrantsOnly() {

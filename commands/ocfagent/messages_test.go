@@ -18,7 +18,7 @@ func errorsOf() []error {
 		&parameterError{"on_unknown", "perhaps", "neither fail nor ignore"}, &parameterError{"deadline", "soon", "seconds were expected, such as 30"},
 		&parameterError{"OCF_CHECK_LEVEL", "deep", "a number was expected"},
 		&disabledError{"/etc/lunguard/cluster.conf"}, &emptyError{"pkg1"},
-		&goneError{"/dev/sda", jack3, protocol.Member{}}, &goneError{"/dev/sda", jack3, jack4}, &outError{"/dev/sda", "jack3"}, &newError{"/dev/sda"},
+		&goneError{"/dev/sda", jack3, protocol.Member{}, false}, &goneError{"/dev/sda", jack3, protocol.Member{}, true}, &goneError{"/dev/sda", jack3, jack4, false}, &outError{"/dev/sda", "jack3"}, &newError{"/dev/sda"},
 		&openError{"/dev/sda"}, &sharedError{"/dev/sda", jack4}, &strangerError{"/dev/sda", []pr.Key{0xdead}}, &pathError{"/dev/mapper/mpatha", "/dev/sda"}, &pathError{"/dev/mapper/mpatha", ""},
 		&unfinishedError{"pkg1", "start or stop"}, &unfinishedError{"pkg1", "stop"}, &memoryError{"pkg1", errors.New("unexpected end of JSON input")},
 		&scopeError{"pkg1"}, &serviceError{"pkg1", "web: exit status 1"}, &stepsError{"cmrunpkg", "pkg1", 1}, &supportError{"/dev/sda"},

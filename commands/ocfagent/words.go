@@ -39,6 +39,8 @@ func (e *emptyError) Error() string { return "package " + e.pkg + " has no LUN" 
 type goneError struct {
 	lun      string
 	node, by protocol.Member
+	// forgotten says that nobody is registered: who fences is.
+	forgotten bool
 }
 
 func (e *goneError) Error() string { return e.Message().Text() }
@@ -46,6 +48,10 @@ func (e *goneError) Error() string { return e.Message().Text() }
 func (e *goneError) Message() words.Message {
 	m := words.Message{Subject: e.lun, What: fmt.Sprintf("key %v of %s has gone: it was fenced", e.node.Key, e.node.Name),
 		Hint: "restart this node: what it has in memory must not go over what others have written since", Status: words.ExitFailed}
+	if e.forgotten {
+		m.What = fmt.Sprintf("key %v of %s has gone, and nobody is registered", e.node.Key, e.node.Name)
+		m.Hint = "nobody has fenced it: the device has lost its registrations, or a clean-up took them; the package runs unprotected"
+	}
 	if e.by.Name != "" && e.by.Name != e.node.Name {
 		m.What = fmt.Sprintf("key %v of %s has gone: reserved by %s (%v)", e.node.Key, e.node.Name, e.by.Name, e.by.Key)
 	}
