@@ -290,13 +290,14 @@ func isGroupName(name string) bool {
 	return name != "" && name[0] != '-' && strings.Trim(name, letters) == "" && strings.Trim(name, ".") != ""
 }
 
-// decide makes the groups the package's. A package file that names disks has to
-// name all that the script has; then it does not matter what else cannot be read.
+// decide makes the groups the package's. A package file that names disks, or says that there
+// are none, has to name all that the script has; then it does not matter what else cannot be
+// read, but for what is certain: a group that the script uses and the package has not.
 func (k *Control) decide(p *Package) {
-	named := len(p.Groups)+len(p.Volumes) > 0
+	named := len(p.Groups)+len(p.Volumes) > 0 || p.HasNoLUNs()
 	var errs []error
-	if !named {
-		for _, e := range k.Unread {
+	for _, e := range k.Unread {
+		if !named || e.Group != "" {
 			errs = append(errs, e)
 		}
 	}
