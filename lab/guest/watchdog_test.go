@@ -110,10 +110,20 @@ func TestWatchdog(t *testing.T) {
 func wantReadKeys(t *testing.T, sent []Command) {
 	t.Helper()
 	const prIn, readReservation = 0x5e, 1
+	const inquiry, deviceIdentification = 0x12, 0x83
+	asked := 0
 	for _, c := range sent {
+		if len(c.CDB) > 2 && c.CDB[0] == inquiry && c.CDB[1] == 1 && c.CDB[2] == deviceIdentification {
+			// Which LUN a path leads to, when it is opened: twice here for each of two LUNs.
+			asked++
+			continue
+		}
 		if len(c.CDB) < 2 || c.CDB[0] != prIn || c.CDB[1]&0x1f > readReservation {
 			t.Errorf("pr_watchdog has sent %+v", c)
 		}
+	}
+	if asked > 4 {
+		t.Errorf("pr_watchdog has asked %d times which LUN a path leads to", asked)
 	}
 	if len(sent) < 40 || len(sent) > 120 {
 		t.Errorf("pr_watchdog has sent %d commands", len(sent))
