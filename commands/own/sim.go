@@ -193,11 +193,16 @@ func simExtend(_ *front.Call, ops []string) error {
 
 // forLUNs runs f on each LUN of the array in dir.
 func forLUNs(dir string, f func(file string) error) error {
+	return forFiles(dir, (*simhost.Array).LUNs, f)
+}
+
+// forFiles runs f on each file that a list of the array in dir has.
+func forFiles(dir string, list func(*simhost.Array) ([]string, error), f func(file string) error) error {
 	a, err := simhost.OpenArray(dir)
 	if err != nil {
 		return err
 	}
-	files, err := a.LUNs()
+	files, err := list(a)
 	if err != nil {
 		return err
 	}

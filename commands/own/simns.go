@@ -25,20 +25,7 @@ func isNamespace(file string) bool { return statefile.Is(file, simns.Magic) }
 
 // forNamespaces runs f on each namespace of the array in dir.
 func forNamespaces(dir string, f func(file string) error) error {
-	a, err := simhost.OpenArray(dir)
-	if err != nil {
-		return err
-	}
-	files, err := a.Namespaces()
-	if err != nil {
-		return err
-	}
-	for _, file := range files {
-		if err := f(file); err != nil {
-			return err
-		}
-	}
-	return nil
+	return forFiles(dir, (*simhost.Array).Namespaces, f)
 }
 
 // simmedNamespace is a namespace in the answer for programs: its nexuses are hosts.
