@@ -51,6 +51,10 @@ func CreateArray(dir string, spec Spec) (*Array, error) {
 	if err := os.Mkdir(filepath.Join(dir, lunFolder), 0o777); err != nil {
 		return nil, err
 	}
+	spec.LUN.TargetPorts = nil // each path has one, whether it is used or not
+	for port := range max(spec.Paths, 2) {
+		spec.LUN.TargetPorts = append(spec.LUN.TargetPorts, uint16(port+1))
+	}
 	for i := range spec.LUNs {
 		cfg := spec.LUN
 		cfg.Serial = fmt.Sprintf("SIM%05d", i)
