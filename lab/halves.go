@@ -8,11 +8,13 @@ import (
 	"fmt"
 	"io"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 
 	"lunguard/lab/image"
 	"lunguard/lab/machine"
+	"lunguard/lab/report"
 )
 
 // besideTests are the tests that have a guest of their own beside the other ones, if all
@@ -59,13 +61,21 @@ func guestArgs(o options) []string {
 	case o.run != "":
 		return o.testArgs("-test.run=" + o.run)
 	case o.halves():
-		return o.testArgs("-test.skip=" + besideTests + "|" + pacemakerTests)
+		return o.brief(o.testArgs("-test.skip=" + besideTests + "|" + pacemakerTests))
 	}
 	return o.testArgs("-test.skip=" + pacemakerTests)
 }
 
 // besideArgs are those that the one in the guest beside gets.
-func besideArgs(o options) []string { return o.testArgs("-test.run=" + besideTests) }
+func besideArgs(o options) []string { return o.brief(o.testArgs("-test.run=" + besideTests)) }
+
+// brief are the words with which the guest says at the end what took how long.
+func (o options) brief(args []string) []string {
+	if o.verbose {
+		return args
+	}
+	return slices.Concat([]string{report.Word}, args, []string{"-test.v"})
+}
 
 func (o options) testArgs(which ...string) []string {
 	args := append([]string{"-test.timeout=" + (o.timeout - timeoutMargin).String()}, which...)

@@ -13,6 +13,8 @@ import (
 	"syscall"
 
 	"golang.org/x/sys/unix"
+
+	"lunguard/lab/report"
 )
 
 // Paths in the guest that the host fills.
@@ -75,6 +77,10 @@ func initialProcess() (int, error) {
 	if role != "" {
 		args = roleArgs(role)
 	}
+	brief := args[0] == report.Word
+	if brief {
+		args = args[1:]
+	}
 	cmd := exec.Command("/init", args...)
 	if args[0] == "shell" {
 		cmd = exec.Command("/bin/bash", "-l")
@@ -88,6 +94,11 @@ func initialProcess() (int, error) {
 		return 0, err
 	}
 	fmt.Println("LAB-READY", strings.Fields(string(uptime))[0])
+	if brief {
+		shown := &report.Writer{Out: os.Stdout}
+		defer func() { _ = shown.End(report.Slowest) }() // the console is there
+		cmd.Stdout = shown
+	}
 	err = cmd.Run()
 	var exit *exec.ExitError
 	switch {
