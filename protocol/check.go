@@ -133,7 +133,7 @@ func examine(ctx context.Context, t *target) Report {
 	default:
 		rep.Findings = append(rep.Findings, Finding{Kind: Unreadable, Err: err})
 	}
-	if err := t.confirmEmpty(ctx); err != nil {
+	if err := t.confirm(ctx); err != nil {
 		rep.State = nil
 		rep.Findings = append(rep.Findings, Finding{Kind: Unreadable, Err: t.final(err)})
 		return rep
@@ -143,11 +143,11 @@ func examine(ctx context.Context, t *target) Report {
 	return rep
 }
 
-// confirmEmpty asks a LUN once more on which nobody seems to be registered: that is
-// what zeros say, too.
-func (t *target) confirmEmpty(ctx context.Context) error {
+// confirm asks a LUN by another command. One on which nobody seems to be registered may
+// have answered with zeros, and one whose list is cut hides who can write.
+func (t *target) confirm(ctx context.Context) error {
 	if !t.State.Empty() {
-		return nil
+		return confirmKeys(ctx, t)
 	}
 	empty := false
 	err := t.OnAnyPath(ctx, func(ctx context.Context, p pr.Path) (err error) {

@@ -174,13 +174,18 @@ func show(ctx context.Context, r *Run, read func(*target, context.Context) error
 	return list
 }
 
-// readWhole reads a LUN until the keys by themselves are none that the state lacks: a node
-// may register between the two.
+// readWhole reads a LUN and confirms it.
 func readWhole(t *target, ctx context.Context) error {
+	if err := t.read(ctx); err != nil {
+		return err
+	}
+	return confirmKeys(ctx, t)
+}
+
+// confirmKeys reads the LUN again until the keys by themselves are none that the state
+// lacks: a node may register between the two.
+func confirmKeys(ctx context.Context, t *target) error {
 	for range maxContradictions {
-		if err := t.read(ctx); err != nil {
-			return err
-		}
 		lacks := false
 		err := t.OnAnyPath(ctx, func(ctx context.Context, p pr.Path) error {
 			keys, err := p.Keys(ctx)
@@ -189,6 +194,9 @@ func readWhole(t *target, ctx context.Context) error {
 		})
 		if err != nil || !lacks {
 			return t.final(err)
+		}
+		if err := t.read(ctx); err != nil {
+			return err
 		}
 	}
 	return t.final(ErrTwoAnswers)
