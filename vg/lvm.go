@@ -88,7 +88,10 @@ func (l *lvmReports) group(ctx context.Context, name string) (*Group, error) {
 const noHints = `devices/hints="none"`
 
 // read asks lvm2, unless it was asked just now. --readonly keeps lvm2 from
-// taking locks and from writing anything.
+// taking locks and from writing anything. Of groups that belong to another host (their
+// system ID is not this one's), or to a lock manager that does not run here, it says
+// nothing unless it is told to: but who takes a group over, or fences its owner, is just
+// the host to which it does not belong yet.
 func (l *lvmReports) read(ctx context.Context) (*lvmReport, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -98,7 +101,7 @@ func (l *lvmReports) read(ctx context.Context) (*lvmReport, error) {
 	if l.hung != nil && time.Since(l.at) < hungAge {
 		return nil, l.hung
 	}
-	answer, err := l.run(ctx, "pvs", "--readonly", "--config", noHints, "--reportformat", "json", "-o", "pv_name,vg_name,vg_uuid,pv_missing")
+	answer, err := l.run(ctx, "pvs", "--readonly", "--foreign", "--shared", "--config", noHints, "--reportformat", "json", "-o", "pv_name,vg_name,vg_uuid,pv_missing")
 	l.hung = nil
 	if hung := (*child.HungError)(nil); errors.As(err, &hung) {
 		l.hung, l.at = err, time.Now()

@@ -164,8 +164,30 @@ func TestGroupAsksReadOnly(t *testing.T) {
 	if _, err := s.Group(context.Background(), "vg1"); !errors.Is(err, ErrNoLVM) {
 		t.Errorf("error %v", err)
 	}
-	if len(args) == 0 || args[0] != "pvs" || !slices.Contains(args, "--readonly") || !slices.Contains(args, noHints) || !slices.Contains(args, "json") {
-		t.Errorf("lvm2 was asked %v", args)
+	for _, word := range []string{"pvs", "--readonly", noHints, "json"} {
+		if !slices.Contains(args, word) {
+			t.Errorf("lvm2 was asked %v, without %s", args, word)
+		}
+	}
+}
+
+// Of a group that belongs to another host, or to a lock manager that does not run, lvm2
+// reports only if it is asked to. Who takes it over has to find it.
+func TestGroupOfAnotherHost(t *testing.T) {
+	s := &System{lvm: lvmReports{run: func(_ context.Context, args ...string) (child.Answer, error) {
+		lines := []string{pv("/dev/sda", "mine", "u1", "")}
+		if slices.Contains(args, "--foreign") {
+			lines = append(lines, pv("/dev/sdb", "theirs", "u2", ""))
+		}
+		if slices.Contains(args, "--shared") {
+			lines = append(lines, pv("/dev/sdc", "ours", "u3", ""))
+		}
+		return child.Answer{Out: []byte(reportOf(lines...))}, nil
+	}}}
+	for name, want := range map[string]string{"mine": "/dev/sda", "theirs": "/dev/sdb", "ours": "/dev/sdc"} {
+		if g, err := s.Group(t.Context(), name); err != nil || !slices.Equal(g.Volumes, []string{want}) {
+			t.Errorf("%s: %v, %v", name, g, err)
+		}
 	}
 }
 
