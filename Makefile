@@ -115,10 +115,10 @@ lab-fence: bin/lunguard
 matrix-lab: bin/lunguard
 	$(GO) run ./lab/matrix
 
-# Shared diagnostics are filled in first, then the archive is made.
+# The page of messages is made first, then the archive.
 man-text:
 	@sh testdata/need.sh mandoc mandoc
-	$(GO) test -count=1 ./man -run TestShared -update
+	$(GO) test -count=1 ./man -run TestMessages -update
 	$(GO) test -count=1 ./man -run TestPacked -update
 	$(GO) test -count=1 ./man
 

@@ -14,8 +14,11 @@ import (
 	"testing"
 )
 
-// manualFile is the page of the config.
-const manualFile = "../man/cluster.conf.5"
+// manualFile is the page of the config, manualFaults what lunguard-messages(7) says of it.
+const (
+	manualFile   = "../man/cluster.conf.5"
+	manualFaults = "../man/messages/cluster.conf.mdoc"
+)
 
 // manualEntry is what the page says of one parameter.
 type manualEntry struct {
@@ -27,7 +30,7 @@ type manualEntry struct {
 type manual struct {
 	entries  map[string]manualEntry
 	examples []string
-	// faults are the items of DIAGNOSTICS.
+	// faults are those of lunguard-messages(7).
 	faults []string
 }
 
@@ -62,8 +65,6 @@ func readManual(t *testing.T) manual {
 			block = nil
 		case block != nil:
 			block.WriteString(strings.ReplaceAll(line, `\e`, `\`) + "\n")
-		case section == "DIAGNOSTICS" && macro == ".It":
-			m.faults = append(m.faults, rest)
 		case !strings.HasPrefix(section, "PARAMETERS"):
 		case macro == ".Bl":
 			outer, open = append(outer, open), nil
@@ -96,6 +97,13 @@ func readManual(t *testing.T) manual {
 				m.entries[name] = e
 			}
 		}
+	}
+	faults, err := os.ReadFile(manualFaults)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, item := range regexp.MustCompile(`(?m)^\.It (.*)$`).FindAllStringSubmatch(string(faults), -1) {
+		m.faults = append(m.faults, item[1])
 	}
 	return m
 }

@@ -111,12 +111,12 @@ func TestHintsExist(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	shared, err := filepath.Glob("../man/shared/*.mdoc")
+	messages, err := filepath.Glob("../man/messages/*.mdoc")
 	if err != nil {
 		t.Fatal(err)
 	}
 	quoted := regexp.MustCompile(`(?m)^\.Ql ((?:pr_|vg_pr_key|cm|sg_persist|lunguard|fence_lunguard).*)$`)
-	for _, page := range slices.Concat(pages, shared) {
+	for _, page := range slices.Concat(pages, messages) {
 		text, err := os.ReadFile(page)
 		if err != nil || !regexp.MustCompile(`\.(1m|[578]|mdoc)$`).MatchString(page) {
 			continue

@@ -8,7 +8,6 @@ import (
 	"strings"
 	"testing"
 
-	"lunguard/commands/catalogue"
 	"lunguard/commands/front"
 )
 
@@ -104,75 +103,9 @@ func (p *manPage) statuses() []string {
 	return list
 }
 
-// manItem is one message of DIAGNOSTICS.
-type manItem struct {
-	text string
-	// body is what stands below it.
-	body string
-	// shared says that it belongs to several pages.
-	shared bool
-}
-
-// diagnostics are the messages that the page explains.
-func (p *manPage) diagnostics() []manItem { return itemsOf(p.section("DIAGNOSTICS")) }
-
-// itemsOf reads the items of a list.
-func itemsOf(lines []string) []manItem {
-	var list []manItem
-	shared := false
-	for _, line := range lines {
-		switch item, ok := strings.CutPrefix(line, ".It "); {
-		case ok:
-			list = append(list, manItem{text: unroff(item), shared: shared})
-		case strings.HasPrefix(line, `.\" shared:`):
-			shared = true
-		case strings.HasPrefix(line, `.\" end shared`):
-			shared = false
-		case len(list) > 0 && !strings.HasPrefix(line, ".El"):
-			list[len(list)-1].body += line + "\n"
-		}
-	}
-	// Items on each other's heels have one text.
-	for n := len(list) - 2; n >= 0; n-- {
-		if list[n].body == "" {
-			list[n].body = list[n+1].body
-		}
-	}
-	return list
-}
-
-// groups are the groups of shared diagnostics that the page has.
-func (p *manPage) groups() []string {
-	for _, line := range p.section("DIAGNOSTICS") {
-		if names, ok := strings.CutPrefix(line, `.\" shared:`); ok {
-			return strings.Fields(names)
-		}
-	}
-	return nil
-}
-
 // unroff takes the escapes out of a line.
 func unroff(line string) string {
 	return strings.NewReplacer(`\(dq`, `"`, `\&`, "", `\e`, `\`, `\-`, "-", `\(aq`, "'").Replace(line)
-}
-
-// placeholders stand in an item for what differs.
-func placeholders() *regexp.Regexp {
-	return regexp.MustCompile(`\b(LUN|DEVICE|PATH|GROUP|PACKAGE|NODE|NODES|KEY|KEYS|FILE|NUMBER|TIME|VALUE|OPTION|TEXT)\b`)
-}
-
-// pattern matches the messages that an item is about.
-func (i manItem) pattern() *regexp.Regexp {
-	parts := placeholders().Split(i.text, -1)
-	for n, p := range parts {
-		parts[n] = regexp.QuoteMeta(p)
-	}
-	return regexp.MustCompile(`^` + strings.Join(parts, `.+`) + `$`)
-}
-
-// literal counts the letters that are no placeholder.
-func (i manItem) literal() int {
-	return len(regexp.MustCompile(`[^a-zA-Z"]`).ReplaceAllString(strings.ReplaceAll(placeholders().ReplaceAllString(i.text, ""), `"`, `""""`), ""))
 }
 
 // manBlock is a literal block of EXAMPLES.
@@ -205,7 +138,7 @@ func (p *manPage) complaints(t *testing.T, a *front.Applet) []string {
 	list = append(list, p.badSections(a)...)
 	list = append(list, p.badOptions(a)...)
 	list = append(list, p.badStatuses(t, a)...)
-	list = append(list, p.badDiagnostics(t, a)...)
+	list = append(list, p.badDiagnostics()...)
 	list = append(list, p.badExamples(t)...)
 	return list
 }
@@ -319,48 +252,16 @@ func (p *manPage) sgStatuses(t *testing.T) []string {
 	return list
 }
 
-func (p *manPage) badDiagnostics(t *testing.T, a *front.Applet) []string {
-	var list []string
-	for flag, group := range map[string]string{
-		"config": "config", "sim": "sim", "timeout": "timeout", "scan": "scan", "log": "syslog", "color": "table", "strict": "strict",
-	} {
-		// The times of pr_watchdog are of another kind.
-		if slices.Contains(flagNames(a), flag) && !slices.Contains(p.groups(), group) && a.Main == nil && (a.Name != "pr_watchdog" || flag != "timeout") {
-			list = append(list, "the shared group "+group+" is missing")
-		}
+// badDiagnostics wants the page to leave its messages to lunguard-messages(7).
+func (p *manPage) badDiagnostics() []string {
+	text := "\n" + strings.Join(p.section("DIAGNOSTICS"), "\n") + "\n"
+	switch {
+	case strings.Contains(text, "\n.It "):
+		return []string{"DIAGNOSTICS has messages: they belong into man/messages"}
+	case !strings.Contains(text, "\n.Xr lunguard-messages 7 .\n"):
+		return []string{"DIAGNOSTICS does not point to lunguard-messages(7)"}
 	}
-	if a.PlanJSON && !slices.Contains(p.groups(), "plan") {
-		list = append(list, "the shared group plan is missing")
-	}
-	if !slices.Contains(p.groups(), "usage") {
-		list = append(list, "the shared group usage is missing")
-	}
-	items := p.diagnostics()
-	for _, i := range items {
-		if !i.saysEnough() {
-			list = append(list, "item "+i.text+": too little said")
-		}
-	}
-	all := catalogued(t)
-	for _, m := range all {
-		if m.Topic == a.Name && !matched(items, m.Text) {
-			list = append(list, "no item for: "+m.Text)
-		}
-	}
-	for _, i := range items {
-		if i.shared {
-			continue
-		}
-		if re := i.pattern(); !slices.ContainsFunc(all, func(m catalogue.Message) bool { return re.MatchString(m.Text) }) {
-			list = append(list, "item "+i.text+": no such message")
-		}
-	}
-	return list
-}
-
-// matched reports whether one of the items is about a message.
-func matched(items []manItem, text string) bool {
-	return slices.ContainsFunc(items, func(i manItem) bool { return i.pattern().MatchString(text) })
+	return nil
 }
 
 // badExamples compares the blocks of EXAMPLES with what the set-up runs.
@@ -395,7 +296,3 @@ func badSetup(n int, script string) []string {
 	}
 	return list
 }
-
-// saysEnough reports whether an item tells something of its own, and its body,
-// too.
-func (i manItem) saysEnough() bool { return i.literal() >= 4 && len(strings.TrimSpace(i.body)) >= 20 }

@@ -8,7 +8,6 @@ import (
 	"strings"
 	"testing"
 
-	"lunguard/commands/catalogue"
 	"lunguard/commands/reservations"
 )
 
@@ -53,43 +52,6 @@ func TestOtherPages(t *testing.T) {
 	}
 }
 
-// Diagnostics that pages share are about messages that exist, and the other way
-// round.
-func TestSharedDiagnostics(t *testing.T) {
-	files, err := filepath.Glob("../man/shared/*.mdoc")
-	if err != nil {
-		t.Fatal(err)
-	}
-	groups := map[string][]manItem{}
-	for _, file := range files {
-		text, err := os.ReadFile(file)
-		if err != nil {
-			t.Fatal(err)
-		}
-		groups[strings.TrimSuffix(filepath.Base(file), ".mdoc")] = itemsOf(strings.Split(string(text), "\n"))
-	}
-	all := catalogued(t)
-	for name, items := range groups {
-		for _, i := range items {
-			if !i.saysEnough() {
-				t.Errorf("%s: item %s: too little said", name, i.text)
-			}
-			re := i.pattern()
-			if !slices.ContainsFunc(all, func(m catalogue.Message) bool { return m.Topic == name && re.MatchString(m.Text) }) {
-				t.Errorf("%s: item %s: no such message in this group", name, i.text)
-			}
-		}
-	}
-	for _, m := range all {
-		if m.Topic == "" || applets().Find(m.Topic) != nil {
-			continue
-		}
-		if !matched(groups[m.Topic], m.Text) {
-			t.Errorf("shared/%s.mdoc: no item for: %s\n\thint: %s", m.Topic, m.Text, m.Hint)
-		}
-	}
-}
-
 // The tests of pages do find what is wrong.
 func TestManPageComplaints(t *testing.T) {
 	good := readManPage(t, "pr_fence")
@@ -100,11 +62,10 @@ func TestManPageComplaints(t *testing.T) {
 		".It Fl n , -node":                 {".It Fl x , -node", "option n is not explained"},
 		".It Fl v , -verbose":              {".It Fl v , -verbose , -frob", "there is no option frob"},
 		"\n.It 2\n":                        {"\n.It 3\n", "exit statuses are 0, 1, 3, 128 + N, not 0, 1, 2, 128 + N"},
-		".It the node that has failed is":  {".It the node that is dead is", "no item for: the node that has failed is missing"},
-		".It NODE is this node;":           {".It NODE is that node;", "item NODE is that node; to give its packages up, use pr_halt: no such message"},
 		".Sh SEE ALSO":                     {".Sh SEE", "section SEE ALSO is missing"},
 		".Bd -literal -offset indent\n# p": {".Bd -filled\n# p", "there is no example"},
-		".\\\" shared: ":                   {".\\\" others: ", "the shared group usage is missing"},
+		".Xr lunguard-messages 7 .":        {".Xr lunguard 7 .", "DIAGNOSTICS does not point to lunguard-messages(7)"},
+		".Sh DIAGNOSTICS":                  {".Sh DIAGNOSTICS\n.It a message", "DIAGNOSTICS has messages"},
 	} {
 		if !strings.Contains(good.text, from) {
 			t.Errorf("%q does not stand in the page", from)

@@ -7,24 +7,18 @@ import (
 	"compress/flate"
 	_ "embed" // for the pages
 	"errors"
-	"fmt"
 	"io"
 	"strings"
 )
 
 // pagesFlate is every page behind the other, each behind a line of mark and its
-// file name. Messages that several pages have are there once, see [expand], and what
-// is left is compressed: together they take a tenth of the room in the binary.
+// file name, compressed.
 //
 //go:embed pages.flate
 var pagesFlate []byte
 
 // mark begins the line before a page. No page has a form feed.
 const mark = "\f"
-
-// again begins a line that stands for lines of before: the number of the first, from 0,
-// and how many. No page has a vertical tab.
-const again = "\v"
 
 // Page is a manual page.
 type Page struct {
@@ -45,24 +39,7 @@ func Pages() ([]Page, error) {
 	if err != nil {
 		return nil, err
 	}
-	return unpack(expand(string(text))), nil
-}
-
-// expand puts lines in the place of those that stand for them. What compresses the text
-// looks 32 KiB back, and pages that have the same messages are farther apart.
-func expand(text string) string {
-	var lines []string
-	for line := range strings.Lines(text) {
-		if !strings.HasPrefix(line, again) {
-			lines = append(lines, line)
-			continue
-		}
-		var first, count int
-		if n, err := fmt.Sscanf(line, again+"%d %d", &first, &count); n == 2 && err == nil && first >= 0 && count >= 0 && first+count <= len(lines) {
-			lines = append(lines, lines[first:first+count]...)
-		}
-	}
-	return strings.Join(lines, "")
+	return unpack(string(text)), nil
 }
 
 // unpack takes packed pages apart.

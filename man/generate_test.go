@@ -15,6 +15,8 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
+	"lunguard/commands/catalogue"
 )
 
 var update = flag.Bool("update", false, "write the generated files instead of comparing them")
@@ -77,54 +79,79 @@ func generated(t *testing.T, file, want string) {
 	t.Errorf("%s is stale, run make man-text (-want +got):\n%s", file, cmp.Diff(want, got))
 }
 
-// sharedBlock is where diagnostics that several pages have belong in a page.
-var sharedBlock = regexp.MustCompile(`(?ms)^(\.\\" shared:([^\n]*)\n)(.*?)^(\.\\" end shared)$`)
+// messagesBlock is where groups of messages belong in lunguard-messages.7.
+var messagesBlock = regexp.MustCompile(`(?ms)^(\.\\" messages:([^\n]*)\n)(.*?)^(\.\\" end messages)$`)
 
-// The diagnostics that several pages have are the same everywhere.
-func TestShared(t *testing.T) {
-	used := map[string]bool{}
-	for _, file := range sources(t) {
-		page := read(t, file)
-		if n := strings.Count(page, `.\" shared:`); n != len(sharedBlock.FindAllString(page, -1)) {
-			t.Errorf("%s: a shared: comment has no end shared", file)
-		}
-		want := sharedBlock.ReplaceAllStringFunc(page, func(block string) string {
-			part := sharedBlock.FindStringSubmatch(block)
-			var items strings.Builder
-			for _, group := range strings.Fields(part[2]) {
-				used[group] = true
-				text := read(t, filepath.Join("shared", group+".mdoc"))
-				if text == "" {
-					t.Errorf("%s: there is no group %s", file, group)
-				}
-				for line := range strings.Lines(text) {
-					if !strings.HasPrefix(line, `.\"`) {
-						items.WriteString(notItself(file, line))
-					}
-				}
-			}
-			return part[1] + items.String() + part[4]
-		})
-		generated(t, file, want)
-	}
-	groups, err := filepath.Glob("shared/*.mdoc")
+// The page of messages has each group of messages once.
+func TestMessages(t *testing.T) {
+	groups, err := catalogue.ReadGroups("messages")
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, g := range groups {
-		if name := strings.TrimSuffix(filepath.Base(g), ".mdoc"); !used[name] {
-			t.Errorf("%s: no page has it", g)
+	used := map[string]int{}
+	page := read(t, messagesPage)
+	want := messagesBlock.ReplaceAllStringFunc(page, func(block string) string {
+		part := messagesBlock.FindStringSubmatch(block)
+		var text strings.Builder
+		for _, name := range strings.Fields(part[2]) {
+			used[name]++
+			text.WriteString(inPage(t, groups[name]))
 		}
+		return part[1] + text.String() + part[4]
+	})
+	generated(t, messagesPage, want)
+	for name := range groups {
+		if used[name] != 1 {
+			t.Errorf("%s has messages/%s.mdoc %d times", messagesPage, name, used[name])
+		}
+		delete(used, name)
+	}
+	for name := range used {
+		t.Errorf("%s: there is no messages/%s.mdoc", messagesPage, name)
 	}
 }
 
-// notItself makes a reference to the page that it stands in a name.
-func notItself(file, line string) string {
-	at := strings.LastIndex(file, ".")
-	if rest, ok := strings.CutPrefix(line, ".Xr "+file[:at]+" "+file[at+1:]); ok {
-		return ".Nm" + rest
+// messagesPage is the page of all messages.
+const messagesPage = "lunguard-messages.7"
+
+// inPage is a group as it stands in the page.
+func inPage(t *testing.T, g catalogue.Group) string {
+	lines := []string{".Ss " + g.Title}
+	if slices.Equal(g.By, []string{"all"}) {
+		lines = append(lines, "Said by every command.")
+	} else {
+		lines = append(lines, "Said by")
+		lines = append(lines, references(t, g.By)...)
 	}
-	return line
+	lines = append(lines, ".Bl -diag")
+	for _, line := range g.Lines {
+		also, isAlso := strings.CutPrefix(line, `.\" also: `)
+		switch {
+		case isAlso:
+			lines = append(lines, "Also said by")
+			lines = append(lines, references(t, strings.Fields(also))...)
+		case !strings.HasPrefix(line, `.\"`):
+			lines = append(lines, line)
+		}
+	}
+	return strings.Join(append(lines, ".El"), "\n") + "\n"
+}
+
+// references are lines that name the pages of commands.
+func references(t *testing.T, names []string) []string {
+	var lines []string
+	for i, name := range names {
+		at := slices.IndexFunc(sections(), func(section string) bool { return read(t, name+"."+section) != "" })
+		if at < 0 {
+			t.Fatalf("%s has no page", name)
+		}
+		end := " ,"
+		if i == len(names)-1 {
+			end = " ."
+		}
+		lines = append(lines, ".Xr "+name+" "+sections()[at]+end)
+	}
+	return lines
 }
 
 // mandoc has nothing to say about the pages.
@@ -193,37 +220,6 @@ func TestPacked(t *testing.T) {
 	}
 }
 
-// fold is what expand undoes.
-func fold(text string) string {
-	var b strings.Builder
-	lines := slices.Collect(strings.Lines(text))
-	at := map[string][]int{}
-	for i := 0; i < len(lines); {
-		first, most := 0, 0
-		for _, j := range at[lines[i]] {
-			n := 0
-			for j+n < i && i+n < len(lines) && lines[j+n] == lines[i+n] {
-				n++
-			}
-			if n > most {
-				first, most = j, n
-			}
-		}
-		size := len(strings.Join(lines[i:i+most], ""))
-		if entry := fmt.Sprintf("%s%d %d\n", again, first, most); len(entry) < size/2 {
-			b.WriteString(entry)
-		} else {
-			most = 1
-			b.WriteString(lines[i])
-		}
-		for _, line := range lines[i : i+most] {
-			at[line] = append(at[line], i)
-			i++
-		}
-	}
-	return b.String()
-}
-
 // pack writes the compressed pages.
 func pack(t *testing.T, text string) {
 	var b bytes.Buffer
@@ -231,11 +227,7 @@ func pack(t *testing.T, text string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	folded := fold(text)
-	if expand(folded) != text {
-		t.Fatal("what was folded is not the same")
-	}
-	if _, err := w.Write([]byte(folded)); err != nil {
+	if _, err := w.Write([]byte(text)); err != nil {
 		t.Fatal(err)
 	}
 	if err := w.Close(); err != nil {

@@ -19,7 +19,7 @@ import (
 
 // Message is something that is said to people, with sample names.
 type Message struct {
-	// Topic is where it is explained: a file of man/shared, or an applet. Empty is
+	// Topic is where it is explained: a file of man/messages, or an applet. Empty is
 	// nowhere.
 	Topic string
 	// Kind is error, warning, step, event, finding or log.
