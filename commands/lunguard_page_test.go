@@ -16,10 +16,10 @@ import (
 	"lunguard/scsi/simlun"
 )
 
-// The page of lunguard has every word of lunguard sim, every quirk and every
+// The page of simulated arrays has every word of lunguard sim, every quirk and every
 // word of a fault plan.
 func TestLunguardPage(t *testing.T) {
-	text, err := os.ReadFile("../man/lunguard.8")
+	text, err := os.ReadFile("../man/lunguard-sim.7")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -30,7 +30,7 @@ func TestLunguardPage(t *testing.T) {
 		t.Errorf("%d words of plans were found: %q", len(plan), plan)
 	}
 	for _, w := range append(words, plan...) {
-		if !regexp.MustCompile(`(?m)^\.(It Cm|Cm|Nm Cm sim)[^\n]*[ .]` + regexp.QuoteMeta(w) + `( |=|$)`).Match(text) {
+		if !regexp.MustCompile(`(?m)^\.(It Cm|Cm|Nm lunguard Cm sim)[^\n]*[ .]` + regexp.QuoteMeta(w) + `( |=|$)`).Match(text) {
 			t.Errorf("%s is not described", w)
 		}
 	}

@@ -137,6 +137,7 @@ func (p *manPage) complaints(t *testing.T, a *front.Applet) []string {
 	var list []string
 	list = append(list, p.badSections(a)...)
 	list = append(list, p.badOptions(a)...)
+	list = append(list, p.badOrder()...)
 	list = append(list, p.badStatuses(t, a)...)
 	list = append(list, p.badDiagnostics()...)
 	list = append(list, p.badExamples(t)...)
@@ -200,6 +201,32 @@ func (p *manPage) badOptions(a *front.Applet) []string {
 		if !slices.ContainsFunc(f.Names(), func(n string) bool { return usageHas(a.Usage, n) }) && f.Names()[0] != "supervise" {
 			list = append(list, "the usage does not have the option "+f.Names()[0])
 		}
+	}
+	return list
+}
+
+// badOrder wants the options of each list in the order of the alphabet, whatever their case,
+// and those that all commands have at its end.
+func (p *manPage) badOrder() []string {
+	var list []string
+	before := ""
+	for _, line := range p.section("DESCRIPTION") {
+		item, isItem := strings.CutPrefix(line, ".It Fl ")
+		if !isItem {
+			if strings.HasPrefix(line, ".Bl") {
+				before = ""
+			}
+			continue
+		}
+		name, _, _ := strings.Cut(strings.TrimLeft(item, "-"), " ")
+		place := strings.ToLower(name)
+		if place == "man" || place == "version" || place == "h" && strings.Contains(item, "-help") || place == "v" && strings.Contains(item, "-version") {
+			place = "~"
+		}
+		if place < before {
+			list = append(list, "option "+name+" is out of order")
+		}
+		before = place
 	}
 	return list
 }

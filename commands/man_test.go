@@ -61,6 +61,7 @@ func TestManPageComplaints(t *testing.T) {
 	for from, want := range map[string][2]string{
 		".It Fl n , -node":                 {".It Fl x , -node", "option n is not explained"},
 		".It Fl v , -verbose":              {".It Fl v , -verbose , -frob", "there is no option frob"},
+		".It Fl C , -config":               {".It Fl z\n.It Fl C , -config", "option C is out of order"},
 		"\n.It 2\n":                        {"\n.It 3\n", "exit statuses are 0, 1, 3, 128 + N, not 0, 1, 2, 128 + N"},
 		".Sh SEE ALSO":                     {".Sh SEE", "section SEE ALSO is missing"},
 		".Bd -literal -offset indent\n# p": {".Bd -filled\n# p", "there is no example"},

@@ -238,6 +238,23 @@ func pack(t *testing.T, text string) {
 	}
 }
 
+// mostLines is how long the page of a command may be.
+const mostLines = 250
+
+// The page of a command can be read at once: what belongs to several commands is in
+// pages of section 7.
+func TestPageLength(t *testing.T) {
+	pages, err := Pages()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, p := range pages {
+		if n := strings.Count(p.Text, "\n"); (p.Section == "1m" || p.Section == "8") && n > mostLines {
+			t.Errorf("%s(%s) has %d lines, at most %d are wanted", p.Name, p.Section, n, mostLines)
+		}
+	}
+}
+
 func TestFind(t *testing.T) {
 	for _, c := range []struct{ section, name, want string }{
 		{"", "vg_pr_key", "1m"}, {"1m", "vg_pr_key", "1m"}, {"8", "vg_pr_key", "1m"}, {"1", "vg_pr_key", "1m"},

@@ -23,7 +23,10 @@ const (
 func (c *Call) ownPage() error {
 	page, err := man.Find("", c.Applet.Name)
 	if errors.Is(err, man.ErrNoPage) {
-		// The words behind lunguard have none of their own.
+		// The words behind lunguard have none in a section of commands.
+		page, err = man.Find("7", Self+"-"+c.Applet.Name)
+	}
+	if errors.Is(err, man.ErrNoPage) {
 		page, err = man.Find("", Self)
 	}
 	if err != nil {
