@@ -25,6 +25,8 @@ type Config struct {
 	// Settings are the parameters of the cluster as a whole, in the order of
 	// the file, those above among them.
 	Settings Settings
+	// Corosync is where nodes and keys were taken from, nil if they stand in the file.
+	Corosync *FromCorosync
 }
 
 // Node is a member of the cluster.

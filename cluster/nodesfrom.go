@@ -15,6 +15,13 @@ import (
 // usually is.
 const fromCorosync = "corosync"
 
+// FromCorosync are nodes and keys that were taken of corosync's configuration.
+type FromCorosync struct {
+	Path string
+	Conf *corosync.Config
+	By   corosync.Derivation
+}
+
 // NodesOf takes nodes and keys of corosync's configuration; none have settings. Errors:
 // those of [corosync.Config.Keys].
 func NodesOf(cs *corosync.Config, by corosync.Derivation) ([]Node, error) {
@@ -100,7 +107,7 @@ func takeNodes(p *parser, at Position, from string, by corosync.Derivation) erro
 		}
 		p.nodes = append(p.nodes, nodeLines{name: at, key: at})
 	}
-	p.config.Nodes = nodes
+	p.config.Nodes, p.config.Corosync = nodes, &FromCorosync{path, cs, by}
 	if p.config.Name == "" {
 		p.config.Name = cs.Name
 	}

@@ -23,7 +23,7 @@ var (
 
 // theirs are programs of others that hints name with options, and words that look like
 // a command of ours and are none.
-var theirs = []string{"vgextend", "multipath", "ls", "lvs", "modinfo", "vgrename", "dmsetup", "echo", "journalctl", "mkdir"}
+var theirs = []string{"vgextend", "multipath", "ls", "lvs", "modinfo", "vgrename", "dmsetup", "echo", "journalctl", "mkdir", "corosync-cfgtool"}
 
 // unknownWords are the commands and options in a text that nobody has. An option belongs
 // to the command before it in its clause, or to that of the topic; where there is none

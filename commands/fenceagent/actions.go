@@ -51,7 +51,7 @@ func (a *agent) monitor() error {
 	if err != nil {
 		return err
 	}
-	return errors.Join(now.faults(a.s.Node.Member())...)
+	return errors.Join(append(now.faults(a.s.Node.Member()), loaded(a.Ctx, a.conf.Corosync))...)
 }
 
 // on lets this node in: its registrations on all that is shared.

@@ -33,11 +33,8 @@ func keyValues() []string {
 
 // scope is the cluster and what of it a node is fenced from.
 type scope struct {
+	// conf has nodes and keys, of its own or of corosync's configuration.
 	conf *cluster.Config
-	// derived are nodes and keys by corosync's configuration, nil where the config
-	// has them; by is how.
-	derived *corosync.Config
-	by      corosync.Derivation
 	// shared are the packages that several nodes have up at once, exclusive those
 	// that one has.
 	shared, exclusive []*cluster.Package
@@ -108,14 +105,14 @@ func (sc *scope) derive(c *front.Call, v values, by corosync.Derivation) error {
 	if err != nil {
 		return &corosyncError{path, err}
 	}
-	conf := &cluster.Config{Path: path, Name: cs.Name, Nodes: nodes}
+	conf := &cluster.Config{Path: path, Name: cs.Name, Nodes: nodes, Corosync: &cluster.FromCorosync{Path: path, Conf: cs, By: by}}
 	if sc.conf != nil {
 		conf.Path, conf.Packages, conf.PRDisabled = sc.conf.Path, sc.conf.Packages, sc.conf.PRDisabled
 	}
 	if conf.PRDisabled {
 		return &disabledError{conf.Path}
 	}
-	sc.conf, sc.derived, sc.by = conf, cs, by
+	sc.conf = conf
 	return nil
 }
 
@@ -235,7 +232,7 @@ func (sc *scope) here(c *front.Call, host vg.Host) (cluster.Node, error) {
 		return cluster.Node{}, err
 	}
 	n, err := sc.conf.NodeHere(name)
-	if err != nil && sc.derived != nil && c.Simulated() == "" {
+	if err != nil && sc.conf.Corosync != nil && c.Simulated() == "" {
 		if found := sc.byAddress(); len(found) == 1 {
 			return found[0], nil
 		}
@@ -246,7 +243,7 @@ func (sc *scope) here(c *front.Call, host vg.Host) (cluster.Node, error) {
 // byAddress are the nodes whose addresses are this host's.
 func (sc *scope) byAddress() []cluster.Node {
 	var found []cluster.Node
-	for i, n := range sc.derived.Nodes {
+	for i, n := range sc.conf.Corosync.Conf.Nodes {
 		if n.IsLocal() {
 			found = append(found, sc.conf.Nodes[i])
 		}

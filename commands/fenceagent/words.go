@@ -2,7 +2,9 @@ package fenceagent
 
 import (
 	"fmt"
+	"strings"
 
+	"lunguard/cluster/corosync"
 	"lunguard/commands/words"
 )
 
@@ -103,4 +105,21 @@ func (e *usedError) Error() string {
 
 func (e *usedError) Message() words.Message {
 	return words.Message{What: e.Error(), Hint: "restart this node, or end what uses it", Status: words.ExitFailed}
+}
+
+// unloadedError says that corosync runs with other nodes than its configuration has.
+type unloadedError struct {
+	path    string
+	running *corosync.Config
+}
+
+func (e *unloadedError) Error() string { return e.Message().Text() }
+
+func (e *unloadedError) Message() words.Message {
+	var list []string
+	for _, n := range e.running.Nodes {
+		list = append(list, fmt.Sprintf("%s (%d)", n.Name, n.ID))
+	}
+	return words.Message{Subject: e.path, What: fmt.Sprintf("it was edited and not loaded: corosync has the cluster %s of %s", e.running.Name, strings.Join(list, ", ")),
+		Hint: "nodes' keys are made of it: make it the same on all nodes, and load it with corosync-cfgtool -R", Status: words.ExitFailed}
 }
