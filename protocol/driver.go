@@ -76,11 +76,14 @@ func (t *target) survey(ctx context.Context) error {
 func (t *target) capabilities(ctx context.Context) error { return t.final(t.ReadCapabilities(ctx)) }
 
 // probe asks whether the device can do what a failover will need. ErrNoAbort if it says
-// that it cannot.
+// that it cannot. That it cannot keep registrations through power loss is only said.
 func (t *target) probe(ctx context.Context) error {
 	t.Probe(ctx)
 	if t.Caps != nil && t.Caps.PreemptAndAbort == pr.CanNot {
 		return t.final(ErrNoAbort)
+	}
+	if t.Caps != nil && !t.Caps.Persists {
+		t.run.log(Event{Action: Forgets, LUN: t.Name})
 	}
 	return nil
 }

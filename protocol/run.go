@@ -118,6 +118,8 @@ const (
 	// NotPersistent: the device can keep registrations through power loss but
 	// refuses to.
 	NotPersistent Action = "not-persistent"
+	// Forgets: the device cannot keep registrations through power loss.
+	Forgets Action = "forgets"
 	// PastLeft: nexuses of the past are registered with this node's key, and
 	// could not be removed or must not be while the package may be up.
 	PastLeft Action = "past-left"

@@ -379,6 +379,9 @@ func (a *application) checkLUNs(pkg *cluster.Package) (mode cluster.PRMode, err 
 				up = up || rep.State.Has(a.Node.Key) || rep.State.Has(protocol.Taking(a.Node.Key))
 			}
 			errs = append(errs, typeFault(rep))
+			if rep.Capabilities != nil && !rep.Capabilities.Persists {
+				a.Warn("%s", words.Forgets(rep.LUN))
+			}
 			for _, f := range rep.Findings {
 				errs = append(errs, faultOf(rep, f))
 			}

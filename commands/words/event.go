@@ -34,6 +34,8 @@ func Event(conf *cluster.Config, e protocol.Event) string {
 			text += "; " + nowhereToStore
 		}
 		return text
+	case protocol.Forgets:
+		return Forgets(e.LUN)
 	case protocol.PastLeft:
 		return where + ": nexuses of the past are registered with " + key + " too, and are left; the next pr_halt removes them"
 	case protocol.PathsMissing:
@@ -50,6 +52,11 @@ func Event(conf *cluster.Config, e protocol.Event) string {
 		return where + ": stays reserved by " + key + ": given up, it would be open to the node it was taken from; run pr_start again, or pr_halt when that node is down"
 	}
 	return where + ": " + string(e.Action)
+}
+
+// Forgets says that a LUN cannot keep registrations through power loss.
+func Forgets(lun string) string {
+	return lun + ": the device cannot keep registrations through power loss; after one, every node can write until the package is started again"
 }
 
 // Change says a command that changes something.

@@ -201,7 +201,7 @@ func spokenEvents() []catalogue.Message {
 	var list []catalogue.Message
 	for _, a := range []protocol.Action{
 		protocol.Registered, protocol.Readmitted, protocol.Unregistered, protocol.Reserved, protocol.Preempted, protocol.Cleared, protocol.Introduced,
-		protocol.Marked, protocol.MarkedTaking, protocol.Unmarked, protocol.Reset, protocol.Moved, protocol.PathFailed, protocol.NotPersistent, protocol.PathsMissing, protocol.PerHost, protocol.Kept, protocol.TakingOpen,
+		protocol.Marked, protocol.MarkedTaking, protocol.Unmarked, protocol.Reset, protocol.Moved, protocol.PathFailed, protocol.NotPersistent, protocol.Forgets, protocol.PathsMissing, protocol.PerHost, protocol.Kept, protocol.TakingOpen,
 		protocol.NothingLeft, protocol.Unmoved, protocol.PastLeft,
 	} {
 		e := protocol.Event{Action: a, LUN: "/dev/sda", Path: "/dev/sda", Key: 1, Victim: 2, Type: pr.WriteExclusiveRegistrantsOnly, Heir: 2, Heirs: []pr.Key{2}, Err: reason}
@@ -219,7 +219,7 @@ func spokenEvents() []catalogue.Message {
 			e.Path = "/dev/sdb"
 			fallthrough
 		default:
-			list = append(list, catalogue.Message{Topic: map[protocol.Action]string{protocol.Unmoved: "unmoved"}[a], Kind: "warning", Text: Event(conf, e)})
+			list = append(list, catalogue.Message{Topic: map[protocol.Action]string{protocol.Unmoved: "unmoved", protocol.Forgets: "forgets"}[a], Kind: "warning", Text: Event(conf, e)})
 		}
 	}
 	for i, s := range list {

