@@ -184,6 +184,12 @@ func jsonCases() []jsonCase {
 			w.on("jack3", "lunguard", "sim", "create", filepath.Join(w.dir, "AN"), "--nvme", "--nodes", "jack3")
 		}},
 		{head: list, argv: []string{"pr_list", "--json", "--keys"}, want: words.ExitFailed, early: true},
+		{head: "pr_probe --json", argv: []string{"pr_probe", "--json", "--destroy-reservations", "/dev/mapper/mpathd", "--scratch", "7", "/dev/mapper/mpathd"}},
+		{head: "pr_probe --json", argv: []string{"pr_probe", "--json", "--destroy-reservations", "/dev/mapper/mpathd", "/dev/mapper/mpathd"}, want: words.ExitNode},
+		{head: "pr_probe --json", argv: []string{"pr_probe", "--json", "--destroy-reservations", "/dev/mapper/mpathd", "/dev/mapper/mpathd"}, want: words.ExitFailed, before: func(w *jsonWorld) {
+			w.must(simlun.SetQuirks(w.lun(3), simlun.Quirks{LiesGood: true}))
+		}},
+		{head: "pr_probe --json", argv: []string{"pr_probe", "--json", "/dev/mapper/mpathd"}, want: words.ExitFailed, early: true},
 		{head: "cmviewcl --json", argv: []string{"cmviewcl", "--json"}, want: words.ExitNode},
 		{head: "cmviewcl --json", argv: []string{"cmviewcl", "--json", "-l", "nonsense"}, want: words.ExitFailed, early: true},
 		{head: "cmgetpkgenv --json", argv: []string{"cmgetpkgenv", "--json", "pkg1"}},

@@ -13,6 +13,7 @@ import (
 	"lunguard/commands/listing"
 	"lunguard/commands/ocfagent"
 	"lunguard/commands/own"
+	"lunguard/commands/probe"
 	"lunguard/commands/reservations"
 	"lunguard/commands/serviceguard"
 	"lunguard/commands/sgpersist"
@@ -24,7 +25,7 @@ func applets() *front.Program {
 	b.Applets = []*front.Applet{
 		reservations.VGPRKey(), reservations.PRCleanup(), reservations.PRStart(), reservations.PRHalt(), reservations.PRFence(), reservations.PRCheck(), deadman.Applet(), sgpersist.Applet(),
 		serviceguard.CmCheckConf(), serviceguard.CmApplyConf(), serviceguard.CmViewCl(), serviceguard.CmGetPkgEnv(), serviceguard.CmGetConf(), serviceguard.CmMakePkg(),
-		listing.Applet(), serviceguard.CmRunPkg(), serviceguard.CmHaltPkg(), serviceguard.CmModPkg(), serviceguard.CmRunServ(), serviceguard.CmHaltServ(), serviceguard.PRCntl(), fenceagent.Applet(), own.Lunguard(b),
+		listing.Applet(), probe.Applet(), serviceguard.CmRunPkg(), serviceguard.CmHaltPkg(), serviceguard.CmModPkg(), serviceguard.CmRunServ(), serviceguard.CmHaltServ(), serviceguard.PRCntl(), fenceagent.Applet(), own.Lunguard(b),
 	}
 	b.Instead = serviceguard.Instead()
 	b.Words = []*front.Applet{own.Sim(), own.Manual(b)}

@@ -122,13 +122,8 @@ func statuses() []string {
 // scripts.
 func (p *Picture) HTML(w io.Writer) error {
 	out := newPage()
-	out.raw("<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\"/>\n" +
-		"<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\"/>\n" +
-		"<meta name=\"color-scheme\" content=\"light dark\"/>\n" +
-		"<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src 'unsafe-inline'\"/>\n")
 	words, shade := p.verdict()
-	out.element("title", p.where()+": "+words)
-	out.raw("\n<style>\n" + pageStyle + "</style>\n</head>\n<body>\n<main>\n")
+	out.begin(p.where() + ": " + words)
 	out.head(p, words, shade)
 	for i := range p.Sections {
 		out.section(&p.Sections[i])
@@ -137,6 +132,16 @@ func (p *Picture) HTML(w io.Writer) error {
 	out.raw("</main>\n</body>\n</html>\n")
 	_, err := out.b.WriteTo(w)
 	return err
+}
+
+// begin writes what stands before the first word of a page.
+func (o *page) begin(title string) {
+	o.raw("<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\"/>\n" +
+		"<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\"/>\n" +
+		"<meta name=\"color-scheme\" content=\"light dark\"/>\n" +
+		"<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src 'unsafe-inline'\"/>\n")
+	o.element("title", title)
+	o.raw("\n<style>\n" + pageStyle + "</style>\n</head>\n<body>\n<main>\n")
 }
 
 // where names the cluster, or the node if it has no name.

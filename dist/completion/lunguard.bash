@@ -56,6 +56,6 @@ _lunguard() {
 	[[ ${#COMPREPLY[@]} != 1 || $COMPREPLY != */ ]] || compopt -o nospace
 }
 
-complete -F _lunguard lunguard pr_start pr_halt pr_fence pr_check pr_list pr_watchdog pr_cntl fence_lunguard \
+complete -F _lunguard lunguard pr_start pr_halt pr_fence pr_check pr_list pr_probe pr_watchdog pr_cntl fence_lunguard \
 	vg_pr_key pr_cleanup sg_persist \
 	cmcheckconf cmapplyconf cmviewcl cmgetpkgenv cmgetconf cmmakepkg cmrunpkg cmhaltpkg cmmodpkg cmrunserv cmhaltserv

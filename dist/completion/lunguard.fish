@@ -25,6 +25,6 @@ function __lunguard_complete
     end
 end
 
-for name in lunguard pr_start pr_halt pr_fence pr_check pr_list pr_watchdog pr_cntl fence_lunguard vg_pr_key pr_cleanup sg_persist cmcheckconf cmapplyconf cmviewcl cmgetpkgenv cmgetconf cmmakepkg cmrunpkg cmhaltpkg cmmodpkg cmrunserv cmhaltserv
+for name in lunguard pr_start pr_halt pr_fence pr_check pr_list pr_probe pr_watchdog pr_cntl fence_lunguard vg_pr_key pr_cleanup sg_persist cmcheckconf cmapplyconf cmviewcl cmgetpkgenv cmgetconf cmmakepkg cmrunpkg cmhaltpkg cmmodpkg cmrunserv cmhaltserv
     complete -c $name -f -a '(__lunguard_complete)'
 end

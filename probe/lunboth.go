@@ -1,0 +1,568 @@
+package probe
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+
+	"lunguard/pr"
+	"lunguard/scsi"
+)
+
+// pairChecks are the checks of a LUN that need two initiators.
+type pairChecks struct{ *LUNTrial }
+
+// pair registers both anew: nothing else is registered, and nothing reserved. Not ok if
+// there is nobody else.
+func (x pairChecks) pair(ctx context.Context) (ok bool, err error) {
+	if x.b == nil {
+		return false, nil
+	}
+	if err := x.clear(ctx); err != nil {
+		return false, err
+	}
+	if err := x.join(ctx); err != nil {
+		return false, err
+	}
+	_, err = x.b.Do(ctx, Deed{})
+	return err == nil, err
+}
+
+// alone says that a check needs two initiators that count as two.
+func (x pairChecks) alone() Finding {
+	switch {
+	case x.blocked:
+		return untried("the device passes over one port of this host while the other holds; run it on two hosts")
+	case x.has("AllTgPtImplicit"):
+		return untried("both paths of this host are one registration; run it on two hosts")
+	}
+	return untried("there is no second path; name a device with two, or run it on two hosts")
+}
+
+// initiators tries whether each initiator has a registration of its own.
+func (x pairChecks) initiators(ctx context.Context) error {
+	if err := x.clear(ctx); err != nil {
+		return err
+	}
+	if err := x.join(ctx); err != nil {
+		return err
+	}
+	if x.second != nil && x.b == nil {
+		x.b = &near{actor: actor{unit: x.second}, first: x.a, run: x.run}
+	}
+	if x.b == nil {
+		x.found(Initiators, false, x.alone())
+		return nil
+	}
+	if _, err := x.b.Do(ctx, Deed{}); err != nil {
+		if full := lunAnswer(err); invalid(full) && asc(full) == scsi.InsufficientRegistrations {
+			x.b = nil
+			x.found(Initiators, false, broken("MaxRegs=1", "no more than one registration"))
+			return nil
+		}
+		return err
+	}
+	keys, err := x.keys(ctx)
+	if err != nil {
+		return err
+	}
+	switch first, second := slices.Contains(keys, x.a.own), slices.Contains(keys, x.b.Key()); {
+	case first && second:
+		x.found(Initiators, true, Finding{})
+	case second && !x.TwoHosts:
+		x.found(Initiators, false, other("AllTgPtImplicit", "one registration covers all paths of a host"))
+		x.found(Initiators, false, x.alone())
+		x.b = nil
+	default:
+		x.found(Initiators, false, broken("", "of two initiators only one stays registered"))
+		x.b = nil
+	}
+	return nil
+}
+
+// order reads the list several times: the other initiator registers first.
+func (x pairChecks) order(ctx context.Context) error {
+	if ok, err := x.pair(ctx); !ok {
+		return err
+	}
+	if err := x.a.leave(ctx); err != nil {
+		return err
+	}
+	if err := x.join(ctx); err != nil {
+		return err
+	}
+	first := make(map[pr.Key]int)
+	const readings = 6
+	for range readings {
+		keys, err := x.keys(ctx)
+		if err != nil {
+			return err
+		}
+		if len(keys) > 0 {
+			first[keys[0]]++
+		}
+	}
+	switch {
+	case len(first) > 1:
+		x.found(Order, false, harmless("ShuffledList", "READ KEYS lists in another order each time"))
+	case first[x.a.own] > 0:
+		x.found(Order, false, harmless("NewestFirst", "READ KEYS lists the newest registration first"))
+	default:
+		x.found(Order, true, Finding{})
+	}
+	return nil
+}
+
+// allowed says whether an access passes: by whom, and of what kind.
+type access struct {
+	deed     Deed
+	passes   bool
+	check    Check
+	exceeded string
+}
+
+// accesses are those of the other initiator under a type that this one holds.
+func (x pairChecks) accesses(t pr.Type) []access {
+	shared := t.RegistrantsOnly() || t.AllRegistrants()
+	list := []access{
+		{Deed{Verb: Read, Outside: true}, !t.Exclusive(), FencesReads, "a read of an initiator that is not registered"},
+		{Deed{Verb: Read}, shared || !t.Exclusive(), FencesReads, "a read of a registrant"},
+	}
+	if x.Scratch == nil {
+		return list
+	}
+	return append(list,
+		access{Deed{Verb: Write, Outside: true}, false, FencesWrites, "a write of an initiator that is not registered"},
+		access{Deed{Verb: Write}, shared, FencesWrites, "a write of a registrant"})
+}
+
+// fences tries who may read and write under each type.
+func (x pairChecks) fences(ctx context.Context) error {
+	if x.b == nil {
+		x.found(FencesReads, false, x.alone())
+		x.found(FencesWrites, false, x.alone())
+		return nil
+	}
+	for _, t := range x.types {
+		if err := x.fencesBy(ctx, t); err != nil {
+			return err
+		}
+	}
+	if x.Scratch == nil {
+		x.found(FencesWrites, false, untried("no block may be written; see --scratch"))
+	} else {
+		x.found(FencesWrites, true, Finding{})
+	}
+	x.found(FencesReads, true, Finding{})
+	if x.u.ear.nexusFailed {
+		x.found(FencesReads, false, harmless("DIDNexus", "a conflict comes with the host status DID_NEXUS_FAILURE"))
+	}
+	return nil
+}
+
+// fencesBy is one type.
+func (x pairChecks) fencesBy(ctx context.Context, t pr.Type) error {
+	if ok, err := x.pair(ctx); !ok {
+		return err
+	}
+	if answer := x.do(ctx, Deed{Verb: Reserve, Type: t}); !answer.good() {
+		x.found(FencesReads, false, broken("", "RESERVE, "+t.String()+", beside another registrant: "+answer.String()))
+		return nil
+	}
+	for _, a := range x.accesses(t) {
+		if a.deed.Verb == Write {
+			if answer := x.u.write(ctx, firstWriter); !answer.good() {
+				x.found(FencesWrites, false, broken("", "a write of the holder under "+t.String()+": "+answer.String()))
+				continue
+			}
+		}
+		answer, err := x.b.Do(ctx, a.deed)
+		if err != nil {
+			return err
+		}
+		if err := x.judge(ctx, t, a, answer); err != nil {
+			return err
+		}
+	}
+	if answer := x.do(ctx, Deed{Verb: Release, Type: t}); !answer.good() {
+		x.found(FencesReads, false, broken("", "RELEASE, "+t.String()+": "+answer.String()))
+	}
+	return nil
+}
+
+// judge compares an access with what it should be. What a refused write has left is read.
+func (x pairChecks) judge(ctx context.Context, t pr.Type, a access, answer Answer) error {
+	if answer.kind() == nexusConflict {
+		x.u.ear.nexusFailed = true
+	}
+	if a.deed.Verb == Write && a.deed.Outside && answer.conflict() {
+		b, err := x.u.readBlock(ctx)
+		if err != nil {
+			return err
+		}
+		if !firstWriter.wrote(b) {
+			x.found(a.check, false, broken("", a.exceeded+" under "+t.String()+" is refused, and the block has changed"))
+		}
+	}
+	switch seen := a.exceeded + " under " + t.String() + ": " + answer.String(); {
+	case answer.unknown():
+		x.found(a.check, false, untried(seen))
+	case a.passes && answer.conflict() && !x.TwoHosts && !a.deed.Outside:
+		x.blocked = true
+		x.found(a.check, false, harmless("SameIQNBlocked", "while one port of this host holds, its other port does not count as registered"))
+		x.found(a.check, false, x.alone())
+	case a.passes && !answer.good():
+		x.found(a.check, false, broken("", seen))
+	case !a.passes && answer.good() && a.deed.Outside:
+		x.found(a.check, false, broken("LooseFencing", seen))
+	case !a.passes && answer.good():
+		x.found(a.check, false, Finding{Result: Broken, Quirk: loose(x.has("LooseFencing")), Why: seen})
+	case !a.passes && !answer.conflict():
+		x.found(a.check, false, untried(seen))
+	}
+	return nil
+}
+
+// loose is the quirk once more, if it was seen.
+func loose(is bool) string {
+	if is {
+		return "LooseFencing"
+	}
+	return ""
+}
+
+// announced is what each initiator was told since the last time.
+func (x pairChecks) announced(ctx context.Context) (own, others scsi.ASC, err error) {
+	answer, err := x.b.Do(ctx, Deed{Verb: Announced})
+	if err != nil {
+		return 0, 0, err
+	}
+	mine := x.u.announced(ctx)
+	if mine.unknown() || answer.unknown() {
+		return 0, 0, errors.New("what the device announces is not known")
+	}
+	return asc(mine), asc(answer), nil
+}
+
+// releases tries what is announced of a release.
+func (x pairChecks) releases(ctx context.Context) error {
+	for _, t := range []pr.Type{pr.WriteExclusiveRegistrantsOnly, pr.WriteExclusive} {
+		if !slices.Contains(x.types, t) {
+			continue
+		}
+		if ok, err := x.pair(ctx); !ok {
+			return err
+		}
+		if answer := x.do(ctx, Deed{Verb: Reserve, Type: t}); !answer.good() {
+			return &AnswerError{"RESERVE", answer}
+		}
+		if _, _, err := x.announced(ctx); err != nil {
+			return err
+		}
+		if answer := x.do(ctx, Deed{Verb: Release, Type: t}); !answer.good() {
+			return &AnswerError{"RELEASE", answer}
+		}
+		own, others, err := x.announced(ctx)
+		if err != nil {
+			return err
+		}
+		x.judgeRelease(t, own, others)
+	}
+	return nil
+}
+
+// judgeRelease compares what was announced with SPC-4 5.13.11.2.2.
+func (x pairChecks) judgeRelease(t pr.Type, own, others scsi.ASC) {
+	want := scsi.ASC(0)
+	if t.RegistrantsOnly() {
+		want = scsi.ReservationsReleased
+	}
+	if own == 0 && others == want {
+		x.found(Announcements, true, Finding{})
+		return
+	}
+	f := harmless("", fmt.Sprintf("after RELEASE, %v, the sender is told %v and the other registrant %v", t, announcement(own), announcement(others)))
+	if t == pr.WriteExclusive && others == scsi.ReservationsReleased {
+		f.Quirk = "UAInverted"
+	}
+	x.found(Announcements, false, f)
+}
+
+func announcement(a scsi.ASC) string {
+	if a == 0 {
+		return "nothing"
+	}
+	return a.String()
+}
+
+// preempts tries PREEMPT of a registrant, and PREEMPT AND ABORT of the holder.
+func (x pairChecks) preempts(ctx context.Context) error {
+	if x.b == nil || len(x.types) == 0 {
+		return x.abortsNobody(ctx)
+	}
+	t := x.types[0]
+	if slices.Contains(x.types, pr.WriteExclusiveRegistrantsOnly) {
+		t = pr.WriteExclusiveRegistrantsOnly
+	}
+	if err := x.preemptsRegistrant(ctx, t); err != nil {
+		return err
+	}
+	return x.preemptsHolder(ctx, t)
+}
+
+// abortsNobody asks at least whether there is PREEMPT AND ABORT.
+func (x pairChecks) abortsNobody(ctx context.Context) error {
+	if err := x.join(ctx); err != nil {
+		return err
+	}
+	answer := x.do(ctx, Deed{Verb: PreemptAndAbort, Type: pr.WriteExclusiveRegistrantsOnly, Key: Nobody})
+	if invalid(answer) {
+		x.found(Aborts, false, broken("NoPreemptAndAbort", "PREEMPT AND ABORT: "+answer.String()))
+		return nil
+	}
+	x.found(Aborts, false, x.alone())
+	return nil
+}
+
+// preemptsRegistrant preempts by the holder.
+func (x pairChecks) preemptsRegistrant(ctx context.Context, t pr.Type) error {
+	if ok, err := x.pair(ctx); !ok {
+		return err
+	}
+	if answer := x.do(ctx, Deed{Verb: Reserve, Type: t}); !answer.good() {
+		return &AnswerError{"RESERVE", answer}
+	}
+	if _, _, err := x.announced(ctx); err != nil {
+		return err
+	}
+	answer := x.do(ctx, Deed{Verb: Preempt, Type: t, Key: Other})
+	if !answer.good() {
+		x.found(Preempts, false, broken("", "PREEMPT of a registrant: "+answer.String()))
+		return nil
+	}
+	if ok, err := x.expelled(ctx, Preempts, t); !ok {
+		return err
+	}
+	_, told, err := x.announced(ctx)
+	if err != nil {
+		return err
+	}
+	switch told {
+	case scsi.RegistrationsPreempted:
+		x.found(Announcements, true, Finding{})
+	case scsi.ReservationsPreempted:
+		x.found(Announcements, false, harmless("PreemptUA2A03", "who was preempted is told 2A/03"))
+	default:
+		x.found(Announcements, false, harmless("", "who was preempted is told "+announcement(told)))
+	}
+	return nil
+}
+
+// expelled reports whether the other initiator is registered no more, and this one holds.
+func (x pairChecks) expelled(ctx context.Context, c Check, t pr.Type) (bool, error) {
+	keys, err := x.keys(ctx)
+	if err != nil {
+		return false, err
+	}
+	held, err := scsi.ReadReservation{}.Execute(ctx, x.u.t)
+	if err != nil {
+		return false, err
+	}
+	gone := !slices.Contains(keys, x.b.Key())
+	holds := held.Reservation != nil && held.Reservation.Type == t && held.Reservation.Key == x.a.own
+	x.found(c, gone && holds, broken("", fmt.Sprintf("it is GOOD, and registered are %v, reserved is %v", keys, reserved(held.Reservation))))
+	return gone && holds, nil
+}
+
+func reserved(r *scsi.Reservation) string {
+	if r == nil {
+		return "nothing"
+	}
+	return fmt.Sprintf("%v by %v", r.Type, r.Key)
+}
+
+// preemptsHolder takes the reservation over.
+func (x pairChecks) preemptsHolder(ctx context.Context, t pr.Type) error {
+	if ok, err := x.pair(ctx); !ok {
+		return err
+	}
+	answer, err := x.b.Do(ctx, Deed{Verb: Reserve, Type: t})
+	if err != nil {
+		return err
+	}
+	if !answer.good() {
+		return &AnswerError{"RESERVE by the other initiator", answer}
+	}
+	answer = x.do(ctx, Deed{Verb: PreemptAndAbort, Type: t, Key: Other})
+	switch {
+	case answer.conflict() && !x.TwoHosts && x.blocked:
+		x.found(Aborts, false, x.alone())
+		return nil
+	case invalid(answer):
+		x.found(Aborts, false, broken("NoPreemptAndAbort", "PREEMPT AND ABORT: "+answer.String()))
+		return nil
+	case !answer.good():
+		x.found(Aborts, false, broken("", "PREEMPT AND ABORT of the holder: "+answer.String()))
+		return nil
+	}
+	_, err = x.expelled(ctx, Aborts, t)
+	return err
+}
+
+// clears tries what is announced of CLEAR.
+func (x pairChecks) clears(ctx context.Context) error {
+	if ok, err := x.pair(ctx); !ok {
+		return err
+	}
+	if _, _, err := x.announced(ctx); err != nil {
+		return err
+	}
+	if answer := x.do(ctx, Deed{Verb: Clear}); !answer.good() {
+		x.found(Clears, false, broken("", "CLEAR: "+answer.String()))
+		return nil
+	}
+	x.a.own = 0
+	keys, err := x.keys(ctx)
+	if err != nil {
+		return err
+	}
+	x.found(Clears, len(keys) == 0, broken("", "CLEAR is GOOD, and keys are there"))
+	_, told, err := x.announced(ctx)
+	x.found(Announcements, told == scsi.ReservationsPreempted || err != nil, harmless("", "after CLEAR a registrant is told "+announcement(told)))
+	return err
+}
+
+// moves moves the reservation to the other initiator.
+func (x pairChecks) moves(ctx context.Context) error {
+	ok, err := x.pair(ctx)
+	if err != nil {
+		return err
+	}
+	r, err := scsi.ReadFullStatus{}.Execute(ctx, x.u.t)
+	at := -1
+	if err == nil && ok {
+		at = slices.IndexFunc(r.Descriptors, func(d scsi.FullStatus) bool { return d.Key == x.b.Key() })
+	}
+	if at < 0 || len(x.types) == 0 {
+		if x.can.Can(scsi.OutRegisterAndMove) == pr.CanNot {
+			x.found(Moves, false, other("NoRegisterMove", "REGISTER AND MOVE is not among the commands of the device"))
+			return nil
+		}
+		x.found(Moves, false, unsaid("nobody is known to move the reservation to"))
+		return nil
+	}
+	if answer := x.do(ctx, Deed{Verb: Reserve, Type: x.types[0]}); !answer.good() {
+		return &AnswerError{"RESERVE", answer}
+	}
+	to := r.Descriptors[at]
+	move := scsi.RegisterMove{Key: x.a.own, ActionKey: to.Key, RelativePort: to.RelativePort, Destination: to.TransportID}
+	answer := lunAnswer(move.Execute(ctx, x.u.t))
+	if !answer.good() {
+		f := other("", "REGISTER AND MOVE: "+answer.String())
+		if invalid(answer) && (asc(answer) == scsi.InvalidFieldInCDB || asc(answer) == scsi.InvalidOpcode) && x.can.Can(scsi.OutRegisterAndMove) != pr.CanDo {
+			f.Quirk = "NoRegisterMove"
+		}
+		x.found(Moves, false, f)
+		return x.clear(ctx)
+	}
+	held, err := scsi.ReadReservation{}.Execute(ctx, x.u.t)
+	if err != nil {
+		return err
+	}
+	x.found(Moves, held.Reservation != nil && held.Reservation.Key == to.Key, broken("", "REGISTER AND MOVE is GOOD, and reserved is "+reserved(held.Reservation)))
+	return x.clear(ctx)
+}
+
+// resets tries whether registrations and reservation outlive a reset of the LUN.
+func (x pairChecks) resets(ctx context.Context) error {
+	if len(x.types) == 0 {
+		return nil
+	}
+	if err := x.clear(ctx); err != nil {
+		return err
+	}
+	if err := x.join(ctx); err != nil {
+		return err
+	}
+	if answer := x.do(ctx, Deed{Verb: Reserve, Type: x.types[0]}); !answer.good() {
+		return &AnswerError{"RESERVE", answer}
+	}
+	err := scsi.NewUnit(x.u.path.Name, x.u.t).Reset(ctx)
+	if errors.Is(err, pr.ErrUnsupported) {
+		x.found(Resets, false, other("NoReset", "LOGICAL UNIT RESET is not to be had"))
+		return nil
+	}
+	if err != nil {
+		x.found(Resets, false, other("", "LOGICAL UNIT RESET: "+lunAnswer(err).String()))
+	}
+	keys, err := x.keys(ctx)
+	if err != nil {
+		return err
+	}
+	held, err := scsi.ReadReservation{}.Execute(ctx, x.u.t)
+	if err != nil {
+		return err
+	}
+	kept := slices.Contains(keys, x.a.own) && held.Reservation != nil && held.Reservation.Type == x.types[0]
+	x.found(Resets, kept, broken("", fmt.Sprintf("after a reset of the LUN registered are %v, reserved is %v", keys, reserved(held.Reservation))))
+	return x.clear(ctx)
+}
+
+// abortsWrites preempts the other initiator while it writes. Once that is answered no
+// write of it may take effect.
+func (x pairChecks) abortsWrites(ctx context.Context) error {
+	switch {
+	case x.b == nil || x.blocked:
+		x.found(AbortsWrites, false, x.alone())
+		return nil
+	case x.Scratch == nil:
+		x.found(AbortsWrites, false, untried("no block may be written; see --scratch"))
+		return nil
+	case !slices.Contains(x.types, pr.WriteExclusiveRegistrantsOnly) || x.has("NoPreemptAndAbort"):
+		return nil
+	}
+	if ok, err := x.pair(ctx); !ok {
+		return err
+	}
+	if answer := x.do(ctx, Deed{Verb: Reserve, Type: pr.WriteExclusiveRegistrantsOnly}); !answer.good() {
+		return &AnswerError{"RESERVE", answer}
+	}
+	answer, err := x.b.Do(ctx, Deed{Verb: Load})
+	if err != nil {
+		return err
+	}
+	if !answer.good() {
+		x.found(AbortsWrites, false, untried("the other initiator cannot write: "+answer.String()))
+		_, err := x.b.Do(ctx, Deed{Verb: Unload})
+		return err
+	}
+	begun := x.Now()
+	answer = x.do(ctx, Deed{Verb: PreemptAndAbort, Type: pr.WriteExclusiveRegistrantsOnly, Key: Other})
+	x.Preemption = x.Now().Sub(begun)
+	ours := x.u.write(ctx, lastWriter)
+	wrote, err := x.b.Do(ctx, Deed{Verb: Unload})
+	if err != nil {
+		return err
+	}
+	return x.judgeAborted(ctx, answer, ours, wrote)
+}
+
+// judgeAborted says what came of the writes.
+func (x pairChecks) judgeAborted(ctx context.Context, preempted, ours, wrote Answer) error {
+	x.Writes = int(wrote.detail() &^ unrefused)
+	block, err := x.u.readBlock(ctx)
+	switch {
+	case err != nil:
+		return err
+	case !preempted.good():
+		x.found(AbortsWrites, false, untried("PREEMPT AND ABORT under load: "+preempted.String()))
+	case !ours.good():
+		x.found(AbortsWrites, false, untried("a write of the holder: "+ours.String()))
+	case wrote.detail()&unrefused != 0:
+		x.found(AbortsWrites, false, broken(loose(x.has("LooseFencing")), "who was preempted goes on writing"))
+	default:
+		x.found(AbortsWrites, lastWriter.wrote(block), broken("", "a write of who was preempted took effect after PREEMPT AND ABORT"))
+	}
+	return nil
+}

@@ -1,0 +1,311 @@
+package probe
+
+import (
+	"bytes"
+	"context"
+	"encoding/binary"
+	"errors"
+	"io"
+	"time"
+
+	"lunguard/pr"
+	"lunguard/scsi"
+)
+
+// LUNPath is one nexus of this host to a LUN.
+type LUNPath struct {
+	// Name is the path as people know it.
+	Name string
+	// Transport sends each command once, to the right LUN only.
+	Transport scsi.Transport
+	// Open opens the same nexus once more, for commands at the same time; nil if that
+	// cannot be.
+	Open func() (scsi.Transport, io.Closer, error)
+	// Timeout is how long a command may take with its retries.
+	Timeout time.Duration
+	// Port is the initiator port as the host knows it, zero if it does not.
+	Port scsi.TransportID
+}
+
+// Scratch is a block that may be written.
+type Scratch struct {
+	LBA uint32
+	// Anything says that it may hold what is no zeros: that is restored at the end, and
+	// lost if the run is killed.
+	Anything bool
+	// size is that of a block, in bytes; 0 if it is not known yet.
+	size int
+	// held is what stood there, nil if it was not written.
+	held []byte
+}
+
+// restored is what is to be left of the block that stands there.
+func (s *Scratch) restored(block []byte) ([]byte, error) {
+	zeros := make([]byte, len(block))
+	if LeftOver(block) || bytes.Equal(block, zeros) {
+		return zeros, nil
+	}
+	if !s.Anything {
+		return nil, ErrScratchInUse
+	}
+	return block, nil
+}
+
+// ErrScratchInUse says that the scratch block has something in it.
+var ErrScratchInUse = errors.New("the scratch block is not empty")
+
+// listener is a transport that keeps the unit attentions which come through it.
+type listener struct {
+	scsi.Transport
+	heard []scsi.ASC
+	// nexusFailed says that a conflict came with a host status.
+	nexusFailed bool
+}
+
+// Do sends the request.
+func (l *listener) Do(ctx context.Context, req *scsi.Request) (scsi.Reply, error) {
+	reply, err := l.Transport.Do(ctx, req)
+	if err != nil {
+		return reply, err
+	}
+	if reply.Status == scsi.ReservationConflict && reply.Host == scsi.HostNexusFailure {
+		l.nexusFailed = true
+	}
+	if reply.Status == scsi.CheckCondition {
+		if s, err := scsi.DecodeSense(reply.Sense); err == nil && s.Key == scsi.UnitAttention {
+			l.heard = append(l.heard, s.ASC)
+		}
+	}
+	return reply, nil
+}
+
+// lunUnit is a LUN as one nexus sees it.
+type lunUnit struct {
+	path LUNPath
+	ear  *listener
+	// t repeats what may be repeated, attentions included.
+	t scsi.Transport
+	// scratch is nil if nothing may be written.
+	scratch *Scratch
+	// plain says that REGISTER AND IGNORE EXISTING KEY is not to be had.
+	plain bool
+	load  *load
+}
+
+func newLUNUnit(p LUNPath, s *Scratch) *lunUnit {
+	ear := &listener{Transport: p.Transport}
+	return &lunUnit{path: p, ear: ear, scratch: s, t: &scsi.Retry{Transport: ear, AfterStateChange: true, Timeout: p.Timeout}}
+}
+
+func (u *lunUnit) keys(ctx context.Context) ([]pr.Key, error) {
+	r, err := scsi.ReadKeys{}.Execute(ctx, u.t)
+	if err != nil {
+		return nil, err
+	}
+	return r.Keys, nil
+}
+
+func (u *lunUnit) out(ctx context.Context, p scsi.PROut) error { return p.Execute(ctx, u.t) }
+
+func (u *lunUnit) register(ctx context.Context, last, key pr.Key) error {
+	if !u.plain {
+		err := u.out(ctx, scsi.PROut{Action: scsi.OutRegisterAndIgnoreExistingKey, ActionKey: key})
+		if !errors.Is(err, pr.ErrUnsupported) {
+			return err
+		}
+		u.plain = true
+	}
+	candidates := []pr.Key{last}
+	if last != 0 {
+		candidates = append(candidates, 0)
+	}
+	// A run that was killed may have left one of these for this nexus.
+	keys, err := u.keys(ctx)
+	for _, k := range keys {
+		if IsMark(k) {
+			candidates = append(candidates, k)
+		}
+	}
+	for _, k := range candidates {
+		if err = u.out(ctx, scsi.PROut{Action: scsi.OutRegister, Key: k, ActionKey: key}); !errors.Is(err, pr.ErrReservationConflict) {
+			break
+		}
+	}
+	return err
+}
+
+func (u *lunUnit) unregister(ctx context.Context, last pr.Key) error {
+	err := u.out(ctx, scsi.PROut{Action: scsi.OutRegister, Key: last})
+	if errors.Is(err, pr.ErrReservationConflict) {
+		// Somebody has taken it off.
+		return nil
+	}
+	return err
+}
+
+// perform does a deed.
+func (u *lunUnit) perform(ctx context.Context, d Deed, own, other pr.Key) Answer {
+	target := map[Whose]pr.Key{Own: own, Other: other, Zero: 0, Nobody: nobodysKey}[d.Key]
+	p := scsi.PROut{Key: own, ActionKey: target, Type: d.Type}
+	switch d.Verb {
+	case Reserve:
+		p.Action = scsi.OutReserve
+	case Release:
+		p.Action = scsi.OutRelease
+	case Preempt:
+		p.Action = scsi.OutPreempt
+	case PreemptAndAbort:
+		p.Action = scsi.OutPreemptAndAbort
+	case Clear:
+		p.Action = scsi.OutClear
+	case Read:
+		return u.read(ctx)
+	case Write:
+		return u.write(ctx, secondWriter)
+	case Announced:
+		return u.announced(ctx)
+	case Load:
+		return u.startLoad(ctx)
+	case Unload:
+		return u.endLoad()
+	default:
+		return answerOf(impossible, 0)
+	}
+	return lunAnswer(u.out(ctx, p))
+}
+
+// lunAnswer is the answer to a command by its error.
+func lunAnswer(err error) Answer {
+	var e *scsi.OpError
+	switch {
+	case err == nil:
+		return answerOf(good, 0)
+	case !errors.As(err, &e):
+		return answerOf(noAnswer, 0)
+	case e.Reply.Status == scsi.ReservationConflict && e.Reply.Host == scsi.HostNexusFailure:
+		return answerOf(nexusConflict, 0)
+	case errors.Is(err, pr.ErrReservationConflict):
+		return answerOf(conflict, 0)
+	case e.Sense != nil:
+		return answerOf(refused, uint32(e.Sense.Key)<<16|uint32(e.Sense.ASC))
+	case errors.Is(err, pr.ErrMalformed):
+		return answerOf(malformed, 0)
+	}
+	return answerOf(noAnswer, uint32(e.Reply.Host))
+}
+
+// announced drains the unit attentions. What came with other commands since the last
+// time counts.
+func (u *lunUnit) announced(ctx context.Context) Answer {
+	const most = 32
+	for range most {
+		before := len(u.ear.heard)
+		if _, err := u.ear.Do(ctx, &scsi.Request{CDB: make([]byte, 6)}); err != nil {
+			return answerOf(noAnswer, 0)
+		}
+		if len(u.ear.heard) == before {
+			break
+		}
+	}
+	first := scsi.ASC(0)
+	if len(u.ear.heard) > 0 {
+		first = u.ear.heard[0]
+	}
+	u.ear.heard = nil
+	return answerOf(told, uint32(first))
+}
+
+// measure finds the size of the scratch block, and whether there is one.
+func (u *lunUnit) measure(ctx context.Context) error {
+	if u.scratch == nil {
+		return nil
+	}
+	c, err := scsi.ReadCapacity{}.Execute(ctx, u.t)
+	if err == nil && uint64(u.scratch.LBA) >= c.Blocks {
+		err = ErrNoBlock
+	}
+	u.scratch.size = int(c.BlockSize)
+	return err
+}
+
+// ErrNoBlock says that the device has no such block.
+var ErrNoBlock = errors.New("the device has no such block")
+
+// keep reads what stands in the scratch block.
+func (u *lunUnit) keep(ctx context.Context) error {
+	if u.scratch == nil {
+		return nil
+	}
+	block, err := u.readBlock(ctx)
+	if err != nil {
+		return err
+	}
+	u.scratch.held, err = u.scratch.restored(block)
+	return err
+}
+
+// longestBlock is room for a block of any device.
+const longestBlock = 4096
+
+// read reads the first block, or the scratch block.
+func (u *lunUnit) read(ctx context.Context) Answer {
+	_, err := u.readBlock(ctx)
+	return lunAnswer(err)
+}
+
+func (u *lunUnit) readBlock(ctx context.Context) ([]byte, error) {
+	lba, size := uint32(0), longestBlock
+	if u.scratch != nil {
+		lba, size = u.scratch.LBA, u.scratch.size
+	}
+	req := &scsi.Request{CDB: []byte{byte(scsi.OpRead10), 0, 0, 0, 0, 0, 0, 0, 1, 0}, Dir: scsi.DataIn, Data: make([]byte, size)}
+	binary.BigEndian.PutUint32(req.CDB[2:], lba)
+	reply, err := scsi.Exec(ctx, u.t, scsi.OpRead10.String(), req)
+	if err != nil {
+		return nil, err
+	}
+	return req.Data[:size-reply.Resid], nil
+}
+
+func (u *lunUnit) writeBlock(ctx context.Context, t scsi.Transport, data []byte) error {
+	return scsi.Write{LBA: u.scratch.LBA, BlockSize: u.scratch.size, Data: data}.Execute(ctx, t)
+}
+
+// write writes the scratch block.
+func (u *lunUnit) write(ctx context.Context, by writer) Answer {
+	if u.scratch == nil {
+		return answerOf(impossible, 0)
+	}
+	return lunAnswer(u.writeBlock(ctx, u.t, by.block(u.scratch.size)))
+}
+
+// startLoad begins to write through nexuses of its own.
+func (u *lunUnit) startLoad(ctx context.Context) Answer {
+	if u.scratch == nil || u.path.Open == nil {
+		return answerOf(impossible, 0)
+	}
+	var each []func(context.Context) error
+	var closers []io.Closer
+	for range loadWriters {
+		t, closer, err := u.path.Open()
+		if err != nil {
+			break
+		}
+		closers = append(closers, closer)
+		each = append(each, func(ctx context.Context) error {
+			return u.writeBlock(ctx, t, secondWriter.block(u.scratch.size))
+		})
+	}
+	u.load = startLoad(ctx, each, closers)
+	return u.load.begun()
+}
+
+// endLoad waits for the writes.
+func (u *lunUnit) endLoad() Answer {
+	if u.load == nil {
+		return answerOf(impossible, 0)
+	}
+	n := u.load.end()
+	u.load = nil
+	return n
+}

@@ -1,0 +1,157 @@
+package probe
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"strings"
+
+	"lunguard/pr"
+)
+
+// bench is a device under trial, by two initiators.
+type bench struct {
+	Report
+	// a is this run's initiator, b the other one; nil if there is none.
+	a *actor
+	b Side
+	// run is that of every mark of both initiators; alone counts the marks of a that no
+	// other run reads.
+	run   uint16
+	alone uint32
+}
+
+// ErrDisturbed says that somebody else has registered meanwhile: what was seen says nothing
+// of the device.
+var ErrDisturbed = errors.New("somebody else has registered meanwhile")
+
+// mark is the next key of a for the checks.
+func (x *bench) mark() pr.Key {
+	x.alone++
+	return mark{kind: aloneMark, run: x.run, payload: x.alone}.key()
+}
+
+// keys reads the registered keys. The error is ErrDisturbed if one is somebody else's.
+func (x *bench) keys(ctx context.Context) ([]pr.Key, error) {
+	keys, err := x.a.keys(ctx)
+	for _, k := range keys {
+		if m, ok := markOf(k); !ok || m.run != x.run || m.kind == helloMark {
+			return nil, ErrDisturbed
+		}
+	}
+	return keys, err
+}
+
+// join registers a with a new key.
+func (x *bench) join(ctx context.Context) error { return x.a.become(ctx, x.mark()) }
+
+// do has a do a deed.
+func (x *bench) do(ctx context.Context, d Deed) Answer {
+	other := pr.Key(0)
+	if x.b != nil {
+		other = x.b.Key()
+	}
+	return x.a.do(ctx, d, other)
+}
+
+// found takes a finding in by a condition: nothing is wrong, or what is.
+func (x *bench) found(c Check, ok bool, otherwise Finding) {
+	if ok {
+		x.add(Finding{Check: c, Result: Kept})
+		return
+	}
+	otherwise.Check = c
+	x.add(otherwise)
+}
+
+// broken is a finding that makes a device unfit.
+func broken(quirk, why string) Finding { return Finding{Result: Broken, Quirk: quirk, Why: why} }
+
+// other is one for which the commands have another way.
+func other(quirk, why string) Finding { return Finding{Result: Otherwise, Quirk: quirk, Why: why} }
+
+// harmless is one on which nothing depends.
+func harmless(quirk, why string) Finding { return Finding{Result: Kept, Quirk: quirk, Why: why} }
+
+// untried is one that says nothing, and that a fit device needs.
+func untried(why string) Finding { return Finding{Result: NotTried, Why: why, Needed: true} }
+
+// unsaid is one that says nothing, and that no verdict needs.
+func unsaid(why string) Finding { return Finding{Result: NotTried, Why: why} }
+
+// clear takes every registration off, and the reservation, by whichever of the two
+// may do it. That somebody is left is an error.
+func (x *bench) clear(ctx context.Context) error {
+	err := x.clearBy(ctx)
+	var refusal *AnswerError
+	if errors.As(err, &refusal) && x.b != nil && refusal.Answer.conflict() {
+		if _, err := x.b.Do(ctx, Deed{Verb: Clear}); err != nil {
+			return err
+		}
+		err = x.clearBy(ctx)
+	}
+	return err
+}
+
+// clearBy is clear by this run's initiator.
+func (x *bench) clearBy(ctx context.Context) error {
+	if err := x.join(ctx); err != nil {
+		return err
+	}
+	key := x.a.own
+	if answer := x.a.perform(ctx, Deed{Verb: Clear}, key, 0); !answer.good() {
+		return &AnswerError{"CLEAR", answer}
+	}
+	x.a.own = 0
+	keys, err := x.keys(ctx)
+	if err == nil && slices.Contains(keys, key) {
+		err = &AnswerError{"CLEAR, which leaves the key there", answerOf(good, 0)}
+	}
+	return err
+}
+
+// greet says hello on the device, and waits for a sign of another run: one that lives makes
+// both give up. What runs have left that do not live any more is passed over.
+func (x *bench) greet(ctx context.Context, o *Options) error {
+	m := &meeting{a: x.a, run: o.Run, id: o.ID, wait: o.Wait, seen: map[mark]uint8{}}
+	last := ""
+	for turn := range fewestTurns {
+		if err := m.hello(ctx, turn); err != nil {
+			return err
+		}
+		keys, err := x.a.keys(ctx)
+		if err != nil {
+			return err
+		}
+		now := othersIn(keys, m)
+		if turn > 0 && now != last {
+			return ErrCrowd
+		}
+		last = now
+		if err := o.Pause(ctx); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// othersIn are the marks of others among keys, in a text that can be compared.
+func othersIn(keys []pr.Key, m *meeting) string {
+	var others []string
+	for _, k := range keys {
+		if h, ok := markOf(k); ok && (h.run != m.run || h.kind != helloMark || h.payload != m.id) {
+			others = append(others, k.String())
+		}
+	}
+	slices.Sort(others)
+	return strings.Join(others, " ")
+}
+
+// AnswerError says that a command was answered otherwise than it has to be for the work to
+// go on.
+type AnswerError struct {
+	Command string
+	Answer  Answer
+}
+
+func (e *AnswerError) Error() string { return e.Command + ": " + e.Answer.String() }
