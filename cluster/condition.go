@@ -59,6 +59,9 @@ const (
 	StartedTaken protocol.FindingKind = "started-taken"
 	// StartFailed: the last start or halt here has left something of the package.
 	StartFailed protocol.FindingKind = "start-failed"
+	// KeptHere: this node has taken the failover package from a node that it fenced, and
+	// nobody has started it since.
+	KeptHere protocol.FindingKind = "kept"
 	// Unfinished: a start or halt here has not come to its end.
 	Unfinished protocol.FindingKind = "unfinished"
 )
@@ -74,6 +77,14 @@ type Memory struct {
 	Unfinished, Failed bool
 	// Halting says that what is unfinished is a halt.
 	Halting bool
+	// Kept is the node from which the package was taken by a fence, if it is kept since and
+	// was not started.
+	Kept string
+}
+
+// keeps reports whether what this node holds of a package it only keeps.
+func (m Memory) keeps(pkg *Package) bool {
+	return m.Kept != "" && m.By == "" && !m.Unfinished && pkg.Type == Failover
 }
 
 // Recall compares what the LUNs of a package say with what this node has written down.
@@ -82,6 +93,9 @@ func (m Memory) Recall(reports []protocol.Report, pkg *Package, own pr.Key) {
 	elsewhere := slices.ContainsFunc(reports, func(r protocol.Report) bool { return !r.Unknown() && protocol.IsOn(r.State, own) })
 	for i := range reports {
 		rep := &reports[i]
+		if m.keeps(pkg) && !rep.Unknown() && protocol.Holds(rep.State, own) {
+			rep.Findings = append(rep.Findings, protocol.Finding{Kind: KeptHere, Other: m.Kept})
+		}
 		if m.By == "" || rep.Unknown() || protocol.IsOn(rep.State, own) {
 			continue
 		}
@@ -137,7 +151,7 @@ func conditionOf(kind protocol.FindingKind, s *pr.State) Condition {
 			return Unprotected
 		}
 		return Degraded
-	case protocol.DeadPath, protocol.PathsUnregistered, protocol.WrongKey, protocol.NotKept, protocol.NoAbort:
+	case KeptHere, protocol.DeadPath, protocol.PathsUnregistered, protocol.WrongKey, protocol.NotKept, protocol.NoAbort:
 		return Degraded
 	}
 	return Unprotected

@@ -154,7 +154,11 @@ func (a *agent) keep(pkg *cluster.Package, node cluster.Node, changed *atomic.Bo
 		}
 		run.MayStart = func(ctx context.Context) error { return a.s.MayTake(ctx, run) }
 		note(run, changed)
-		return a.s.Perform(run, o, session.Task{Deed: front.DeedKeep}, func(ctx context.Context) error { return run.Run.Start(ctx) })
+		err := a.s.Perform(run, o, session.Task{Deed: front.DeedKeep}, func(ctx context.Context) error { return run.Run.Start(ctx) })
+		if err == nil {
+			session.DiaryOf(a.s).NoteKept(pkg, node)
+		}
+		return err
 	})
 }
 

@@ -40,7 +40,8 @@ const startedPrefix = "started."
 // *BusyError.
 func NoteStarted(root, pkg, node string, now Started) error {
 	now.Time = time.Now().UTC()
-	return note(root, pkg, node, func(Started, string) (Started, bool) { return now, true })
+	err := note(root, pkg, node, func(Started, string) (Started, bool) { return now, true })
+	return errors.Join(err, forgetKept(root, pkg, node))
 }
 
 // NoteHalting writes down that they are being given up, if it is written that they were
@@ -81,6 +82,68 @@ func NoteHalted(root, pkg, node string) error {
 		return err
 	}
 	path, err := startedPath(dir, node)
+	if err != nil {
+		return err
+	}
+	return errors.Join(remove(path), forgetKept(root, pkg, node))
+}
+
+// Kept is what a host has written down when it had taken a package from a node that it
+// fenced, and has not started it.
+type Kept struct {
+	// Boot is the boot that it is true for, Victim the node that had it.
+	Boot   string `json:"boot"`
+	Victim string `json:"victim"`
+}
+
+// keptPath is the file of one node.
+func keptPath(dir, node string) (string, error) { return child(dir, "kept."+node) }
+
+// NoteKept writes that down.
+func NoteKept(root, pkg, node, victim string) error {
+	s, err := openState(root, pkg)
+	if err != nil {
+		return err
+	}
+	path, err := keptPath(s.dir, node)
+	if err != nil {
+		return err
+	}
+	return save(path, Kept{Boot: s.boot, Victim: victim})
+}
+
+// PeekKept is the node from which a package was taken that a node keeps, empty if none was
+// since the boot. What the LUNs say counts before it. It makes no folder.
+func PeekKept(root, pkg, node string) (victim string, err error) {
+	dir, err := child(root, pkg)
+	if err != nil {
+		return "", err
+	}
+	path, err := keptPath(dir, node)
+	if err != nil {
+		return "", err
+	}
+	boot, err := bootID()
+	if err != nil {
+		return "", err
+	}
+	var k Kept
+	if err := load(path, &k); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return "", err
+	}
+	if k.Boot != boot {
+		return "", nil
+	}
+	return k.Victim, nil
+}
+
+// forgetKept ends that: who starts or halts a package does not keep it any more.
+func forgetKept(root, pkg, node string) error {
+	dir, err := child(root, pkg)
+	if err != nil {
+		return err
+	}
+	path, err := keptPath(dir, node)
 	if err != nil {
 		return err
 	}

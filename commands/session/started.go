@@ -36,6 +36,9 @@ func (s *Session) Memory(pkg *cluster.Package) (cluster.Memory, error) {
 	if started != nil && !started.Halting && !started.Starting {
 		m.By = started.By
 	}
+	if m.Kept, err = runpkg.PeekKept(root, pkg.Name, s.Node.Name); err != nil {
+		return cluster.Memory{}, &memoryError{pkg.Name, err}
+	}
 	return m, nil
 }
 
@@ -132,6 +135,12 @@ func (d Diary) Note(run *PackageRun) error {
 		}
 		return luns
 	})
+}
+
+// NoteKept writes down that this node keeps a package that it has taken from a node which
+// it fenced: nobody has started it since.
+func (d Diary) NoteKept(pkg *cluster.Package, victim cluster.Node) {
+	d.s.remember(pkg, func(root string) error { return runpkg.NoteKept(root, pkg.Name, d.s.Node.Name, victim.Name) })
 }
 
 // left writes down which LUNs a run has left: those on which the last thing that it

@@ -87,6 +87,8 @@ func FindingMessage(conf *cluster.Config, rep protocol.Report, f protocol.Findin
 		return Message{What: "started here by " + f.Other + ", and taken by " + list, Hint: "end what is left of it here with cmhaltpkg or pr_halt: it can no longer write"}
 	case cluster.StartFailed:
 		return Message{What: "the last start or halt of the package here has failed and left something", Hint: "see its log, then halt it with cmhaltpkg"}
+	case cluster.KeptHere:
+		return Message{What: "kept here since " + f.Other + " was fenced: the package is up nowhere, and nobody else can write", Hint: "start it where it is to run: that takes it over from here"}
 	case cluster.Unfinished:
 		return Message{What: "a start or halt of the package is under way here, or was killed", Hint: "see its log; if nothing is under way, halt it with cmhaltpkg"}
 	case protocol.NoAbort:

@@ -257,6 +257,7 @@ func spokenFindings() []catalogue.Message {
 	for _, k := range []protocol.FindingKind{cluster.StartedUnregistered, cluster.StartedPartly, cluster.StartedTaken, cluster.StartFailed, cluster.Unfinished} {
 		list = append(list, catalogue.New("finding", "finding", "/dev/sda: "+Finding(conf, rep, protocol.Finding{Kind: k, Other: "pr_start", Keys: []pr.Key{2}})))
 	}
+	list = append(list, catalogue.New("finding", "finding", "/dev/sda: "+Finding(conf, rep, protocol.Finding{Kind: cluster.KeptHere, Other: "jack3"})))
 	for _, k := range []protocol.FindingKind{
 		protocol.Unreadable, protocol.DeadPath, protocol.ForeignKeys, protocol.Unreserved, protocol.WrongType, protocol.LeavingKeys, protocol.TakingKeys,
 		protocol.PathsUnregistered, protocol.StaleNexus, protocol.KeysMissing, protocol.SeveralOwners, protocol.DifferentSets, protocol.WrongKey, protocol.NotKept, protocol.NoAbort,
