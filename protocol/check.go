@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"lunguard/pr"
+	"lunguard/protocol/unit"
 )
 
 // FindingKind is one thing that can be wrong with a LUN.
@@ -53,6 +54,8 @@ const (
 	// NoAbort: the device has no PREEMPT AND ABORT, so that no node can take the LUN from
 	// another.
 	NoAbort FindingKind = "no-preempt-and-abort"
+	// NoType: the device has no reservations of the type that protocols make.
+	NoType FindingKind = "no-reservation-type"
 )
 
 // Finding is one thing that is wrong with a LUN.
@@ -195,6 +198,9 @@ func findings(t *position, caps *pr.Capabilities) []Finding {
 	}
 	if caps != nil && caps.PreemptAndAbort == pr.CanNot {
 		add(NoAbort)
+	}
+	if caps != nil && !caps.Supports(unit.ReservationType) {
+		add(NoType)
 	}
 	return list
 }

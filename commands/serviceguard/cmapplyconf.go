@@ -17,7 +17,6 @@ import (
 	"lunguard/commands/front"
 	"lunguard/commands/session"
 	"lunguard/commands/words"
-	"lunguard/pr"
 	"lunguard/protocol"
 )
 
@@ -378,7 +377,6 @@ func (a *application) checkLUNs(pkg *cluster.Package) (mode cluster.PRMode, err 
 			if rep.State != nil {
 				up = up || rep.State.Has(a.Node.Key) || rep.State.Has(protocol.Taking(a.Node.Key))
 			}
-			errs = append(errs, typeFault(rep))
 			if rep.Capabilities != nil && !rep.Capabilities.Persists {
 				a.Warn("%s", words.Forgets(rep.LUN))
 			}
@@ -397,14 +395,6 @@ func (a *application) checkLUNs(pkg *cluster.Package) (mode cluster.PRMode, err 
 	return mode, err
 }
 
-// typeFault says that a LUN cannot be reserved as a start does it; nil if it can.
-func typeFault(rep protocol.Report) error {
-	if caps := rep.Capabilities; caps != nil && !caps.Supports(pr.WriteExclusiveRegistrantsOnly) {
-		return &protocol.LUNError{LUN: rep.LUN, Err: protocol.ErrNoReservationType}
-	}
-	return nil
-}
-
 // faultOf is what a finding on a LUN means for a start, nil if that gets over it.
 func faultOf(rep protocol.Report, f protocol.Finding) error {
 	switch f.Kind {
@@ -412,6 +402,8 @@ func faultOf(rep protocol.Report, f protocol.Finding) error {
 		return f.Err
 	case protocol.ForeignKeys:
 		return &protocol.ForeignKeyError{LUN: rep.LUN, Keys: f.Keys}
+	case protocol.NoType:
+		return &protocol.LUNError{LUN: rep.LUN, Err: protocol.ErrNoReservationType}
 	case protocol.NoAbort:
 		return &protocol.LUNError{LUN: rep.LUN, Err: protocol.ErrNoAbort}
 	}

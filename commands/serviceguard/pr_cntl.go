@@ -142,7 +142,6 @@ func carryOutCntl(c *front.Call, action cntlAction, name string) error {
 func validateLUNs(c *front.Call, run *session.PackageRun) error {
 	errs := []error{validateNames(run.LUNs)}
 	for _, rep := range run.Check(c.Ctx) {
-		errs = append(errs, typeFault(rep))
 		for _, f := range rep.Findings {
 			if err := faultOf(rep, f); err != nil {
 				errs = append(errs, err)

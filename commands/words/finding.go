@@ -93,6 +93,8 @@ func FindingMessage(conf *cluster.Config, rep protocol.Report, f protocol.Findin
 		return Message{What: "a start or halt of the package is under way here, or was killed", Hint: "see its log; if nothing is under way, halt it with cmhaltpkg"}
 	case protocol.NoAbort:
 		return Message{What: protocol.ErrNoAbort.Error() + ": no node can take it from another", Hint: noAbortHint}
+	case protocol.NoType:
+		return Message{What: protocol.ErrNoReservationType.Error() + ": it cannot be protected", Hint: noTypeHint}
 	case protocol.NotKept:
 		return Message{What: "the device would forget it at power loss (APTPL is off)", Hint: againHint(conf, rep.State)}
 	}
@@ -101,6 +103,9 @@ func FindingMessage(conf *cluster.Config, rep protocol.Report, f protocol.Findin
 
 // noAbortHint is what can be done about a device that lacks it.
 const noAbortHint = "let the array have it, or take the LUN out of the package: after PREEMPT alone, writes of the other node may still land"
+
+// noTypeHint is what can be done about one without the reservations that protocols make.
+const noTypeHint = "let the array have them, or take the LUN out of the package"
 
 // foreignHint is what can be done about foreign keys, in the state that they are in.
 func foreignHint(conf *cluster.Config, s *pr.State, keys []pr.Key) string {

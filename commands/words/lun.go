@@ -130,7 +130,7 @@ func lunWords(e *protocol.LUNError) Message {
 	case errors.Is(e, protocol.ErrNoAbort):
 		m.What, m.Hint, m.Status = protocol.ErrNoAbort.Error(), noAbortHint, ExitFailed
 	case errors.Is(e, protocol.ErrNoReservationType):
-		m.Hint, m.Status = "let the array have them, or take the LUN out of the package", ExitFailed
+		m.Hint, m.Status = noTypeHint, ExitFailed
 	case errors.Is(e, protocol.ErrUnsettled) && !errors.Is(e, pr.ErrCannotStore):
 		m.Hint = "other nodes change it all the time, or the device does not do what it says; see vg_pr_key -g and try again"
 	case errors.Is(e, protocol.ErrNotRegistered):
