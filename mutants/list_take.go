@@ -7,8 +7,8 @@ func takeMutants() []*mutant {
 	return []*mutant{
 		f.edit("foreignRow", `len(t.Foreign()) > 0`, `false && len(t.Foreign()) > 0`, "a foreign key that appears in the middle is ignored, in all protocols"),
 		f.never(enter, "another node has won the LUN"),
-		f.edit("position.beaten", `t.removed || held == nil`, `held == nil`, "who was removed by the holder has not lost"),
-		f.edit("position.beaten", `held == nil ||`, `held != nil &&`, "who found the LUN free takes it from who has taken it meanwhile"),
+		f.edit("position.beaten", `t.removed || t.before.Reservation == nil`, `t.before.Reservation == nil`, "who was removed by the holder has not lost"),
+		f.edit("position.beaten", `t.before.Reservation == nil ||`, `t.before.Reservation != nil &&`, "who found the LUN free takes it from who has taken it meanwhile"),
 		f.never(enter, "it is not known whether another node has removed this one, nor whether it has lost the arbiter"),
 		f.edit(enter, `unseenRow(), liarRow(),`, `liarRow(),`, "it does not matter that nobody knows whether another node has removed this one"),
 		f.edit(enter, `unseenRow(), liarRow(),`, `unseenRow(),`, "a device that does nothing is tried again as long as it says GOOD"),
@@ -32,8 +32,8 @@ func takeMutants() []*mutant {
 			"the mark comes off before the doubt is resolved"),
 		f.never(rows, "a path is not registered"),
 		f.earlier(rows, "a path is not registered", "nobody holds"),
-		f.edit("position.mustMark", `len(t.Others()) > 0 || t.HeldByOther() || held != nil && held.Type.AllRegistrants() ||
-		t.victim() != 0 || t.doubt`, `held != nil && held.Key == 1 || t.doubt`, "others are removed without a mark"),
+		f.edit("position.mustMark", `len(t.Others()) > 0 || t.HeldByOther() || allHoldYet(t) ||
+		t.victim() != 0 || t.doubt`, `t.doubt`, "others are removed without a mark"),
 		f.edit("position.victim", `!t.up && !t.unswept`, `!t.unswept`, "registrations of the past are removed though the package may be up"),
 		f.edit("position.victim", `!t.up && !t.unswept`, `!t.up`, "what the device refused to remove is removed for ever"),
 		f.edit("position.victim", `marked := r.Key&Marks != 0 && t.ofNoPath(r)`, `marked := false && t.ofNoPath(r)`, "a mark on a path that has died stays"),

@@ -108,5 +108,5 @@ func (h HostID) Identity() pr.Identity {
 	if h.IsZero() {
 		return pr.Identity{}
 	}
-	return pr.Identity{Initiator: h}
+	return pr.Identity{Initiator: h, AllPorts: true}
 }

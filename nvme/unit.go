@@ -182,7 +182,10 @@ func (u *Unit) State(ctx context.Context) (*pr.State, error) {
 	return s, u.named(err)
 }
 
-// Keys reads the registered keys. There is no command for them alone.
+// ListsOnce says that there is no command for the keys alone.
+func (u *Unit) ListsOnce() bool { return true }
+
+// Keys reads the registered keys.
 func (u *Unit) Keys(ctx context.Context) ([]pr.Key, error) {
 	s, err := u.State(ctx)
 	if err != nil {

@@ -49,6 +49,9 @@ type Identity struct {
 	// RelativePort is the number that the device gives its port at the other end
 	// of the path; 0 if it is not known.
 	RelativePort uint16
+	// AllPorts says that the device has one registration for the initiator, whatever path
+	// made it.
+	AllPorts bool
 }
 
 // Likens compares the path with a registration that a device lists.

@@ -180,6 +180,14 @@ func List(ctx context.Context, p Path) (*State, error) {
 	return p.State(ctx)
 }
 
+// ListsOnce reports whether the keys alone are read by the command that reads the state: a
+// second reading tells nothing that the first could not. A path that stands for another
+// one says so of that.
+func ListsOnce(p Path) bool {
+	l, ok := p.(interface{ ListsOnce() bool })
+	return ok && l.ListsOnce()
+}
+
 // Confirmer is a path that can ask the device whether it is the one that the path is
 // taken for.
 type Confirmer interface {

@@ -169,7 +169,7 @@ func (c trial) once(t *testing.T, w *world, m *mishap, n int64) (met bool, err e
 			if sent++; sent != n {
 				return t.Do(ctx, req)
 			}
-			hit = (&command{req: req}).String()
+			hit = (&command{req: scsiRequest{req, false}}).String()
 			return m.apply(ctx, t, req)
 		})
 	}

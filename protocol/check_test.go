@@ -9,6 +9,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"lunguard/nvme"
 	"lunguard/pr"
 	"lunguard/protocol/unit"
 	"lunguard/scsi"
@@ -151,6 +152,11 @@ func (w *world) put2path(lun int, node string, path int, key pr.Key) {
 // drop unregisters a path.
 func (w *world) drop(lun int, node string, path int) {
 	w.t.Helper()
+	if len(w.spaces) > 0 {
+		n, _ := w.node(node)
+		w.must(w.plainPath(lun, node, path).Register(context.Background(), n.Key, 0, true))
+		return
+	}
 	w.must(w.unit(lun, node, path).RegisterAndIgnore(context.Background(), 0, true))
 }
 
@@ -158,6 +164,12 @@ func (w *world) drop(lun int, node string, path int) {
 func (w *world) release(lun int, node string) {
 	w.t.Helper()
 	n, _ := w.node(node)
+	if len(w.spaces) > 0 {
+		release := nvme.Releasing{Action: nvme.Release, Current: n.Key, Type: nvme.TypeCode(unit.SharedType)}
+		_, err := nvme.Exec(context.Background(), w.spaces[lun].Path(controller(node, 0)), release.Encode())
+		w.must(err)
+		return
+	}
 	w.must((&scsi.PROut{Action: scsi.OutRelease, Key: n.Key, Type: unit.ReservationType}).Execute(context.Background(), w.unit(lun, node, 0).Transport()))
 }
 

@@ -67,6 +67,12 @@ type claim struct {
 	// took says that this run came to hold the reservation by a command that was
 	// answered, or held it before.
 	took bool
+	// tookAll says that this run has removed all others from a reservation of all
+	// registrants, which some devices leave one of all registrants.
+	tookAll bool
+	// heldBefore is the key, without marks, that had the LUN when this run began; 0 if none
+	// had.
+	heldBefore pr.Key
 	// open says that a command by which the LUN is taken had an unknown end.
 	open bool
 	// pending is the error of a command that was given up and may still be
@@ -119,7 +125,7 @@ func (t *position) found() {
 	if t.up = len(t.old) > 0; !t.up {
 		t.old = slices.DeleteFunc(slices.Clone(t.Own()), func(r pr.Registration) bool { return r.Key&LeavingMark != 0 })
 	}
-	t.took = t.IsMine()
+	t.took, t.heldBefore = t.IsMine(), Plain(t.Holder())
 	// Who takes a LUN removes the holder first, and nobody else before. Who
 	// fences removes others, too.
 	t.doubt = t.doubt || t.HasOwn(TakingMark) && (t.mode == Shared || !t.HeldByOther())
@@ -292,11 +298,12 @@ func (t *position) ofNoPath(r pr.Registration) bool {
 	return listed > ours
 }
 
-// markedPath is a path of this node, other than the seat, that a run before has
-// left marked; nil if there is none.
+// markedPath is a path of this node with another registration than the seat's, that a run
+// before has left marked; nil if there is none.
 func (t *position) markedPath() pr.Path {
+	seat := t.seat()
 	for _, p := range t.Usable {
-		if r, sure, _ := t.Registration(p); sure && p != t.seat() && r.Key&Marks != 0 {
+		if r, sure, _ := t.Registration(p); sure && p != seat && r.Key&Marks != 0 && t.Identity(seat).Likens(r) != pr.Alike {
 			return p
 		}
 	}

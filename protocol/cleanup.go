@@ -33,6 +33,7 @@ func (r *Run) Cleanup(ctx context.Context, c Clearing) ([]CleanupResult, error) 
 	defer cancel()
 	r.eachLUN(func(i int) {
 		t := r.target(r.LUNs[i])
+		t.Alone = false // whoever is there may be any package's
 		targets[i], results[i] = t, CleanupResult{LUN: t.Name, Err: t.notBegun()}
 		if ctx.Err() == nil {
 			results[i].Err = t.surveyState(end)

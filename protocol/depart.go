@@ -100,6 +100,8 @@ func (d *departure) rows() []row {
 			func(t *target) action { return d.removes(from(), mark) }},
 		{"this node holds, and another stays", func(t *position) bool { return t.Holder() == mark && d.heir() != nil },
 			func(t *target) action { return d.handsOver(from(), d.heir()) }},
+		{"this node holds, another stays, nothing can be moved, and all could hold", func(t *position) bool { return t.Holder() == mark && len(d.heirs()) > 0 && d.turns(from()) },
+			func(*target) action { return d.lets(from()) }},
 		{"this node holds, another stays, and the device cannot move", func(t *position) bool { return t.Holder() == mark && len(d.heirs()) > 0 },
 			func(t *target) action { return d.leavesOpen(from()) }},
 		{"one path is left", func(*position) bool { return true },
@@ -287,6 +289,22 @@ func (d *departure) handsOver(from pr.Path, h *pr.Registration) action {
 		}
 	}
 	return a
+}
+
+// turns reports whether the reservation can become one of all registrants where none can
+// be moved, as on NVMe namespaces: somebody else has made it.
+func (d *departure) turns(from pr.Path) bool {
+	return !pr.Moves(from) && d.Caps != nil && d.Caps.Supports(unit.SharedType) && d.Wants(d.preferred) == unit.SharedType
+}
+
+// lets makes the reservation that the path holds one of all registrants, in one step: a
+// PREEMPT of the own key by who holds changes its type.
+func (d *departure) lets(from pr.Path) action {
+	mark := Leaving(d.Me())
+	return action{
+		kind: sending, path: from, event: Event{Action: Preempted, Key: mark, Victim: mark, Type: unit.SharedType},
+		send: func(ctx context.Context) error { return from.PreemptAndAbort(ctx, mark, mark, unit.SharedType) },
+	}
 }
 
 // leavesOpen unregisters the path that holds, where the device cannot move the

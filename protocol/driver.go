@@ -41,7 +41,9 @@ func (r *Run) target(l *LUN) *target {
 	h := &unit.Host{Members: r.Members, Node: r.Node, Now: r.now, PathFailed: func(l *LUN, p pr.Path, err error) {
 		r.log(Event{Action: PathFailed, LUN: l.Name, Path: p.Name(), Err: err})
 	}}
-	return &target{position: position{Unit: h.Unit(l), mode: r.Mode, preferred: r.SharedType}, run: r}
+	t := &target{position: position{Unit: h.Unit(l), mode: r.Mode, preferred: r.SharedType}, run: r}
+	t.Alone = r.Mode == Exclusive
+	return t
 }
 
 // final makes an error that ends the run say which LUN it is about.

@@ -6,12 +6,11 @@ import (
 	"fmt"
 
 	"lunguard/scsi"
-	"lunguard/scsi/simlun"
 )
 
 // end is law END, for a state in which all have ended.
 func (x *explorer) end(s *state) string {
-	if x.quirks.LiesGood {
+	if x.lies() {
 		return "" // Nothing works there, and nobody said that it did.
 	}
 	if s.faults == 0 && s.kills == 0 {
@@ -51,12 +50,11 @@ func (x *explorer) again(s *state) string {
 			r := w.run(v.node)
 			r.Parallel = 1
 			err := on(x.set(v), *v).do(context.Background(), r)
-			if err != nil && !x.quirks.NoReset {
+			if err != nil && !x.resetless() {
 				wrong = fmt.Sprintf("END: %v was killed, and when it is run again: %v; LUNs had %v", v, err, x.all(s))
 			}
 			for i := range x.luns {
-				var f *facts
-				w.luns[i].With(func(m *simlun.Machine) { f = x.factsOf(m, m.State()) })
+				f := x.factsOf(w.device(i))
 				if x.set(v)&(1<<i) != 0 && v.kind == haltKind && err == nil && f.keyed&bit(v.node) != 0 {
 					wrong = fmt.Sprintf("END: %v was killed, and when it is run again LUN %d has %v; LUNs had %v", v, i, f, x.all(s))
 				}
@@ -95,9 +93,9 @@ func (x *explorer) failures(s *state) string {
 		}
 	}
 	switch {
-	case x.typ == Exclusive && began > 0 && won == 0 && !x.quirks.NoReset && !x.has(fenceKind) && !x.has(cleanupKind):
+	case x.typ == Exclusive && began > 0 && won == 0 && !x.resetless() && !x.has(fenceKind) && !x.has(cleanupKind):
 		return "1W: all starts have lost"
-	case fences == 2 && len(x.verbs) == 2 && !x.quirks.NoReset && fenced == 0 && x.verbs[0].victim == x.verbs[1].node && x.verbs[1].victim == x.verbs[0].node && x.runsAll(&x.verbs[0]) && x.runsAll(&x.verbs[1]):
+	case fences == 2 && len(x.verbs) == 2 && !x.resetless() && fenced == 0 && x.verbs[0].victim == x.verbs[1].node && x.verbs[1].victim == x.verbs[0].node && x.runsAll(&x.verbs[0]) && x.runsAll(&x.verbs[1]):
 		return "1W: each has fenced the other, and nobody has won"
 	}
 	return ""
@@ -129,7 +127,7 @@ func (x *explorer) runsAll(verb *verb) bool {
 
 // mayFail reports whether a verb has a reason to fail, without any fault.
 func (x *explorer) mayFail(verb *verb, got outcome) bool {
-	if x.has(cleanupKind) || x.quirks.NoReset && got == outcome(ErrUnresolved.Error()) {
+	if x.has(cleanupKind) || x.resetless() && got == outcome(ErrUnresolved.Error()) {
 		return true
 	}
 	if x.stranger != "" && got == "foreign key" {
@@ -191,13 +189,11 @@ func (x *explorer) recovers(s *state) string {
 // resume is a world that goes on from a state, with whose writes may be under
 // way.
 func (x *explorer) resume(s *state) (*world, *[mostLUNs]nodes) {
-	w := newWorld(x.world.t, 0, x.paths, x.quirks)
+	w := x.world.copy()
 	w.mode, w.kept = x.typ, x.kept
-	w.sent = x.world.sent
 	var dying [mostLUNs]nodes
 	for i := range x.luns {
-		w.luns = append(w.luns, x.world.luns[i].Clone())
-		w.luns[i].With(func(m *simlun.Machine) { *m = *x.lunAt(s, i).machine.Clone() })
+		w.setDevice(i, x.lunAt(s, i).machine.copied())
 		dying[i] = x.lunAt(s, i).dying
 	}
 	w.wrap = func(_ string, lun, _ int, t scsi.Transport) scsi.Transport {
@@ -217,19 +213,18 @@ func (x *explorer) recover(s *state, node int) string {
 	r := w.run(nodeNames[node])
 	r.Parallel = 1
 	if err := r.Start(context.Background()); err != nil {
-		if x.quirks.NoReset && errors.Is(err, ErrUnresolved) {
+		if x.resetless() && errors.Is(err, ErrUnresolved) {
 			return "" // It says what there is to do.
 		}
 		return fmt.Sprintf("fails: %v; LUNs have %v", err, x.all(s))
 	}
 	for i := range x.luns {
-		var f *facts
-		w.luns[i].With(func(m *simlun.Machine) { f = x.factsOf(m, m.State()) })
+		f := x.factsOf(w.device(i))
 		f.dying = dying[i]
 		switch {
 		case f.dying != 0 && x.typ == Exclusive:
 			return fmt.Sprintf("says ok while writes are under way; LUNs had %v", x.all(s))
-		case f.typ != x.right(), f.own&(1<<node) == 0, x.typ == Exclusive && (f.holds != 1<<node || f.any != 1<<node):
+		case !x.isRightType(f.typ), f.own&(1<<node) == 0, x.typ == Exclusive && (f.holds != 1<<node || f.any != 1<<node):
 			return fmt.Sprintf("says ok and leaves LUN %d as %v; LUNs had %v", i, f, x.all(s))
 		}
 	}
@@ -249,7 +244,7 @@ func (x *explorer) refences(s *state, w *world, node int, dying *[mostLUNs]nodes
 		switch err := r.Fence(context.Background(), m); {
 		case err == nil && (dying[0]|dying[1])&(1<<n) != 0:
 			return fmt.Sprintf("and its fence of %s say ok while that node's writes are under way; LUNs had %v", name, x.all(s))
-		case err != nil && !x.quirks.NoReset:
+		case err != nil && !x.resetless():
 			return fmt.Sprintf("is ok, but its fence of %s fails: %v; LUNs had %v", name, err, x.all(s))
 		}
 	}

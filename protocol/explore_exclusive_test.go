@@ -5,6 +5,7 @@ import (
 	"strings"
 	"testing"
 
+	"lunguard/nvme/simns"
 	"lunguard/pr"
 	"lunguard/protocol/unit"
 	"lunguard/scsi/simlun"
@@ -24,11 +25,19 @@ func scene(typ Mode, f found, shape [2]int, adverse adversity, actors ...[]verb)
 type device struct {
 	name   string
 	quirks simlun.Quirks
+	// space, if not nil, says that it is an NVMe namespace, of this kind.
+	space *simns.Quirks
 }
 
 // on has a scenario happen on a device.
 func (d device) on(s scenario) scenario {
-	s.quirks = d.quirks
+	s.quirks, s.space = d.quirks, d.space
+	if d.space != nil {
+		s.attentions = false // there are none
+		if s.typ == Shared {
+			s.kept = unit.SharedType // nothing else is made there
+		}
+	}
 	s.newer = d.name == ""
 	if d.name != "" {
 		s.name += ", " + d.name
@@ -131,7 +140,7 @@ func TestExploreExclusiveMend(t *testing.T) {
 	g := group{dims: "repair, readmit, copy, fence, clean-up beside another; " + adverse.words(), quick: 5, each: 20_000, turns: true}
 	lacking := found{"owned by A, not on all paths", []string{"A"}, func(w *world) {
 		w.start("A")
-		w.drop(len(w.luns)-1, "A", w.paths-1)
+		w.drop(w.count()-1, "A", w.paths-1)
 	}}
 	for _, b := range []verb{starts("B"), halts("B"), fences("B", "A"), repairs("B"), halts("A"), starts("A"), cleans("C")} {
 		for _, d := range append(odd(2), standard) {

@@ -59,7 +59,7 @@ func stranger(f found) found {
 	f.up = append(slices.Clone(f.up), "C")
 	f.prepare = func(w *world) {
 		prepare(w)
-		for i := range w.luns {
+		for i := range w.count() {
 			for p := range w.paths {
 				w.put(i, "C", p, keyC, 0)
 			}
@@ -82,7 +82,7 @@ func missing(nodes ...string) found {
 	f.name += ", A not on all paths"
 	f.prepare = func(w *world) {
 		prepare(w)
-		w.drop(len(w.luns)-1, "A", w.paths-1)
+		w.drop(w.count()-1, "A", w.paths-1)
 	}
 	return f
 }
@@ -107,7 +107,7 @@ func orphan(nodes ...string) found {
 	f.up = nil
 	f.prepare = func(w *world) {
 		prepare(w)
-		for i := range w.luns {
+		for i := range w.count() {
 			w.release(i, nodes[0])
 		}
 	}
@@ -135,7 +135,7 @@ func relogged(f found, typ pr.Type) found {
 		if prepare != nil {
 			prepare(w)
 		}
-		for i := range w.luns {
+		for i := range w.count() {
 			w.pastPut(i, "A", typ)
 		}
 	}
@@ -145,7 +145,7 @@ func relogged(f found, typ pr.Type) found {
 // other reserves with another type, of a node that is registered on all paths.
 func other(node string, typ pr.Type) found {
 	return found{name: fmt.Sprintf("%s holds type %d", node, typ), prepare: func(w *world) {
-		for i := range w.luns {
+		for i := range w.count() {
 			for p := range w.paths {
 				w.put(i, node, p, keyOf(node), 0)
 			}

@@ -65,7 +65,7 @@ func (x *explorer) holds(s *state) string {
 		if rely := s.up[i] &^ s.gone[i] &^ s.upset; rely != 0 {
 			unmoved := f.typ == 0 && x.unmoves(s)
 			switch {
-			case f.typ != x.right() && !unmoved, x.typ == Exclusive && f.holds != rely, x.typ == Shared && rely&^f.own != 0:
+			case !x.isRightType(f.typ) && !unmoved, x.typ == Exclusive && f.holds != rely, x.typ == Shared && rely&^f.own != 0:
 				return fmt.Sprintf("K: %v runs, but LUN %d has %v", rely, i, f)
 			}
 		}
@@ -129,7 +129,7 @@ func (x *explorer) began(s *state, kind verbKind) bool {
 
 // unmoving says that no reservation can be handed over.
 func (x *explorer) unmoving() bool {
-	return x.typ == Shared && x.right() == unit.ReservationType && (x.quirks.NoRegisterMove || x.quirks.NoFullStatus)
+	return x.typ == Shared && x.right() == unit.ReservationType && x.moveless()
 }
 
 // right is the type of the reservations that are made.
@@ -138,6 +138,13 @@ func (x *explorer) right() pr.Type {
 		return x.kept
 	}
 	return unit.ReservationType
+}
+
+// isRightType reports whether a reservation protects what the package is. On a namespace one
+// of the other type will do: that of all registrants which some targets keep in an exclusive
+// package, or one that somebody else has made in a shared one.
+func (x *explorer) isRightType(typ pr.Type) bool {
+	return typ == x.right() || x.space != nil && (typ == unit.ReservationType || typ == unit.SharedType)
 }
 
 // unmoves reports whether somebody had to leave without handing over: a halt, or
@@ -165,7 +172,7 @@ func (x *explorer) unreserved(s *state, f *facts, v, lun int) string {
 func (x *explorer) evicted(f, g *facts, v, lun int) string {
 	verb := &x.verbs[v]
 	switch others := f.any &^ g.any &^ bit(verb.victim); {
-	case f.typ != g.typ || f.holds != g.holds:
+	case f.typ != g.typ || f.holds != g.holds && !f.typ.AllRegistrants():
 		return fmt.Sprintf("V: %v changes who holds LUN %d: %v becomes %v", verb, lun, f, g)
 	case others != 0 || g.any&^f.any != 0 || f.paths&^g.paths&^(3<<(2*nodeNumber(verb.victim))|3<<(2*nodeNumber(verb.node))) != 0:
 		return fmt.Sprintf("V: %v registers or removes another than its victim on LUN %d: %v becomes %v", verb, lun, f, g)
@@ -206,7 +213,7 @@ func (x *explorer) hasSeen(s *state, v int, set uint8) string {
 			continue // Its last look is not kept.
 		}
 		for i := range x.luns {
-			if set&(1<<i) != 0 && now.looked[i] != x.right() {
+			if set&(1<<i) != 0 && !x.isRightType(now.looked[i]) {
 				return fmt.Sprintf("S: %v says ok, but when it looked last there was no reservation as it should be: LUN %d has %v", &x.verbs[v], i, x.lunAt(s, i))
 			}
 		}
@@ -216,7 +223,7 @@ func (x *explorer) hasSeen(s *state, v int, set uint8) string {
 
 func (x *explorer) saysRightOf(s *state, verb *verb, self nodes, i int) string {
 	f := x.lunAt(s, i)
-	if verb.kind != haltKind && verb.kind != cleanupKind && verb.kind != readmitKind && !verb.evicts && f.typ != x.right() && s.upset&self == 0 &&
+	if verb.kind != haltKind && verb.kind != cleanupKind && verb.kind != readmitKind && !verb.evicts && !x.isRightType(f.typ) && s.upset&self == 0 &&
 		!x.unmoves(s) && !x.began(s, cleanupKind) && s.gone[i]&self == 0 {
 		relied := s.up[i] &^ s.gone[i]
 		if verb.kind == startKind || verb.kind == fenceKind && relied != 0 || relied&self != 0 {

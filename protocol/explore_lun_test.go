@@ -1,14 +1,13 @@
 package protocol
 
 import (
-	"encoding/binary"
 	"fmt"
 	"strings"
 
+	"lunguard/nvme"
 	"lunguard/pr"
 	"lunguard/protocol/unit"
 	"lunguard/scsi"
-	"lunguard/scsi/simlun"
 )
 
 // nodes is a set of nodes, a bit each: A is 1, B 2, C 4.
@@ -49,7 +48,7 @@ func ownerOf(k pr.Key) nodes {
 
 // facts are a state of a LUN, and what laws look at in it.
 type facts struct {
-	machine *simlun.Machine
+	machine simulated
 	// dying are the nodes that were writing when their registrations were taken
 	// off, and whose writes may still be under way: nobody has been told that
 	// they are over. It is no state of the device that a command could read.
@@ -87,12 +86,12 @@ func ofPaths(set uint8) nodes {
 
 func (f *facts) String() string {
 	var b strings.Builder
-	s := f.machine.State()
+	s := f.machine.state()
 	for _, r := range s.Registrations {
 		if b.Len() > 0 {
 			b.WriteString(" ")
 		}
-		node, path := placeOf(scsi.PortOf(r.Initiator))
+		node, path := placeOf(r.Initiator)
 		where := nodeNames[node]
 		if path > 0 {
 			where += fmt.Sprint(path)
@@ -119,8 +118,17 @@ func (f *facts) String() string {
 	return text
 }
 
-// placeOf finds whose path a nexus is; past ones have path 8.
-func placeOf(id scsi.TransportID) (node, path int) {
+// placeOf finds whose path a nexus is; past ones have path 8. A host of NVMe is as its
+// first path.
+func placeOf(i pr.Initiator) (node, path int) {
+	if host, ok := i.(nvme.HostID); ok {
+		for _, path := range []int{0, aPast} {
+			if n := int(host.Bytes()[1]); host == hostOf(nodeNames[n], path) {
+				return n, path
+			}
+		}
+	}
+	id := scsi.PortOf(i)
 	raw := string(id.Bytes())
 	for i, name := range nodeNames {
 		for _, p := range []int{0, 1, aPast} {
@@ -144,20 +152,13 @@ var portBytes = func() (list [9]string) {
 }()
 
 // lun names a state of a LUN.
-func (x *explorer) lun(i int, m *simlun.Machine, dying nodes) int32 {
-	key := m.AppendFingerprint(x.scratch[:0], x.quirks.NoFullStatus)
-	s := m.State()
-	for _, r := range s.Registrations {
-		// Protocols may depend on the order, which a fingerprint leaves out.
-		key = binary.BigEndian.AppendUint64(key, uint64(r.Key))
-		key = append(key, byte(r.RelativePort))
-		key = append(key, scsi.PortOf(r.Initiator).Bytes()...)
-	}
+func (x *explorer) lun(i int, m simulated, dying nodes) int32 {
+	key := m.appendTo(x.scratch[:0])
 	x.scratch = key
 	id, known := x.lunIDs[i][string(key)]
 	if !known {
 		id = int32(len(x.facts[i]))
-		x.facts[i] = append(x.facts[i], x.factsOf(m, s))
+		x.facts[i] = append(x.facts[i], x.factsOf(m))
 		x.lunIDs[i][string(key)] = id
 		x.facts[i][id].with[0] = id
 	}
@@ -179,14 +180,15 @@ func (x *explorer) dying(i int, id int32, dying nodes) int32 {
 	return f.with[dying]
 }
 
-func (x *explorer) factsOf(m *simlun.Machine, s *pr.State) *facts {
+func (x *explorer) factsOf(m simulated) *facts {
+	s := m.state()
 	f := &facts{machine: m, with: &[8]int32{-1, -1, -1, -1, -1, -1, -1, -1}}
 	if s.Reservation != nil {
 		f.typ, f.holder = s.Reservation.Type, s.Reservation.Key
 		f.holds = ownerOf(f.holder)
 	}
 	for _, r := range s.Registrations {
-		n, p := placeOf(scsi.PortOf(r.Initiator))
+		n, p := placeOf(r.Initiator)
 		f.any |= 1 << n
 		f.keyed |= ownerOf(r.Key)
 		if p < 2 {
@@ -194,7 +196,7 @@ func (x *explorer) factsOf(m *simlun.Machine, s *pr.State) *facts {
 			if r.Key == keyOf(nodeNames[n]) || r.Key == Taking(keyOf(nodeNames[n])) {
 				f.own |= 1 << n
 			}
-			if x.quirks.AllTgPtImplicit {
+			if x.perHost() {
 				f.paths |= 3 << (2 * n)
 			}
 		}

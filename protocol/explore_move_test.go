@@ -1,11 +1,5 @@
 package protocol
 
-import (
-	"encoding/binary"
-
-	"lunguard/scsi"
-)
-
 // moves lists what can happen next in a state. In a list of its own, so that
 // nothing is allocated for each state.
 func (x *explorer) moves(s *state, list []uint8) []uint8 {
@@ -51,7 +45,7 @@ func (x *explorer) moves(s *state, list []uint8) []uint8 {
 		if x.late && s.ghost == 0 {
 			add(isLate, a)
 		}
-		if x.attentions && m.next.out() {
+		if x.attentions && m.next.req.out() {
 			if x.newer {
 				add(attention2a05, a)
 			} else {
@@ -78,7 +72,7 @@ func (x *explorer) held(s *state, a int, m *moment) bool {
 	if g.next.lun != m.next.lun || g.next.path != m.next.path || x.actors[by][0].node != x.actors[a][0].node {
 		return false
 	}
-	return m.next.out() || by == a && g.verb() == m.verb()
+	return m.next.req.out() || by == a && g.verb() == m.verb()
 }
 
 // pathOf is the path that an actor's next command goes by.
@@ -214,12 +208,15 @@ func (x *explorer) sets(s *state, v int) {
 func (x *explorer) strikes(s *state, a int, m *moment, took step) nodes {
 	lun := m.next.lun
 	s.luns[lun] = took.lun
-	if took.lost == 0 || m.next.action() != scsi.OutPreemptAndAbort {
+	if took.lost == 0 || !m.next.req.preempts() {
 		return 0
 	}
 	waits := ofPaths(took.lost) & s.up[lun] &^ bit(x.actors[a][0].node)
 	if waits != 0 {
 		s.luns[lun] = x.dying(lun, s.luns[lun], x.lunAt(s, lun).dying|waits)
+	}
+	if !m.next.req.aborts() {
+		return 0
 	}
 	return waits
 }
@@ -259,8 +256,8 @@ func (x *explorer) acts(before, s *state, v int, m *moment) string {
 			}
 		}
 	}
-	if m.next.action() == scsi.OutRegister || m.next.action() == scsi.OutRegisterAndIgnoreExistingKey {
-		s.admits |= x.admitted(s, verb, m, g.any&^f.any|self)
+	if m.next.req.registersBlindly() {
+		s.admits |= x.admitted(s, verb, g.any&^f.any|self)
 	}
 	if f.typ != 0 && g.typ == 0 {
 		return x.unreserved(s, f, v, lun)
@@ -269,20 +266,16 @@ func (x *explorer) acts(before, s *state, v int, m *moment) string {
 }
 
 // admitted are the nodes that a REGISTER lets in by the hole that is admitted:
-// a REGISTER quotes no registration where there was none, so that it works even
+// it quotes no registration where there was none, so that it works even
 // if the node was fenced after the command was decided on. On a device with
 // REGISTER AND MOVE the owner of an exclusive package has another way, as long as
 // the path that holds has not failed.
-func (x *explorer) admitted(s *state, verb *verb, m *moment, who nodes) nodes {
-	key, to := binary.BigEndian.Uint64(m.next.req.Data), binary.BigEndian.Uint64(m.next.req.Data[8:])
-	blind := to != 0 && (key == 0 || m.next.action() == scsi.OutRegisterAndIgnoreExistingKey)
+func (x *explorer) admitted(s *state, verb *verb, who nodes) nodes {
 	switch {
-	case !blind:
-		return 0
 	case verb.kind == copyKind:
 		return who
 	case verb.kind == repairKind || verb.kind == readmitKind:
-		if x.typ == Shared || x.quirks.NoRegisterMove || x.quirks.NoFullStatus || x.quirks.AllTgPtImplicit || ofPaths(s.dead|s.hurt)&bit(verb.node) != 0 {
+		if x.typ == Shared || x.moveless() || x.perHost() || ofPaths(s.dead|s.hurt)&bit(verb.node) != 0 {
 			return who
 		}
 	}

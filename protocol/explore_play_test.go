@@ -3,11 +3,12 @@ package protocol
 import (
 	"context"
 	"crypto/sha256"
-	"encoding/binary"
 	"fmt"
 	"slices"
 	"time"
 
+	"lunguard/nvme"
+	"lunguard/nvme/simns"
 	"lunguard/pr"
 	"lunguard/scsi"
 )
@@ -21,11 +22,28 @@ import (
 // answer is what came back for a command: only the bytes that are the
 // device's.
 type answer struct {
-	reply scsi.Reply
-	data  []byte
+	reply  scsi.Reply
+	status nvme.Status // of a namespace
+	data   []byte
 	// err is what the transport returned instead.
 	err error
 }
+
+// failed is why the command was not done as it was asked.
+func (a *answer) failed() error {
+	switch {
+	case a.err != nil:
+		return a.err
+	case a.status != nvme.Success:
+		return statusError{a.status}
+	}
+	return a.reply.Err()
+}
+
+// statusError is a status of NVMe, in the standard's words.
+type statusError struct{ nvme.Status }
+
+func (e statusError) Error() string { return e.String() }
 
 // call is a call of a method of pr.Path that has come back. The next run through
 // the same history gets its result at once.
@@ -93,20 +111,16 @@ type player struct {
 type stopped struct{}
 
 // chain adds an answer to a digest.
-func (p *scenario) chain(d digest, cdb []byte, a answer) digest {
+func (p *scenario) chain(d digest, req request, a answer) digest {
 	b := make([]byte, 0, 512)
 	b = append(b, d[:]...)
-	b = append(b, cdb[:min(2, len(cdb))]...)
+	b = append(b, req.head()...)
 	if a.err != nil {
 		b = append(b, a.err.Error()...)
 	}
-	b = append(b, byte(a.reply.Status), byte(a.reply.Host), byte(len(a.reply.Sense)))
+	b = append(b, byte(a.reply.Status), byte(a.reply.Host), byte(len(a.reply.Sense)), byte(a.status), byte(a.status>>8))
 	b = append(b, a.reply.Sense...)
-	data := a.data
-	if !p.quirks.NoFullStatus && len(cdb) > 1 && scsi.Opcode(cdb[0]) == scsi.OpPRIn && cdb[1]&0x1f != byte(scsi.InReportCapabilities) && len(data) >= 4 {
-		data = data[4:] // PRGENERATION
-	}
-	b = append(b, data...)
+	b = append(b, req.seen(a.data)...)
 	sum := sha256.Sum256(b)
 	return digest(sum[:16])
 }
@@ -117,75 +131,112 @@ type wire struct {
 	lun, path int
 }
 
-func (w wire) Do(_ context.Context, req *scsi.Request) (scsi.Reply, error) {
+// next is the answer to a command, if the history has it; else the run stops there.
+func (w wire) next(req request, length int, stopping func()) answer {
 	p := w.p
 	if !p.inside {
-		panic("a method of pr.Path is missing in actorPath")
+		panic("a method of pr.Path is missing in played")
 	}
 	if p.answered == len(p.answers) {
-		p.stop = &command{w.lun, w.path, req, len(req.Data)}
-		if req.Dir == scsi.DataIn {
-			req.Data = nil // large, and empty
-		}
+		p.stop = &command{w.lun, w.path, req, length}
+		stopping()
 		panic(stopped{})
 	}
 	a := p.answers[p.answered]
 	p.answered++
-	copy(req.Data, a.data)
-	p.attempts = p.chain(p.attempts, req.CDB, a)
+	p.attempts = p.chain(p.attempts, req, a)
 	p.sent++
-	if typ, tells := reservationIn(req, a); tells {
+	if typ, tells := req.tells(a); tells && a.failed() == nil {
 		p.looked[w.lun] = typ
 	}
+	return a
+}
+
+// unitWire is that of a LUN.
+type unitWire struct{ wire }
+
+func (w unitWire) Do(_ context.Context, req *scsi.Request) (scsi.Reply, error) {
+	a := w.next(scsiRequest{req, w.p.quirks.NoFullStatus}, len(req.Data), func() {
+		if req.Dir == scsi.DataIn {
+			req.Data = nil // large, and empty
+		}
+	})
+	copy(req.Data, a.data)
 	return a.reply, a.err
 }
 
-// reservationIn is the type of the reservation that an answer tells of, 0 for
-// none.
-func reservationIn(req *scsi.Request, a answer) (typ pr.Type, tells bool) {
-	if req.Opcode() != scsi.OpPRIn || a.err != nil || a.reply.Err() != nil || len(a.data) < 8 {
-		return 0, false
+// spaceWire is that of a namespace. What it can do never changes, so the questions for
+// that are answered at once: they come before or after nothing.
+type spaceWire struct{ wire }
+
+func (w spaceWire) Do(ctx context.Context, req *nvme.Request) (nvme.Reply, error) {
+	if req.Opcode.Admin() {
+		return w.p.world.spaces[w.lun].Path(simns.Controller{ID: 1}).Do(ctx, req)
 	}
-	d := a.data
-	switch scsi.InAction(req.CDB[1] & 0x1f) {
-	case scsi.InReadReservation:
-		if len(d) >= 24 {
-			typ = pr.Type(d[21] & 0x0f)
+	a := w.next(nvmeRequest{req}, len(req.Data), func() {
+		if req.Opcode.ReadsData() {
+			req.Data = nil
 		}
-		return typ, true
-	case scsi.InReadFullStatus:
-		for d = d[8:]; len(d) >= 24; d = d[24+binary.BigEndian.Uint32(d[20:]):] {
-			if d[12]&1 != 0 {
-				typ = pr.Type(d[13] & 0x0f)
-			}
-		}
-		return typ, true
-	}
-	return 0, false
+	})
+	copy(req.Data, a.data)
+	return nvme.Reply{Status: a.status}, a.err
 }
 
-// whole is the upper end: it sees commands with all their retries.
-type whole struct {
+// wholeUnit is the upper end: it sees commands with all their retries.
+type wholeUnit struct {
 	p *player
 	t scsi.Transport
 }
 
-func (w whole) Do(ctx context.Context, req *scsi.Request) (scsi.Reply, error) {
+func (w wholeUnit) Do(ctx context.Context, req *scsi.Request) (scsi.Reply, error) {
 	w.p.attempts = digest{}
 	reply, err := w.t.Do(ctx, req)
 	a := answer{reply: reply, err: err}
 	if req.Dir == scsi.DataIn && err == nil {
 		a.data = req.Data[:len(req.Data)-reply.Resid]
 	}
-	w.p.sum = w.p.chain(w.p.sum, req.CDB, a)
-	w.p.attempts = digest{}
+	w.p.over(scsiRequest{req, w.p.quirks.NoFullStatus}, a)
 	return reply, err
 }
 
-// actorPath is a path of an actor: a unit whose calls are played back.
-type actorPath struct {
-	*scsi.Unit
+// wholeSpace is that of a namespace.
+type wholeSpace struct {
 	p *player
+	t nvme.Transport
+}
+
+func (w wholeSpace) Do(ctx context.Context, req *nvme.Request) (nvme.Reply, error) {
+	if req.Opcode.Admin() {
+		return w.t.Do(ctx, req)
+	}
+	w.p.attempts = digest{}
+	reply, err := w.t.Do(ctx, req)
+	a := answer{status: reply.Status, err: err}
+	if req.Opcode.ReadsData() && err == nil {
+		a.data = withoutBlank(req.Data)
+	}
+	w.p.over(nvmeRequest{req}, a)
+	return reply, err
+}
+
+// over notes what came of a command with all its retries.
+func (p *player) over(req request, a answer) {
+	p.sum, p.attempts = p.chain(p.sum, req, a), digest{}
+}
+
+// played is a path of an actor whose calls are played back.
+type played struct {
+	pr.Path
+	p *player
+}
+
+// ListsOnce is what the path says of itself.
+func (n played) ListsOnce() bool { return pr.ListsOnce(n.Path) }
+
+// playedUnit is that of a LUN, with what SCSI has beyond.
+type playedUnit struct {
+	played
+	unit *scsi.Unit
 }
 
 // playback gives the result that a call had in the history, or makes it.
@@ -213,56 +264,56 @@ func playbackError(p *player, f func() error) error {
 	return err
 }
 
-func (n actorPath) Capabilities(ctx context.Context) (*pr.Capabilities, error) {
-	return playback(n.p, func() (*pr.Capabilities, error) { return n.Unit.Capabilities(ctx) })
+func (n played) Capabilities(ctx context.Context) (*pr.Capabilities, error) {
+	return playback(n.p, func() (*pr.Capabilities, error) { return n.Path.Capabilities(ctx) })
 }
 
-func (n actorPath) State(ctx context.Context) (*pr.State, error) {
-	return playback(n.p, func() (*pr.State, error) { return n.Unit.State(ctx) })
+func (n played) State(ctx context.Context) (*pr.State, error) {
+	return playback(n.p, func() (*pr.State, error) { return n.Path.State(ctx) })
 }
 
-func (n actorPath) Keys(ctx context.Context) ([]pr.Key, error) {
-	return playback(n.p, func() ([]pr.Key, error) { return n.Unit.Keys(ctx) })
+func (n played) Keys(ctx context.Context) ([]pr.Key, error) {
+	return playback(n.p, func() ([]pr.Key, error) { return n.Path.Keys(ctx) })
 }
 
-func (n actorPath) Port(ctx context.Context) (pr.Port, error) {
-	return playback(n.p, func() (pr.Port, error) { return n.Unit.Port(ctx) })
+func (n playedUnit) Port(ctx context.Context) (pr.Port, error) {
+	return playback(n.p, func() (pr.Port, error) { return n.unit.Port(ctx) })
 }
 
-func (n actorPath) RegisterAndIgnore(ctx context.Context, key pr.Key, aptpl bool) error {
-	return playbackError(n.p, func() error { return n.Unit.RegisterAndIgnore(ctx, key, aptpl) })
+func (n played) RegisterAndIgnore(ctx context.Context, key pr.Key, aptpl bool) error {
+	return playbackError(n.p, func() error { return n.Path.RegisterAndIgnore(ctx, key, aptpl) })
 }
 
-func (n actorPath) Register(ctx context.Context, old, key pr.Key, aptpl bool) error {
-	return playbackError(n.p, func() error { return n.Unit.Register(ctx, old, key, aptpl) })
+func (n played) Register(ctx context.Context, old, key pr.Key, aptpl bool) error {
+	return playbackError(n.p, func() error { return n.Path.Register(ctx, old, key, aptpl) })
 }
 
-func (n actorPath) Reserve(ctx context.Context, key pr.Key, typ pr.Type) error {
-	return playbackError(n.p, func() error { return n.Unit.Reserve(ctx, key, typ) })
+func (n played) Reserve(ctx context.Context, key pr.Key, typ pr.Type) error {
+	return playbackError(n.p, func() error { return n.Path.Reserve(ctx, key, typ) })
 }
 
-func (n actorPath) PreemptAndAbort(ctx context.Context, key, victim pr.Key, typ pr.Type) error {
-	return playbackError(n.p, func() error { return n.Unit.PreemptAndAbort(ctx, key, victim, typ) })
+func (n played) PreemptAndAbort(ctx context.Context, key, victim pr.Key, typ pr.Type) error {
+	return playbackError(n.p, func() error { return n.Path.PreemptAndAbort(ctx, key, victim, typ) })
 }
 
-func (n actorPath) Reset(ctx context.Context) error {
-	return playbackError(n.p, func() error { return n.Unit.Reset(ctx) })
+func (n playedUnit) Reset(ctx context.Context) error {
+	return playbackError(n.p, func() error { return n.unit.Reset(ctx) })
 }
 
-func (n actorPath) Drain(ctx context.Context) error {
-	return playbackError(n.p, func() error { return n.Unit.Drain(ctx) })
+func (n played) Drain(ctx context.Context) error {
+	return playbackError(n.p, func() error { return n.Path.Drain(ctx) })
 }
 
-func (n actorPath) Clear(ctx context.Context, key pr.Key) error {
-	return playbackError(n.p, func() error { return n.Unit.Clear(ctx, key) })
+func (n played) Clear(ctx context.Context, key pr.Key) error {
+	return playbackError(n.p, func() error { return n.Path.Clear(ctx, key) })
 }
 
-func (n actorPath) Move(ctx context.Context, m *pr.MoveOrder) error {
-	return playbackError(n.p, func() error { return n.Unit.Move(ctx, m) })
+func (n playedUnit) Move(ctx context.Context, m *pr.MoveOrder) error {
+	return playbackError(n.p, func() error { return n.unit.Move(ctx, m) })
 }
 
-func (n actorPath) Introduce(ctx context.Context, key pr.Key, others []pr.Initiator, aptpl bool) error {
-	return playbackError(n.p, func() error { return n.Unit.Introduce(ctx, key, others, aptpl) })
+func (n playedUnit) Introduce(ctx context.Context, key pr.Key, others []pr.Initiator, aptpl bool) error {
+	return playbackError(n.p, func() error { return n.unit.Introduce(ctx, key, others, aptpl) })
 }
 
 // newRun is a Run whose commands the player answers.
@@ -279,13 +330,27 @@ func (p *player) newRun(v verb) *Run {
 	for i := range p.luns {
 		l := &LUN{Name: fmt.Sprint("LUN ", i), WWID: fmt.Sprintf("naa.%d", i)}
 		for path := range p.paths {
-			t := &scsi.Retry{Transport: wire{p, i, path}, Sleep: noSleep, Timeout: time.Hour}
-			u := scsi.NewUnit(fmt.Sprint("path ", path), whole{p, t})
-			l.Paths = append(l.Paths, actorPath{u.WithIdentity(func() pr.Identity { return identityOf(v.node, path) }), p})
+			l.Paths = append(l.Paths, p.path(v.node, i, path))
 		}
 		r.LUNs = append(r.LUNs, l)
 	}
 	return r
+}
+
+// path is one of a node's paths.
+func (p *player) path(node string, lun, path int) pr.Path {
+	name, w := fmt.Sprint("path ", path), wire{p, lun, path}
+	if p.space != nil {
+		// The first try is the last one: what the kernel has no path for is waited for.
+		late := func(context.Context, time.Duration) error { return context.DeadlineExceeded }
+		t := &nvme.Retry{Transport: spaceWire{w}, Sleep: late, Timeout: time.Hour}
+		u := nvme.NewUnit(name, wholeSpace{p, t})
+		return played{u.WithIdentity(hostOf(node, path).Identity), p}
+	}
+	t := &scsi.Retry{Transport: unitWire{w}, Sleep: noSleep, Timeout: time.Hour}
+	u := scsi.NewUnit(name, wholeUnit{p, t})
+	u.WithIdentity(func() pr.Identity { return identityOf(node, path) })
+	return playedUnit{played{u, p}, u}
 }
 
 // play runs an actor from the beginning through the history of a moment with

@@ -61,7 +61,7 @@ func (x *explorer) describe(b *strings.Builder, s, after *state, how move, a int
 	switch how {
 	case goes, ghostGoes:
 		took := x.take(a, m, s.luns[m.next.lun])
-		switch err := took.reply.Err(); {
+		switch err := took.err; {
 		case err != nil:
 			fmt.Fprintf(b, "%v", err)
 		case after.waits[a] != 0:

@@ -1,12 +1,10 @@
 package protocol
 
 import (
-	"context"
-	"fmt"
 	"testing"
 
+	"lunguard/nvme/simns"
 	"lunguard/pr"
-	"lunguard/scsi"
 	"lunguard/scsi/simlun"
 )
 
@@ -50,6 +48,8 @@ type scenario struct {
 	// and being copied to. 0 is all.
 	model  int
 	quirks simlun.Quirks
+	// space, if not nil, says that the devices are NVMe namespaces, of this kind.
+	space *simns.Quirks
 	// kept is the type of reservations in shared mode, 0 for the usual one.
 	kept pr.Type
 	// prepare makes the state in which the actors find the LUNs.
@@ -132,7 +132,7 @@ const (
 // step is what a command of a moment does to a LUN in some state.
 type step struct {
 	lun, moment int32
-	reply       scsi.Reply
+	err         error
 	// done says that it was accepted and may have changed something.
 	done bool
 	// lost are the paths that are no longer registered.
@@ -164,7 +164,11 @@ type explorer struct {
 // begin makes the first state.
 func (x *explorer) begin(t testing.TB) state {
 	s := x.scenario
-	s.world = newWorld(t, s.luns, s.paths, s.quirks)
+	if s.space != nil {
+		s.world = newSpaces(t, s.luns, s.paths, *s.space)
+	} else {
+		s.world = newWorld(t, s.luns, s.paths, s.quirks)
+	}
 	s.world.mode, s.world.kept = s.typ, s.kept
 	if s.prepare != nil {
 		s.prepare(s.world)
@@ -172,15 +176,13 @@ func (x *explorer) begin(t testing.TB) state {
 	var first state
 	for i := range s.luns {
 		x.lunIDs[i] = map[string]int32{}
-		s.world.luns[i].With(func(m *simlun.Machine) {
-			m = m.Clone()
-			for _, verbs := range s.actors {
-				for p := range s.paths {
-					m.Login(simlun.MakeNexus(port(verbs[0].node, p), uint16(p+1)))
-				}
+		m := s.world.device(i)
+		for _, verbs := range s.actors {
+			for p := range s.paths {
+				m.login(verbs[0].node, p)
 			}
-			first.luns[i] = x.lun(i, m, 0)
-		})
+		}
+		first.luns[i] = x.lun(i, m, 0)
 		if relied := s.upOn == 0 && (s.model == 0 || i < s.model) || s.upOn&(1<<i) != 0; relied {
 			for _, n := range s.up {
 				first.up[i] |= bit(n)
@@ -212,7 +214,7 @@ func (x *explorer) moment(actor int, from *moment, more ...answer) int32 {
 		return x.played(actor, nil)
 	}
 	// Many states of a LUN give the same answer.
-	h := heard{from.id, x.chain(digest{}, from.next.req.CDB, more[0])}
+	h := heard{from.id, x.chain(digest{}, from.next.req, more[0])}
 	id, known := x.heard[actor][h]
 	if !known {
 		id = x.played(actor, from, more...)
@@ -241,26 +243,16 @@ func (x *explorer) take(actor int, m *moment, lun int32) step {
 	}
 	c := m.next
 	before := x.facts[c.lun][lun]
-	machine := before.machine.Clone()
-	req := *c.req
-	if req.Dir == scsi.DataIn {
-		if len(x.buffer) < c.length {
-			x.buffer = make([]byte, c.length)
-		}
-		req.Data = x.buffer[:c.length]
+	machine, dying := before.machine.copied(), before.dying
+	if len(x.buffer) < c.length {
+		x.buffer = make([]byte, c.length)
 	}
-	a, dying := answer{}, before.dying
-	a.reply = machine.Execute(simlun.MakeNexus(port(x.actors[actor][0].node, c.path), uint16(c.path+1)), &req)
-	done := c.changes() && a.reply.Err() == nil
-	if c.resets() && done {
+	a := machine.perform(x.actors[actor][0].node, c.path, &c, x.buffer)
+	done := c.changes() && a.failed() == nil
+	if c.req.resets() && done {
 		dying = 0
 	}
-	if req.Dir == scsi.DataIn {
-		data := req.Data[:len(req.Data)-a.reply.Resid]
-		a.data = append([]byte(nil), data...)
-		clear(data)
-	}
-	s := step{lun: x.lun(c.lun, machine, dying), moment: x.moment(actor, m, a), reply: a.reply, done: done}
+	s := step{lun: x.lun(c.lun, machine, dying), moment: x.moment(actor, m, a), err: a.failed(), done: done}
 	s.lost = before.paths &^ x.facts[c.lun][s.lun].paths
 	x.steps[actor][at] = s
 	return s
@@ -272,30 +264,18 @@ func (x *explorer) fail(actor int, m *moment, how move) int32 {
 	if id, known := x.failed[actor][at]; known {
 		return id
 	}
-	var a answer
-	switch how {
-	case finishes: // what was begun is answered
-	case answerLost, neverDone:
-		a.reply = scsi.Reply{Host: scsi.HostTimeOut}
-	case isLate:
-		a.err = fmt.Errorf("%w: %w", pr.ErrStillUnderWay, context.DeadlineExceeded)
-	case notSent:
-		a.err = &scsi.OpError{Class: fmt.Errorf("not sent, an earlier command of this host is %w: %w", pr.ErrStillUnderWay, pr.ErrTimeout)}
-	case pathDies, noPath:
-		a.reply = scsi.Reply{Host: scsi.HostNoConnect}
-	case attention2a03:
-		a.reply = senseReply(scsi.UnitAttention, scsi.ReservationsPreempted)
-	case attention2a05:
-		a.reply = senseReply(scsi.UnitAttention, scsi.RegistrationsPreempted)
-	case attention2900:
-		a.reply = senseReply(scsi.UnitAttention, scsi.PowerOnOrReset)
-	}
-	if m.next.length > 0 {
-		a.reply.Resid = m.next.length
-	}
+	a := x.mishap(m, how)
 	id := x.moment(actor, m, a)
 	x.failed[actor][at] = id
 	return id
+}
+
+// mishap is what comes back for a command that was not answered by its LUN.
+func (x *explorer) mishap(m *moment, how move) answer {
+	if x.space != nil {
+		return mishapOfSpace(how, m.next.req.aborts() && *x.space == simns.SPDK())
+	}
+	return mishapOfUnit(how, m.next.length)
 }
 
 // verbOf is the index, among all, of the verb that an actor is at.

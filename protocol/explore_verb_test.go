@@ -2,14 +2,11 @@ package protocol
 
 import (
 	"context"
-	"encoding/binary"
 	"errors"
 	"fmt"
 	"slices"
-	"strings"
 
 	"lunguard/pr"
-	"lunguard/scsi"
 )
 
 // verb is one protocol on one node.
@@ -161,40 +158,20 @@ func outcomeOf(err error) outcome {
 // command is what a run is about to send.
 type command struct {
 	lun, path int
-	req       *scsi.Request
+	req       request
 	// length is that of the data, which is not kept if it comes in.
 	length int
 }
 
-// changes reports whether the command is a PERSISTENT RESERVE OUT or a reset.
-func (c *command) changes() bool { return c.out() || c.resets() }
-
-func (c *command) out() bool    { return c.req.Opcode() == scsi.OpPROut }
-func (c *command) resets() bool { return c.req.Function == scsi.LogicalUnitReset }
-
-// action is the service action of a PERSISTENT RESERVE OUT, another value for
-// anything else.
-func (c *command) action() scsi.OutAction {
-	if !c.out() {
-		return 0xff
-	}
-	return scsi.OutAction(c.req.CDB[1] & 0x1f)
-}
+// changes reports whether the command changes reservations, or is a reset.
+func (c *command) changes() bool { return c.req.out() || c.req.resets() }
 
 func (c *command) String() string {
 	where := fmt.Sprintf("LUN %d", c.lun)
 	if c.path > 0 {
 		where += fmt.Sprintf(" path %d", c.path)
 	}
-	if !c.out() && c.req.Opcode() != scsi.OpPRIn {
-		return where + ": " + strings.ToLower(c.req.Opcode().String())
-	}
-	if !c.out() {
-		return where + ": " + strings.ToLower(scsi.InAction(c.req.CDB[1]&0x1f).String())
-	}
-	key := pr.Key(binary.BigEndian.Uint64(c.req.Data))
-	arg := pr.Key(binary.BigEndian.Uint64(c.req.Data[8:]))
-	return fmt.Sprintf("%s: %v, key %v, for %v", where, c.action(), short(key), short(arg))
+	return where + ": " + c.req.String()
 }
 
 // short is a key in the words of the tests: A, or A with its marks.

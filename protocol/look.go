@@ -185,6 +185,9 @@ func readWhole(t *target, ctx context.Context) error {
 // confirmKeys reads the LUN again until the keys by themselves are none that the state
 // lacks: a node may register between the two.
 func confirmKeys(ctx context.Context, t *target) error {
+	if listsOnce(&t.position) {
+		return nil
+	}
 	for range maxContradictions {
 		lacks := false
 		err := t.OnAnyPath(ctx, func(ctx context.Context, p pr.Path) error {
@@ -201,6 +204,10 @@ func confirmKeys(ctx context.Context, t *target) error {
 	}
 	return t.final(ErrTwoAnswers)
 }
+
+// listsOnce reports whether the LUN has no other command for keys than the one that reads
+// its state.
+func listsOnce(t *position) bool { return len(t.Paths) > 0 && pr.ListsOnce(t.Paths[0]) }
 
 // Up reports whether this node has the package up, as far as can be told: its
 // key is on one of the LUNs, or the state of one is unknown.
@@ -219,6 +226,7 @@ func (r *Run) Up(ctx context.Context) bool {
 // since, and may have gone. Where that happens time and again the device tells two stories,
 // ErrTwoAnswers.
 func absent(ctx context.Context, r *Run, targets []*target, is func(pr.Key) bool) (bool, error) {
+	targets = slices.DeleteFunc(slices.Clone(targets), func(t *target) bool { return listsOnce(&t.position) })
 	shown := make([]bool, len(targets))
 	at := func(t *target) int { return slices.Index(targets, t) }
 	err := r.each(targets, func(t *target) error {

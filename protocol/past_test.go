@@ -21,7 +21,7 @@ const aPast = 8
 // pastPut registers a nexus of a node's past, and reserves if typ is not 0.
 func (w *world) pastPut(lun int, node string, typ pr.Type) {
 	w.t.Helper()
-	u := scsi.NewUnit("past", &scsi.Retry{Transport: w.luns[lun].Nexus(port(node, aPast), 1), AfterStateChange: true, Sleep: noSleep})
+	u := w.plainPath(lun, node, aPast)
 	w.must(u.RegisterAndIgnore(context.Background(), keyOf(node), true))
 	if typ != 0 {
 		w.must(u.Reserve(context.Background(), keyOf(node), typ))

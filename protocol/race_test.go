@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"sync"
+	"sync/atomic"
 	"testing"
 
 	"lunguard/scsi"
@@ -199,7 +200,10 @@ func TestKilledAnywhere(t *testing.T) {
 // copy is the world as it is now.
 func (w *world) copy() *world {
 	c := newWorld(w.t, 0, w.paths, simlun.Quirks{})
-	c.sent = newWorld(w.t, len(w.luns), w.paths, simlun.Quirks{}).sent
+	c.sent = make([]atomic.Int64, len(w.sent))
+	for _, n := range w.spaces {
+		c.spaces = append(c.spaces, n.Clone())
+	}
 	for _, l := range w.luns {
 		c.luns = append(c.luns, l.Clone())
 	}
@@ -210,17 +214,15 @@ func (w *world) copy() *world {
 // and reports whether it got that far.
 func killAt(w *world, node string, n int, protocol func(*Run, context.Context) error) bool {
 	sent := 0
-	w.wrap = func(_ string, _, _ int, t scsi.Transport) scsi.Transport {
-		return doFunc(func(ctx context.Context, req *scsi.Request) (scsi.Reply, error) {
-			if sent++; sent >= n {
-				return scsi.Reply{}, errKilled
-			}
-			return t.Do(ctx, req)
-		})
+	w.dies = func() error {
+		if sent++; sent >= n {
+			return errKilled
+		}
+		return nil
 	}
 	r := w.run(node)
 	r.Parallel = 1
-	w.wrap = nil
+	w.dies = nil
 	_ = protocol(r, context.Background())
 	return sent >= n
 }

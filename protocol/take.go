@@ -21,7 +21,7 @@ func takeRows(arbiter *target) []row {
 		unresolvedRow(), doubtRow(),
 		row{"nobody holds", func(t *position) bool { return t.State.Reservation == nil },
 			func(t *target) action { return t.reserves(t.seat(), t.seatKey()) }},
-		row{"all registrants hold", func(t *position) bool { return t.State.Reservation.Type.AllRegistrants() },
+		row{"all registrants hold", allHoldYet,
 			func(t *target) action { return t.preempts(t.seat(), t.seatKey(), 0) }},
 		row{"another node holds", (*position).HeldByOther,
 			func(t *target) action { return t.preempts(t.seat(), t.seatKey(), t.Holder()) }},
@@ -100,17 +100,19 @@ func (t *position) beaten() bool {
 	if !t.HeldByOther() {
 		return false
 	}
-	held := t.before.Reservation
-	return t.removed || held == nil || Plain(held.Key) != Plain(t.Holder())
+	return t.removed || t.before.Reservation == nil || t.heldBefore != Plain(t.Holder())
 }
 
 // mustMark reports whether there are others to be removed, or the doubt about
 // those who were.
 func (t *position) mustMark() bool {
-	held := t.State.Reservation
-	return len(t.Others()) > 0 || t.HeldByOther() || held != nil && held.Type.AllRegistrants() ||
+	return len(t.Others()) > 0 || t.HeldByOther() || allHoldYet(t) ||
 		t.victim() != 0 || t.doubt || t.HasOwn(TakingMark)
 }
+
+// allHoldYet reports whether all registrants hold, and others may be among them: when this
+// run has removed these some devices leave it the reservation as it was.
+func allHoldYet(t *position) bool { return t.AllHold() && !(t.tookAll && t.IsMine()) }
 
 // victim is a key to be removed that does not hold: another node's, or this
 // node's own, of the past or marked on a path that has died. Where the package may

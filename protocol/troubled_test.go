@@ -27,7 +27,7 @@ func (w *world) patient(node string, timeout time.Duration) *Run {
 		l.Timeout = timeout
 		lun := int(l.Name[len(l.Name)-1] - 'a')
 		for p := range l.Paths {
-			u := scsi.NewUnit(fmt.Sprintf("%s%d", l.Name, p), &scsi.Retry{Transport: tally{w.transport(node, lun, p), &w.sent[lun]}, Timeout: timeout})
+			u := scsi.NewUnit(fmt.Sprintf("%s%d", l.Name, p), &scsi.Retry{Transport: tally{w.transport(node, lun, p), &w.sent[lun], nil}, Timeout: timeout})
 			l.Paths[p] = u.WithIdentity(func() pr.Identity { return identityOf(node, p) })
 		}
 	}

@@ -103,7 +103,7 @@ func (t *target) reserves(p pr.Path, key pr.Key) action {
 func (t *target) preempts(p pr.Path, key, victim pr.Key) action {
 	other := Plain(victim) != t.Me() && victim != 0
 	takes := victim == 0 || victim == t.Holder()
-	inherits := victim&TakingMark != 0 && other
+	inherits := victim&TakingMark != 0 && other || victim == 0 && t.waitsFor() != 0
 	typ := t.wants()
 	suspect := victim == 0 || other && !unit.IsLeaving(victim) && (t.mode == Shared || t.before.Reservation == nil)
 	return action{
@@ -118,6 +118,7 @@ func (t *target) preempts(p pr.Path, key, victim pr.Key) action {
 			}
 			if how == performed {
 				t.reserved, t.took = false, t.took || takes
+				t.tookAll = t.tookAll || victim == 0
 			}
 			t.doubt = t.doubt || how == performed && inherits
 			t.suspect = t.suspect || how == performed && suspect

@@ -12,6 +12,8 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"lunguard/nvme"
+	"lunguard/nvme/simns"
 	"lunguard/pr"
 	"lunguard/protocol/unit"
 	"lunguard/scsi"
@@ -32,13 +34,17 @@ type world struct {
 	members Members
 	mode    Mode
 	// kept is the type of reservations in shared mode, 0 for the usual one.
-	kept  pr.Type
-	luns  []*simlun.LUN
-	paths int
+	kept pr.Type
+	luns []*simlun.LUN
+	// spaces are NVMe namespaces in the place of the LUNs.
+	spaces []*simns.Namespace
+	paths  int
 	// sent counts commands by LUN.
 	sent []atomic.Int64
 	mu   sync.Mutex
 	log  []Event
+	// dies, if not nil, is asked before each command and keeps it from being sent.
+	dies func() error
 	// wrap changes a path's transport, given node, LUN and path.
 	wrap func(node string, lun, path int, t scsi.Transport) scsi.Transport
 }
@@ -54,6 +60,40 @@ func newWorld(t testing.TB, luns, paths int, quirks simlun.Quirks) *world {
 		w.luns = append(w.luns, l)
 	}
 	return w
+}
+
+// newSpaces is a world of NVMe namespaces.
+func newSpaces(t testing.TB, spaces, paths int, quirks simns.Quirks) *world {
+	t.Helper()
+	w := newWorld(t, 0, paths, simlun.Quirks{})
+	w.sent = make([]atomic.Int64, spaces)
+	for i := range spaces {
+		w.spaces = append(w.spaces, simns.NewMemory(simns.Config{NSID: uint32(i + 1), Quirks: quirks}))
+	}
+	return w
+}
+
+// count is how many LUNs or namespaces there are.
+func (w *world) count() int { return max(len(w.luns), len(w.spaces)) }
+
+// device is a copy of the state of a LUN or namespace.
+func (w *world) device(i int) (d simulated) {
+	if len(w.spaces) > 0 {
+		w.spaces[i].With(func(m *simns.Machine) { d = spaceState{m.Clone()} })
+		return d
+	}
+	w.luns[i].With(func(m *simlun.Machine) { d = unitState{m.Clone(), m.Cfg.Quirks.NoFullStatus} })
+	return d
+}
+
+// setDevice makes that the state.
+func (w *world) setDevice(i int, d simulated) {
+	switch d := d.(type) {
+	case spaceState:
+		w.spaces[i].With(func(m *simns.Machine) { *m = *d.Machine })
+	case unitState:
+		w.luns[i].With(func(m *simlun.Machine) { *m = *d.Machine })
+	}
 }
 
 // port is the initiator port of a node's path.
@@ -74,11 +114,34 @@ func identityOf(node string, path int) pr.Identity {
 // tally counts the commands of a LUN.
 type tally struct {
 	scsi.Transport
-	n *atomic.Int64
+	n    *atomic.Int64
+	dies func() error
 }
 
 func (c tally) Do(ctx context.Context, req *scsi.Request) (scsi.Reply, error) {
 	c.n.Add(1)
+	if c.dies != nil {
+		if err := c.dies(); err != nil {
+			return scsi.Reply{}, err
+		}
+	}
+	return c.Transport.Do(ctx, req)
+}
+
+// counted counts those of a namespace.
+type counted struct {
+	nvme.Transport
+	n    *atomic.Int64
+	dies func() error
+}
+
+func (c counted) Do(ctx context.Context, req *nvme.Request) (nvme.Reply, error) {
+	c.n.Add(1)
+	if c.dies != nil {
+		if err := c.dies(); err != nil {
+			return nvme.Reply{}, err
+		}
+	}
 	return c.Transport.Do(ctx, req)
 }
 
@@ -106,20 +169,30 @@ func (w *world) run(node string) *Run {
 		w.t.Fatal(err)
 	}
 	r := &Run{Members: w.members, Mode: w.mode, SharedType: w.kept, Node: n, Log: w.note, Sleep: noSleep}
-	for i := range w.luns {
+	for i := range w.count() {
 		l := &LUN{Name: "sd" + string(rune('a'+i)), WWID: fmt.Sprintf("naa.600140500000%04x", i)}
 		for p := range w.paths {
-			var t scsi.Transport = tally{w.transport(node, i, p), &w.sent[i]}
-			if w.wrap != nil {
-				t = w.wrap(node, i, p, t)
-			}
-			u := scsi.NewUnit(fmt.Sprintf("%s%d", l.Name, p), &scsi.Retry{Transport: t, Sleep: noSleep, Timeout: 2 * time.Second})
-			l.Paths = append(l.Paths, u.WithIdentity(func() pr.Identity { return identityOf(node, p) }))
+			l.Paths = append(l.Paths, w.path(fmt.Sprintf("%s%d", l.Name, p), node, i, p))
 		}
 		r.LUNs = append(r.LUNs, l)
 	}
 	slices.Reverse(r.LUNs)
 	return r
+}
+
+// path is one of a node's paths.
+func (w *world) path(name, node string, lun, p int) pr.Path {
+	if len(w.spaces) > 0 {
+		t := counted{w.spaces[lun].Path(controller(node, p)), &w.sent[lun], w.dies}
+		u := nvme.NewUnit(name, &nvme.Retry{Transport: t, Sleep: noSleep, Timeout: 2 * time.Second})
+		return u.WithIdentity(hostOf(node, p).Identity)
+	}
+	var t scsi.Transport = tally{w.transport(node, lun, p), &w.sent[lun], w.dies}
+	if w.wrap != nil {
+		t = w.wrap(node, lun, p, t)
+	}
+	u := scsi.NewUnit(name, &scsi.Retry{Transport: t, Sleep: noSleep, Timeout: 2 * time.Second})
+	return u.WithIdentity(func() pr.Identity { return identityOf(node, p) })
 }
 
 func (w *world) note(e Event) {
@@ -138,16 +211,27 @@ func (w *world) logged(a Action) bool {
 // typ is not 0.
 func (w *world) put(lun int, node string, path int, key pr.Key, typ pr.Type) {
 	w.t.Helper()
-	u := scsi.NewUnit("put", &scsi.Retry{Transport: w.transport(node, lun, path), AfterStateChange: true, Sleep: noSleep})
-	ctx := context.Background()
-	if err := u.RegisterAndIgnore(ctx, key, false); err != nil {
+	ctx, p := context.Background(), w.plainPath(lun, node, path)
+	if err := p.RegisterAndIgnore(ctx, key, false); err != nil {
 		w.t.Fatal(err)
 	}
 	if typ != 0 {
-		if err := u.Reserve(ctx, key, typ); err != nil {
+		if err := p.Reserve(ctx, key, typ); err != nil {
 			w.t.Fatal(err)
 		}
 	}
+}
+
+// plainPath is a path for what is done from outside the protocols.
+func (w *world) plainPath(lun int, node string, path int) pr.Path {
+	if len(w.spaces) > 0 {
+		return nvme.NewUnit("put", w.spaces[lun].Path(controller(node, path)))
+	}
+	t := w.transport(node, lun, path)
+	if path == aPast {
+		t = w.luns[lun].Nexus(port(node, path), 1)
+	}
+	return scsi.NewUnit("put", &scsi.Retry{Transport: t, AfterStateChange: true, Sleep: noSleep})
 }
 
 // canWrite tries a write on every path and reports whether one went through.

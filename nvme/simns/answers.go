@@ -6,8 +6,8 @@ import (
 	"lunguard/nvme"
 )
 
-// report is what Reservation Report tells.
-func (m *Machine) report() *nvme.Report {
+// Report is what Reservation Report tells.
+func (m *Machine) Report() *nvme.Report {
 	r := &nvme.Report{Generation: m.generation, Type: nvme.TypeCode(m.typ), Persisting: m.persisting}
 	q := &m.cfg.Quirks
 	for _, host := range m.registrants {
@@ -48,7 +48,7 @@ func (m *Machine) sendReport(req *nvme.Request) nvme.Reply {
 	if (format == nvme.ShortReport) != m.cfg.Quirks.ShortHostIDs {
 		return fail(nvme.HostIDInconsistent)
 	}
-	b := m.report().Encode(format)
+	b := m.Report().Encode(format)
 	if m.cfg.Quirks.Inflates {
 		binary.LittleEndian.PutUint16(b[5:], binary.LittleEndian.Uint16(b[5:])+2)
 	}

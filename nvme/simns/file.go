@@ -236,6 +236,6 @@ type Description struct {
 // Describe shows the namespace at path.
 func Describe(path string) (Description, error) {
 	var d Description
-	err := change(path, func(m *Machine) { d = Description{m.cfg, m.report()} })
+	err := change(path, func(m *Machine) { d = Description{m.cfg, m.Report()} })
 	return d, err
 }

@@ -1,6 +1,7 @@
 package simns
 
 import (
+	"encoding/binary"
 	"maps"
 	"slices"
 
@@ -102,6 +103,22 @@ func (m *Machine) Clone() *Machine {
 	return &c
 }
 
+// AppendFingerprint appends what tells states of the namespace apart: reservation and
+// registrants in their order, and neither the generation, which nobody decides by, nor the
+// medium, nor who is connected.
+func (m *Machine) AppendFingerprint(b []byte) []byte {
+	b = append(b, byte(m.typ), 0)
+	if m.persisting {
+		b[len(b)-1] = 1
+	}
+	b = append(b, m.holder.Bytes()...)
+	for _, r := range m.registrants {
+		b = append(b, r.Host.Bytes()...)
+		b = binary.BigEndian.AppendUint64(b, uint64(r.Key))
+	}
+	return b
+}
+
 // Config returns what the namespace is made of.
 func (m *Machine) Config() Config { return m.cfg }
 
@@ -133,7 +150,7 @@ func (m *Machine) PowerCycle() {
 
 // State is what there is, in the words of package pr.
 func (m *Machine) State() *pr.State {
-	s, err := m.report().State()
+	s, err := m.Report().State()
 	if err != nil {
 		// Key 0, which no state can tell of.
 		return nil

@@ -23,6 +23,16 @@ func (n *Namespace) With(f func(*Machine)) {
 	f(n.machine)
 }
 
+// Clone returns an independent copy of the namespace.
+func (n *Namespace) Clone() *Namespace {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	return &Namespace{machine: n.machine.Clone()}
+}
+
+// Path is the way of a host through a controller, which need not be connected.
+func (n *Namespace) Path(c Controller) *Path { return &Path{n, c} }
+
 // Connect connects a host by a controller, and returns the path through it.
 func (n *Namespace) Connect(c Controller) *Path {
 	n.With(func(m *Machine) { m.Connect(c) })

@@ -245,6 +245,9 @@ func (p *path) Clear(ctx context.Context, key pr.Key) error {
 // Moves reports whether the real path can move a reservation.
 func (p *path) Moves() bool { return pr.Moves(p.real) }
 
+// ListsOnce is what the real path says of itself.
+func (p *path) ListsOnce() bool { return pr.ListsOnce(p.real) }
+
 // Move moves the reservation, if the real path can.
 func (p *path) Move(ctx context.Context, m *pr.MoveOrder) error {
 	return p.do(ctx, "move", func(d *Device, at int) error {

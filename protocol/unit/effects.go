@@ -48,7 +48,7 @@ func (u *Unit) ExpectRegistered(p pr.Path, old, key pr.Key) bool {
 	if at < 0 {
 		if key != 0 {
 			id := u.Identity(p)
-			s.Registrations = append(s.Registrations, pr.Registration{Key: key, Initiator: id.Initiator, RelativePort: id.RelativePort, Holder: u.AllHold()})
+			s.Registrations = append(s.Registrations, pr.Registration{Key: key, Initiator: id.Initiator, RelativePort: id.RelativePort, AllPorts: id.AllPorts, Holder: u.AllHold()})
 		}
 		return old == 0
 	}

@@ -1,6 +1,7 @@
 package unit
 
 import (
+	"cmp"
 	"slices"
 
 	"lunguard/pr"
@@ -11,6 +12,9 @@ import (
 type Reading struct {
 	*LUN
 	host *Host
+	// Alone says that the LUN is to be one node's. Then who is registered alone has it by a
+	// reservation of all registrants, too.
+	Alone bool
 	// State is as it was last read, with the effects of what was performed
 	// since (see effects.go).
 	State *pr.State
@@ -72,7 +76,22 @@ func (rd *Reading) Holder() pr.Key {
 	if rd.State.Reservation == nil {
 		return 0
 	}
-	return rd.State.Reservation.Key
+	return cmp.Or(rd.sole(), rd.State.Reservation.Key)
+}
+
+// sole is the key of the one node that is registered on a LUN that is to be one node's,
+// where all registrants hold the reservation: it alone can write. 0 if there is none.
+func (rd *Reading) sole() pr.Key {
+	if !rd.Alone || !rd.AllHold() || len(rd.State.Registrations) == 0 {
+		return 0
+	}
+	key := rd.State.Registrations[0].Key
+	for _, r := range rd.State.Registrations {
+		if Plain(r.Key) != Plain(key) {
+			return 0
+		}
+	}
+	return key
 }
 
 // IsMine reports whether this node holds the reservation, marked or not.
@@ -82,10 +101,11 @@ func (rd *Reading) IsMine() bool { return Plain(rd.Holder()) == rd.Me() && rd.Me
 func (rd *Reading) HeldByOther() bool { return rd.Holder() != 0 && !rd.IsMine() }
 
 // RightType reports whether there is a reservation of the type and scope that
-// the protocols make. Where several nodes share the LUN that may be one of all
-// registrants, too.
+// the protocols make. Where several nodes share the LUN, or one has it alone, that may
+// be one of all registrants, too.
 func (rd *Reading) RightType(shared bool) bool {
 	held := rd.State.Reservation
+	shared = shared || rd.sole() != 0
 	return held != nil && (held.Type == ReservationType || shared && held.Type == SharedType) && !held.Part
 }
 
