@@ -3,6 +3,7 @@ package probe
 import (
 	"fmt"
 
+	"lunguard/nvme"
 	"lunguard/pr"
 )
 
@@ -80,8 +81,9 @@ const (
 	// conflict is RESERVATION CONFLICT, nexusConflict one that the host adapter tells of.
 	conflict
 	nexusConflict
-	// refused has sense key and additional sense code below it, or NVMe's status.
+	// refused has sense key and additional sense code below it, status one of NVMe's.
 	refused
+	status
 	// noAnswer is any failure of the way to the device.
 	noAnswer
 	malformed
@@ -119,6 +121,8 @@ func (a Answer) String() string {
 		return "RESERVATION CONFLICT (DID_NEXUS_FAILURE)"
 	case refused:
 		return fmt.Sprintf("%X/%02X/%02X", a.detail()>>16, a.detail()>>8&0xff, a.detail()&0xff)
+	case status:
+		return nvme.Status(a.detail()).String()
 	case malformed:
 		return "malformed answer"
 	case impossible:

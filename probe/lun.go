@@ -13,55 +13,23 @@ import (
 
 // LUNTrial is a SCSI LUN under trial.
 type LUNTrial struct {
-	bench
+	sharedChecks
 	u *lunUnit
 	// second is the other path of this host, nil if there is none.
 	second *lunUnit
-	Options
 	// caps is nil if the device does not tell.
 	caps *scsi.Capabilities
 	// can is what it says of its service actions.
 	can scsi.SupportedOpcodes
-	// types are those that it can do.
-	types []pr.Type
 	// port is the initiator port of the first path; zero if it is not known.
 	port scsi.TransportID
-	// blocked says that one initiator does not count while the other one holds.
-	blocked bool
-	// led says that this run has begun to change what others may have left.
-	led bool
-}
-
-// Options say how a device is tried.
-type Options struct {
-	// TwoHosts says that another run is to be met on the device.
-	TwoHosts bool
-	// Run and ID tell this run from others: 10 and 24 bits.
-	Run uint16
-	ID  uint32
-	Wait
-	// Scratch is nil if nothing may be written.
-	Scratch *Scratch
-	// Now tells the time.
-	Now func() time.Time
-	// Say tells people what comes next; nil says nothing.
-	Say func(Check)
-}
-
-// fit cuts the numbers of the run to what a mark has room for.
-func (o *Options) fit() { o.Run, o.ID = o.Run&runMask, o.ID&payloadMask }
-
-func (o *Options) say(c Check) {
-	if o.Say != nil {
-		o.Say(c)
-	}
 }
 
 // NewLUNTrial begins a trial by one path of this host, or two.
 func NewLUNTrial(first LUNPath, second *LUNPath, o Options) *LUNTrial {
 	o.fit()
-	x := &LUNTrial{u: newLUNUnit(first, o.Scratch), Options: o, port: first.Port}
-	x.Kind, x.run = LUN, o.Run
+	x := &LUNTrial{sharedChecks: sharedChecks{&bench{}}, u: newLUNUnit(first, o.Scratch), port: first.Port}
+	x.Options, x.Kind, x.run = o, LUN, o.Run
 	x.a = &actor{unit: x.u}
 	if second != nil {
 		x.second = newLUNUnit(*second, o.Scratch)
@@ -187,49 +155,9 @@ func (x *LUNTrial) opcodes(ctx context.Context) {
 
 // Run tries the device. What it made there is taken off at the end, whatever happens.
 // Errors: ErrNobody, ErrCrowd, ErrPeerLost, *AnswerError, and those of the device.
-func (x *LUNTrial) Run(ctx context.Context) (err error) {
-	defer func() {
-		x.Err = err
-		x.Err = errors.Join(err, x.end(context.WithoutCancel(ctx)))
-		err = x.Err
-	}()
-	x.say(Registers)
-	if err := x.u.measure(ctx); err != nil {
-		return err
-	}
-	if x.TwoHosts {
-		if done, err := x.meet(ctx); done || err != nil {
-			return err
-		}
-	} else if err := x.greet(ctx, &x.Options); err != nil {
-		return err
-	}
-	if ok, err := x.registers(ctx); !ok || err != nil {
-		return err
-	}
-	if err := x.u.keep(ctx); err != nil {
-		return err
-	}
-	for _, check := range x.checks() {
-		if err := ctx.Err(); err != nil {
-			return err
-		}
-		x.say(check.of)
-		if err := check.run(ctx); err != nil {
-			return fmt.Errorf("%s: %w", check.of, err)
-		}
-	}
-	x.Whole = true
-	return nil
-}
+func (x *LUNTrial) Run(ctx context.Context) error { return x.try(ctx, x.registers, x.checks) }
 
-// trial is a check and how it is done.
-type trial struct {
-	of  Check
-	run func(context.Context) error
-}
-
-// checks are those that there is a second initiator for, behind those that need one.
+// checks are those that one initiator does, and then those that two do.
 func (x *LUNTrial) checks() []trial {
 	one, both := aloneChecks{x}, pairChecks{x}
 	return []trial{
@@ -239,53 +167,6 @@ func (x *LUNTrial) checks() []trial {
 		{Initiators, both.initiators}, {Order, both.order}, {FencesWrites, both.fences}, {Releases, both.releases}, {Aborts, both.preempts},
 		{Clears, both.clears}, {Moves, both.moves}, {Resets, both.resets}, {AbortsWrites, both.abortsWrites},
 	}
-}
-
-// meet finds the other run, and either leads it or follows; done says that it has
-// followed.
-func (x *LUNTrial) meet(ctx context.Context) (done bool, err error) {
-	m := &meeting{a: x.a, run: x.Options.Run, id: x.ID, wait: x.Wait}
-	side, order, err := m.meet(ctx)
-	switch {
-	case errors.Is(err, ErrNotShown):
-		x.found(Registers, false, broken("LiesGood", "REGISTER is GOOD, and the key is not there"))
-		return true, nil
-	case err != nil:
-		return false, err
-	case side != nil:
-		x.b = side
-		return false, nil
-	}
-	ctx, stop := context.WithCancel(ctx)
-	defer stop()
-	first, _ := markOf(order)
-	verdict, err := follow(ctx, x.a, first.run, order, x.Wait)
-	if err == nil {
-		x.Joint = &verdict
-	}
-	return true, err
-}
-
-// end takes off what the run has made. If the trial went well the other run is told of
-// the verdict.
-func (x *LUNTrial) end(ctx context.Context) error {
-	var errs []error
-	if side, ok := x.b.(*far); ok && x.Err == nil {
-		errs = append(errs, side.end(ctx, x.Verdict()))
-	}
-	switch {
-	case x.has("LiesGood"):
-		// There is nothing, and nothing can be taken off.
-		return errors.Join(errs...)
-	case x.Joint != nil, x.a.own == 0 && !x.led, errors.Is(x.Err, ErrDisturbed), !x.led:
-		// What else there is, is somebody else's.
-		return errors.Join(append(errs, x.a.leave(ctx))...)
-	}
-	errs = append(errs, x.clear(ctx))
-	if x.Scratch != nil && x.Scratch.held != nil {
-		errs = append(errs, x.u.writeBlock(ctx, x.u.t, x.Scratch.held))
-	}
-	return errors.Join(errs...)
 }
 
 // registers tries whether a registration is made and shown. Without it nothing else means

@@ -278,10 +278,13 @@ func (x aloneChecks) allPorts(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if answer.good() {
-		x.a.own = key
-	}
 	x.found(AllPorts, answer.good(), harmless("NoAllTgPt", "REGISTER with ALL_TG_PT: "+answer.String()))
+	if answer.good() {
+		if answer, err = x.outcome(ctx, scsi.PROut{Action: scsi.OutRegister, Key: key, AllTgtPort: true}); err != nil {
+			return err
+		}
+		x.found(AllPorts, answer.good(), broken("", "unregistering with ALL_TG_PT: "+answer.String()))
+	}
 	return x.clear(ctx)
 }
 

@@ -58,8 +58,6 @@ var ErrScratchInUse = errors.New("the scratch block is not empty")
 type listener struct {
 	scsi.Transport
 	heard []scsi.ASC
-	// nexusFailed says that a conflict came with a host status.
-	nexusFailed bool
 }
 
 // Do sends the request.
@@ -67,9 +65,6 @@ func (l *listener) Do(ctx context.Context, req *scsi.Request) (scsi.Reply, error
 	reply, err := l.Transport.Do(ctx, req)
 	if err != nil {
 		return reply, err
-	}
-	if reply.Status == scsi.ReservationConflict && reply.Host == scsi.HostNexusFailure {
-		l.nexusFailed = true
 	}
 	if reply.Status == scsi.CheckCondition {
 		if s, err := scsi.DecodeSense(reply.Sense); err == nil && s.Key == scsi.UnitAttention {
@@ -107,11 +102,20 @@ func (u *lunUnit) keys(ctx context.Context) ([]pr.Key, error) {
 
 func (u *lunUnit) out(ctx context.Context, p scsi.PROut) error { return p.Execute(ctx, u.t) }
 
+// ignore registers whatever is registered now.
+func (u *lunUnit) ignore(ctx context.Context, key pr.Key) error {
+	return u.out(ctx, scsi.PROut{Action: scsi.OutRegisterAndIgnoreExistingKey, ActionKey: key})
+}
+
 func (u *lunUnit) register(ctx context.Context, last, key pr.Key) error {
 	if !u.plain {
-		err := u.out(ctx, scsi.PROut{Action: scsi.OutRegisterAndIgnoreExistingKey, ActionKey: key})
+		err := u.ignore(ctx, key)
 		if !errors.Is(err, pr.ErrUnsupported) {
 			return err
+		}
+		// LIO refuses it where the registration was made with ALL_TG_PT.
+		if u.out(ctx, scsi.PROut{Action: scsi.OutRegisterAndIgnoreExistingKey, AllTgtPort: true}) == nil {
+			return u.ignore(ctx, key)
 		}
 		u.plain = true
 	}
@@ -242,6 +246,14 @@ func (u *lunUnit) keep(ctx context.Context) error {
 	}
 	u.scratch.held, err = u.scratch.restored(block)
 	return err
+}
+
+// restore writes what stood in the scratch block.
+func (u *lunUnit) restore(ctx context.Context) error {
+	if u.scratch == nil || u.scratch.held == nil {
+		return nil
+	}
+	return u.writeBlock(ctx, u.t, u.scratch.held)
 }
 
 // longestBlock is room for a block of any device.

@@ -3,6 +3,7 @@ package probe
 import (
 	"context"
 	"errors"
+	"fmt"
 	"slices"
 	"strings"
 
@@ -12,13 +13,22 @@ import (
 // bench is a device under trial, by two initiators.
 type bench struct {
 	Report
+	Options
 	// a is this run's initiator, b the other one; nil if there is none.
 	a *actor
 	b Side
-	// run is that of every mark of both initiators; alone counts the marks of a that no
-	// other run reads.
+	// run is that of every mark of both initiators; marks counts those of a that no other
+	// run reads.
 	run   uint16
-	alone uint32
+	marks uint32
+	// nexusFailed says that a conflict came with a status of the host adapter.
+	nexusFailed bool
+	// types are those that the device can do.
+	types []pr.Type
+	// blocked says that one initiator does not count while the other one holds.
+	blocked bool
+	// led says that this run has begun to change what others may have left.
+	led bool
 }
 
 // ErrDisturbed says that somebody else has registered meanwhile: what was seen says nothing
@@ -27,8 +37,8 @@ var ErrDisturbed = errors.New("somebody else has registered meanwhile")
 
 // mark is the next key of a for the checks.
 func (x *bench) mark() pr.Key {
-	x.alone++
-	return mark{kind: aloneMark, run: x.run, payload: x.alone}.key()
+	x.marks++
+	return mark{kind: aloneMark, run: x.run, payload: x.marks}.key()
 }
 
 // keys reads the registered keys. The error is ErrDisturbed if one is somebody else's.
@@ -155,3 +165,92 @@ type AnswerError struct {
 }
 
 func (e *AnswerError) Error() string { return e.Command + ": " + e.Answer.String() }
+
+// trial is a check and how it is done.
+type trial struct {
+	of  Check
+	run func(context.Context) error
+}
+
+// try tries the device: begin first, and then, if that went well, the checks. What it made there is taken off at the end, whatever happens.
+// Errors: ErrNobody, ErrCrowd, ErrPeerLost, *AnswerError, and those of the device.
+func (x *bench) try(ctx context.Context, begin func(context.Context) (bool, error), checks func() []trial) (err error) {
+	defer func() {
+		x.Err = err
+		x.Err = errors.Join(err, x.end(context.WithoutCancel(ctx)))
+		err = x.Err
+	}()
+	x.say(Registers)
+	if err := x.a.measure(ctx); err != nil {
+		return err
+	}
+	if x.TwoHosts {
+		if done, err := x.meet(ctx); done || err != nil {
+			return err
+		}
+	} else if err := x.greet(ctx, &x.Options); err != nil {
+		return err
+	}
+	if ok, err := begin(ctx); !ok || err != nil {
+		return err
+	}
+	if err := x.a.keep(ctx); err != nil {
+		return err
+	}
+	for _, check := range checks() {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		x.say(check.of)
+		if err := check.run(ctx); err != nil {
+			return fmt.Errorf("%s: %w", check.of, err)
+		}
+	}
+	x.Whole = true
+	return nil
+}
+
+// meet finds the other run, and either leads it or follows; done says that it has
+// followed.
+func (x *bench) meet(ctx context.Context) (done bool, err error) {
+	m := &meeting{a: x.a, run: x.Options.Run, id: x.ID, wait: x.Wait}
+	side, order, err := m.meet(ctx)
+	switch {
+	case errors.Is(err, ErrNotShown):
+		x.found(Registers, false, broken("LiesGood", "REGISTER is GOOD, and the key is not there"))
+		return true, nil
+	case err != nil:
+		return false, err
+	case side != nil:
+		x.b = side
+		return false, nil
+	}
+	ctx, stop := context.WithCancel(ctx)
+	defer stop()
+	first, _ := markOf(order)
+	verdict, err := follow(ctx, x.a, first.run, order, x.Wait)
+	if err == nil {
+		x.Joint = &verdict
+	}
+	return true, err
+}
+
+// end takes off what the run has made. If the trial went well the other run is told of
+// the verdict.
+func (x *bench) end(ctx context.Context) error {
+	var errs []error
+	if side, ok := x.b.(*far); ok && x.Err == nil {
+		errs = append(errs, side.end(ctx, x.Verdict()))
+	}
+	switch {
+	case x.has("LiesGood"):
+		// There is nothing, and nothing can be taken off.
+		return errors.Join(errs...)
+	case x.Joint != nil, x.a.own == 0 && !x.led, errors.Is(x.Err, ErrDisturbed), !x.led:
+		// What else there is, is somebody else's.
+		return errors.Join(append(errs, x.a.leave(ctx))...)
+	}
+	errs = append(errs, x.clear(ctx))
+	errs = append(errs, x.a.restore(ctx))
+	return errors.Join(errs...)
+}

@@ -18,6 +18,14 @@ type unit interface {
 	unregister(ctx context.Context, last pr.Key) error
 	// perform does a deed that is a command, by a registration with the key own.
 	perform(ctx context.Context, d Deed, own, other pr.Key) Answer
+	// measure finds the size of the scratch block, keep reads what stands there, restore
+	// writes that again. They do nothing if nothing may be written.
+	measure(ctx context.Context) error
+	keep(ctx context.Context) error
+	restore(ctx context.Context) error
+	// write writes the scratch block, readBlock reads it.
+	write(ctx context.Context, by writer) Answer
+	readBlock(ctx context.Context) ([]byte, error)
 }
 
 // actor is an initiator that does deeds.
