@@ -80,6 +80,15 @@ func TestNamespacesListed(t *testing.T) {
 	}
 }
 
+// A group is for several hosts if lvm2 says that it is clustered or shared.
+func TestGroupShared(t *testing.T) {
+	for attr, want := range map[string]bool{"wz--n-": false, "wz--ns": true, "wz--nc": true, "wzx-ns": true, "wz--n": false, "": false, "wz-s--": false} {
+		if got := (lvmVolume{Attr: attr}).shared(); got != want {
+			t.Errorf("%q: %v", attr, got)
+		}
+	}
+}
+
 // The groups are those of lvm2's report, or of what is on the disks.
 func TestGroups(t *testing.T) {
 	m := newMachine(t)
@@ -99,8 +108,9 @@ func TestGroups(t *testing.T) {
 	}
 	s.noLVM = false
 	s.lvm.run = func(context.Context, ...string) (child.Answer, error) {
-		return child.Answer{Out: []byte(`{"report":[{"pv":[{"pv_name":"/dev/sdb","vg_name":"vg2"},{"pv_name":"[unknown]","vg_name":"vg2"},{"pv_name":"/dev/sda","vg_name":"vg1"},{"pv_name":"/dev/sdz","vg_name":""}]}]}`)}, nil
+		return child.Answer{Out: []byte(`{"report":[{"pv":[{"pv_name":"/dev/sdb","vg_name":"vg2"},{"pv_name":"[unknown]","vg_name":"vg2"},{"pv_name":"/dev/sda","vg_name":"vg1","vg_attr":"wz--ns"},{"pv_name":"/dev/sdz","vg_name":""}]}]}`)}, nil
 	}
+	want[0].Shared = true
 	got, err = s.Groups(context.Background())
 	if diff := cmp.Diff(want, got); diff != "" || err != nil {
 		t.Errorf("%v, of lvm2 (-want +got):\n%s", err, diff)

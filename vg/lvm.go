@@ -49,6 +49,7 @@ type lvmVolume struct {
 	Group     string `json:"vg_name"`
 	GroupUUID string `json:"vg_uuid"`
 	Missing   string `json:"pv_missing"`
+	Attr      string `json:"vg_attr"`
 }
 
 // reportAge is how long a report is good for: long enough for a command that
@@ -101,7 +102,7 @@ func (l *lvmReports) read(ctx context.Context) (*lvmReport, error) {
 	if l.hung != nil && time.Since(l.at) < hungAge {
 		return nil, l.hung
 	}
-	answer, err := l.run(ctx, "pvs", "--readonly", "--foreign", "--shared", "--config", noHints, "--reportformat", "json", "-o", "pv_name,vg_name,vg_uuid,pv_missing")
+	answer, err := l.run(ctx, "pvs", "--readonly", "--foreign", "--shared", "--config", noHints, "--reportformat", "json", "-o", "pv_name,vg_name,vg_uuid,pv_missing,vg_attr")
 	l.hung = nil
 	if hung := (*child.HungError)(nil); errors.As(err, &hung) {
 		l.hung, l.at = err, time.Now()
@@ -151,6 +152,12 @@ func (r *lvmReport) aboutOther(line, group string) bool {
 	return other
 }
 
+// shared reports whether the group is for several hosts: clustered, as older lvm2 has it,
+// or shared by a lock manager, in the sixth letter of its attributes.
+func (v lvmVolume) shared() bool {
+	return len(v.Attr) > 5 && (v.Attr[5] == 'c' || v.Attr[5] == 's')
+}
+
 // has reports whether there is a group of that name.
 func (r *lvmReport) has(group string) bool {
 	for _, rep := range r.Report {
@@ -163,17 +170,18 @@ func (r *lvmReport) has(group string) bool {
 
 // groups lists what the report has, in the order of the names.
 func (r *lvmReport) groups() []Group {
-	volumes := map[string][]string{}
+	volumes, shared := map[string][]string{}, map[string]bool{}
 	for _, rep := range r.Report {
 		for _, v := range rep.PV {
 			if v.Group != "" && strings.HasPrefix(v.Name, "/") {
 				volumes[v.Group] = append(volumes[v.Group], v.Name)
+				shared[v.Group] = shared[v.Group] || v.shared()
 			}
 		}
 	}
 	var list []Group
 	for _, name := range slices.Sorted(maps.Keys(volumes)) {
-		list = append(list, Group{Name: name, Volumes: volumes[name]})
+		list = append(list, Group{Name: name, Volumes: volumes[name], Shared: shared[name]})
 	}
 	return list
 }

@@ -66,6 +66,9 @@ type Group struct {
 	Name string
 	// Volumes are the devices of its physical volumes.
 	Volumes []string
+	// Shared says that the group is for several hosts at once, by a lock manager, as lvm2
+	// has it: only [Host.Groups] tells, and where lvm2 is not asked, of none.
+	Shared bool
 	// Warnings are what there is to say although the volumes were found, a line each.
 	// Those of lvm2 may be about other groups.
 	Warnings []string

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"sync/atomic"
 
 	"lunguard/cluster"
@@ -18,7 +19,7 @@ func (a *agent) look() (seen, error) {
 	if len(a.shared) > 0 {
 		err := a.s.LookAtSet(a.shared, func(run *session.PackageRun, _ *session.Opened) error {
 			now.shared = run.ShowSure(a.Ctx)
-			return notEmpty(run, a.shared)
+			return a.allThere(run)
 		})
 		if err != nil {
 			return now, err
@@ -34,6 +35,25 @@ func (a *agent) look() (seen, error) {
 		}
 	}
 	return now, nil
+}
+
+// allThere refuses a set in which nothing is protected and, where the set is what is seen
+// here, one that lacks a LUN to which this node was let in: who was fenced from the others
+// could write to that one.
+func (a *agent) allThere(run *session.PackageRun) error {
+	if err := notEmpty(run, a.shared); err != nil || !a.everyGroup {
+		return err
+	}
+	was, err := session.DiaryOf(a.s).Joined()
+	if err != nil {
+		return err
+	}
+	for _, wwid := range was.LUNs {
+		if !slices.ContainsFunc(run.LUNs, func(l *protocol.LUN) bool { return l.WWID == wwid }) {
+			return &missingError{wwid}
+		}
+	}
+	return nil
 }
 
 // notEmpty refuses packages in which nothing is protected.
@@ -65,7 +85,7 @@ func (a *agent) on(node cluster.Node) error {
 	}
 	if len(a.shared) > 0 {
 		err := a.s.WithSet(a.shared, func(run *session.PackageRun, o *session.Opened) error {
-			if err := notEmpty(run, a.shared); err != nil {
+			if err := a.allThere(run); err != nil {
 				return err
 			}
 			err := a.mayJoin(run, o)
@@ -98,7 +118,7 @@ func (a *agent) off(node cluster.Node) error {
 	var changed atomic.Bool
 	if len(a.shared) > 0 {
 		err := a.s.WithSet(a.shared, func(run *session.PackageRun, o *session.Opened) error {
-			if err := notEmpty(run, a.shared); err != nil {
+			if err := a.allThere(run); err != nil {
 				return err
 			}
 			note(run, &changed)

@@ -226,6 +226,9 @@ func (a *agent) open() error {
 	if err != nil {
 		return err
 	}
+	if err := a.findGroups(a.Ctx, host); err != nil {
+		return err
+	}
 	here, err := a.here(a.Call, host)
 	if err != nil {
 		return err

@@ -27,7 +27,7 @@ func errorsOf() []error {
 		front.Usagef("%s is %q: that is the key of %s", "key", "bcb00002", "jack4"),
 		&front.DeadlineError{Limit: 30 * time.Second}, &inputError{TooLong: true}, &inputError{Err: context.DeadlineExceeded},
 		&unknownError{"jack3"}, &takingError{"/dev/sda"},
-		&emptyError{"pkg1"}, &otherHostError{"jack3", "jack4"}, &ownNodeError{"jack3"}, &notInError{"/dev/sda", "jack3"},
+		&emptyError{"pkg1"}, &missingError{"naa.5000"}, &otherHostError{"jack3", "jack4"}, &ownNodeError{"jack3"}, &notInError{"/dev/sda", "jack3"},
 		&heldError{"/dev/sda", "jack3", "jack4"}, &notReservedError{"/dev/sda"}, &fencedError{"/dev/sda", "jack3"},
 		&usedError{"/dev/sda", "/dev/sda is mounted on /data"},
 		&unloadedError{path.Path, &corosync.Config{Name: "lab", Nodes: []corosync.Node{{Name: "jack3", ID: 1}, {Name: "jack4", ID: 2}}}},

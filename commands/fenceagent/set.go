@@ -1,6 +1,7 @@
 package fenceagent
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -38,6 +39,9 @@ type scope struct {
 	// shared are the packages that several nodes have up at once, exclusive those
 	// that one has.
 	shared, exclusive []*cluster.Package
+	// everyGroup says that nothing was named: a node is fenced from every volume group that
+	// is for several hosts at once.
+	everyGroup bool
 }
 
 // packageName is the name of the package that is made of devices and groups.
@@ -135,17 +139,8 @@ func (sc *scope) findPackages(v values) error {
 	case len(devices)+len(groups) > 0 && len(names) > 0:
 		return front.Usagef("packages are those of the config; devices and vgs stand for a cluster that has none")
 	case len(devices)+len(groups) > 0:
-		pkg := cluster.Package{Name: packageName, Type: cluster.SystemMultiNode, Volumes: devices}
-		for _, g := range groups {
-			pkg.Groups = append(pkg.Groups, strings.TrimPrefix(g, "/dev/"))
-		}
-		for _, n := range sc.conf.Nodes {
-			pkg.Nodes = append(pkg.Nodes, n.Name)
-		}
-		one := *sc.conf
-		one.Packages = []cluster.Package{pkg}
-		sc.conf = &one
-		packages = []*cluster.Package{&one.Packages[0]}
+		sc.makePackage(devices, groups)
+		return nil
 	case len(names) > 0:
 		for _, name := range names {
 			pkg, err := sc.conf.Package(name)
@@ -164,6 +159,7 @@ func (sc *scope) findPackages(v values) error {
 			}
 		}
 	}
+	sc.everyGroup = len(sc.conf.Packages) == 0
 	for _, pkg := range packages {
 		if pkg.Type == cluster.Failover {
 			sc.exclusive = append(sc.exclusive, pkg)
@@ -174,10 +170,47 @@ func (sc *scope) findPackages(v values) error {
 	return nil
 }
 
+// makePackage makes a package that all nodes share of devices and groups.
+func (sc *scope) makePackage(devices, groups []string) {
+	pkg := cluster.Package{Name: packageName, Type: cluster.SystemMultiNode, Volumes: devices}
+	for _, g := range groups {
+		pkg.Groups = append(pkg.Groups, strings.TrimPrefix(g, "/dev/"))
+	}
+	for _, n := range sc.conf.Nodes {
+		pkg.Nodes = append(pkg.Nodes, n.Name)
+	}
+	one := *sc.conf
+	one.Packages = []cluster.Package{pkg}
+	sc.conf, sc.shared = &one, []*cluster.Package{&one.Packages[0]}
+}
+
+// findGroups takes every volume group that is for several hosts at once, if nothing was
+// named. Errors: *nothingError, and that of the host.
+func (sc *scope) findGroups(ctx context.Context, host vg.Host) error {
+	if !sc.everyGroup {
+		return nil
+	}
+	all, err := host.Groups(ctx)
+	if err != nil {
+		return err
+	}
+	var names []string
+	for _, g := range all {
+		if g.Shared {
+			names = append(names, g.Name)
+		}
+	}
+	if len(names) == 0 {
+		return &nothingError{}
+	}
+	sc.makePackage(nil, names)
+	return nil
+}
+
 // check refuses what no fence can be made of.
 func (sc *scope) check() error {
 	switch {
-	case len(sc.shared)+len(sc.exclusive) == 0:
+	case len(sc.shared)+len(sc.exclusive) == 0 && !sc.everyGroup:
 		return &nothingError{}
 	case len(sc.shared) == 0 && len(sc.exclusive) > 1:
 		return &noArbiterError{}
@@ -302,7 +335,7 @@ type nothingError struct{}
 func (*nothingError) Error() string { return "there is nothing to fence a node from" }
 
 func (e *nothingError) Message() words.Message {
-	return words.Message{What: e.Error(), Hint: "name what all nodes share by devices or vgs, or in the packages of a config", Status: words.ExitFailed}
+	return words.Message{What: e.Error(), Hint: "name what all nodes share by devices or vgs, or in the packages of a config; no volume group here is for several hosts at once", Status: words.ExitFailed}
 }
 
 // noArbiterError says that nothing decides which of two nodes fences the other.

@@ -43,6 +43,18 @@ type emptyError struct{ pkg string }
 
 func (e *emptyError) Error() string { return "package " + e.pkg + " has no LUN" }
 
+// missingError says that a LUN to which this node was let in is not among those that are
+// seen now.
+type missingError struct{ wwid string }
+
+func (e *missingError) Error() string {
+	return "LUN " + e.wwid + ", to which this node was let in, is in no volume group that is seen here now"
+}
+
+func (e *missingError) Message() words.Message {
+	return words.Message{What: e.Error(), Hint: "pvs shows which groups this host sees; if the LUN was taken out of use, restart this node or name the groups by vgs", Status: words.ExitFailed}
+}
+
 // otherHostError says that a node can only be let in by itself.
 type otherHostError struct{ node, here string }
 

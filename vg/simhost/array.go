@@ -246,6 +246,9 @@ func (h *Host) extended(group string, volumes []string) (string, error) {
 	groups[at].Volumes = append(groups[at].Volumes, volumes...)
 	var b strings.Builder
 	for _, g := range groups {
+		if g.Shared {
+			fmt.Fprint(&b, sharedWord, " ")
+		}
 		fmt.Fprintln(&b, g.Name, strings.Join(g.Volumes, " "))
 	}
 	return b.String(), nil

@@ -402,6 +402,9 @@ func (h *Host) Group(_ context.Context, name string) (*vg.Group, error) {
 	return nil, &vg.GroupError{Group: name, Err: vg.ErrNoGroup}
 }
 
+// sharedWord begins the line of a group that several hosts have at once.
+const sharedWord = "shared"
+
 // groups reads the table of volume groups.
 func (h *Host) groups() ([]vg.Group, error) {
 	text, err := os.ReadFile(h.file("vgs"))
@@ -410,8 +413,13 @@ func (h *Host) groups() ([]vg.Group, error) {
 	}
 	var groups []vg.Group
 	for _, line := range strings.Split(string(text), "\n") {
-		if words := strings.Fields(line); len(words) > 0 {
-			groups = append(groups, vg.Group{Name: words[0], Volumes: words[1:]})
+		words := strings.Fields(line)
+		shared := len(words) > 1 && words[0] == sharedWord && !strings.HasPrefix(words[1], "/")
+		if shared {
+			words = words[1:]
+		}
+		if len(words) > 0 {
+			groups = append(groups, vg.Group{Name: words[0], Volumes: words[1:], Shared: shared})
 		}
 	}
 	return groups, nil
