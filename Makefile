@@ -16,6 +16,8 @@
 # make benchstat  BASE=rev: the Go benchmarks of two commits
 # make man-text the generated files of man/, after a change of a page
 # make deb, make rpm  packages in bin/
+# make release  VERSION=0.1.0, which is tagged: binaries, packages, checksums and lists of
+#               parts for amd64 and arm64, in bin/release/
 # make install  DESTDIR= PREFIX=/usr/local; make uninstall takes it away again
 # make clean
 
@@ -27,12 +29,14 @@ DESTDIR ?=
 # no faster and 400 KB more.
 BUILD = CGO_ENABLED=0 $(GO) build -trimpath -buildvcs=auto -ldflags '-s -w' -gcflags all=-l -gcflags runtime/...= -gcflags internal/...= -gcflags sync/...= -tags urfave_cli_no_docs
 
-.PHONY: all demo test check unit explore lab lab-pacemaker lab-fence matrix-lab lint man-text deb rpm packages-check install uninstall clean bench benchstat mutants matrix FORCE
+.PHONY: all demo test check unit explore lab lab-pacemaker lab-fence matrix-lab lint man-text deb rpm release binary packages-check install uninstall clean bench benchstat mutants matrix FORCE
 
 all: bin/lunguard
 
-bin/lunguard: FORCE
-	$(BUILD) -o $@ .
+BINARY ?= bin/lunguard
+
+bin/lunguard binary: FORCE
+	$(BUILD) -o $(BINARY) .
 
 demo: bin/lunguard
 	sh testdata/demo/demo.sh
@@ -99,6 +103,11 @@ deb: bin/lunguard
 rpm: bin/lunguard
 	@sh testdata/need.sh rpmbuild rpm
 	@sh dist/package/build.sh rpm
+
+release:
+	@sh testdata/need.sh dpkg-deb dpkg
+	@sh testdata/need.sh rpmbuild rpm
+	@sh dist/release.sh '$(VERSION)'
 
 packages-check: bin/lunguard
 	@sh dist/package/check.sh

@@ -9,7 +9,7 @@
 //	go run ./bench -compare REV     the Go benchmarks of REV and of the work tree, by benchstat
 //
 // It writes docs/benchmarks.json, and from that docs/benchmarks.md,
-// docs/benchmarks.svg and the figures that the README quotes; what it builds is in .cache/bench. It runs the go
+// docs/benchmarks.svg; what it builds is in .cache/bench. It runs the go
 // command, the programs that it compares (sg_persist is not told of any device
 // outside the laboratory), and the laboratory, which has real devices of its
 // own. It changes nothing else.
@@ -209,7 +209,7 @@ func (b *bench) part(ctx context.Context, rep *report, name string, s stamp) (er
 	return err
 }
 
-// publish writes the page, the picture, and what the README quotes.
+// publish writes the page and the picture.
 func (b *bench) publish(rep *report) error {
 	page := rep.page()
 	if err := os.WriteFile(b.doc("benchmarks.md"), []byte(page), 0o644); err != nil {
@@ -218,7 +218,7 @@ func (b *bench) publish(rep *report) error {
 	if rep.Lab == nil {
 		return nil
 	}
-	return errors.Join(os.WriteFile(b.doc("benchmarks.svg"), []byte(rep.Lab.chart().svg()), 0o644), rep.quote(filepath.Join(b.root, "README.md")))
+	return os.WriteFile(b.doc("benchmarks.svg"), []byte(rep.Lab.chart().svg()), 0o644)
 }
 
 // say tells the progress.

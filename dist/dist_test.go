@@ -5,6 +5,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 )
@@ -155,6 +156,55 @@ func TestCopyright(t *testing.T) {
 	for _, line := range lines[3:] {
 		if line != "" && !strings.Contains(string(text), "\n "+line+"\n") {
 			t.Errorf("%q of LICENSE is not in dist/copyright", line)
+		}
+	}
+}
+
+// What the installed documents and pages point to is installed, too.
+func TestInstalledLinks(t *testing.T) {
+	for _, prefix := range []string{"/usr", "/opt/x"} {
+		dir := t.TempDir()
+		cmd := exec.Command("sh", "install.sh", "install")
+		cmd.Env = append(os.Environ(), "DESTDIR="+dir, "PREFIX="+prefix, "BINARY=dist/install.sh")
+		if out, err := cmd.CombinedOutput(); err != nil {
+			t.Fatalf("%v\n%s", err, out)
+		}
+		doc := filepath.Join(dir, prefix, "share/doc/lunguard")
+		docs, err := filepath.Glob(filepath.Join(doc, "*.md"))
+		if err != nil || len(docs) < 10 {
+			t.Fatalf("documents %v, %v", docs, err)
+		}
+		seen := 0
+		for _, file := range docs {
+			text, err := os.ReadFile(file)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, m := range regexp.MustCompile(`\]\(([^)#:]+)[)#]`).FindAllStringSubmatch(string(text), -1) {
+				seen++
+				if _, err := os.Stat(filepath.Join(doc, m[1])); err != nil {
+					t.Errorf("%s points to %s, which is not there", filepath.Base(file), m[1])
+				}
+			}
+		}
+		pages, err := filepath.Glob(filepath.Join(dir, prefix, "share/man/man*/*.gz"))
+		if err != nil || len(pages) < 25 {
+			t.Fatalf("pages %v, %v", pages, err)
+		}
+		for _, file := range pages {
+			out, err := exec.Command("gzip", "-dc", file).Output()
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, m := range regexp.MustCompile(`[^ ]*(?:/share/doc/|docs/|dist/|testdata/)[^ \n]*`).FindAllString(string(out), -1) {
+				seen++
+				if _, err := os.Stat(filepath.Join(dir, m)); err != nil || !strings.HasPrefix(m, prefix+"/") {
+					t.Errorf("%s points to %s, which is not there", filepath.Base(file), m)
+				}
+			}
+		}
+		if seen < 20 {
+			t.Errorf("%d links were found", seen)
 		}
 	}
 }

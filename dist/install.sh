@@ -89,6 +89,13 @@ forget() {
 	esac
 }
 
+# relinked FILE: with links as they are where all documents lie together; what is for
+# those who change the program is in the sources.
+relinked() { sed 's#\([[(]\)docs/#\1#g; s#\[CONTRIBUTING.md\](CONTRIBUTING.md)#CONTRIBUTING.md of the sources#' "$1"; }
+
+# page FILE: a manual page, which names documents where they are.
+page() { sed "s#/usr/share/doc/lunguard#$doc#g" "$1" | gzip -9nc; }
+
 substituted() { sed "s#@SBINDIR@#$sbin#g" "$1"; }
 
 commands() { sed -n 's/^\([a-z][a-z_]*\)	\(sbin\|own\)$/\1 \2/p' dist/links; }
@@ -110,7 +117,9 @@ everything() {
 	done
 	made "$PREFIX/lib/udev/rules.d/62-lunguard.rules" substituted dist/udev/62-lunguard.rules.in
 	completion
-	for file in README.md docs/*.md; do
+	made "$doc/README.md" relinked README.md
+	made "$doc/SECURITY.md" relinked SECURITY.md
+	for file in docs/*; do
 		put 644 "$file" "$doc/${file##*/}"
 	done
 	made "$doc/changelog.gz" gzip -9nc CHANGELOG.md
@@ -130,11 +139,11 @@ manual() {
 		name=${page##*/} && name=${name%.*} section=${page##*.}
 		case $name.$section in
 		*.1m)
-			made "$man/man1/$name.1m.gz" gzip -9nc "$page"
+			made "$man/man1/$name.1m.gz" page "$page"
 			link "../man1/$name.1m.gz" "$man/man8/$name.8.gz"
 			;;
-		sg_persist.8) made "$man/man8/$name.8lunguard.gz" gzip -9nc "$page" ;;
-		*) made "$man/man$section/$name.$section.gz" gzip -9nc "$page" ;;
+		sg_persist.8) made "$man/man8/$name.8lunguard.gz" page "$page" ;;
+		*) made "$man/man$section/$name.$section.gz" page "$page" ;;
 		esac
 	done
 }

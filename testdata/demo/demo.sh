@@ -10,8 +10,8 @@ top=$(cd "$(dirname "$0")/../.." && pwd)
 work=$(mktemp -d) || exit 1
 trap 'rm -rf "$work"' EXIT
 trap 'exit 1' INT TERM
-mkdir "$work/bin" && cp "$top/bin/lunguard" "$work/bin/" && "$work/bin/lunguard" --install "$work/bin" || exit 1
-PATH=$work/bin:$PATH
+# As a user has it who has just run make.
+mkdir "$work/bin" && cp "$top/bin/lunguard" "$work/bin/" || exit 1
 unset LUNGUARD_SIM LUNGUARD_CONF SG_NODE SG_PACKAGE
 cd "$work" || exit 1
 exec 3>&1
@@ -23,19 +23,19 @@ failed=0
 # the exit status and, in the output, every line of PATTERN.
 step() {
 	echo "\$ $3" >&3
-	eval "$3" >out 2>&1
+	eval "$3" >"$work/out" 2>&1
 	got=$?
-	cat out >&3
+	cat "$work/out" >&3
 	if [ "$got" != "$1" ]; then
 		echo "demo: exit status $got, $1 expected: $3" >&2
 		failed=1
 	fi
 	printf '%s\n' "$2" | while IFS= read -r line; do
-		[ -z "$line" ] || grep -qF -e "$line" out || echo "$line"
-	done >missing
-	if [ -s missing ]; then
+		[ -z "$line" ] || grep -qF -e "$line" "$work/out" || echo "$line"
+	done >"$work/missing"
+	if [ -s "$work/missing" ]; then
 		echo "demo: this is missing in the output of: $3" >&2
-		cat missing >&2
+		cat "$work/missing" >&2
 		failed=1
 	fi
 	echo >&3
@@ -44,7 +44,12 @@ step() {
 # A step that changes the shell itself.
 say() { echo "\$ $1" >&3; eval "$1"; }
 
-cat >cluster.conf <<END
+say 'export PATH=$PWD/bin:$PATH'
+step 0 "" "lunguard --install bin"
+say 'cd "$(mktemp -d -p "$PWD/bin")"'
+step 0 "" "lunguard sim create array --nodes jack3,jack4 --luns 2"
+step 0 "" "lunguard sim vgextend array iscsi_vg3 /dev/sda"
+step 0 "" "cat >cluster.conf <<END
 CLUSTER_NAME    bla
 CLUSTER_PR_TAG  0xbcb0
 NODE_NAME       jack3
@@ -54,11 +59,7 @@ NODE_NAME       jack4
 
 package_name    pkg1
 vg              iscsi_vg3
-END
-
-step 0 "" "lunguard sim create array --nodes jack3,jack4 --luns 2"
-step 0 "" "lunguard sim vgextend array iscsi_vg3 /dev/sda"
-step 0 "package_name    pkg1" "cat cluster.conf"
+END"
 say "export LUNGUARD_CONF=cluster.conf"
 
 say "export LUNGUARD_SIM=array/jack3      # on node jack3"
@@ -97,6 +98,7 @@ step 0 " REGISTERED KEYS : NONE
  RESERVED KEYS : NONE
  RESERVED FROM NODE : NONE" "vg_pr_key -g -v /dev/iscsi_vg3"
 
+cd "$work" || exit 1
 if [ "${1:-}" = --check ]; then
 	sed -n '/demo:begin/,/demo:end/p' "$top/$2" | grep -v -e 'demo:begin' -e 'demo:end' -e '^```' >expected
 	sed -e '$d' transcript | diff -u expected - >difference || {
