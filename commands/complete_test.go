@@ -105,6 +105,8 @@ func TestComplete(t *testing.T) {
 		{"pr_start -C DIR/dev/pipe ", ""},
 		{"pr_start -C DIR ", ""},
 		{"pr_fence ", "jack3 jack4"},
+		// A node does not fence itself.
+		{"pr_fence -n jack3 ", "jack4"},
 		{"pr_fence jack3 ", "pkg1 other"},
 		{"pr_fence jack3 pkg1 ", "other"},
 		{"pr_check pkg1 ", "other"},
@@ -173,6 +175,21 @@ func TestComplete(t *testing.T) {
 	}
 	for _, args := range [][]string{{}, {"--"}, {"pr_start"}} {
 		completed(t, getenv, args...)
+	}
+}
+
+// Shells show what each option means, by the usage.
+func TestMeanings(t *testing.T) {
+	for _, a := range applets().Applets {
+		var out bytes.Buffer
+		Run(t.Context(), front.Streams{Out: &out, Err: &out}, func(string) string { return "" }, []string{"lunguard", "complete", "--", a.Name, "--"})
+		for line := range strings.Lines(out.String()) {
+			option, meaning, ok := strings.Cut(strings.TrimSuffix(line, "\n"), "\t")
+			// Options of other agents that a fence agent takes and does not look at are named together.
+			if !ok && a.Name != "fence_lunguard" || ok && (len(meaning) < 4 || len(meaning) > 60 || strings.Count(meaning, "(") != strings.Count(meaning, ")")) {
+				t.Errorf("%s: %s means %q", a.Name, option, meaning)
+			}
+		}
 	}
 }
 

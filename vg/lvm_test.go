@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -119,6 +120,26 @@ func TestLVMWarnings(t *testing.T) {
 				t.Errorf("%s: warnings %q, want %q", name, g.Warnings, c.want)
 			}
 		}
+	}
+}
+
+// A host without lvm2 says so of a group that it does not find.
+func TestNoLVMIsSaid(t *testing.T) {
+	m := newMachine(t)
+	m.block("sda", image("p1", text("vg1", "g1", 3, members("p1"))))
+	s := m.system()
+	s.noLVM, s.lvm = false, lvmReports{run: func(context.Context, ...string) (child.Answer, error) {
+		return child.Answer{}, fmt.Errorf("%w: %w", ErrNoLVM, exec.ErrNotFound)
+	}}
+	if _, err := s.Group(t.Context(), "vg1"); err != nil {
+		t.Error(err)
+	}
+	if _, err := s.Group(t.Context(), "vg2"); !errors.Is(err, ErrNoGroup) || !errors.Is(err, ErrReadWithoutLVM) {
+		t.Errorf("%v", err)
+	}
+	s.noLVM = true
+	if _, err := s.Group(t.Context(), "vg2"); !errors.Is(err, ErrNoGroup) || errors.Is(err, ErrReadWithoutLVM) {
+		t.Errorf("with --no-lvm: %v", err)
 	}
 }
 

@@ -71,14 +71,19 @@ func (s *System) Hostname() (string, error) {
 // package.
 func (s *System) Group(ctx context.Context, name string) (*Group, error) {
 	var hung *child.HungError
+	var unread *UnreadError
+	missing := false
 	if !s.noLVM {
 		g, err := s.lvm.group(ctx, name)
-		if !errors.Is(err, exec.ErrNotFound) && !errors.As(err, &hung) {
+		missing = errors.Is(err, exec.ErrNotFound)
+		if !missing && !errors.As(err, &hung) {
 			return g, err
 		}
 	}
 	g, err := s.groupOnDisks(ctx, name)
 	switch {
+	case missing && errors.Is(err, ErrNoGroup) && !errors.As(err, &unread):
+		return nil, &GroupError{Group: name, Err: fmt.Errorf("%w: %w", err, ErrReadWithoutLVM)}
 	case err != nil && hung != nil:
 		return nil, &GroupError{Group: name, Err: fmt.Errorf("%w; read without it, %w: %w", err, ErrNoLVM, hung)}
 	case err != nil:

@@ -121,6 +121,8 @@ var (
 	// ErrContradiction says that the metadata on the disks contradict one
 	// another about the group.
 	ErrContradiction = errors.New("the metadata contradict one another")
+	// ErrReadWithoutLVM says that lvm2 is not installed, so that the disks were looked at.
+	ErrReadWithoutLVM = errors.New("lvm2 is not installed, what it has written on the disks was read")
 	// ErrNoLVM says that lvm2 is not installed or does not work.
 	ErrNoLVM = errors.New("lvm2 gave no report")
 	// ErrNotSCSIDisk says that a device is there but is no SCSI disk.

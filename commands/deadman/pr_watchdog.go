@@ -57,7 +57,7 @@ Stop it before pr_halt: keys that pr_halt takes away are gone, too.
   -n NODE        which node this is (else $SG_NODE, the short host name)
   --timeout S    seconds that a look waits for answers (half the interval)
   --no-lvm       find volume groups by what lvm2 wrote on the disks, without it
-  --scan GLOB    the same, on these device files only; may be given again
+  --scan GLOB    as --no-lvm, on these device files only; may be given again
   --sim DIR      work on a simulated host (else $LUNGUARD_SIM)
   --log WHERE    log what happens to syslog (the default), stderr or none
 

@@ -243,7 +243,7 @@ func (c *Call) Parse(flags []cli.Flag, canon []string, run func(*Call) error) er
 		}
 	}
 	if err := set.Parse(canon); err != nil {
-		return &usageError{err.Error()}
+		return &usageError{what: err.Error()}
 	}
 	c.Flags = cli.NewContext(nil, set, nil)
 	return c.prepared(run)

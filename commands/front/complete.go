@@ -150,7 +150,7 @@ func (l *Completion) suggestions(word string) (prefix string, list []Suggestion)
 	}
 	for _, opt := range l.opts {
 		if !opt.hidden {
-			list = append(list, Suggestion{Word: "--" + opt.names[0]})
+			list = append(list, Suggestion{"--" + opt.names[0], l.applet.meaning(opt)})
 		}
 	}
 	return "", list

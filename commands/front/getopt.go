@@ -52,16 +52,29 @@ func Options(flags []cli.Flag) []option {
 }
 
 // usageError is a fault of the command line.
-type usageError struct{ what string }
+type usageError struct {
+	what string
+	// near is what may have been meant; empty if nobody knows.
+	near string
+}
 
 func (e *usageError) Error() string { return e.what }
 
 func (e *usageError) Message() words.Message {
-	return words.Message{What: e.what, Hint: "--help shows the usage", Status: words.ExitFailed}
+	hint := "--help shows the usage"
+	if e.near != "" {
+		hint = "is " + e.near + " meant? " + hint
+	}
+	return words.Message{What: e.what, Hint: hint, Status: words.ExitFailed}
 }
 
 // Usagef is the error of a fault of the command line.
-func Usagef(format string, args ...any) error { return &usageError{fmt.Sprintf(format, args...)} }
+func Usagef(format string, args ...any) error { return &usageError{what: fmt.Sprintf(format, args...)} }
+
+// NotAmong is the error of a word that is none of some.
+func NotAmong(word string, of []string, format string, args ...any) error {
+	return &usageError{what: fmt.Sprintf(format, args...), near: words.Nearest(word, of)}
+}
 
 // canonical rewrites a command line of GNU getopt_long's rules into the one
 // form that package flag understands: options first, each by its first name as
@@ -157,7 +170,20 @@ func (g *getopt) find(name, text string) (string, option, error) {
 			return full, opt, err
 		}
 	}
-	return "", option{}, Usagef("unrecognized option '--%s'", text)
+	return "", option{}, NotAmong("--"+name, g.longNames(), "unrecognized option '--%s'", text)
+}
+
+// longNames are all long names, with their dashes.
+func (g *getopt) longNames() []string {
+	var list []string
+	for _, o := range g.opts {
+		for _, n := range o.names {
+			if len(n) > 1 && !o.hidden {
+				list = append(list, "--"+n)
+			}
+		}
+	}
+	return list
 }
 
 // unknownOptionError says that no option has such a name.

@@ -34,7 +34,7 @@ config or corosync's says so; else it is what the key looks like, and no more.
   --keys         a line for each registration: port and initiator
   --paths        a line for each path
   --csv          a line for each registration, for spreadsheets
-  --json         all, for a program; see docs/json.md
+  --json         all, for a program; see json.md
   --foreign      only keys that are no node's of this cluster
   --diff FILE    what has changed since FILE, which pr_list --json has written
   --names FILE   names of hosts: a line with an initiator and a name for each
@@ -42,7 +42,7 @@ config or corosync's says so; else it is what the key looks like, and no more.
                  if it is there)
   --timeout S    time for one command to a device, retries included (10)
   --no-lvm       find volume groups by what lvm2 wrote on the disks, without it
-  --scan GLOB    the same, on these device files only; may be given again
+  --scan GLOB    as --no-lvm, on these device files only; may be given again
   --sim DIR      work on a simulated host (else $LUNGUARD_SIM)
 
 A disk that has no persistent reservations is said to have none. One of which

@@ -26,7 +26,8 @@ usage: lunguard APPLET [ARGUMENTS]
        lunguard sim WORD [ARGUMENTS]
        lunguard man [SECTION] [PAGE]
 
-  --list         list the applets; with --json for a program, see docs/json.md
+  --list         list the applets
+  --json         with --list, print them for a program; see json.md
   --install DIR  make a symbolic link in DIR for each applet; what is there and
                  is no such link is left alone, and exit status 1 says so
   --only A,...   make links for these alone

@@ -56,7 +56,7 @@ func runManual(c *front.Call) error {
 func showManual(c *front.Call, section, name string) error {
 	page, err := man.Find(section, name)
 	if errors.Is(err, man.ErrNoPage) {
-		return &noPageError{strings.Join(c.Operands(), " ")}
+		return noPage(c.Operands())
 	}
 	if err != nil {
 		return err
@@ -81,10 +81,32 @@ func listPages(c *front.Call) error {
 }
 
 // noPageError says that there is no such page.
-type noPageError struct{ name string }
+type noPageError struct{ name, near string }
+
+// noPage is the error of a name, or a section and a name, that no page has.
+func noPage(operands []string) error {
+	e := &noPageError{name: strings.Join(operands, " ")}
+	if len(operands) > 1 {
+		return e
+	}
+	pages, err := man.Pages()
+	if err != nil {
+		return err
+	}
+	var names []string
+	for _, p := range pages {
+		names = append(names, p.Name)
+	}
+	e.near = words.Nearest(e.name, names)
+	return e
+}
 
 func (e *noPageError) Error() string { return "no manual page " + e.name }
 
 func (e *noPageError) Message() words.Message {
-	return words.Message{What: e.Error(), Hint: "lunguard man lists the pages", Status: words.ExitFailed}
+	hint := "lunguard man lists the pages"
+	if e.near != "" {
+		hint = "is " + e.near + " meant? " + hint
+	}
+	return words.Message{What: e.Error(), Hint: hint, Status: words.ExitFailed}
 }

@@ -11,7 +11,7 @@ import (
 func errorsByTopic() map[string][]error {
 
 	return map[string][]error{
-		"lunguard": {&noPageError{"frobnicate"}, errNotOfNamespaces, &noFolderError{"nosuch"}},
+		"lunguard": {&noPageError{"frobnicate", "pr_start"}, errNotOfNamespaces, &noFolderError{"nosuch"}},
 	}
 }
 

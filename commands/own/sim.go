@@ -44,7 +44,7 @@ usage: lunguard sim create DIR [--nodes A,B] [--luns N] [--namespaces N] [--nvme
                 /dev/nvme0n1, with --nvme all LUNs are namespaces
   vgextend      add volumes to a volume group, on every host; makes the group
   show          list the LUNs with their keys and reservations; with --json for a
-                program, see docs/json.md
+                program, see json.md
   power-cycle   cut the power of the array and bring it back
   quirks        make a LUN err as some devices do (none: as the standard says)
   faults        answer certain commands wrongly, as in prout.register@2:busy
@@ -111,7 +111,7 @@ func runSim(c *front.Call) error {
 		}
 		return t.run(c, ops)
 	}
-	return front.Usagef("%s: unknown; there are %s", ops[0], simWords())
+	return front.NotAmong(ops[0], strings.Split(simWords(), ", "), "%s: unknown; there are %s", ops[0], simWords())
 }
 
 func simWords() string {

@@ -38,7 +38,7 @@ other. Without PACKAGE, all packages of the config that this node may run.
   --watch[=S]    the table again and again, every 2 seconds or S, with what
                  changed marked; Ctrl-C ends it with status 130
   --color WHEN   auto (colours on a terminal, unless NO_COLOR is set), always, never
-  --json         print the findings for a program; docs/json.md has the fields
+  --json         print the findings for a program; json.md has the fields
   --html FILE    write a page for a browser; - is the standard output
   --prometheus FILE
                  write metrics for node_exporter's textfile collector; - is the

@@ -42,7 +42,7 @@ whether all of NODE's commands are over, or this node is not registered;
 		Flags: append(session.PackageFlags(), &cli.StringFlag{Name: "key"}), PlanJSON: true,
 		Operands: func(l *front.Completion, word string) []front.Suggestion {
 			if len(l.Operands) == 0 && l.Values["key"] == "" {
-				return session.CompleteNodes(l, word)
+				return session.CompleteOtherNodes(l, word)
 			}
 			return session.CompletePackages(l, word)
 		},

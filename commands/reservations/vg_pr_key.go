@@ -31,14 +31,14 @@ usage: vg_pr_key -g [-v | --table | --json] [-C FILE] [--timeout SECONDS] VG...
                  are registered on each volume, see pr_check; all paths are read
   --watch[=S]    with -g, the table again and again, every 2 seconds or S
   --color WHEN   auto (colours on a terminal, unless NO_COLOR is set), always, never
-  --json         with -g, or with -s --dry-run, for a program; see docs/json.md
+  --json         with -g, or with -s --dry-run, for a program; see json.md
   --dry-run      with -s, list the commands that would be sent, send none but reads
   -n NODE        with -s, which node this is (else $SG_NODE, the short host name)
   -C FILE        cluster config (else $LUNGUARD_CONF, /etc/lunguard/cluster.conf)
   --timeout S    time for one command to a device, retries included (60)
   --serial       one LUN after the other, for arrays that stall on many at once
   --no-lvm       find volume groups by what lvm2 wrote on the disks, without it
-  --scan GLOB    the same, on these device files only; may be given again
+  --scan GLOB    as --no-lvm, on these device files only; may be given again
   --sim DIR      work on a simulated host (else $LUNGUARD_SIM)
   --log WHERE    with -s, log changes to syslog (the default), stderr or none
 

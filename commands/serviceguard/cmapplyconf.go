@@ -51,7 +51,7 @@ const applyOptions = `
   -n NODE        which node this is (else $SG_NODE, the short host name)
   --timeout S    time for one command to a device, retries included (60)
   --no-lvm       find volume groups by what lvm2 wrote on the disks, without it
-  --scan GLOB    the same, on these device files only; may be given again
+  --scan GLOB    as --no-lvm, on these device files only; may be given again
   --sim DIR      work on a simulated host (else $LUNGUARD_SIM)`
 
 // CmApplyConf is cmapplyconf.

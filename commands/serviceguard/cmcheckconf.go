@@ -29,7 +29,7 @@ usage: cmcheckconf [-v] [--json] [-C FILE] [-P FILE]... [-p FILE] [-n NODE]
 Checks the files together with the config that they would go into, and this
 node's LUNs. Changes nothing.
 ` + applyOptions + `
-  --json         the outcome for a program, see docs/json.md
+  --json         the outcome for a program, see json.md
 
 exit status: 0 no fault; 1 faults, foreign keys; 2 a device cannot be read;
 128 + N ended by signal N`,

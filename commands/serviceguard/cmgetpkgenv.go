@@ -35,12 +35,12 @@ repeated, such as vg, is SG_VG (the first), SG_VG_COUNT, SG_VG_0, SG_VG_1, ...
 and in a shell that has arrays also the array SG_VG.
 Without PACKAGE it is SG_PACKAGE.
 
-  --json         the same for a program, see docs/json.md
+  --json         the same for a program, see json.md
   -C FILE        the cluster config
   -n NODE        act as this node (SG_NODE, else the host name)
   --timeout S    time for one command to a device, retries included (60)
   --no-lvm       find volume groups by what lvm2 wrote on the disks, without it
-  --scan GLOB    the same, on these device files only; may be given again
+  --scan GLOB    as --no-lvm, on these device files only; may be given again
   --sim DIR      work on a simulated host, see lunguard sim
 
 exit status: 0 printed; 1 error in the command line or config; 2 printed, but

@@ -34,7 +34,7 @@ Nothing is changed.
   -v, --verbose  show the parameters of the config, too
   -f line        one attribute a line, for scripts: [TYPE:NAME|]...ATTRIBUTE=VALUE
   -f table       for people; this is the default
-  --json         the attributes as a tree, see docs/json.md
+  --json         the attributes as a tree, see json.md
   -l LEVEL       show the cluster, the nodes or the packages alone
   -s config      show what the config says; no device is opened
   -c CLUSTER     the cluster, which must be that of the config
@@ -45,7 +45,7 @@ Nothing is changed.
   -C FILE        the cluster config
   --timeout S    time for one command to a device, retries included (60)
   --no-lvm       find volume groups by what lvm2 wrote on the disks, without it
-  --scan GLOB    the same, on these device files only; may be given again
+  --scan GLOB    as --no-lvm, on these device files only; may be given again
   --sim DIR      work on a simulated host, see lunguard sim
 With -f line, what is named by one -p or one -n is left out of the prefix.
 

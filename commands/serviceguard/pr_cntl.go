@@ -41,11 +41,12 @@ What pr_start and pr_halt do, by the contract of external scripts of packages.
 PACKAGE is $SG_PACKAGE, or $SG_PACKAGE_NAME, or else the operand. Messages are
 appended to $SG_SCRIPT_LOG_FILE if it is set.
 
-  start          reserve the LUNs of the package for this node; with --strict,
-                 only if every path works
+  start          reserve the LUNs of the package for this node
   stop           give them up
   validate       is the config good, and can each LUN be found, read and
                  reserved, and has it no foreign key? Changes nothing
+
+  --strict       with start, fail if any path to a LUN does not work
 ` + session.PackageOptions + session.PlanJSON + `
 
 exit status: 0 done; 1 failed, do not retry elsewhere; 2 failed on this node;

@@ -1,13 +1,17 @@
 package session
 
 import (
+	"cmp"
 	"io/fs"
 	"os"
 	"path"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"lunguard/commands/front"
+	"lunguard/vg"
+	"lunguard/vg/simhost"
 )
 
 // CompleteOnePackage offers the packages to who takes one operand.
@@ -25,6 +29,32 @@ func CompleteNodes(l *front.Completion, _ string) []front.Suggestion {
 		list = append(list, front.Suggestion{Word: n.Name, Meaning: n.Key.String()})
 	}
 	return list
+}
+
+// CompleteOtherNodes offers the nodes of the config but the one that the command acts as.
+func CompleteOtherNodes(l *front.Completion, word string) []front.Suggestion {
+	own := cmp.Or(l.Values["node"], l.Call.Getenv("SG_NODE"))
+	if own == "" {
+		// If nobody can tell who this is, all are offered.
+		if n, err := clusterConfig(l).NodeHere(hostname(front.SimulatedBy(l.Values["sim"], l.Call.Getenv))); err == nil {
+			own = n.Name
+		}
+	}
+	return slices.DeleteFunc(CompleteNodes(l, word), func(s front.Suggestion) bool { return s.Word == own })
+}
+
+// hostname is that of this host, or of a simulated one; empty if it cannot be read.
+func hostname(sim string) string {
+	var host vg.Host = vg.NewSystem()
+	if sim != "" {
+		h, err := simhost.Open(sim)
+		if err != nil {
+			return ""
+		}
+		host = h
+	}
+	name, _ := host.Hostname()
+	return name
 }
 
 // CompleteCluster offers the name of the cluster.

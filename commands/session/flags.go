@@ -73,7 +73,7 @@ const PackageOptions = `
   --timeout S    time for one command to a device, retries included (60)
   --serial       one LUN after the other, for arrays that stall on many at once
   --no-lvm       find volume groups by what lvm2 wrote on the disks, without it
-  --scan GLOB    the same, on these device files only; may be given again
+  --scan GLOB    as --no-lvm, on these device files only; may be given again
   --sim DIR      work on a simulated host (else $LUNGUARD_SIM)
   --log WHERE    log changes to syslog (the default), stderr or none`
 

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"io/fs"
 	"slices"
+	"strings"
 	"syscall"
 
 	"lunguard/nvme/simns"
@@ -43,6 +44,10 @@ func groupWords(e *vg.GroupError) Message {
 		m.Hint = "it may be on one of the devices that cannot be read; run it as root, or look at their paths and the kernel log"
 	case errors.Is(e, vg.ErrNoMatch):
 		m.Hint = "is it mistyped, or are the LUNs not attached? ls -l /dev/mapper shows the maps"
+	case errors.Is(e, vg.ErrNoGroup) && volumeName(e.Group) != "":
+		m.Hint = "that is the name of " + volumeName(e.Group) + ", and a volume group was expected; pr_list shows what lies on a device"
+	case errors.Is(e, vg.ErrReadWithoutLVM):
+		m.Hint = "pr_list shows which groups the disks of this host have; are all its LUNs attached?"
 	case errors.Is(e, vg.ErrNoGroup):
 		m.Hint = "pvs shows which groups this host sees; are all its LUNs attached?"
 	case errors.Is(e, vg.ErrNoLVM):
@@ -63,6 +68,34 @@ func groupWords(e *vg.GroupError) Message {
 		m.Hint = "the group was changed on two hosts, or a LUN is an old copy; see vgck"
 	}
 	return m
+}
+
+// volumeName says what a name is of that no volume group can have, by its form; empty if
+// it may be a group's.
+func volumeName(name string) string {
+	name, inDev := strings.CutPrefix(name, "/dev/")
+	group, rest, deeper := strings.Cut(name, "/")
+	switch {
+	case !deeper && !inDev:
+		return ""
+	case deeper && inDev && !slices.Contains([]string{"mapper", "disk", "block"}, group) && rest != "":
+		return "a logical volume of group " + group
+	case deeper, isDisk(name):
+		return "a device"
+	}
+	return ""
+}
+
+// isDisk reports whether a name is one that the kernel gives to disks.
+func isDisk(name string) bool {
+	for _, kind := range []string{"sd", "vd", "dm-", "nvme"} {
+		rest, ok := strings.CutPrefix(name, kind)
+		digits := strings.ContainsAny(rest, "0123456789")
+		if ok && rest != "" && (digits || kind == "sd" || kind == "vd") && (digits || len(rest) <= 2) {
+			return true
+		}
+	}
+	return false
 }
 
 // diskWords says what is wrong with a device.

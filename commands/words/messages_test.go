@@ -49,6 +49,7 @@ func errorsByTopic() map[string][]error {
 		"group": {
 			&vg.GroupError{Group: "vg1", Err: fmt.Errorf("%w that can be read: %w", vg.ErrNoLVM, syscall.EIO)},
 			&vg.GroupError{Group: "vg1", Err: fmt.Errorf("%w; read without it, %w: %w", vg.ErrNoGroup, vg.ErrNoLVM, &child.HungError{Program: "lvm", Limit: 20 * time.Second})},
+			&vg.GroupError{Group: "vg1", Err: fmt.Errorf("%w: %w", vg.ErrNoGroup, vg.ErrReadWithoutLVM)}, &vg.GroupError{Group: "/dev/vg1/lv1", Err: vg.ErrNoGroup}, &vg.GroupError{Group: "/dev/mapper/mpatha", Err: vg.ErrNoGroup},
 			&vg.GroupError{Group: "vg1", Err: fmt.Errorf("%w, lvm2 says: WARNING: outdated PV /dev/sdb seqno 3 has been removed in current VG vg1 seqno 4", vg.ErrContradiction)},
 			&vg.GroupError{Group: "vg1", Err: fmt.Errorf("%w: /dev/sda and /dev/sdb differ about change 7 of U", vg.ErrContradiction)},
 			&vg.GroupError{Group: "vg1", Err: fmt.Errorf("%w: /dev/sdb (change 3) is no volume of the group that /dev/sda has (change 4)", vg.ErrContradiction)},

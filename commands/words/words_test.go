@@ -172,3 +172,15 @@ func TestEventWords(t *testing.T) {
 		}
 	}
 }
+
+// A name that no group can have is told from one that is not there.
+func TestVolumeName(t *testing.T) {
+	for name, want := range map[string]string{
+		"vg1": "", "/dev/vg1": "", "/dev/sdata": "", "/dev/vdb": "a device", "/dev/nvme": "", "sda": "", "/dev/sda": "a device", "/dev/sdaa3": "a device", "/dev/nvme0n1p2": "a device", "/dev/dm-3": "a device",
+		"/dev/mapper/mpatha": "a device", "/dev/disk/by-id/wwn-0x6": "a device", "/dev/vg1/lv1": "a logical volume of group vg1",
+	} {
+		if got := volumeName(name); got != want {
+			t.Errorf("%s: %q, want %q", name, got, want)
+		}
+	}
+}

@@ -29,6 +29,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"syscall"
 
 	"lunguard/nvme"
 	"lunguard/nvme/simns"
@@ -79,12 +80,35 @@ type node struct {
 	controllers []simns.Controller
 }
 
+// mostLinks is how many links may lead to each other.
+const mostLinks = 8
+
+// resolve follows links from one device file to another, such as those of udev, which are
+// full names of the host or relative ones. It is the name that was given if they lead
+// nowhere, or round in a circle.
+func (h *Host) resolve(device string) string {
+	for at, n := device, 0; n < mostLinks; n++ {
+		to, err := os.Readlink(h.file(at))
+		if err != nil {
+			if _, err := os.Lstat(h.file(at)); err != nil {
+				return device
+			}
+			return at
+		}
+		if !filepath.IsAbs(to) {
+			to = filepath.Join(filepath.Dir(at), to)
+		}
+		at = to
+	}
+	return device
+}
+
 // readNode reads a device file. Errors: *vg.DeviceError.
 func (h *Host) readNode(device string) (*node, error) {
-	file := h.file(device)
+	file := h.file(h.resolve(device))
 	st, err := os.Stat(file)
 	switch {
-	case errors.Is(err, fs.ErrNotExist):
+	case errors.Is(err, fs.ErrNotExist), errors.Is(err, syscall.ELOOP):
 		return nil, &vg.DeviceError{Device: device, Err: fs.ErrNotExist}
 	case err != nil:
 		return nil, &vg.DeviceError{Device: device, Err: err}
@@ -216,6 +240,7 @@ const deepest = 4
 
 // collect adds the paths under device to d. Each must lead to the same LUN.
 func (h *Host) collect(device string, d *vg.Disk, depth int) error {
+	device = h.resolve(device)
 	n, err := h.readNode(device)
 	if err != nil {
 		return err
@@ -317,11 +342,17 @@ func (h *Host) Open(path vg.Device) (vg.Path, error) {
 	return n.open(path.Name)
 }
 
-// OpenName opens whatever nexus a device file leads to.
+// OpenName opens whatever nexus a device file leads to, of a map one of its paths, as the
+// kernel does.
 func (h *Host) OpenName(path string) (vg.Path, error) {
 	n, err := h.readNode(path)
 	if err != nil {
 		return nil, err
+	}
+	if len(n.paths) > 0 {
+		if n, err = h.readNode("/dev/" + n.paths[0]); err != nil {
+			return nil, err
+		}
 	}
 	return n.open(path)
 }

@@ -248,7 +248,7 @@ func TestOpenPath(t *testing.T) {
 	put(t, h, "/dev/astray", magic+"\nlun ../../array/lun7\nnexus sas,1/1\n")
 	put(t, h, "/dev/text", magic+"\nlun text\nnexus sas,1/1\n")
 	for device, want := range map[string]error{
-		"/dev/sdz": fs.ErrNotExist, "/dev/mapper/mpatha": vg.ErrStacked, "/dev": vg.ErrNotSCSIDisk,
+		"/dev/sdz": fs.ErrNotExist, "/dev": vg.ErrNotSCSIDisk,
 		"/dev/astray": fs.ErrNotExist, "/dev/text": simlun.ErrNotSimulated,
 	} {
 		p, err := h.OpenName(device)
@@ -256,6 +256,14 @@ func TestOpenPath(t *testing.T) {
 		if p != nil || !errors.Is(err, want) || !errors.As(err, &de) || de.Device != device {
 			t.Errorf("OpenName(%s) = %v, %v; %v expected", device, p, err, want)
 		}
+	}
+	// A map is opened by its first path.
+	p, err := h.OpenName("/dev/mapper/mpatha")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := p.Close(); err != nil {
+		t.Error(err)
 	}
 	// A device file that was another's when it was found is not opened.
 	d, err := h.Disk("/dev/mapper/mpatha")
