@@ -63,7 +63,7 @@ func (w *twins) countBoth(t *testing.T, inv *invocation) (cdbs [2][][]byte) {
 
 // mostFaults is how many times the page faults of the C program ours may have: the work of
 // starting, whatever else the machine does.
-const mostFaults = 6
+const mostFaults = 3
 
 // TestSgPersistStartUp compares what both programs take for next to nothing.
 func TestSgPersistStartUp(t *testing.T) {
