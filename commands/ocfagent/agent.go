@@ -139,7 +139,9 @@ const (
 // parameters are those of the resource.
 type parameters struct {
 	pkg, config string
-	scope       scope
+	// made is the package that was made of devices and groups, nil if it is the config's.
+	made  *made
+	scope scope
 	// ignore says that what is not known does not fail a monitor.
 	ignore   bool
 	deadline time.Duration
@@ -151,6 +153,10 @@ type parameters struct {
 // Names of parameters, without the prefix of the environment.
 const (
 	paramPackage   = "package"
+	paramDevices   = "devices"
+	paramVGs       = "vgs"
+	paramKeyValue  = "key_value"
+	paramCorosync  = "corosync_conf"
 	paramConfig    = "config"
 	paramScope     = "scope"
 	paramOnUnknown = "on_unknown"
@@ -161,8 +167,17 @@ const (
 func given(getenv func(string) string) (parameters, error) {
 	get := func(name string) string { return getenv("OCF_RESKEY_" + name) }
 	p := parameters{pkg: get(paramPackage), config: get(paramConfig), scope: scope(cmp.Or(get(paramScope), string(onlyReservations)))}
+	if m := newMade(getenv); m != nil {
+		if p.pkg != "" {
+			return p, &parameterError{paramPackage, p.pkg, "devices and vgs stand for a cluster without a config"}
+		}
+		p.made, p.pkg = m, m.name
+	}
 	if p.pkg == "" {
 		return p, &parameterError{paramPackage, "", "it is missing"}
+	}
+	if p.made != nil && p.scope == everything {
+		return p, &parameterError{paramScope, string(p.scope), "that is for packages of a config"}
 	}
 	if p.scope != onlyReservations && p.scope != everything {
 		return p, &parameterError{paramScope, string(p.scope), "neither reservations nor all"}
@@ -223,10 +238,27 @@ type agent struct {
 	pkg *cluster.Package
 }
 
+// session is one on the config, or on the package that was made.
+func (a *agent) session() (*session.Session, error) {
+	if a.made == nil {
+		return session.New(a.Call)
+	}
+	conf, err := a.made.config()
+	if err != nil {
+		return nil, err
+	}
+	host, err := session.OpenHost(a.Call)
+	if err != nil {
+		return nil, err
+	}
+	node, err := session.ThisNode(a.Call, conf, host)
+	return session.On(a.Call, conf, host, node), err
+}
+
 // open finds the package in the config, and this node. The status is that of a failure
 // to.
 func (a *agent) open() (int, error) {
-	s, err := session.New(a.Call)
+	s, err := a.session()
 	if err == nil {
 		a.s = s
 		a.pkg, err = s.Conf.Package(a.parameters.pkg)

@@ -16,6 +16,7 @@ func errorsOf() []error {
 	return []error{
 		&actionError{"promote"}, &parameterError{"package", "", "it is missing"}, &parameterError{"scope", "some", "neither reservations nor all"},
 		&parameterError{"on_unknown", "perhaps", "neither fail nor ignore"}, &parameterError{"deadline", "soon", "seconds were expected, such as 30"},
+		&parameterError{"package", "pkg1", "devices and vgs stand for a cluster without a config"}, &parameterError{"scope", "all", "that is for packages of a config"},
 		&parameterError{"OCF_CHECK_LEVEL", "deep", "a number was expected"},
 		&disabledError{"/etc/lunguard/cluster.conf"}, &emptyError{"pkg1"},
 		&goneError{"/dev/sda", jack3, protocol.Member{}, false}, &goneError{"/dev/sda", jack3, protocol.Member{}, true}, &goneError{"/dev/sda", jack3, jack4, false}, &outError{"/dev/sda", "jack3"}, &newError{"/dev/sda"},

@@ -15,10 +15,30 @@ func metadata() string {
 </longdesc>
 <shortdesc lang="en">Persistent reservations of a package's LUNs</shortdesc>
 <parameters>
-<parameter name="package" unique="1" required="1">
-<longdesc lang="en">The package of lunguard's config whose LUNs are taken.</longdesc>
+<parameter name="package" unique="1" required="0">
+<longdesc lang="en">The package of lunguard's config whose LUNs are taken. Without a config, devices or vgs name them.</longdesc>
 <shortdesc lang="en">Package</shortdesc>
 <content type="string"/>
+</parameter>
+<parameter name="devices" unique="0" required="0">
+<longdesc lang="en">Devices that one node has at a time, separated by blanks or commas: for a cluster without a config.</longdesc>
+<shortdesc lang="en">Devices in place of a package</shortdesc>
+<content type="string"/>
+</parameter>
+<parameter name="vgs" unique="0" required="0">
+<longdesc lang="en">Volume groups, likewise.</longdesc>
+<shortdesc lang="en">Volume groups in place of a package</shortdesc>
+<content type="string"/>
+</parameter>
+<parameter name="key_value" unique="0" required="0">
+<longdesc lang="en">How nodes' keys are made of corosync.conf, for devices and vgs: id, hash or nodeid, the same as for fence_lunguard.</longdesc>
+<shortdesc lang="en">Keys: id, hash or nodeid</shortdesc>
+<content type="string" default="id"/>
+</parameter>
+<parameter name="corosync_conf" unique="0" required="0">
+<longdesc lang="en">corosync's configuration, for devices and vgs.</longdesc>
+<shortdesc lang="en">corosync's configuration</shortdesc>
+<content type="string" default="/etc/corosync/corosync.conf"/>
 </parameter>
 <parameter name="config" unique="0" required="0">
 <longdesc lang="en">The config in place of /etc/lunguard/cluster.conf.</longdesc>
@@ -64,7 +84,9 @@ ocf:lunguard:package, a resource agent: Pacemaker calls it as
 Actions: start, stop, monitor, validate-all, meta-data, reload, reload-agent,
 usage. Parameters: OCF_RESKEY_package, OCF_RESKEY_config, OCF_RESKEY_scope
 (reservations or all), OCF_RESKEY_on_unknown (fail or ignore),
-OCF_RESKEY_deadline (seconds); OCF_CHECK_LEVEL 10 looks deeper.
+OCF_RESKEY_deadline (seconds); without a config OCF_RESKEY_devices,
+OCF_RESKEY_vgs, OCF_RESKEY_key_value (id, hash or nodeid) and
+OCF_RESKEY_corosync_conf; OCF_CHECK_LEVEL 10 looks deeper.
 
 exit status: 0 done, or up and protected; 1 failed, or not known; 2 wrong on this
 host; 3 no such action; 4 not root; 5 missing on this host; 6 wrong parameters;

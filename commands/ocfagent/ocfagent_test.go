@@ -143,11 +143,11 @@ func TestMetadata(t *testing.T) {
 	if err := xml.Unmarshal([]byte(metadata()), &m); err != nil {
 		t.Fatal(err)
 	}
-	if m.Name != "package" || m.Version != "1.1" || len(m.Parameters) != 5 || len(m.Actions) != 6 {
+	if m.Name != "package" || m.Version != "1.1" || len(m.Parameters) != 9 || len(m.Actions) != 6 {
 		t.Errorf("%+v", m)
 	}
 	for _, p := range m.Parameters {
-		if (p.Required == "1") != (p.Name == paramPackage) {
+		if p.Required != "0" {
 			t.Errorf("parameter %+v", p)
 		}
 	}
