@@ -73,7 +73,7 @@ func sampleRuns() []sampleRun {
 		{"plan", "pr_start --json pkg1", nil}, {"syslog", "pr_start --log file pkg1", nil},
 		{"syslog", "pr_start -v --log syslog pkg1", []string{"SG_NODE=jack3"}},
 		{"table", "pr_check --color red", nil}, {"table", "pr_check --watch=soon", nil}, {"table", "vg_pr_key -g --watch=0.01 vg", nil},
-		{"pr_check", "pr_check --html=", nil}, {"pr_check", "pr_check --table --json", nil}, {"pr_check", "pr_check --html - --prometheus -", nil},
+		{"pr_check", "pr_check --html=", nil}, {"pr_check", "pr_check --problems --json", nil}, {"pr_check", "pr_check --table --json", nil}, {"pr_check", "pr_check --html - --prometheus -", nil},
 		{"pr_check", "pr_check --watch --repair", nil}, {"pr_check", "pr_check --html a --dry-run", nil},
 		{"vg_pr_key", "vg_pr_key -s --table vg", nil}, {"vg_pr_key", "vg_pr_key -g --table --json vg", nil}, {"vg_pr_key", "vg_pr_key -g -v --table vg", nil},
 	}

@@ -118,7 +118,7 @@ func TestTableOnTerminal(t *testing.T) {
 		}
 	}
 	wide := p.print(t, w.env(map[string]string{"COLUMNS": "200"}), "pr_check", "--table", "pkg1")
-	if !strings.Contains(wide, "\nn/m: n of this node's m paths are registered; n: registrations of another") {
+	if !strings.Contains(wide, "\nn/m: n of this host's m paths answer; n: registrations of a node") {
 		t.Errorf("COLUMNS is not heeded: %q", wide)
 	}
 }

@@ -16,6 +16,9 @@ type Screen struct {
 	width, height int
 }
 
+// Terminal reports whether somebody looks at it.
+func (s Screen) Terminal() bool { return s.terminal }
+
 // Values of --color.
 const (
 	colorAuto   = "auto"

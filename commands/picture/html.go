@@ -248,7 +248,7 @@ func (o *page) table(s *Section, luns []*LUN) {
 		return
 	}
 	foreign := s.foreign()
-	o.raw("\n<div class=\"scroll\"><table>\n<thead><tr><th scope=\"col\">LUN</th>")
+	o.raw("\n<div class=\"scroll\"><table>\n<thead><tr><th scope=\"col\">LUN</th><th scope=\"col\">paths</th>")
 	for _, n := range s.Nodes {
 		o.element("th", n, "scope", "col")
 	}
@@ -264,7 +264,11 @@ func (o *page) table(s *Section, luns []*LUN) {
 		o.open("tr", "class", bar)
 		o.raw("<th scope=\"row\">")
 		o.element("code", l.Name)
+		if l.WWID != "" {
+			o.element("small", l.WWID, "class", "faint")
+		}
 		o.raw("</th>")
+		o.element("td", l.pathsCell(), "data-label", "paths", "class", strings.TrimSpace("n "+l.pathsShade().class()))
 		for _, n := range s.Nodes {
 			o.element("td", l.cell(n), "data-label", n, "class", l.cellClass(n))
 		}
@@ -273,9 +277,37 @@ func (o *page) table(s *Section, luns []*LUN) {
 		}
 		o.raw("<td class=\"state\">")
 		o.states(l)
+		o.nexuses(l)
 		o.raw("</td></tr>\n")
 	}
 	o.raw("</tbody>\n</table></div>\n")
+}
+
+// nexuses writes who is registered, folded away.
+func (o *page) nexuses(l *LUN) {
+	if len(l.Nexuses) == 0 {
+		return
+	}
+	o.raw("<details>")
+	o.element("summary", plural(len(l.Nexuses), "registration"))
+	o.raw("<ul>")
+	for _, x := range l.Nexuses {
+		words := []string{x.Key}
+		if x.Node != "" {
+			words = append(words, x.Node)
+		}
+		if x.Initiator != "" {
+			words = append(words, x.Initiator)
+		}
+		if x.Port != nil {
+			words = append(words, fmt.Sprintf("port %d", *x.Port))
+		}
+		if x.Holds {
+			words = append(words, "holds")
+		}
+		o.element("li", strings.Join(words, " "))
+	}
+	o.raw("</ul></details>")
 }
 
 // cellClass is the style of a node's cell.
@@ -311,8 +343,8 @@ func (o *page) states(l *LUN) {
 func (o *page) legend(p *Picture) {
 	o.raw("<footer>\n<h2>Legend</h2>\n<dl>\n")
 	for _, e := range [][2]string{
-		{"2/2", "registered paths of this node, of those that it has"},
-		{"2", "registrations of another node; how many paths it has is not known here"},
+		{"2/2", "paths of this host that answer, of those that it has"},
+		{"2", "registrations of a node"},
 		{"*", "holds the reservation"},
 		{"L", "leaving: a halt is under way or was killed"},
 		{"T", "taking: a take-over or fence is under way or was killed"},

@@ -54,7 +54,7 @@ func TestPage(t *testing.T) {
 	page := parsePage(t, wounded())
 	for _, want := range []string{
 		"Cluster bla", "jack3", "2026-11-22 09:10:11 +01:00", "The state of 1 LUN and 1 package is UNKNOWN, and there are findings on 3 LUNs",
-		"/dev/mapper/3600a098038303053453f463045727654", "2/2*", "2/2L*", "1/2a*", "0xdead* +1",
+		"/dev/mapper/3600a098038303053453f463045727654", "2*", "2L*", "1a*", "1/2", "0xdead* +1",
 		"foreign key 0xdead, 0xbeef", "find its owner, or clear it with pr_cleanup", "down", "unprotected: foreign key",
 		"/dev/nosuch: no such device", "is the LUN attached to this host?", "no LUNs: nothing was looked at",
 		"holds the reservation", "the state of a LUN is unknown",

@@ -68,6 +68,7 @@ type families struct {
 	packageState, packageStarted, state                 metric
 	known, protected, paths, working, registered        metric
 	registrations, ofNode, holder, findings, generation metric
+	info, nexus                                         metric
 }
 
 func newFamilies() *families {
@@ -92,6 +93,8 @@ func newFamilies() *families {
 		ofNode:           metric{name: "lunguard_lun_node_registrations", help: "Registrations with the key of a node; absent if unknown."},
 		holder:           metric{name: "lunguard_lun_holder_info", help: "Who holds the reservation; absent if nobody does, or if unknown."},
 		findings:         metric{name: "lunguard_lun_findings", help: "Findings by kind."},
+		info:             metric{name: "lunguard_lun_info", help: "The name of the LUN that is the same on all hosts."},
+		nexus:            metric{name: "lunguard_lun_registration_info", help: "Who is registered: key, node, initiator and port of the device; absent if unknown."},
 		generation:       metric{name: "lunguard_lun_generation", help: "PRGENERATION, which wraps at 4294967295; absent if unknown."},
 	}
 }
@@ -101,7 +104,7 @@ func (f *families) all() []*metric {
 		&f.stamp, &f.took, &f.status, &f.node, &f.packages,
 		&f.packageKnown, &f.packageProtected, &f.packageLUNs, &f.packageState, &f.packageStarted,
 		&f.state, &f.known, &f.protected, &f.paths, &f.working, &f.registered,
-		&f.registrations, &f.ofNode, &f.holder, &f.findings, &f.generation,
+		&f.registrations, &f.ofNode, &f.holder, &f.findings, &f.generation, &f.info, &f.nexus,
 	}
 }
 
@@ -147,6 +150,9 @@ func (f *families) lun(l *LUN, own string, labels ...string) {
 	if l.State != "" {
 		f.state.add(1, with("state", l.State)...)
 	}
+	if l.WWID != "" {
+		f.info.add(1, with("wwid", l.WWID)...)
+	}
 	f.known.flag(l.Known, labels...)
 	f.protected.flag(l.protected(), labels...)
 	f.paths.number(l.Paths, labels...)
@@ -173,6 +179,18 @@ func (f *families) lun(l *LUN, own string, labels ...string) {
 	}
 	if l.Reserved != nil && *l.Reserved {
 		f.holder.add(1, with("node", l.HolderNode, "key", l.Holder, "type", l.Type)...)
+	}
+	seen := map[[3]string]bool{}
+	for _, x := range l.Nexuses {
+		port := ""
+		if x.Port != nil {
+			port = strconv.Itoa(int(*x.Port))
+		}
+		// A device may list a nexus twice, and a sample stands once.
+		if one := [3]string{x.Key, x.Initiator, port}; !seen[one] {
+			seen[one] = true
+			f.nexus.add(1, with("key", x.Key, "node", x.Node, "initiator", x.Initiator, "port", port)...)
+		}
 	}
 	if l.Generation != nil {
 		f.generation.add(float64(*l.Generation), labels...)

@@ -56,6 +56,8 @@ type Problem struct {
 // what is unknown.
 type LUN struct {
 	Name string `json:"lun"`
+	// WWID is its name on all hosts; empty if it has none or was not opened.
+	WWID string `json:"wwid"`
 	// Known says that the reservations could be read, through one path at
 	// least.
 	Known bool `json:"known"`
@@ -71,9 +73,10 @@ type LUN struct {
 	// included.
 	Keys    []string `json:"keys"`
 	Foreign []string `json:"foreign"`
-	// Registrations counts registered nexuses.
-	Registrations *int  `json:"registrations"`
-	Reserved      *bool `json:"reserved"`
+	// Nexuses are who is registered, Registrations how many.
+	Nexuses       []Nexus `json:"nexuses"`
+	Registrations *int    `json:"registrations"`
+	Reserved      *bool   `json:"reserved"`
 	// Holder, HolderNode and Type are of the reservation, empty if there is
 	// none.
 	Holder     string  `json:"holder,omitempty"`
@@ -85,6 +88,17 @@ type LUN struct {
 	Nodes []OfNode `json:"nodes"`
 	// Findings is nil if nothing was judged, as without a config.
 	Findings []Finding `json:"findings"`
+}
+
+// Nexus is one registration.
+type Nexus struct {
+	Key string `json:"key"`
+	// Node is whose key it is, empty if it belongs to no node.
+	Node string `json:"node"`
+	// Initiator and Port are the two ends, empty and nil if the device does not tell.
+	Initiator string  `json:"initiator"`
+	Port      *uint16 `json:"port"`
+	Holds     bool    `json:"holds"`
 }
 
 // OfNode is one node on one LUN: a cell of the table.

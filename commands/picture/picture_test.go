@@ -242,7 +242,7 @@ func TestTableUnknown(t *testing.T) {
 		if !strings.HasPrefix(line, "/dev/mapper/mpathc") {
 			continue
 		}
-		if words := strings.Fields(line); strings.Join(words[1:5], " ") != "UNKNOWN UNKNOWN UNKNOWN unknown:" {
+		if words := strings.Fields(line); strings.Join(words[1:6], " ") != "0/2 UNKNOWN UNKNOWN UNKNOWN unknown:" {
 			t.Errorf("%q", line)
 		}
 		return

@@ -68,7 +68,11 @@ func (p *Picture) Table(w io.Writer, style Style) error {
 			b.WriteString(style.paint(bold, line) + "\n")
 		}
 		if s.whole != nil && len(s.whole.LUNs) > len(s.LUNs) {
-			style.lines(&b, plural(len(s.whole.LUNs)-len(s.LUNs), "LUN")+" without findings, unchanged, not shown")
+			unchanged := ""
+			if style.Marks {
+				unchanged = ", unchanged"
+			}
+			style.lines(&b, plural(len(s.whole.LUNs)-len(s.LUNs), "LUN")+" without findings"+unchanged+", not shown")
 		}
 		if !s.Known {
 			style.trouble(&b, s.Trouble)
@@ -134,7 +138,7 @@ func (s *Style) section(w io.Writer, sec *Section, before *Section) {
 }
 
 func newGrid(s *Style, sec *Section, before *Section) *grid {
-	g := &grid{style: s, section: sec, header: []string{"LUN"}}
+	g := &grid{style: s, section: sec, header: []string{"LUN", "PATHS"}}
 	for _, n := range sec.Nodes {
 		g.header = append(g.header, Printable(n))
 	}
@@ -152,6 +156,7 @@ func newGrid(s *Style, sec *Section, before *Section) *grid {
 		l := &sec.LUNs[i]
 		row := gridRow{lun: l}
 		old := earlier(before, l.Name)
+		row.cells = append(row.cells, painted{l.pathsCell(), l.pathsShade(), old != nil && old.pathsCell() != l.pathsCell()})
 		for _, n := range sec.Nodes {
 			row.cells = append(row.cells, painted{l.cell(n), l.shade(n), old != nil && old.cell(n) != l.cell(n)})
 		}
@@ -309,17 +314,17 @@ func (g *grid) cellLines(r gridRow, width int) []string {
 }
 
 // marks are the signs that stand in a table and have to be explained.
-type marks struct{ expected, count, holds, leaving, taking, ports bool }
+type marks struct{ paths, count, holds, leaving, taking, ports bool }
 
 func (m *marks) add(s *Section) {
 	for _, l := range s.LUNs {
 		m.holds = m.holds || l.foreignHolds()
+		m.paths = m.paths || l.Paths != nil
 		for _, n := range l.Nodes {
 			if !l.Known || n.Registered == nil {
 				continue
 			}
-			m.expected = m.expected || n.Expected != nil
-			m.count = m.count || n.Expected == nil
+			m.count = true
 			m.holds = m.holds || n.Holds
 			m.leaving = m.leaving || n.Leaving
 			m.taking = m.taking || n.Taking
@@ -336,8 +341,8 @@ func (m marks) legend(s Style) string {
 			parts = append(parts, text)
 		}
 	}
-	add(m.expected, "n/m: n of this node's m paths are registered")
-	add(m.count, "n: registrations of another node, whose paths are not known here")
+	add(m.paths, "n/m: n of this host's m paths answer")
+	add(m.count, "n: registrations of a node")
 	add(m.holds, "*: holds the reservation")
 	add(m.leaving, "L: leaving, a halt under way or killed")
 	add(m.taking, "T: taking, a take-over or fence under way or killed")
@@ -363,6 +368,18 @@ func (p *Picture) Trim(before *Picture) *Picture {
 	return &out
 }
 
+// Problems gives the picture without the LUNs that have no findings.
+func (p *Picture) Problems() *Picture {
+	out := *p
+	out.Sections = slices.Clone(p.Sections)
+	for i := range out.Sections {
+		s := &out.Sections[i]
+		s.LUNs = slices.DeleteFunc(slices.Clone(s.LUNs), func(l LUN) bool { return l.well() })
+		s.whole = &p.Sections[i]
+	}
+	return &out
+}
+
 // same reports whether a LUN looks as it did.
 func (l *LUN) same(old *LUN, nodes []string) bool {
 	for _, n := range nodes {
@@ -370,5 +387,5 @@ func (l *LUN) same(old *LUN, nodes []string) bool {
 			return false
 		}
 	}
-	return slices.Equal(l.Foreign, old.Foreign) && l.foreignHolds() == old.foreignHolds() && slices.Equal(l.States(), old.States())
+	return l.pathsCell() == old.pathsCell() && slices.Equal(l.Foreign, old.Foreign) && l.foreignHolds() == old.foreignHolds() && slices.Equal(l.States(), old.States())
 }

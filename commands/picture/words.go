@@ -104,6 +104,25 @@ func (s *Section) title() string {
 	return Printable(s.Name) + ": " + kind + t.summary(s.judged())
 }
 
+// pathsCell says how many paths of this host answer, of how many.
+func (l *LUN) pathsCell() string {
+	if l.Paths == nil || l.Working == nil {
+		return Unknown
+	}
+	return strconv.Itoa(*l.Working) + "/" + strconv.Itoa(*l.Paths)
+}
+
+// pathsShade is how bad that is.
+func (l *LUN) pathsShade() shade {
+	switch {
+	case l.Paths == nil || l.Working == nil:
+		return grave
+	case *l.Working < *l.Paths:
+		return warning
+	}
+	return plain
+}
+
 // cell is what the table says of a node on a LUN.
 func (l *LUN) cell(node string) string {
 	n, ok := l.of(node)
@@ -111,9 +130,6 @@ func (l *LUN) cell(node string) string {
 		return Unknown
 	}
 	text := strconv.Itoa(*n.Registered)
-	if n.Expected != nil {
-		text += "/" + strconv.Itoa(*n.Expected)
-	}
 	if n.AllPorts {
 		text += "a"
 	}

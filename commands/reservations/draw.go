@@ -84,7 +84,7 @@ func drawLUN(conf *cluster.Config, pkg *cluster.Package, own cluster.Node, nodes
 	held := rep.State.Reservation
 	reserved, registrations := held != nil, len(rep.State.Registrations)
 	l.Reserved, l.Registrations, l.Generation = &reserved, &registrations, &rep.State.Generation
-	l.Keys = keyTexts(rep.State.Keys())
+	l.Keys, l.Nexuses = keyTexts(rep.State.Keys()), drawNexuses(conf, rep.State)
 	present := rep.State.Keys()
 	if held != nil && held.Key != 0 && !slices.Contains(present, held.Key) {
 		present = append(present, held.Key)
@@ -98,6 +98,23 @@ func drawLUN(conf *cluster.Config, pkg *cluster.Package, own cluster.Node, nodes
 		l.Protected = protection(rep)
 	}
 	return l
+}
+
+// drawNexuses draws who is registered.
+func drawNexuses(conf *cluster.Config, s *pr.State) []picture.Nexus {
+	list := make([]picture.Nexus, len(s.Registrations))
+	for i, r := range s.Registrations {
+		list[i] = picture.Nexus{Key: r.Key.String(), Holds: r.Holder}
+		node, _ := conf.NodeOf(r.Key)
+		list[i].Node = node.Name
+		if r.Initiator != nil {
+			list[i].Initiator = r.Initiator.String()
+		}
+		if port := r.RelativePort; port != 0 {
+			list[i].Port = &port
+		}
+	}
+	return list
 }
 
 // drawCan says what a failover needs; nil of a device that does not tell.

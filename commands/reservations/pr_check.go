@@ -24,17 +24,18 @@ func PRCheck() *front.Applet {
 		Name:    "pr_check",
 		Summary: "is every LUN, path and key as it should be?",
 		Usage: `
-usage: pr_check [-v] [--table | --json] [--html FILE] [--prometheus FILE]
-                [--repair] [-C FILE] [-n NODE] [--timeout SECONDS] [PACKAGE...]
+usage: pr_check [-v] [--table | --json] [--problems] [--html FILE]
+                [--prometheus FILE] [--repair] [-C FILE] [-n NODE] [--timeout SECONDS] [PACKAGE...]
        pr_check --watch[=SECONDS] [-C FILE] [-n NODE] [--timeout SECONDS] [PACKAGE...]
        pr_check --repair --device DEVICE [-v] [-C FILE] [-n NODE] [--timeout SECONDS]
 
 Compares every LUN and path of the packages with the config and with each
 other. Without PACKAGE, all packages of the config that this node may run.
 
-  --table        LUNs down, nodes across: registered paths of each node on each
-                 LUN, as n/m of this node's m paths, as n of another node's;
-                 * holds the reservation, L is leaving
+  --table        LUNs down, nodes across: how many registrations each node has on
+                 each LUN; * holds the reservation, L is leaving. On a terminal
+                 it is the default; elsewhere that is a line for each LUN
+  --problems     show only what is not well
   --watch[=S]    the table again and again, every 2 seconds or S, with what
                  changed marked; Ctrl-C ends it with status 130
   --color WHEN   auto (colours on a terminal, unless NO_COLOR is set), always, never
@@ -55,7 +56,7 @@ other. Without PACKAGE, all packages of the config that this node may run.
 
 exit status: 0 all is well; 1 something is wrong; 2 the state of a LUN is unknown;
 128 + N ended by signal N`,
-		Flags: append(session.PackageFlags(), &cli.BoolFlag{Name: "table"}, front.NewWatchFlag(), front.ColorFlag(),
+		Flags: append(session.PackageFlags(), &cli.BoolFlag{Name: "table"}, &cli.BoolFlag{Name: "problems"}, front.NewWatchFlag(), front.ColorFlag(),
 			front.Offering(&cli.StringFlag{Name: "html"}, front.OneOf(front.ShellFiles)), front.Offering(&cli.StringFlag{Name: "prometheus"}, front.OneOf(front.ShellFiles)),
 			&cli.BoolFlag{Name: "repair"}, front.Offering(&cli.StringFlag{Name: "device"}, session.CompleteDisks)),
 		Operands: session.CompletePackages,
@@ -91,7 +92,13 @@ func runCheck(c *front.Call) error {
 		return readmit(k.Session, device)
 	}
 	if out.every > 0 {
-		w := front.Watcher{Call: c, Screen: out.screen, Every: out.every, Look: k.look}
+		w := front.Watcher{Call: c, Screen: out.screen, Every: out.every, Look: func(c *front.Call) (*picture.Picture, error) {
+			p, err := k.look(c)
+			if err != nil {
+				return nil, err
+			}
+			return out.chosen(p), nil
+		}}
 		return w.Run()
 	}
 	stdout := c.Out
@@ -223,6 +230,9 @@ func checkSection(s *session.Session, pkg *cluster.Package) (picture.Section, er
 	drawn.StartedBy = memory.By
 	if err != nil {
 		drawn.State = string(cluster.ConditionUnknown)
+	}
+	for i, l := range o.LUNs {
+		drawn.LUNs[at[i]].WWID = l.WWID
 	}
 	for i := range drawn.LUNs {
 		if !slices.Contains(at, i) {

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"io"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -25,7 +26,9 @@ type checkOutput struct {
 	// every is the pause of --watch, 0 without it.
 	every               time.Duration
 	table, lines, asked bool
-	html, metrics       string
+	// problems leaves out what is well.
+	problems      bool
+	html, metrics string
 	// machine says that the standard output is for a program, and nothing
 	// else may be printed there.
 	machine bool
@@ -34,7 +37,7 @@ type checkOutput struct {
 // checkOutputs reads the options that say where and how.
 func checkOutputs(c *front.Call) (*checkOutput, error) {
 	o := &checkOutput{Call: c, table: c.Flags.Bool("table"), asked: c.Flags.Bool(front.JSONOption),
-		html: c.Flags.String("html"), metrics: c.Flags.String("prometheus")}
+		html: c.Flags.String("html"), metrics: c.Flags.String("prometheus"), problems: c.Flags.Bool("problems")}
 	var err error
 	if o.every, err = c.WatchEvery(); err != nil {
 		return nil, err
@@ -43,7 +46,9 @@ func checkOutputs(c *front.Call) (*checkOutput, error) {
 		return nil, err
 	}
 	files := c.Flags.IsSet("html") || c.Flags.IsSet("prometheus")
-	o.lines = !o.table && !o.asked && !files
+	if !o.table && !o.asked && !files {
+		o.table, o.lines = o.screen.Terminal(), !o.screen.Terminal()
+	}
 	toStdout := 0
 	for _, used := range []bool{o.table, o.asked, o.html == stdoutName, o.metrics == stdoutName} {
 		if used {
@@ -54,7 +59,9 @@ func checkOutputs(c *front.Call) (*checkOutput, error) {
 	switch {
 	case c.Flags.IsSet("html") && o.html == "", c.Flags.IsSet("prometheus") && o.metrics == "":
 		return nil, front.Usagef("--html and --prometheus need the name of a file, or - for the standard output")
-	case o.table && o.asked:
+	case o.problems && (o.asked || files):
+		return nil, front.Usagef("--problems goes with lines and tables: what is for programs has all")
+	case c.Flags.Bool("table") && o.asked:
 		return nil, front.Usagef("--table and --json exclude each other")
 	case toStdout > 1:
 		return nil, front.Usagef("only one of --table, --json, --html - and --prometheus - can have the standard output")
@@ -74,11 +81,19 @@ func (o *checkOutput) print(p *picture.Picture) error {
 	case o.asked:
 		o.Document = newCheckDocument(p)
 	case o.table:
-		errs = append(errs, p.Table(front.Raw(o.Out), o.Style(o.screen)))
+		errs = append(errs, o.chosen(p).Table(front.Raw(o.Out), o.Style(o.screen)))
 	case o.lines:
-		errs = append(errs, printChecked(o.Out, p))
+		errs = append(errs, printChecked(o.Out, o.chosen(p)))
 	}
 	return errors.Join(errs...)
+}
+
+// chosen is the part of a picture that is wanted.
+func (o *checkOutput) chosen(p *picture.Picture) *picture.Picture {
+	if o.problems {
+		return p.Problems()
+	}
+	return p
 }
 
 // publish writes the page and the metrics if they were asked for.
@@ -180,6 +195,9 @@ func linesOf(s *picture.Section) []picture.LUN {
 
 // printChecked prints one line for each LUN, and one for each further finding.
 func printChecked(w io.Writer, p *picture.Picture) error {
+	if !slices.ContainsFunc(p.Sections, func(s picture.Section) bool { return !s.Known || len(s.LUNs) > 0 }) {
+		return nil
+	}
 	return front.PrintTable(w, []string{"PACKAGE", "LUN", "PATHS", "KEYS", "HOLDER", "STATE"}, func(add func(...string)) {
 		for i := range p.Sections {
 			s := &p.Sections[i]

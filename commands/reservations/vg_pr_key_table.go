@@ -107,7 +107,11 @@ func (d *drawnGroups) section(s *session.Session, own cluster.Node, name string)
 			unread(s.Call, rep.Findings[0].Err)
 		}
 	}
-	return d.draw(group, run.Package, own, reports, at), nil
+	drawn := d.draw(group, run.Package, own, reports, at)
+	for i, l := range o.LUNs {
+		drawn.LUNs[at[i]].WWID = l.WWID
+	}
+	return drawn, nil
 }
 
 // owner is the package that the group belongs to, or one for the check to go
