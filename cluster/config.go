@@ -41,6 +41,14 @@ type Node struct {
 	Settings Settings
 }
 
+// HostID is NODE_NVME_HOSTID, by which NVMe namespaces know the node: 16 or 32 digits in
+// lower case, empty if it is not given.
+func (n Node) HostID() string {
+	given, _ := n.Settings.Get(hostIDParameter)
+	id, _ := PlainHostID(given)
+	return id
+}
+
 // PackageType says on how many nodes a package runs at once.
 type PackageType string
 

@@ -167,6 +167,7 @@ func ClusterParameters() []Parameter {
 		{"node_name", ActedOn, "A node, by its short host name; at most 16.", "", ""},
 		{"node_id", Ours, "The low half of its key; cmapplyconf makes it.", "", ""},
 		{"node_pr_key", Ours, "Its key outright, such as that of a running cluster of the vendor's, whose cmviewcl shows it.", "", ""},
+		{"node_nvme_hostid", Ours, "Its NVMe host identifier, as in /etc/nvme/hostid; cmcheckconf compares it with what namespaces know the node by.", "", ""},
 		{"hostname_address_family", Kept, "Which addresses the names of nodes have.", "", ""},
 		{"qs_host", Kept, "The quorum server.", "", ""},
 		{"qs_addr", Kept, "A second address of it.", "", ""},

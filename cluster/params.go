@@ -116,7 +116,7 @@ func nodeForm(name string) (form, bool) {
 		return form{kind: file}, true
 	case "serial_device_file":
 		return form{kind: file, many: true}, true
-	case "site":
+	case "site", "node_nvme_hostid":
 		return form{}, true
 	case "capacity_value":
 		return numbers(0, 1000000, "infinite").in("capacity_name"), true

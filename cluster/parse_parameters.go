@@ -115,9 +115,37 @@ func (p *parser) nodeParameter(given, name, value string, f form, setting Settin
 	}
 	p.once(given, name, f, p.inNode, "node "+p.config.Nodes[len(p.config.Nodes)-1].Name)
 	p.keepInNode(setting)
-	if name == "node_id" || name == "node_pr_key" {
+	switch name {
+	case "node_id", "node_pr_key":
 		p.nodeKey(given, name, value)
+	case hostIDParameter:
+		takeHostID(p, value)
 	}
+}
+
+// hostIDParameter is by what NVMe namespaces know a node.
+const hostIDParameter = "node_nvme_hostid"
+
+// takeHostID takes the NVMe host identifier of the present node.
+func takeHostID(p *parser, value string) {
+	id, ok := PlainHostID(value)
+	if !ok {
+		p.fail(value, "a host identifier was expected, as in /etc/nvme/hostid: 32 hexadecimal digits, or 16, not all zero")
+		return
+	}
+	for _, n := range p.config.Nodes[:len(p.config.Nodes)-1] {
+		if n.HostID() == id {
+			p.fail(value, "a host identifier of its own was expected, node "+n.Name+" has this one: to a namespace the two are one host")
+		}
+	}
+}
+
+// PlainHostID are the digits of an NVMe host identifier, in lower case and without the
+// dashes of a UUID. Not ok for what is none: another number of digits, or zeros.
+func PlainHostID(text string) (id string, ok bool) {
+	id = strings.ToLower(strings.ReplaceAll(text, "-", ""))
+	digits := strings.Trim(id, "0123456789abcdef") == "" && (len(id) == 16 || len(id) == 32)
+	return id, digits && strings.Trim(id, "0") != ""
 }
 
 // keepInNode keeps a setting of the present node.

@@ -111,6 +111,8 @@ func configFaults() map[string]configFault {
 		"nodes here, too":       {text("NODES_FROM absent") + node, []string{`f:2: "a": no NODE_NAME line was expected: NODES_FROM names where the nodes are`}},
 		"keys of nodes here":    {text("KEY_VALUE id") + node, []string{`f:1: "id": a NODES_FROM line was expected with it`}},
 		"comments only":         {text("# a"), []string{`f: at least one NODE_NAME line was expected`}},
+		"host identifier 0":     {node + text("NODE_NVME_HOSTID 00000000-0000-0000-0000-000000000000"), []string{`f:3: "00000000-0000-0000-0000-000000000000": a host identifier was expected, as in /etc/nvme/hostid: 32 hexadecimal digits, or 16, not all zero`}},
+		"host identifier twice": {node + text("NODE_NVME_HOSTID 0123456789abcdef", "NODE_NAME b", "NODE_PR_KEY 2", "NODE_NVME_HOSTID 01234567-89ABCDEF"), []string{`f:6: "01234567-89ABCDEF": a host identifier of its own was expected, node a has this one: to a namespace the two are one host`}},
 		"key 0":                 {text("NODE_NAME a", "NODE_PR_KEY 0"), []string{`f:2: "0": ` + aKey}},
 		"key 0x0":               {text("NODE_NAME a", "NODE_PR_KEY 0x0000"), []string{`f:2: "0x0000": ` + aKey}},
 		"key of letters":        {text("NODE_NAME a", "NODE_PR_KEY key01"), []string{`f:2: "key01": ` + aKey}},

@@ -155,7 +155,15 @@ func jsonCases() []jsonCase {
 		w.must(os.Remove(filepath.Join(w.dir, "A/jack3/vgs")))
 		w.must(os.Mkdir(filepath.Join(w.dir, "A/jack3/vgs"), 0o700))
 	}
+	namespaces := func(w *jsonWorld) {
+		array := filepath.Join(w.dir, "AN")
+		w.on("jack3", "lunguard", "sim", "create", array, "--nvme", "--nodes", "jack3")
+		w.on("jack3", "lunguard", "sim", "vgextend", array, "iscsi_vg3", "/dev/nvme0n1")
+		w.on("jack3", "pr_start", "--sim", filepath.Join(array, "jack3"), "pkg1")
+	}
 	return []jsonCase{
+		{head: check, argv: []string{"pr_check", "--json", "--sim", "ARRAYN/jack3", "pkg1"}, before: namespaces},
+		{head: show, argv: []string{"vg_pr_key", "-g", "--json", "--sim", "ARRAYN/jack3", "iscsi_vg3"}, before: namespaces},
 		{head: check, argv: []string{"pr_check", "--json", "pkg1", "pkg2"}},
 		{head: check, argv: []string{"pr_check", "--json"}, want: words.ExitNode},
 		{head: check, argv: []string{"pr_check", "--json", "pkg1"}, want: words.ExitFailed, before: trouble},

@@ -147,8 +147,9 @@ func (u *Unit) Capabilities(ctx context.Context) (*pr.Capabilities, error) {
 	}
 	return &pr.Capabilities{
 		Persists: n.Reserves.Persists(), Persisting: n.Reserves.Persists() && u.persisting, TypesKnown: true, Types: n.Reserves.Types(),
-		// Whoever has reservations has Preempt and Abort, and nobody can move one.
-		PreemptAndAbort: pr.CanDo, Move: pr.CanNot,
+		// Nothing tells whether it has Preempt and Abort, which SPDK lacked until 2026;
+		// nobody can move a reservation.
+		PreemptAndAbort: pr.CanUnknown, Move: pr.CanNot,
 	}, nil
 }
 

@@ -81,6 +81,8 @@ type Report struct {
 	// Paths are this host's paths to the LUN, Working those that answer.
 	Paths, Working int
 	Findings       []Finding
+	// Initiator is this host at the end of its first path; nil if that is not known.
+	Initiator pr.Initiator
 }
 
 // Unknown reports whether the state could not be read.
@@ -100,6 +102,9 @@ func (r *Run) Check(ctx context.Context) []Report {
 // examine reads one LUN through each of its paths.
 func examine(ctx context.Context, t *target) Report {
 	rep := Report{LUN: t.Name, Paths: t.Expected()}
+	if len(t.Paths) > 0 {
+		rep.Initiator = t.Paths[0].Identity().Initiator
+	}
 	heard := t.Ask(ctx)
 	if _, _, found := heard.Contradiction(); found {
 		// Somebody may have changed it between one path and the next.

@@ -110,6 +110,8 @@ type OfNode struct {
 	Expected   *int `json:"expected"`
 	// AllPorts: one registration stands for all target ports.
 	AllPorts bool `json:"all_target_ports,omitempty"`
+	// HostID is its NVMe host identifier, where that is known.
+	HostID string `json:"nvme_host_id,omitempty"`
 	// Holds, Leaving and Taking are false, too, where nothing is known.
 	Holds   bool `json:"holds"`
 	Leaving bool `json:"leaving"`

@@ -5,6 +5,7 @@ import (
 
 	"lunguard/cluster"
 	"lunguard/commands/picture"
+	"lunguard/commands/session"
 	"lunguard/commands/words"
 	"lunguard/pr"
 	"lunguard/protocol"
@@ -142,6 +143,7 @@ func drawNode(conf *cluster.Config, own cluster.Node, name string, rep protocol.
 	out := picture.OfNode{Node: name}
 	if name == own.Name {
 		out.Expected = &rep.Paths
+		out.HostID = session.HostOf(rep.Initiator)
 	}
 	n, err := conf.Node(name)
 	if err != nil || rep.State == nil {
@@ -154,6 +156,9 @@ func drawNode(conf *cluster.Config, own cluster.Node, name string, rep protocol.
 			continue
 		}
 		count++
+		if out.HostID == "" {
+			out.HostID = session.HostOf(r.Initiator)
+		}
 		if !slices.ContainsFunc(different, r.SameNexus) {
 			different = append(different, r)
 		}

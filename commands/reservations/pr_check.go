@@ -252,6 +252,15 @@ func sayCan(c *front.Call, luns []picture.LUN) {
 			fmt.Fprintf(c.Out, "%s: PREEMPT AND ABORT %s, REGISTER AND MOVE %s, registrants only %s, kept at power loss %s\n",
 				l.Name, can.PreemptAndAbort, can.Move, can.RegistrantsOnly, can.Persist)
 		}
+		var hosts []string
+		for _, n := range l.Nodes {
+			if n.HostID != "" {
+				hosts = append(hosts, n.Node+" "+n.HostID)
+			}
+		}
+		if len(hosts) > 0 {
+			fmt.Fprintf(c.Out, "%s: host identifier of %s\n", l.Name, strings.Join(hosts, ", of "))
+		}
 	}
 }
 

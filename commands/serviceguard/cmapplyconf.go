@@ -371,7 +371,7 @@ func (a *application) checkLUNs(pkg *cluster.Package) (mode cluster.PRMode, err 
 			}
 			return nil
 		}
-		up, errs := false, []error{validateNames(run.LUNs)}
+		up, errs := false, []error{validateNames(run.LUNs), a.compareHosts(run.LUNs)}
 		// What one path tells is compared with what the others do.
 		for _, rep := range run.Check(a.Ctx) {
 			if rep.State != nil {

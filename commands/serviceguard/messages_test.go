@@ -36,6 +36,10 @@ func errorsByTopic() map[string][]error {
 	}
 	return map[string][]error{
 		"cmapplyconf": {&unconfirmedError{"/etc/lunguard/cluster.conf"}},
+		"hosts": {
+			&hostIDError{device: "/dev/nvme0n1", host: "6a61636b-3300-0000-0000-000000000000", node: "jack3", wanted: "6a61636b340000000000000000000000"},
+			&hostIDError{device: "/dev/nvme0n1", host: "6a61636b-3400-0000-0000-000000000000", node: "jack3", owner: "jack4"},
+		},
 		"files": {
 			&inputFileError{&os.PathError{Op: "open", Path: "pkg1.conf", Err: syscall.ENOENT}}, &inputFileError{&os.PathError{Op: "open", Path: "pkg1.conf", Err: syscall.EACCES}},
 			&inputFileError{&os.PathError{Op: "trust", Path: "pkg1.conf", Err: ownfile.ErrNotTrusted}}, &inputFileError{&os.PathError{Op: "trust", Path: "pkg1.conf", Err: &ownfile.WayError{At: "/srv"}}},

@@ -50,6 +50,14 @@ func Open(host vg.Host, path vg.Device) (OpenPath, error) {
 	return newUnit(path, device, guard, guard), nil
 }
 
+// HostOf is the NVMe host identifier that an initiator is, empty for another one.
+func HostOf(i pr.Initiator) string {
+	if host, ok := i.(nvme.HostID); ok {
+		return host.String()
+	}
+	return ""
+}
+
 // traffic is told of what goes through a path.
 type traffic struct {
 	// sends is told of each command before it is sent, but asks of one that only asks

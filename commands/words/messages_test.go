@@ -39,6 +39,8 @@ func errorsByTopic() map[string][]error {
 		"protocol":     {lun(protocol.ErrOtherType), lun(fmt.Errorf("%w: 2f6e1c5a has the key of jack4", protocol.ErrSameHost)), lun(protocol.ErrUnsettled), lun(protocol.ErrUnresolved)},
 		"config": {
 			&cluster.ConfigError{File: "cluster.conf", Expected: "at least one NODE_NAME line was expected"},
+			&cluster.ConfigError{File: "cluster.conf", Line: 4, Word: "jack3", Expected: "a host identifier was expected, as in /etc/nvme/hostid: 32 hexadecimal digits, or 16, not all zero"},
+			&cluster.ConfigError{File: "cluster.conf", Line: 7, Word: "jack3", Expected: "a host identifier of its own was expected, node jack3 has this one: to a namespace the two are one host"},
 			&cluster.ConfigError{File: "cluster.conf", Line: 2, Word: "absent.conf", Expected: "nodes of corosync were expected there: no such file or directory"},
 			&cluster.ConfigError{File: "cluster.conf", Line: 3, Word: "jack3", Expected: "no NODE_NAME line was expected: NODES_FROM names where the nodes are"},
 			&cluster.ConfigError{File: "cluster.conf", Line: 2, Word: "id", Expected: "a NODES_FROM line was expected with it"},
