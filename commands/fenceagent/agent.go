@@ -187,7 +187,7 @@ func act(c *front.Call, v values, what action) int {
 			return err
 		}
 		status, err = a.run(what)
-		return err
+		return errors.Join(err, a.recognised(err))
 	})
 	if err != nil {
 		c.Report(err)

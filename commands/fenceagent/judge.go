@@ -1,8 +1,10 @@
 package fenceagent
 
 import (
+	"errors"
 	"slices"
 
+	"lunguard/commands/words"
 	"lunguard/pr"
 	"lunguard/protocol"
 )
@@ -85,6 +87,27 @@ func (s seen) doubts() []error {
 		}
 	}
 	return errs
+}
+
+// recognised says whose the foreign keys of an error would be by another key_value: then
+// nobody has done wrong but who chose it. Errors: *derivedError.
+func (sc *scope) recognised(err error) error {
+	from := sc.conf.Corosync
+	var errs []error
+	seen := map[pr.Key]bool{}
+	for _, leaf := range words.Leaves(err) {
+		var foreign *protocol.ForeignKeyError
+		if from == nil || !errors.As(leaf, &foreign) {
+			continue
+		}
+		for _, k := range foreign.Keys {
+			if node, by, ok := from.Conf.Recognise(protocol.Plain(k), from.By); ok && !seen[k] {
+				seen[k] = true
+				errs = append(errs, &derivedError{key: k, node: node, by: by})
+			}
+		}
+	}
+	return errors.Join(errs...)
 }
 
 // faults are what keeps this node from fencing another one now.

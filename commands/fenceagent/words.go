@@ -6,6 +6,7 @@ import (
 
 	"lunguard/cluster/corosync"
 	"lunguard/commands/words"
+	"lunguard/pr"
 )
 
 // inputError says that the parameters could not be read.
@@ -117,6 +118,21 @@ func (e *usedError) Error() string {
 
 func (e *usedError) Message() words.Message {
 	return words.Message{What: e.Error(), Hint: "restart this node, or end what uses it", Status: words.ExitFailed}
+}
+
+// derivedError says that a foreign key is a node's by another derivation.
+type derivedError struct {
+	key  pr.Key
+	node string
+	by   corosync.Derivation
+}
+
+func (e *derivedError) Error() string {
+	return fmt.Sprintf("key %v is that of %s by key_value %s", e.key, e.node, e.by)
+}
+
+func (e *derivedError) Message() words.Message {
+	return words.Message{What: e.Error(), Hint: "nodes have been let in by that key_value: set it here, too, or let them leave before it is changed", Status: words.ExitFailed}
 }
 
 // unloadedError says that corosync runs with other nodes than its configuration has.
