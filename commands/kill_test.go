@@ -291,7 +291,7 @@ func TestStoppedStart(t *testing.T) {
 	const attempts = 20
 	for range attempts {
 		r := newRig(t, 3, 1)
-		r.faults(0, "prout.reserve@1:delay=100ms")
+		r.faults(0, "prout.reserve@1:delay=1s")
 		cmd, text := r.process("jack3", "pr_start", "pkg1")
 		if err := cmd.Start(); err != nil {
 			t.Fatal(err)
@@ -307,7 +307,7 @@ func TestStoppedStart(t *testing.T) {
 			}
 			return n
 		}
-		for range 2000 {
+		for range 5000 {
 			if inFlight() > 0 {
 				break
 			}
@@ -343,7 +343,7 @@ func TestStoppedStart(t *testing.T) {
 // waitStopped waits until the kernel has stopped every thread of a process.
 func waitStopped(t *testing.T, pid int) {
 	t.Helper()
-	for range 5000 {
+	for range 300_000 {
 		tasks, err := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/stat", pid))
 		if err != nil || len(tasks) == 0 {
 			t.Fatal("no threads", err)

@@ -10,12 +10,14 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"runtime"
 	"slices"
 	"strconv"
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 
 	gocmp "github.com/google/go-cmp/cmp"
 	"github.com/rogpeppe/go-internal/testscript"
@@ -125,6 +127,8 @@ vg             iscsi_vg3
 //	lun N KEYS HOLDER           KEYS are all registrations of LUN N, ascending
 //	ns N KEYS HOLDER [TYPE]     the same of namespace N; TYPE is a number
 //	snap NAME, unchanged NAME   remember all LUNs; compare them
+//	await PATTERN FILE          wait for a line in what a command in the
+//	                            background writes
 //
 // and the conditions root, and noconfig: this machine has no config of its own.
 func TestScript(t *testing.T) {
@@ -177,6 +181,7 @@ func scriptParams(dir, root string) testscript.Params {
 			"snap":      scriptSnap,
 			"planned":   scriptPlanned,
 			"unchanged": scriptUnchanged,
+			"await":     scriptAwait,
 			"on":        scriptOn,
 			"example":   scriptExample,
 		},
@@ -390,6 +395,19 @@ func scriptSnap(ts *testscript.TestScript, _ bool, args []string) {
 	text, err := snapshot(ts.MkAbs("A"))
 	ts.Check(err)
 	ts.Check(os.WriteFile(ts.MkAbs(args[0]+".snap"), []byte(text), 0o600))
+}
+
+// scriptAwait ends a script that waits in vain, for whatever wrote the file may be gone.
+func scriptAwait(ts *testscript.TestScript, _ bool, args []string) {
+	const period, most = 10 * time.Millisecond, 5 * time.Minute
+	pattern := regexp.MustCompile("(?m)" + args[0])
+	for range most / period {
+		if text, err := os.ReadFile(ts.MkAbs(args[1])); err == nil && pattern.Match(text) {
+			return
+		}
+		time.Sleep(period)
+	}
+	ts.Fatalf("%s has no line %q", args[1], args[0])
 }
 
 func scriptUnchanged(ts *testscript.TestScript, _ bool, args []string) {

@@ -347,7 +347,7 @@ func TestSecondSignal(t *testing.T) {
 // waitBusy waits until a LUN has answered BUSY.
 func (r *rig) waitBusy(lun int) {
 	r.t.Helper()
-	for range 5000 {
+	for range 300_000 {
 		if r.hits(lun) > 0 {
 			return
 		}

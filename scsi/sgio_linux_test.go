@@ -270,9 +270,9 @@ func TestSGDeadline(t *testing.T) {
 	var seen uint32
 	sent := 0
 	d := deviceWith(func(c *sgCall) error { seen = c.hdr.timeout; sent++; return nil })
-	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), time.Hour)
 	defer cancel()
-	if _, err := d.Do(ctx, outReq); err != nil || seen > 2000 || seen < 1000 {
+	if _, err := d.Do(ctx, outReq); err != nil || seen > 3_600_000 || seen < 1_800_000 {
 		t.Errorf("timeout %d ms, %v", seen, err)
 	}
 	for _, ctx := range []context.Context{lateTimer{time.Now().Add(-time.Second)}, func() context.Context {
@@ -361,7 +361,7 @@ func TestCloseDoesNotWait(t *testing.T) {
 			t.Error(err)
 		}
 		close(release)
-	case <-time.After(2 * time.Second):
+	case <-time.After(time.Minute):
 		t.Error("Close waits for the command")
 		close(release)
 		<-closed
