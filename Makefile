@@ -7,7 +7,8 @@
 # make matrix   every command under every fault, judged by an outsider, into
 #               docs/honesty.md: some minutes; ONLY=regexp runs some and shows them
 # make lab-fence  what fence_scsi says under faults: the last table of docs/honesty.md
-# make lab-pacemaker  a Pacemaker cluster of two nodes, in namespaces of one machine
+# make lab-pacemaker  Pacemaker clusters in namespaces of one machine: an hour;
+#               ROUNDS=2 makes fewer splits. make lab has one of these tests
 # make mutants  the protocols changed in one place at a time, against their tests, into
 #               docs/mutants.md: an hour or two; ONLY=regexp runs some, FULL=1 the whole
 #               explorer against those that are alive
@@ -116,7 +117,7 @@ lab: bin/lunguard
 	$(GO) run ./lab
 
 lab-pacemaker: bin/lunguard
-	$(GO) run ./lab -only pacemaker -v
+	$(GO) run ./lab -only pacemaker -v -timeout 2h $(if $(ROUNDS),-rounds $(ROUNDS))
 
 lab-fence: bin/lunguard
 	$(GO) run ./lab -v -run TestFenceScsiFaults

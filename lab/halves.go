@@ -26,12 +26,6 @@ const besideTests = "^Test(LVMMetadata|Multipath|Stacked|SgPersistDifferential)"
 // it does nothing.
 const benchTest = "^TestBench$"
 
-// pacemakerTests are those that need a cluster engine, in a machine that has one.
-const pacemakerTests = "^TestPacemaker"
-
-// pacemakerMemory is what that machine needs, in MiB.
-const pacemakerMemory = 2048
-
 // set is what the machine has beside what all have.
 func (o options) set() image.Set {
 	if o.only == onlyPacemaker {
@@ -57,7 +51,7 @@ func guestArgs(o options) []string {
 		}
 		return args
 	case o.only == onlyPacemaker:
-		return o.testArgs("-test.run=" + cmp.Or(o.run, pacemakerTests))
+		return append(o.testArgs("-test.run="+cmp.Or(o.run, pacemakerTests)), strconv.Itoa(o.rounds))
 	case o.run != "":
 		return o.testArgs("-test.run=" + o.run)
 	case o.halves():

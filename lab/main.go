@@ -1,5 +1,6 @@
 // Lab boots a real Linux kernel in QEMU and runs the scenario tests of lab/guest in it, then
-// boots three at once for the test in which a whole node hangs, and for the tutorial.
+// boots three at once for the test in which a whole node hangs, and for the tutorial, and one
+// with a Pacemaker cluster in it.
 //
 // Usage, from anywhere in the repository:
 //
@@ -48,7 +49,7 @@ const (
 	onlyDeadman  = "deadman"
 	onlyBench    = "bench"
 	onlyTutorial = "tutorial"
-	// onlyPacemaker is not among what is run without being asked for.
+	// onlyPacemaker are all tests with a cluster engine; one of them is always run.
 	onlyPacemaker = "pacemaker"
 )
 
@@ -110,7 +111,7 @@ func parseOptions(args []string, getenv func(string) string, stderr io.Writer) (
 	fs.BoolVar(&o.noBinary, "no-binary", false, "run without the lunguard binary in the guest: tests that need it are skipped")
 	fs.BoolVar(&o.shell, "shell", false, "give a shell in the guest instead of running tests")
 	fs.StringVar(&o.only, "only", "", "run only this `part`: guest, the tests in one guest; hung, the hung-node test in three; tutorial, likewise; deadman, in one that the kernel restarts; pacemaker, a cluster of namespaces; or bench, which compares and tests nothing")
-	fs.IntVar(&o.rounds, "rounds", hungRounds, "`number` of rounds of the hung-node test, or of comparisons")
+	fs.IntVar(&o.rounds, "rounds", hungRounds, "`number` of rounds of the hung-node test, of splits with -only pacemaker, or of comparisons")
 	fs.BoolVar(&o.full, "full", false, "compare as often, and as much, also where that takes long")
 	fs.Uint64Var(&o.seed, "seed", 0, "`number` that decides the instants of the hung-node test (default from the clock)")
 	fs.StringVar(&o.kernel, "kernel", cmp.Or(getenv("KERNEL"), image.DefaultKernel), "boot this Linux `version`: "+strings.Join(image.Kernels(), ", ")+" (default $KERNEL, or "+image.DefaultKernel+")")
@@ -204,10 +205,15 @@ func runLab(ctx context.Context, o options, stdout, stderr io.Writer) error {
 	if o.keep {
 		logPath = filepath.Join(runDir, "console.log")
 	}
-	if err := runParts(ctx, m, beside, o, stdout, stderr, logPath); err != nil || !tutorialToo {
+	if err := runParts(ctx, m, beside, o, stdout, stderr, logPath); err != nil {
 		return err
 	}
-	return runTutorial(ctx, m, filepath.Join(root, tutorialFile), o, stdout, stderr)
+	if tutorialToo {
+		if err := runTutorial(ctx, m, filepath.Join(root, tutorialFile), o, stdout, stderr); err != nil {
+			return err
+		}
+	}
+	return runPacemaker(ctx, m, bins, o, stdout, stderr, logPath)
 }
 
 // runParts runs the tests in one guest or two, then the hung-node test in three. What -run does

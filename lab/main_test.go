@@ -44,6 +44,7 @@ func TestHalves(t *testing.T) {
 func TestBenchArgs(t *testing.T) {
 	for _, tt := range []struct{ args, want string }{
 		{"-only bench -timeout 2m -rounds 3", "-test.timeout=1m40s -test.run=^TestBench$ 3"},
+		{"-only pacemaker -timeout 2m -rounds 3", "-test.timeout=1m40s -test.run=^TestPacemaker 3"},
 		{"-only bench -timeout 2m -rounds 5 -full", "-test.timeout=1m40s -test.run=^TestBench$ 5 full"},
 	} {
 		o, err := parseOptions(strings.Fields(tt.args), func(string) string { return "" }, io.Discard)
@@ -52,6 +53,26 @@ func TestBenchArgs(t *testing.T) {
 		}
 		if got := strings.Join(guestArgs(o), " "); got != tt.want {
 			t.Errorf("%s: %q, want %q", tt.args, got, tt.want)
+		}
+	}
+}
+
+// TestWantPacemaker: the cluster engine is among all tests, and among those that it is named
+// with.
+func TestWantPacemaker(t *testing.T) {
+	for _, tt := range []struct {
+		o    options
+		want bool
+	}{
+		{options{}, true},
+		{options{run: "PacemakerGroup"}, true},
+		{options{run: "Smoke"}, false},
+		{options{noBinary: true}, false},
+		{options{only: onlyHung}, false},
+		{options{only: onlyPacemaker}, false},
+	} {
+		if got, err := wantPacemaker(tt.o); got != tt.want || err != nil {
+			t.Errorf("%+v: %v, %v", tt.o, got, err)
 		}
 	}
 }

@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -20,11 +21,13 @@ import (
 
 // Engine is a Pacemaker cluster in this machine: each node is a set of namespaces with
 // disks of its own, linked to the others by a bridge. What dies with a node is its
-// processes; its disks' sessions live on, as those of a machine that hangs do.
+// processes; its disks' sessions live on, as those of a machine that hangs do. Maps of
+// device-mapper are not a node's own: a volume group that a node had when it went is still
+// active here.
 type Engine struct {
+	EngineSpec
 	array *Array
 	nodes []*Member
-	cib   string
 	// watcher looks at the array from outside of the cluster.
 	watcher *Node
 }
@@ -52,26 +55,52 @@ const (
 // machine needs.
 const engineWait = 4 * time.Minute
 
-// NewEngine makes a cluster of that many nodes and starts it. Resources are those of the
-// CIB, whose devices are /dev/lun0 and so on.
-func NewEngine(t *testing.T, nodes, luns int, resources string) *Engine {
+// enginePause is the time between two looks at a cluster: each takes an emulated processor
+// for about a second.
+const enginePause = 2 * time.Second
+
+// EngineSpec is what a cluster is made of. Devices are /dev/lun0 and so on.
+type EngineSpec struct {
+	Nodes, LUNs int
+	// Shared is how many LUNs, of the first ones, all nodes have at once.
+	Shared int
+	// Properties, Resources and Constraints are those of the CIB.
+	Properties, Resources, Constraints string
+	// Config is the product's; none if empty.
+	Config string
+	// Prepare is run on an outsider's disks before the first node is.
+	Prepare func(disks []string) error
+	// Devices is what the fence agent is told by hand to know the LUNs.
+	Devices string
+	// Key is that of a node by its number, Resource the one whose place tells who has the
+	// cluster.
+	Key      func(int) uint64
+	Resource string
+}
+
+// NewEngine makes a cluster and starts it.
+func NewEngine(t *testing.T, spec EngineSpec) *Engine {
 	t.Helper()
 	for _, m := range []string{"veth", "bridge"} {
 		LoadModule(t, m)
 	}
 	var names []string
-	for i := range nodes {
+	for i := range spec.Nodes {
 		names = append(names, fmt.Sprint("node", i+1))
 	}
-	e := &Engine{array: NewArray(t, "engine", luns, 16)}
+	e := &Engine{EngineSpec: spec, array: NewArray(t, "engine", spec.LUNs, 16)}
 	all := e.array.LoginAll(t, 1, append(names, "watcher")...)
-	e.watcher = all[nodes]
-	for i, n := range all[:nodes] {
+	e.watcher = all[spec.Nodes]
+	for i, n := range all[:spec.Nodes] {
 		e.nodes = append(e.nodes, &Member{Node: n, engine: e, number: i + 1})
 	}
-	e.cib = e.makeCIB(resources)
 	if err := e.prepare(); err != nil {
 		t.Fatal(err)
+	}
+	if spec.Prepare != nil {
+		if err := spec.Prepare(e.disks()); err != nil {
+			t.Fatal(err)
+		}
 	}
 	t.Cleanup(func() {
 		for _, m := range e.nodes {
@@ -89,8 +118,17 @@ func NewEngine(t *testing.T, nodes, luns int, resources string) *Engine {
 	return e
 }
 
-// makeCIB is the cluster's configuration as a file.
-func (e *Engine) makeCIB(resources string) string {
+// disks are the outsider's.
+func (e *Engine) disks() []string {
+	var list []string
+	for lun := range e.array.luns {
+		list = append(list, e.watcher.Disk(lun, 0))
+	}
+	return list
+}
+
+// cib is the cluster's configuration as a file.
+func (e *Engine) cib() string {
 	var nodes strings.Builder
 	for _, m := range e.nodes {
 		fmt.Fprintf(&nodes, `<node id="%d" uname="%s"/>`, m.number, m.Name)
@@ -98,10 +136,10 @@ func (e *Engine) makeCIB(resources string) string {
 	return `<cib crm_feature_set="3.13.0" validate-with="pacemaker-3.7" epoch="1" num_updates="0" admin_epoch="1">
 <configuration><crm_config><cluster_property_set id="p">
 <nvpair id="p-s" name="stonith-enabled" value="true"/>
-<nvpair id="p-d" name="dc-deadtime" value="5s"/>
+<nvpair id="p-d" name="dc-deadtime" value="5s"/>` + e.Properties + `
 </cluster_property_set></crm_config>
 <nodes>` + nodes.String() + `</nodes>
-<resources>` + resources + `</resources><constraints/>
+<resources>` + e.Resources + `</resources><constraints>` + e.Constraints + `</constraints>
 <rsc_defaults><meta_attributes id="d"><nvpair id="d-s" name="resource-stickiness" value="100"/></meta_attributes></rsc_defaults>
 </configuration><status/></cib>
 `
@@ -123,32 +161,6 @@ func (e *Engine) corosyncConf() string {
 	return b.String()
 }
 
-// writerAgent is a resource that writes to a LUN all the time. It fails where its writes do.
-const writerAgent = `#!/bin/sh
-dev=$OCF_RESKEY_device
-pid=/run/writer-$OCF_RESOURCE_INSTANCE
-case $1 in
-meta-data)
-	cat <<'X'
-<?xml version="1.0"?><resource-agent name="writer" version="1"><version>1.1</version><longdesc lang="en">w</longdesc><shortdesc lang="en">w</shortdesc>
-<parameters><parameter name="device"><longdesc lang="en">d</longdesc><shortdesc lang="en">d</shortdesc><content type="string"/></parameter></parameters>
-<actions><action name="start" timeout="60s"/><action name="stop" timeout="60s"/><action name="monitor" timeout="60s" interval="10s"/><action name="meta-data" timeout="5s"/></actions></resource-agent>
-X
-	;;
-start)
-	dd if=/dev/zero of=$dev oflag=direct bs=512 count=1 conv=notrunc 2>/dev/null || exit 1
-	setsid sh -c 'while dd if=/dev/zero of='$dev' oflag=direct bs=512 count=1 conv=notrunc 2>/dev/null; do sleep 1; done; rm -f '$pid >/dev/null 2>&1 </dev/null &
-	echo $! >$pid ;;
-stop)
-	[ -f $pid ] && kill $(cat $pid) 2>/dev/null
-	rm -f $pid ;;
-monitor)
-	[ -f $pid ] && kill -0 $(cat $pid) 2>/dev/null || exit 7 ;;
-*) exit 3 ;;
-esac
-exit 0
-`
-
 // prepare makes what all nodes share: users, agents, a bridge, a tree of cgroups.
 func (e *Engine) prepare() error {
 	if err := os.MkdirAll(engineDir, 0o755); err != nil {
@@ -161,9 +173,14 @@ func (e *Engine) prepare() error {
 		"/etc/passwd": "root:x:0:0:root:/root:/bin/bash\nhacluster:x:189:189::/:/bin/sh\nnobody:x:65534:65534::/:/bin/sh\n",
 		"/etc/group":  "root:x:0:\ndisk:x:6:\nhaclient:x:189:\nnogroup:x:65534:\n",
 		filepath.Join(engineDir, "corosync.conf"): e.corosyncConf(),
-		filepath.Join(engineDir, "cib.xml"):       e.cib,
+		filepath.Join(engineDir, "cib.xml"):       e.cib(),
 		"/usr/lib/ocf/resource.d/lab/writer":      writerAgent,
 		filepath.Join(engineDir, "first.sh"):      firstScript,
+		"/usr/lib/ocf/resource.d/lab/counter":     counterAgent,
+		"/etc/lvm/lvm.conf":                       engineLVM,
+	}
+	if e.Config != "" {
+		files["/etc/lunguard/cluster.conf"] = e.Config
 	}
 	for name, text := range files {
 		if err := os.MkdirAll(filepath.Dir(name), 0o755); err != nil {
@@ -173,8 +190,19 @@ func (e *Engine) prepare() error {
 			return err
 		}
 	}
-	if err := os.Symlink(lunguard, "/usr/sbin/fence_lunguard"); err != nil && !errors.Is(err, fs.ErrExist) {
-		return err
+	for _, agent := range []string{"/usr/sbin/fence_lunguard", "/usr/lib/ocf/resource.d/lunguard/package"} {
+		if err := os.MkdirAll(filepath.Dir(agent), 0o755); err != nil {
+			return err
+		}
+		if err := os.Symlink(lunguard, agent); err != nil && !errors.Is(err, fs.ErrExist) {
+			return err
+		}
+	}
+	// What resource agents call and the machine does not have.
+	for _, name := range []string{"awk", "fuser", "logger", "which"} {
+		if err := os.Symlink("/bin/busybox", filepath.Join("/usr/bin", name)); err != nil && !errors.Is(err, fs.ErrExist) {
+			return err
+		}
 	}
 	return runAll([][]string{
 		// An installation makes it a link; else all nodes would have one.
@@ -207,7 +235,8 @@ busybox hostname $name
 mount -t proc proc /proc
 mkdir -p /mnt
 mount -t tmpfs dev /mnt
-mkdir /mnt/shm /mnt/pts
+mkdir /mnt/shm /mnt/pts /mnt/mapper
+[ -e /dev/mapper/control ] && cp -a /dev/mapper/control /mnt/mapper/
 for d in null zero full random urandom tty ptmx console; do cp -a /dev/$d /mnt/; done
 ln -s /proc/self/fd /mnt/fd
 n=0
@@ -345,14 +374,19 @@ type monitorXML struct {
 		Online  bool   `xml:"online,attr"`
 		Unclean bool   `xml:"unclean,attr"`
 	} `xml:"nodes>node"`
-	Resources []struct {
-		ID     string `xml:"id,attr"`
-		Role   string `xml:"role,attr"`
-		Failed bool   `xml:"failed,attr"`
-		Nodes  []struct {
-			Name string `xml:"name,attr"`
-		} `xml:"node"`
-	} `xml:"resources>resource"`
+	Resources []resourceXML `xml:"resources>resource"`
+	Grouped   []resourceXML `xml:"resources>group>resource"`
+	Cloned    []resourceXML `xml:"resources>clone>resource"`
+}
+
+// resourceXML is a resource, or one of a clone's.
+type resourceXML struct {
+	ID     string `xml:"id,attr"`
+	Role   string `xml:"role,attr"`
+	Failed bool   `xml:"failed,attr"`
+	Nodes  []struct {
+		Name string `xml:"name,attr"`
+	} `xml:"node"`
 }
 
 // monitor asks a node what it believes of the cluster.
@@ -381,7 +415,7 @@ func (x monitorXML) online() []string {
 
 // on is where a resource is started, empty if it is not, or not in one place.
 func (x monitorXML) on(id string) string {
-	for _, r := range x.Resources {
+	for _, r := range slices.Concat(x.Resources, x.Grouped) {
 		if r.ID == id && r.Role == "Started" && !r.Failed && len(r.Nodes) == 1 {
 			return r.Nodes[0].Name
 		}
@@ -389,12 +423,23 @@ func (x monitorXML) on(id string) string {
 	return ""
 }
 
+// members is how many instances of clones are up.
+func (x monitorXML) members() int {
+	n := 0
+	for _, r := range x.Cloned {
+		if r.Role == "Started" && !r.Failed {
+			n += len(r.Nodes)
+		}
+	}
+	return n
+}
+
 // until waits until a node's view of the cluster is as it should be.
 func (m *Member) until(t *testing.T, what string, is func(monitorXML) bool) {
 	t.Helper()
 	var last monitorXML
 	var lastErr error
-	for begin := time.Now(); time.Since(begin) < engineWait; time.Sleep(500 * time.Millisecond) {
+	for begin := time.Now(); time.Since(begin) < engineWait; time.Sleep(enginePause) {
 		if last, lastErr = m.monitor(); lastErr == nil && is(last) {
 			t.Logf("%s: %s after %.1f s", m.Name, what, time.Since(begin).Seconds())
 			return
@@ -405,6 +450,7 @@ func (m *Member) until(t *testing.T, what string, is func(monitorXML) bool) {
 
 // logs are the last lines of the node's logs, for a failure.
 func (m *Member) logs() string {
-	r, err := m.run("tail -n 60 /var/log/pacemaker/pacemaker.log; tail -n 5 /var/log/corosync/corosync.log; cat /var/log/pacemakerd.out")
+	r, err := m.run("grep -E '_output|exit-reason|error output|Error performing|ERROR' /var/log/pacemaker/pacemaker.log | grep -v cib_ | tail -n 40; " +
+		"grep -vE 'cib_|pcmk__ipc|throttle' /var/log/pacemaker/pacemaker.log | tail -n 30; tail -n 5 /var/log/corosync/corosync.log; cat /var/log/pacemakerd.out")
 	return fmt.Sprintf("%s%s %v", r.Stdout, r.Stderr, err)
 }

@@ -60,6 +60,9 @@ func lvmCases() []lvmCase {
 			return fmt.Sprintf("vgcreate returned %s %s %s\nlvcreate -y -Wn -an -l2 -n lv0 returned %[2]s\nkeep %[2]s\nkeep %[3]s\nlose %[2]s\nlose %[3]s\n"+
 				"vgreduce --removemissing returned || true\nback %[2]s\nback %[3]s", d[0], d[1], d[2])
 		}},
+		{name: "foreign", groups: []string{"theirs", "mine"}, script: func(d []string) string {
+			return fmt.Sprintf("vgcreate mine %s\nvgcreate --systemid elsewhere theirs %s %s", d[0], d[1], d[2])
+		}},
 		{name: "copies", groups: []string{"copies"}, script: func(d []string) string {
 			return fmt.Sprintf("pvcreate --pvmetadatacopies 2 %s\nvgcreate copies %[1]s %s", d[0], d[1])
 		}},

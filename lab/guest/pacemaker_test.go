@@ -3,192 +3,190 @@
 package guest
 
 import (
+	"flag"
 	"fmt"
 	"os"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
 )
 
-// engineResources are a fence device and a resource that writes to the last LUN.
-func engineResources(luns int) string {
-	var devices []string
-	for lun := range luns {
-		devices = append(devices, fmt.Sprint("/dev/lun", lun))
+// needEngine leaves a test out in a machine that has no cluster engine, and says how often
+// what is counted is to be done.
+func needEngine(t *testing.T) (rounds int) {
+	t.Helper()
+	NeedLunguard(t, "fence_lunguard")
+	if _, err := os.Stat("/usr/sbin/pacemakerd"); err != nil {
+		t.Skip("this machine has no Pacemaker: go run ./lab -only pacemaker")
 	}
-	return `<primitive id="fence" class="stonith" type="fence_lunguard">
-<instance_attributes id="fence-i"><nvpair id="fence-d" name="devices" value="` + strings.Join(devices, " ") + `"/></instance_attributes>
-<meta_attributes id="fence-m"><nvpair id="fence-p" name="provides" value="unfencing"/></meta_attributes>
-<operations><op id="fence-o" name="monitor" interval="30s" timeout="60s"/></operations></primitive>
-<primitive id="writer" class="ocf" provider="lab" type="writer">
-<instance_attributes id="writer-i"><nvpair id="writer-d" name="device" value="` + devices[luns-1] + `"/></instance_attributes>
-<operations><op id="writer-s" name="start" interval="0s" timeout="60s"/><op id="writer-o" name="monitor" interval="5s" timeout="60s"/></operations></primitive>`
+	rounds, err := strconv.Atoi(flag.Arg(0))
+	must(t, err)
+	return rounds
 }
+
+// fenceDevice is the fence agent in the CIB, with parameters NAME=VALUE.
+func fenceDevice(agent string, params ...string) string {
+	return `<primitive id="fence" class="stonith" type="` + agent + `">` + attributes("fence", params) + `
+<meta_attributes id="fence-m"><nvpair id="fence-p" name="provides" value="unfencing"/></meta_attributes>
+<operations><op id="fence-o" name="monitor" interval="30s" timeout="60s"/></operations></primitive>`
+}
+
+// attributes are the parameters of a resource.
+func attributes(id string, params []string) string {
+	var b strings.Builder
+	fmt.Fprintf(&b, `<instance_attributes id="%s-i">`, id)
+	for i, p := range params {
+		name, value, _ := strings.Cut(p, "=")
+		fmt.Fprintf(&b, `<nvpair id="%s-i%d" name="%s" value="%s"/>`, id, i, name, value)
+	}
+	b.WriteString("</instance_attributes>")
+	return b.String()
+}
+
+// primitive is a resource of an OCF agent with parameters NAME=VALUE.
+func primitive(id, provider, agent, monitor string, params ...string) string {
+	return fmt.Sprintf(`<primitive id="%s" class="ocf" provider="%s" type="%s">%s<operations><op id="%[1]s-b" name="start" interval="0s" timeout="120s"/>`+
+		`<op id="%[1]s-e" name="stop" interval="0s" timeout="120s"/><op id="%[1]s-m" name="monitor" timeout="60s" %[5]s/></operations></primitive>`,
+		id, provider, agent, attributes(id, params), monitor)
+}
+
+// positionKey is the key of a node as fence_scsi makes it, nodeIDKey that by its nodeid,
+// in the cluster called lab.
+func positionKey(number int) uint64 { return 0xf9660000 + uint64(number) - 1 }
+func nodeIDKey(number int) uint64   { return 0x0cf9664e00000000 + uint64(number) }
 
 // keysOf are the keys on each LUN, as an outsider reads them.
 func (e *Engine) keysOf(t *testing.T) [][]uint64 {
 	t.Helper()
 	var list [][]uint64
-	for lun := range e.array.luns {
-		list = append(list, Witness(t, e.watcher.Disk(lun, 0)).Keys)
+	for _, disk := range e.disks() {
+		list = append(list, Witness(t, disk).Keys)
 	}
 	return list
 }
 
-// positionKey is the key of a node as fence_scsi makes it, in the cluster called lab.
-func positionKey(number int) uint64 { return 0xf9660000 + uint64(number) - 1 }
-
-// wantKeys checks the keys of all LUNs.
-func (e *Engine) wantKeys(t *testing.T, members ...*Member) {
+// areIn reports whether these nodes, and nobody else, are registered on all that is shared.
+func (e *Engine) areIn(t *testing.T, members ...*Member) bool {
 	t.Helper()
 	var want []uint64
 	for _, m := range members {
-		want = append(want, positionKey(m.number))
+		want = append(want, e.Key(m.number))
 	}
-	for lun, keys := range e.keysOf(t) {
-		if !slices.Equal(keys, want) {
-			t.Errorf("LUN %d has the keys %x, want %x", lun, keys, want)
-		}
+	return !slices.ContainsFunc(e.keysOf(t)[:e.Shared], func(keys []uint64) bool { return !slices.Equal(keys, want) })
+}
+
+// wantIn checks that.
+func (e *Engine) wantIn(t *testing.T, members ...*Member) {
+	t.Helper()
+	if !e.areIn(t, members...) {
+		t.Errorf("keys are %x, want those of %d nodes, the first of them %s", e.keysOf(t), len(members), members[0].Name)
 	}
 }
 
-// named is the node of a name.
+// named is the node of a name, nil if there is none.
 func (e *Engine) named(name string) *Member {
-	i := slices.IndexFunc(e.nodes, func(m *Member) bool { return m.Name == name })
-	return e.nodes[i]
+	if i := slices.IndexFunc(e.nodes, func(m *Member) bool { return m.Name == name }); i >= 0 {
+		return e.nodes[i]
+	}
+	return nil
+}
+
+// owner is the node that has a resource, and another one.
+func (e *Engine) owner(t *testing.T, resource string) (has, other *Member) {
+	t.Helper()
+	x, err := e.nodes[0].monitor()
+	must(t, err)
+	if has = e.named(x.on(resource)); has == nil {
+		t.Fatalf("%s is up nowhere: %+v", resource, x)
+	}
+	return has, e.nodes[len(e.nodes)-has.number]
 }
 
 // write writes to a LUN as a node does, past its cluster engine.
 func (m *Member) write(lun int) bool {
-	r, err := m.run(fmt.Sprintf("dd if=/dev/zero of=/dev/lun%d oflag=direct bs=512 count=1 conv=notrunc", lun))
+	r, err := m.run(fmt.Sprintf("dd if=/dev/zero of=/dev/lun%d oflag=direct bs=512 count=1 conv=notrunc seek=32000", lun))
 	return err == nil && r.Exit == 0
 }
 
-// together waits until all nodes are members that were let in, and the writer is up.
+// together waits until all nodes are members that were let in, and the resource is up.
 func (e *Engine) together(t *testing.T) {
 	t.Helper()
-	var want []uint64
-	for _, m := range e.nodes {
-		want = append(want, positionKey(m.number))
-	}
 	for _, m := range e.nodes {
 		m.until(t, "together", func(x monitorXML) bool {
-			return len(x.online()) == len(e.nodes) && x.on("writer") != "" && x.on("fence") != "" &&
-				!slices.ContainsFunc(e.keysOf(t), func(keys []uint64) bool { return !slices.Equal(keys, want) })
+			return len(x.online()) == len(e.nodes) && x.on(e.Resource) != "" && x.on("fence") != "" && x.members() >= e.clones() && e.areIn(t, e.nodes...)
 		})
 	}
 }
 
-// TestPacemaker is the life of a cluster of two nodes with four LUNs: it comes up, moves
-// its resource, a node hangs, and the link between them is cut.
-func TestPacemaker(t *testing.T) {
-	NeedLunguard(t, "fence_lunguard")
-	if _, err := os.Stat("/usr/sbin/pacemakerd"); err != nil {
-		t.Skip("this machine has no Pacemaker: go run ./lab -only pacemaker")
-	}
-	const luns = 4
-	e := NewEngine(t, 2, luns, engineResources(luns))
-	e.together(t)
-
-	t.Run("move", func(t *testing.T) {
-		for range 3 {
-			x, err := e.nodes[0].monitor()
-			must(t, err)
-			from := e.named(x.on("writer"))
-			to := e.nodes[2-from.number]
-			must(t, from.sh("crm_resource --move --resource writer --node "+to.Name))
-			to.until(t, "writer on "+to.Name, func(x monitorXML) bool { return x.on("writer") == to.Name })
-			must(t, from.sh("crm_resource --clear --resource writer"))
-		}
-		e.wantKeys(t, e.nodes...)
-	})
-
-	t.Run("hang", func(t *testing.T) {
-		x, err := e.nodes[0].monitor()
-		must(t, err)
-		owner := e.named(x.on("writer"))
-		other := e.nodes[2-owner.number]
-		begin := time.Now()
-		must(t, owner.freeze(true))
-		other.until(t, "writer on "+other.Name, func(x monitorXML) bool { return x.on("writer") == other.Name })
-		t.Logf("%.1f s from the hang to the resource elsewhere", time.Since(begin).Seconds())
-		e.wantKeys(t, other)
-		must(t, owner.freeze(false))
-		for lun := range luns {
-			if owner.write(lun) {
-				t.Errorf("LUN %d: a node that was fenced can write", lun)
-			}
-		}
-		e.wantKeys(t, other)
-		restart(t, e, owner)
-	})
-
-	for round := range 2 {
-		t.Run(fmt.Sprint("split ", round+1), func(t *testing.T) { split(t, e) })
-	}
-}
+// clones is how many instances of the clone there are to be.
+func (e *Engine) clones() int { return strings.Count(e.Resources, "<clone") * len(e.nodes) }
 
 // restart is the end of a node that was fenced: it goes down, comes back, and is let in.
-func restart(t *testing.T, e *Engine, m *Member) {
+func (e *Engine) restart(t *testing.T, m *Member) {
 	t.Helper()
 	must(t, m.powerOff())
 	must(t, m.powerOn())
 	e.together(t)
-	for lun := range e.array.luns {
+	for lun := range e.Shared {
 		if !m.write(lun) {
 			t.Errorf("LUN %d: a node that was let in cannot write", lun)
 		}
 	}
 }
 
-// split cuts the link between two nodes: one of them has all LUNs afterwards, and the other
-// one nothing.
-func split(t *testing.T, e *Engine) {
-	t.Helper()
-	for _, m := range e.nodes {
-		must(t, m.isolate(true))
-	}
-	var winner, loser *Member
-	for begin := time.Now(); time.Since(begin) < engineWait && winner == nil; time.Sleep(500 * time.Millisecond) {
-		for _, m := range e.nodes {
-			if x, err := m.monitor(); err == nil && x.on("writer") == m.Name && len(x.online()) == 1 {
-				if keys := e.keysOf(t); len(keys[0]) == 1 && keys[0][0] == positionKey(m.number) {
-					winner, loser = m, e.nodes[2-m.number]
-				}
+// TestPacemaker is the life of a cluster of two nodes with four LUNs and no configuration
+// of the product's: it comes up, moves its resource, a node hangs, and the link between
+// them is cut, as often as is wanted.
+func TestPacemaker(t *testing.T) {
+	rounds := needEngine(t)
+	e := dropIn(t, "fence_lunguard")
+
+	t.Run("move", func(t *testing.T) {
+		for range 3 {
+			from, to := e.owner(t, "writer")
+			must(t, from.sh("crm_resource --move --resource writer --node "+to.Name))
+			to.until(t, "writer on "+to.Name, func(x monitorXML) bool { return x.on("writer") == to.Name })
+			must(t, from.sh("crm_resource --clear --resource writer"))
+		}
+		e.wantIn(t, e.nodes...)
+	})
+
+	t.Run("hang", func(t *testing.T) {
+		owner, other := e.owner(t, "writer")
+		begin := time.Now()
+		must(t, owner.freeze(true))
+		other.until(t, "writer on "+other.Name, func(x monitorXML) bool { return x.on("writer") == other.Name })
+		t.Logf("%.1f s from the hang to the resource elsewhere", time.Since(begin).Seconds())
+		e.wantIn(t, other)
+		must(t, owner.freeze(false))
+		for lun := range e.Shared {
+			if owner.write(lun) {
+				t.Errorf("LUN %d: a node that was fenced can write", lun)
 			}
 		}
+		e.wantIn(t, other)
+		e.restart(t, owner)
+	})
+
+	for round := range rounds {
+		t.Run(fmt.Sprint("split ", round+1), func(t *testing.T) {
+			_, loser := e.split(t)
+			e.join(t)
+			e.restart(t, loser)
+		})
 	}
-	if winner == nil {
-		t.Fatalf("nobody wins: keys %x\n%s\n%s", e.keysOf(t), e.nodes[0].logs(), e.nodes[1].logs())
-	}
-	t.Logf("%s wins", winner.Name)
-	e.wantKeys(t, winner)
-	// The loser goes on asking for the winner's fence; ask it ourselves, too.
-	for range 3 {
-		r, err := loser.run("fence_lunguard -o off -n " + winner.Name + " -d '/dev/lun0 /dev/lun1 /dev/lun2 /dev/lun3'")
-		must(t, err)
-		if r.Exit != 1 || strings.Contains(r.Stdout, "Success") {
-			t.Errorf("the loser fences the winner: %v", r)
-		}
-		if r, err = loser.run("fence_lunguard -o on -n " + loser.Name + " -d '/dev/lun0 /dev/lun1 /dev/lun2 /dev/lun3'"); err != nil || r.Exit != 1 {
-			t.Errorf("the loser lets itself in: %v, %v", r, err)
-		}
-	}
-	for lun := range e.array.luns {
-		if loser.write(lun) {
-			t.Errorf("LUN %d: the loser can write", lun)
-		}
-		if !winner.write(lun) {
-			t.Errorf("LUN %d: the winner cannot write", lun)
-		}
-	}
-	if r, err := loser.run("grep -c 'Success: Powered OFF' /var/log/pacemaker/pacemaker.log"); err == nil && r.Exit == 0 && strings.TrimSpace(r.Stdout) != "0" {
-		t.Logf("the loser's log has %s", strings.TrimSpace(r.Stdout))
-	}
-	e.wantKeys(t, winner)
-	for _, m := range e.nodes {
-		must(t, m.isolate(false))
-	}
-	restart(t, e, loser)
+}
+
+// dropIn is a cluster of two nodes whose fence device names its LUNs, and a resource that
+// writes to the last of them.
+func dropIn(t *testing.T, agent string) *Engine {
+	t.Helper()
+	const luns = 4
+	devices := "/dev/lun0 /dev/lun1 /dev/lun2 /dev/lun3"
+	e := NewEngine(t, EngineSpec{Nodes: 2, LUNs: luns, Shared: luns, Devices: "-d '" + devices + "'", Key: positionKey, Resource: "writer",
+		Resources: fenceDevice(agent, "devices="+devices) + primitive("writer", "lab", "writer", `interval="5s"`, "device=/dev/lun3")})
+	e.together(t)
+	return e
 }

@@ -92,6 +92,13 @@ func (s *spec) addPacemaker() {
 			s.prune[i] = "usr/share/[^fp]*"
 		}
 	}
+	// It registers in order to fence, which Debian 12's does not.
+	s.foreign = append(s.foreign, foreign{
+		suite:    "trixie",
+		packages: []string{"fence-agents-common", "fence-agents-scsi"},
+		files:    []string{"usr/sbin/fence_scsi", "usr/share/fence/*.py"},
+		dir:      "opt/fence-agents-4.16",
+	})
 	s.prune = append(s.prune, "usr/share/p[^a]*", "usr/share/pa[^c]*")
 }
 
