@@ -30,7 +30,7 @@ func everyPrinting() []printing {
 		{up, "pr_halt -v pkg1"}, {up, "pr_halt --dry-run pkg1"}, {shared, "pr_fence --dry-run jack4 pkg2"}, {shared, "pr_fence -v jack4 pkg2"},
 		{"", "pr_check pkg1"}, {"", "pr_check --table pkg1"}, {"", "pr_check --table --color always pkg1"}, {"", "pr_check --json pkg1"},
 		{"", "pr_check --html - pkg1"}, {"", "pr_check --prometheus - pkg1"}, {"", "pr_check -v pkg1"},
-		{"", "pr_list"}, {"", "pr_list --keys"}, {"", "pr_list --paths"}, {"", "pr_list --csv"}, {"", "pr_list --json"}, {"", "pr_list --foreign"}, {"", "pr_probe --even-in-use --destroy-reservations /dev/sda /dev/sda"}, {"", "pr_probe --even-in-use --destroy-reservations /dev/sda --html /dev/sda"}, {"", "pr_probe --even-in-use --destroy-reservations /dev/sda --json /dev/sda"},
+		{"", "pr_list"}, {"", "pr_list --keys"}, {"", "pr_list --html"}, {"", "pr_list --paths"}, {"", "pr_list --csv"}, {"", "pr_list --json"}, {"", "pr_list --foreign"}, {"", "pr_probe --even-in-use --destroy-reservations /dev/sda /dev/sda"}, {"", "pr_probe --even-in-use --destroy-reservations /dev/sda --html /dev/sda"}, {"", "pr_probe --even-in-use --destroy-reservations /dev/sda --json /dev/sda"},
 		{"", "sg_persist -k /dev/sda"}, {"", "sg_persist -s /dev/sda"}, {"", "sg_persist --json -r /dev/sda"}, {"", "sg_persist -c /dev/sda"},
 		{"", "cmcheckconf -P pkg.conf"}, {"", "cmapplyconf -f -v -P pkg.conf"},
 		{"", "cmviewcl"}, {"", "cmviewcl -v"}, {"", "cmviewcl -f line"}, {"", "cmviewcl -v -f line"}, {"", "cmviewcl -v --json"},

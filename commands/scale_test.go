@@ -10,6 +10,8 @@ import (
 	"testing"
 
 	"lunguard/commands/front"
+	"lunguard/scsi/simlun"
+	"lunguard/vg/simhost"
 )
 
 // A start of 1024 LUNs stays below 64 MB, as the operating system counts it.
@@ -49,6 +51,56 @@ func TestMemoryOf1024LUNs(t *testing.T) {
 	}
 }
 
+// A list of 256 LUNs by 4 paths takes a command a path and two more a LUN, and stays below
+// 60 MB. By --json it is one more, for what the LUN can do.
+func TestCostOfList(t *testing.T) {
+	const luns, paths, limit = 256, 4, 60 << 10
+	dir := t.TempDir()
+	array := filepath.Join(dir, "array")
+	a, err := simhost.CreateArray(array, simhost.Spec{Nodes: []string{"a"}, LUNs: luns, Paths: paths})
+	if err != nil {
+		t.Fatal(err)
+	}
+	files, err := a.LUNs()
+	if err != nil {
+		t.Fatal(err)
+	}
+	counted := func() (n int) {
+		for _, file := range files {
+			d, err := simlun.Describe(file)
+			if err != nil {
+				t.Fatal(err)
+			}
+			n += d.Faults[0].Hits
+		}
+		return n
+	}
+	for _, file := range files {
+		// It counts, and does nothing.
+		if err := simlun.SetFaults(file, mustPlan(t, "any@1000000:busy")); err != nil {
+			t.Fatal(err)
+		}
+	}
+	bin := shipped(t)
+	for argv, want := range map[string]int{"": luns * (paths + 2), "--json": luns * (paths + 3)} {
+		before := counted()
+		cmd := exec.Command("measured", append([]string{bin, "pr_list"}, strings.Fields(argv)...)...)
+		cmd.Env = append(os.Environ(), "LUNGUARD_SIM="+filepath.Join(array, "a"), "LUNGUARD_CONF=")
+		out, err := cmd.Output()
+		var used int
+		if _, scan := fmt.Sscanf(string(out), "%d KiB", &used); err != nil || scan != nil {
+			t.Fatalf("%v, %v: %.200s", err, scan, out)
+		}
+		t.Logf("pr_list %s: %d commands, %d KiB", argv, counted()-before, used)
+		if got := counted() - before; got != want {
+			t.Errorf("pr_list %s: %d commands, %d expected", argv, got, want)
+		}
+		if used > limit {
+			t.Errorf("pr_list %s took %d KiB, at most %d expected", argv, used, limit)
+		}
+	}
+}
+
 // The binary has 7 MiB at most, with two agents for Pacemaker and NVMe in it. What brings it over that is hardly ever the code
 // of this project: it is a package that the linker cannot take apart, such as
 // text/template, which asks for methods by name.
@@ -68,7 +120,7 @@ func TestBinarySize(t *testing.T) {
 func shipped(t *testing.T) string {
 	t.Helper()
 	bin := filepath.Join(t.TempDir(), front.Self)
-	build := exec.Command("go", "build", "-trimpath", "-ldflags", "-s -w", "-gcflags", "all=-l", "-gcflags", "runtime/...=", "-gcflags", "internal/...=", "-gcflags", "sync/...=", "-tags", "urfave_cli_no_docs", "-o", bin, "lunguard")
+	build := exec.Command("go", "build", "-trimpath", "-ldflags", "-s -w -funcalign=16", "-gcflags", "all=-l", "-gcflags", "runtime/...=", "-gcflags", "internal/...=", "-gcflags", "sync/...=", "-tags", "urfave_cli_no_docs", "-o", bin, "lunguard")
 	build.Env = append(os.Environ(), "CGO_ENABLED=0")
 	if out, err := build.CombinedOutput(); err != nil {
 		t.Fatalf("%v: %s", err, out)

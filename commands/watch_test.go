@@ -220,3 +220,52 @@ func TestWatchSmallTerminal(t *testing.T) {
 		t.Errorf("status %d, 130 expected", status)
 	}
 }
+
+// pr_list shows its table again and again: on a pipe one after the other, on a terminal in
+// the place of the one before, which is left at the end.
+func TestWatchList(t *testing.T) {
+	w := newJSONWorld(t)
+	ctx, cancel := context.WithCancel(context.Background())
+	r, out := io.Pipe()
+	done := make(chan int)
+	go func() {
+		done <- Run(ctx, front.Streams{Out: out, Err: io.Discard}, w.env(nil), []string{"pr_list", "--watch=0.1"})
+		out.Close()
+	}()
+	lines := bufio.NewScanner(r)
+	for seen, last := 0, ""; seen < 3 && lines.Scan(); last = lines.Text() {
+		if strings.ContainsRune(lines.Text(), '\x1b') {
+			t.Fatalf("%q", lines.Text())
+		}
+		if strings.HasSuffix(lines.Text(), ", every 100ms, Ctrl-C ends") {
+			if seen++; seen > 1 && last != "" {
+				t.Errorf("%q stands before a frame", last)
+			}
+		}
+	}
+	cancel()
+	go io.Copy(io.Discard, r)
+	if status := <-done; status != 130 {
+		t.Errorf("status %d, 130 expected", status)
+	}
+
+	p := openPTY(t, 120, 40)
+	cmd := exec.Command("pr_list", "--watch")
+	cmd.Env = append(os.Environ(), "TERM=xterm", "COLUMNS=", "LUNGUARD_CONF="+w.env(nil)(session.ConfigVariable), "LUNGUARD_SIM="+w.env(nil)(front.SimVariable))
+	cmd.Stdout, cmd.Stderr = p.program, p.program
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	if frame := p.until(t, xtermClearBelow); !strings.HasPrefix(frame, xtermEnter+xtermHome) || !strings.Contains(frame, "/dev/mapper/mpathb") {
+		t.Errorf("%q", frame)
+	}
+	if err := cmd.Process.Signal(syscall.SIGTERM); err != nil {
+		t.Fatal(err)
+	}
+	p.until(t, xtermLeave)
+	err := cmd.Wait()
+	var exit *exec.ExitError
+	if !errors.As(err, &exit) || exit.ExitCode() != 143 {
+		t.Errorf("%v, status 143 expected", err)
+	}
+}

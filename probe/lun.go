@@ -47,7 +47,7 @@ func (x *LUNTrial) Look(ctx context.Context) (*pr.State, error) {
 	x.say(Registers)
 	_, err := scsi.ReadKeys{}.Execute(ctx, x.u.t)
 	if errors.Is(err, pr.ErrNoReservations) {
-		x.add(Finding{Check: Registers, Result: Broken, Quirk: "NoPR", Why: "READ KEYS: " + lunAnswer(err).String()})
+		x.found(Registers, false, Broken, "NoPR", "READ KEYS: "+lunAnswer(err).String())
 		return nil, nil
 	}
 	if err != nil {
@@ -101,23 +101,20 @@ var ErrNotReady = errors.New("the device does not become ready")
 // answered says what came before the first answer. The error is ErrNotReady.
 func (x *LUNTrial) answered(busy, waited int, first scsi.ASC, took time.Duration, reply scsi.Reply) error {
 	if busy > 0 {
-		f := harmless(fmt.Sprintf("Busy=%d", busy), fmt.Sprintf("BUSY %d times at first", busy))
-		x.found(Answers, false, f)
+		x.found(Answers, false, Kept, fmt.Sprintf("Busy=%d", busy), fmt.Sprintf("BUSY %d times at first", busy))
 	}
 	if first != 0 {
-		x.found(Answers, false, harmless(fmt.Sprintf("FirstCmdUA=%02x/%02x", uint8(first>>8), uint8(first)), "unit attention at first: "+first.String()))
+		x.found(Answers, false, Kept, fmt.Sprintf("FirstCmdUA=%02x/%02x", uint8(first>>8), uint8(first)), "unit attention at first: "+first.String())
 	}
-	if waited > 0 {
-		quirk := fmt.Sprintf("TransitioningUntil=+%ds", int(took/time.Second)+1)
-		f := harmless(quirk, "asymmetric access state transition at first")
-		if reply.Status == scsi.CheckCondition {
-			f = untried("the asymmetric access state transition does not end")
-			f.Quirk = quirk
-			x.found(Answers, false, f)
-			return ErrNotReady
-		}
-		x.found(Answers, false, f)
+	if waited == 0 {
+		return nil
 	}
+	quirk := fmt.Sprintf("TransitioningUntil=+%ds", int(took/time.Second)+1)
+	if reply.Status == scsi.CheckCondition {
+		x.found(Answers, false, Untried, quirk, "the asymmetric access state transition does not end")
+		return ErrNotReady
+	}
+	x.found(Answers, false, Kept, quirk, "asymmetric access state transition at first")
 	return nil
 }
 
@@ -128,13 +125,13 @@ func (x *LUNTrial) capabilities(ctx context.Context) {
 	switch {
 	case err == nil:
 		x.caps = caps
-		x.found(Capabilities, true, Finding{})
+		x.found(Capabilities, true, Kept, "", "")
 	case errors.Is(err, pr.ErrUnsupported):
-		x.found(Capabilities, false, other("NoCapabilities", "REPORT CAPABILITIES: "+lunAnswer(err).String()))
+		x.found(Capabilities, false, Otherwise, "NoCapabilities", "REPORT CAPABILITIES: "+lunAnswer(err).String())
 	case errors.Is(err, pr.ErrMalformed):
-		x.found(Capabilities, false, broken("BadCapabilities", "REPORT CAPABILITIES: a malformed answer"))
+		x.found(Capabilities, false, Broken, "BadCapabilities", "REPORT CAPABILITIES: a malformed answer")
 	default:
-		x.found(Capabilities, false, untried("REPORT CAPABILITIES: "+lunAnswer(err).String()))
+		x.found(Capabilities, false, Untried, "", "REPORT CAPABILITIES: "+lunAnswer(err).String())
 	}
 }
 
@@ -145,11 +142,11 @@ func (x *LUNTrial) opcodes(ctx context.Context) {
 	switch {
 	case err == nil:
 		x.can = can
-		x.found(Opcodes, true, Finding{})
+		x.found(Opcodes, true, Kept, "", "")
 	case errors.Is(err, pr.ErrUnsupported):
-		x.found(Opcodes, false, other("NoOpcodes", "REPORT SUPPORTED OPERATION CODES: "+lunAnswer(err).String()))
+		x.found(Opcodes, false, Otherwise, "NoOpcodes", "REPORT SUPPORTED OPERATION CODES: "+lunAnswer(err).String())
 	default:
-		x.found(Opcodes, false, harmless("", "REPORT SUPPORTED OPERATION CODES: "+lunAnswer(err).String()))
+		x.found(Opcodes, false, Kept, "", "REPORT SUPPORTED OPERATION CODES: "+lunAnswer(err).String())
 	}
 }
 
@@ -184,7 +181,7 @@ func (x *LUNTrial) registers(ctx context.Context) (ok bool, err error) {
 		if answer.unknown() {
 			return false, err
 		}
-		x.found(Registers, false, broken("", "REGISTER: "+answer.String()))
+		x.found(Registers, false, Broken, "", "REGISTER: "+answer.String())
 		return false, nil
 	}
 	x.a.own = key
@@ -193,6 +190,6 @@ func (x *LUNTrial) registers(ctx context.Context) (ok bool, err error) {
 		return false, err
 	}
 	ok = slices.Contains(keys, key)
-	x.found(Registers, ok, broken("LiesGood", "REGISTER is GOOD, and the key is not there"))
+	x.found(Registers, ok, Broken, "LiesGood", "REGISTER is GOOD, and the key is not there")
 	return ok, nil
 }

@@ -45,7 +45,7 @@ func (x aloneChecks) ignores(ctx context.Context) error {
 	if answer.good() {
 		x.a.own = key
 	}
-	x.found(Ignores, answer.good(), other("NoRegIgnore", "REGISTER AND IGNORE EXISTING KEY: "+answer.String()))
+	x.found(Ignores, answer.good(), Otherwise, "NoRegIgnore", "REGISTER AND IGNORE EXISTING KEY: "+answer.String())
 	return nil
 }
 
@@ -61,10 +61,10 @@ func (x aloneChecks) wrongKey(ctx context.Context) error {
 			return err
 		}
 		if answer.good() && p.Action == scsi.OutPreempt {
-			x.add(Finding{Check: WrongKey, Result: Kept, Why: "PREEMPT of a key that nobody has is GOOD"})
+			x.found(WrongKey, false, Kept, "", "PREEMPT of a key that nobody has is GOOD")
 			continue
 		}
-		x.found(WrongKey, !answer.good(), broken("", p.Action.String()+" with a key that nobody has is GOOD"))
+		x.found(WrongKey, !answer.good(), Broken, "", p.Action.String()+" with a key that nobody has is GOOD")
 	}
 	return nil
 }
@@ -96,20 +96,20 @@ func (x aloneChecks) fullStatus(ctx context.Context) error {
 	r, err := scsi.ReadFullStatus{}.Execute(ctx, x.u.t)
 	switch {
 	case errors.Is(err, pr.ErrUnsupported):
-		x.found(FullStatus, false, other("NoFullStatus", "READ FULL STATUS: "+lunAnswer(err).String()))
+		x.found(FullStatus, false, Otherwise, "NoFullStatus", "READ FULL STATUS: "+lunAnswer(err).String())
 		return nil
 	case errors.Is(err, pr.ErrMalformed):
 		quirk := ""
 		if claimed, _, answer := x.listing(ctx, scsi.InReadFullStatus, wholeList); answer.good() && claimed > 64 {
 			quirk = "BadFullStatusLength"
 		}
-		x.found(FullStatus, false, broken(quirk, "READ FULL STATUS: a malformed answer"))
+		x.found(FullStatus, false, Broken, quirk, "READ FULL STATUS: a malformed answer")
 		return nil
 	case err != nil:
 		return err
 	}
 	at := slices.IndexFunc(r.Descriptors, func(d scsi.FullStatus) bool { return d.Key == x.a.own })
-	x.found(FullStatus, at >= 0, broken("", "READ FULL STATUS does not have the key that READ KEYS has"))
+	x.found(FullStatus, at >= 0, Broken, "", "READ FULL STATUS does not have the key that READ KEYS has")
 	if at >= 0 && !r.Descriptors[at].TransportID.IsZero() {
 		x.port = r.Descriptors[at].TransportID
 	}
@@ -119,12 +119,12 @@ func (x aloneChecks) fullStatus(ctx context.Context) error {
 func (x aloneChecks) buffers(ctx context.Context) error {
 	_, _, answer := x.listing(ctx, scsi.InReadKeys, 4)
 	if answer.kind() == refused {
-		x.found(Buffers, false, harmless("MinAlloc8", "READ KEYS with an allocation length of 4: "+answer.String()))
+		x.found(Buffers, false, Kept, "MinAlloc8", "READ KEYS with an allocation length of 4: "+answer.String())
 	}
 	whole, _, answer := x.listing(ctx, scsi.InReadFullStatus, wholeList)
 	short, _, shortAnswer := x.listing(ctx, scsi.InReadFullStatus, 8)
 	if answer.good() && shortAnswer.good() {
-		x.found(Buffers, whole == short, harmless("ShortFullStatus", "READ FULL STATUS tells another length into a short buffer"))
+		x.found(Buffers, whole == short, Kept, "ShortFullStatus", "READ FULL STATUS tells another length into a short buffer")
 	}
 	return nil
 }
@@ -134,9 +134,9 @@ func (x aloneChecks) senseData(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	f := harmless("", "RESERVE with SPEC_I_PT: "+answer.String())
+	quirk := ""
 	if invalid(answer) && asc(answer) == scsi.InvalidFieldInCDB {
-		f.Quirk = "OldSense"
+		quirk = "OldSense"
 	}
 	if answer.good() {
 		// It holds now.
@@ -144,7 +144,7 @@ func (x aloneChecks) senseData(ctx context.Context) error {
 			return err
 		}
 	}
-	x.found(SenseData, invalid(answer) && asc(answer) == scsi.InvalidFieldInParameterList, f)
+	x.found(SenseData, invalid(answer) && asc(answer) == scsi.InvalidFieldInParameterList, Kept, quirk, "RESERVE with SPEC_I_PT: "+answer.String())
 	return nil
 }
 
@@ -186,9 +186,9 @@ func (x aloneChecks) generation(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	x.found(Generation, plain != 0, harmless("NoUnregGenBump", "unregistering does not count in PRGENERATION"))
+	x.found(Generation, plain != 0, Kept, "NoUnregGenBump", "unregistering does not count in PRGENERATION")
 	if held == plain+1 {
-		x.found(Generation, false, harmless("DoubleGenBump", "unregistering the holder counts twice in PRGENERATION"))
+		x.found(Generation, false, Kept, "DoubleGenBump", "unregistering the holder counts twice in PRGENERATION")
 	}
 	return nil
 }
@@ -204,7 +204,7 @@ func (x aloneChecks) tryTypes(ctx context.Context) error {
 			continue
 		}
 		if !answer.good() {
-			x.found(Types, false, untried("RESERVE, "+t.String()+": "+answer.String()))
+			x.found(Types, false, Untried, "", "RESERVE, "+t.String()+": "+answer.String())
 			continue
 		}
 		r, err := scsi.ReadReservation{}.Execute(ctx, x.u.t)
@@ -212,12 +212,12 @@ func (x aloneChecks) tryTypes(ctx context.Context) error {
 			return err
 		}
 		if r.Reservation == nil || r.Reservation.Type != t {
-			x.found(Types, false, broken("", "RESERVE, "+t.String()+", is GOOD, and READ RESERVATION does not have it"))
+			x.found(Types, false, Broken, "", "RESERVE, "+t.String()+", is GOOD, and READ RESERVATION does not have it")
 			continue
 		}
 		x.types = append(x.types, t)
 		if answer = x.do(ctx, Deed{Verb: Release, Type: t}); !answer.good() {
-			x.found(Types, false, broken("", "RELEASE, "+t.String()+": "+answer.String()))
+			x.found(Types, false, Broken, "", "RELEASE, "+t.String()+": "+answer.String())
 			return x.clear(ctx)
 		}
 	}
@@ -227,7 +227,7 @@ func (x aloneChecks) tryTypes(ctx context.Context) error {
 // judgeTypes says what the types that there are mean.
 func (x aloneChecks) judgeTypes() error {
 	if len(x.types) == len(scsi.Types()) {
-		x.found(Types, true, Finding{})
+		x.found(Types, true, Kept, "", "")
 		return nil
 	}
 	var names []string
@@ -237,11 +237,11 @@ func (x aloneChecks) judgeTypes() error {
 	quirk := "OnlyTypes=" + strings.Join(names, "+")
 	switch {
 	case len(x.types) == 0:
-		x.found(Types, false, broken("", "no type of reservation can be made"))
+		x.found(Types, false, Broken, "", "no type of reservation can be made")
 	case !slices.Contains(x.types, pr.WriteExclusiveRegistrantsOnly):
-		x.found(Types, false, broken(quirk, "no reservation of the type Write Exclusive - Registrants Only"))
+		x.found(Types, false, Broken, quirk, "no reservation of the type Write Exclusive - Registrants Only")
 	default:
-		x.found(Types, false, other(quirk, "only the types "+strings.Join(names, ", ")))
+		x.found(Types, false, Otherwise, quirk, "only the types "+strings.Join(names, ", "))
 	}
 	return nil
 }
@@ -257,7 +257,7 @@ func (x aloneChecks) persists(ctx context.Context) error {
 		return err
 	}
 	if !answer.good() {
-		x.found(Persists, false, other("NoAPTPL", "REGISTER with APTPL: "+answer.String()))
+		x.found(Persists, false, Otherwise, "NoAPTPL", "REGISTER with APTPL: "+answer.String())
 		return nil
 	}
 	x.a.own = key
@@ -265,7 +265,7 @@ func (x aloneChecks) persists(ctx context.Context) error {
 	if caps, err := (scsi.ReportCapabilities{}).Execute(ctx, x.u.t); err == nil {
 		active = caps.PersistActive
 	}
-	x.found(Persists, active, other("", "REGISTER with APTPL is GOOD, and PTPL_A is 0"))
+	x.found(Persists, active, Otherwise, "", "REGISTER with APTPL is GOOD, and PTPL_A is 0")
 	return x.join(ctx)
 }
 
@@ -278,12 +278,12 @@ func (x aloneChecks) allPorts(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	x.found(AllPorts, answer.good(), harmless("NoAllTgPt", "REGISTER with ALL_TG_PT: "+answer.String()))
+	x.found(AllPorts, answer.good(), Kept, "NoAllTgPt", "REGISTER with ALL_TG_PT: "+answer.String())
 	if answer.good() {
 		if answer, err = x.outcome(ctx, scsi.PROut{Action: scsi.OutRegister, Key: key, AllTgtPort: true}); err != nil {
 			return err
 		}
-		x.found(AllPorts, answer.good(), broken("", "unregistering with ALL_TG_PT: "+answer.String()))
+		x.found(AllPorts, answer.good(), Broken, "", "unregistering with ALL_TG_PT: "+answer.String())
 	}
 	return x.clear(ctx)
 }
@@ -320,9 +320,9 @@ func (x aloneChecks) introduce(ctx context.Context, n int) (registered int, answ
 
 func (x aloneChecks) introduces(ctx context.Context) error {
 	if x.port.IsZero() {
-		x.found(Introduces, false, unsaid("the initiator port of this path is not known"))
+		x.found(Introduces, false, NotTried, "", "the initiator port of this path is not known")
 		if x.caps != nil && !x.caps.SpecIPT {
-			x.found(Introduces, false, other("NoSpecIPT", "SIP_C is 0"))
+			x.found(Introduces, false, Otherwise, "NoSpecIPT", "SIP_C is 0")
 		}
 		return nil
 	}
@@ -331,16 +331,16 @@ func (x aloneChecks) introduces(ctx context.Context) error {
 	case err != nil:
 		return err
 	case answer.good() && n == 1:
-		x.found(Introduces, false, other("SpecIPTKnownOnly", "REGISTER with SPEC_I_PT is GOOD, and passes over a port that has not logged in"))
+		x.found(Introduces, false, Otherwise, "SpecIPTKnownOnly", "REGISTER with SPEC_I_PT is GOOD, and passes over a port that has not logged in")
 	case answer.good():
-		x.found(Introduces, true, Finding{})
+		x.found(Introduces, true, Kept, "", "")
 		return x.limit(ctx)
 	case x.caps != nil && x.caps.SpecIPT && asc(answer) != scsi.InsufficientRegistrations:
-		x.found(Introduces, false, harmless("", "REGISTER with SPEC_I_PT of a port that has not logged in: "+answer.String()))
+		x.found(Introduces, false, Kept, "", "REGISTER with SPEC_I_PT of a port that has not logged in: "+answer.String())
 	case asc(answer) == scsi.InsufficientRegistrations:
 		return x.limit(ctx)
 	default:
-		x.found(Introduces, false, other("NoSpecIPT", "REGISTER with SPEC_I_PT: "+answer.String()))
+		x.found(Introduces, false, Otherwise, "NoSpecIPT", "REGISTER with SPEC_I_PT: "+answer.String())
 	}
 	return x.clear(ctx)
 }
@@ -368,7 +368,7 @@ func (x aloneChecks) limit(ctx context.Context) error {
 		default:
 			// Something else is in the way of so many.
 			x.Limit = low + 1
-			x.found(Limit, false, unsaid(fmt.Sprintf("REGISTER with SPEC_I_PT of %d ports: %v", n, answer)))
+			x.found(Limit, false, NotTried, "", fmt.Sprintf("REGISTER with SPEC_I_PT of %d ports: %v", n, answer))
 			return x.clear(ctx)
 		}
 	}
@@ -376,11 +376,11 @@ func (x aloneChecks) limit(ctx context.Context) error {
 	quirk := fmt.Sprintf("MaxRegs=%d", x.Limit)
 	switch why := fmt.Sprintf("no more than %d registrations", x.Limit); {
 	case !x.Limited:
-		x.found(Limit, true, Finding{})
+		x.found(Limit, true, Kept, "", "")
 	case x.Limit < fewest:
-		x.found(Limit, false, broken(quirk, why))
+		x.found(Limit, false, Broken, quirk, why)
 	default:
-		x.found(Limit, false, other(quirk, why))
+		x.found(Limit, false, Otherwise, quirk, why)
 	}
 	return x.clear(ctx)
 }
@@ -399,7 +399,7 @@ func (x aloneChecks) legacy(ctx context.Context) error {
 	_, err := scsi.Exec(ctx, x.u.t, scsi.OpReserve6.String(), &scsi.Request{CDB: []byte{byte(scsi.OpReserve6), 0, 0, 0, 0, 0}})
 	answer := lunAnswer(err)
 	unknown := invalid(answer) && asc(answer) == scsi.InvalidOpcode
-	x.found(Legacy, !unknown, harmless("Reserve6Unsupported", "RESERVE(6): "+answer.String()))
+	x.found(Legacy, !unknown, Kept, "Reserve6Unsupported", "RESERVE(6): "+answer.String())
 	if answer.good() {
 		// Nothing is left to chance.
 		if _, err := scsi.Exec(ctx, x.u.t, scsi.OpRelease6.String(), &scsi.Request{CDB: []byte{byte(scsi.OpRelease6), 0, 0, 0, 0, 0}}); lunAnswer(err).unknown() {
@@ -427,7 +427,7 @@ func (x aloneChecks) preemptsItself(ctx context.Context) error {
 			return err
 		}
 		if !slices.Contains(keys, x.a.own) {
-			x.found(Preempts, false, harmless("DropSenderOnARSelfPreempt", "PREEMPT of its own key removes the sender where all registrants hold"))
+			x.found(Preempts, false, Kept, "DropSenderOnARSelfPreempt", "PREEMPT of its own key removes the sender where all registrants hold")
 		}
 	}
 	return x.clear(ctx)

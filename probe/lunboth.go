@@ -25,13 +25,13 @@ func (x pairChecks) initiators(ctx context.Context) error {
 		x.b = &near{actor: actor{unit: x.second}, first: x.a, run: x.run}
 	}
 	if x.b == nil {
-		x.found(Initiators, false, x.alone())
+		x.found(Initiators, false, Untried, "", x.alone())
 		return nil
 	}
 	if _, err := x.b.Do(ctx, Deed{}); err != nil {
 		if full := lunAnswer(err); invalid(full) && asc(full) == scsi.InsufficientRegistrations {
 			x.b = nil
-			x.found(Initiators, false, broken("MaxRegs=1", "no more than one registration"))
+			x.found(Initiators, false, Broken, "MaxRegs=1", "no more than one registration")
 			return nil
 		}
 		return err
@@ -42,13 +42,13 @@ func (x pairChecks) initiators(ctx context.Context) error {
 	}
 	switch first, second := slices.Contains(keys, x.a.own), slices.Contains(keys, x.b.Key()); {
 	case first && second:
-		x.found(Initiators, true, Finding{})
+		x.found(Initiators, true, Kept, "", "")
 	case second && !x.TwoHosts:
-		x.found(Initiators, false, other("AllTgPtImplicit", "one registration covers all paths of a host"))
-		x.found(Initiators, false, x.alone())
+		x.found(Initiators, false, Otherwise, "AllTgPtImplicit", "one registration covers all paths of a host")
+		x.found(Initiators, false, Untried, "", x.alone())
 		x.b = nil
 	default:
-		x.found(Initiators, false, broken("", "of two initiators only one stays registered"))
+		x.found(Initiators, false, Broken, "", "of two initiators only one stays registered")
 		x.b = nil
 	}
 	return nil
@@ -78,11 +78,11 @@ func (x pairChecks) order(ctx context.Context) error {
 	}
 	switch {
 	case len(first) > 1:
-		x.found(Order, false, harmless("ShuffledList", "READ KEYS lists in another order each time"))
+		x.found(Order, false, Kept, "ShuffledList", "READ KEYS lists in another order each time")
 	case first[x.a.own] > 0:
-		x.found(Order, false, harmless("NewestFirst", "READ KEYS lists the newest registration first"))
+		x.found(Order, false, Kept, "NewestFirst", "READ KEYS lists the newest registration first")
 	default:
-		x.found(Order, true, Finding{})
+		x.found(Order, true, Kept, "", "")
 	}
 	return nil
 }
@@ -134,14 +134,14 @@ func (x pairChecks) judgeRelease(t pr.Type, own, others scsi.ASC) {
 		want = scsi.ReservationsReleased
 	}
 	if own == 0 && others == want {
-		x.found(Announcements, true, Finding{})
+		x.found(Announcements, true, Kept, "", "")
 		return
 	}
-	f := harmless("", fmt.Sprintf("after RELEASE, %v, the sender is told %v and the other registrant %v", t, announcement(own), announcement(others)))
+	quirk := ""
 	if t == pr.WriteExclusive && others == scsi.ReservationsReleased {
-		f.Quirk = "UAInverted"
+		quirk = "UAInverted"
 	}
-	x.found(Announcements, false, f)
+	x.found(Announcements, false, Kept, quirk, fmt.Sprintf("after RELEASE, %v, the sender is told %v and the other registrant %v", t, announcement(own), announcement(others)))
 }
 
 func announcement(a scsi.ASC) string {
@@ -173,10 +173,10 @@ func (x pairChecks) abortsNobody(ctx context.Context) error {
 	}
 	answer := x.do(ctx, Deed{Verb: PreemptAndAbort, Type: pr.WriteExclusiveRegistrantsOnly, Key: Nobody})
 	if invalid(answer) {
-		x.found(Aborts, false, broken("NoPreemptAndAbort", "PREEMPT AND ABORT: "+answer.String()))
+		x.found(Aborts, false, Broken, "NoPreemptAndAbort", "PREEMPT AND ABORT: "+answer.String())
 		return nil
 	}
-	x.found(Aborts, false, x.alone())
+	x.found(Aborts, false, Untried, "", x.alone())
 	return nil
 }
 
@@ -193,7 +193,7 @@ func (x pairChecks) preemptsRegistrant(ctx context.Context, t pr.Type) error {
 	}
 	answer := x.do(ctx, Deed{Verb: Preempt, Type: t, Key: Other})
 	if !answer.good() {
-		x.found(Preempts, false, broken("", "PREEMPT of a registrant: "+answer.String()))
+		x.found(Preempts, false, Broken, "", "PREEMPT of a registrant: "+answer.String())
 		return nil
 	}
 	if ok, err := x.expelled(ctx, Preempts, t); !ok {
@@ -205,11 +205,11 @@ func (x pairChecks) preemptsRegistrant(ctx context.Context, t pr.Type) error {
 	}
 	switch told {
 	case scsi.RegistrationsPreempted:
-		x.found(Announcements, true, Finding{})
+		x.found(Announcements, true, Kept, "", "")
 	case scsi.ReservationsPreempted:
-		x.found(Announcements, false, harmless("PreemptUA2A03", "who was preempted is told 2A/03"))
+		x.found(Announcements, false, Kept, "PreemptUA2A03", "who was preempted is told 2A/03")
 	default:
-		x.found(Announcements, false, harmless("", "who was preempted is told "+announcement(told)))
+		x.found(Announcements, false, Kept, "", "who was preempted is told "+announcement(told))
 	}
 	return nil
 }
@@ -226,7 +226,7 @@ func (x pairChecks) expelled(ctx context.Context, c Check, t pr.Type) (bool, err
 	}
 	gone := !slices.Contains(keys, x.b.Key())
 	holds := held.Reservation != nil && held.Reservation.Type == t && held.Reservation.Key == x.a.own
-	x.found(c, gone && holds, broken("", fmt.Sprintf("it is GOOD, and registered are %v, reserved is %v", keys, reserved(held.Reservation))))
+	x.found(c, gone && holds, Broken, "", fmt.Sprintf("it is GOOD, and registered are %v, reserved is %v", keys, reserved(held.Reservation)))
 	return gone && holds, nil
 }
 
@@ -252,13 +252,13 @@ func (x pairChecks) preemptsHolder(ctx context.Context, t pr.Type) error {
 	answer = x.do(ctx, Deed{Verb: PreemptAndAbort, Type: t, Key: Other})
 	switch {
 	case answer.conflict() && !x.TwoHosts && x.blocked:
-		x.found(Aborts, false, x.alone())
+		x.found(Aborts, false, Untried, "", x.alone())
 		return nil
 	case invalid(answer):
-		x.found(Aborts, false, broken("NoPreemptAndAbort", "PREEMPT AND ABORT: "+answer.String()))
+		x.found(Aborts, false, Broken, "NoPreemptAndAbort", "PREEMPT AND ABORT: "+answer.String())
 		return nil
 	case !answer.good():
-		x.found(Aborts, false, broken("", "PREEMPT AND ABORT of the holder: "+answer.String()))
+		x.found(Aborts, false, Broken, "", "PREEMPT AND ABORT of the holder: "+answer.String())
 		return nil
 	}
 	_, err = x.expelled(ctx, Aborts, t)
@@ -274,7 +274,7 @@ func (x pairChecks) clears(ctx context.Context) error {
 		return err
 	}
 	if answer := x.do(ctx, Deed{Verb: Clear}); !answer.good() {
-		x.found(Clears, false, broken("", "CLEAR: "+answer.String()))
+		x.found(Clears, false, Broken, "", "CLEAR: "+answer.String())
 		return nil
 	}
 	x.a.own = 0
@@ -282,9 +282,9 @@ func (x pairChecks) clears(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	x.found(Clears, len(keys) == 0, broken("", "CLEAR is GOOD, and keys are there"))
+	x.found(Clears, len(keys) == 0, Broken, "", "CLEAR is GOOD, and keys are there")
 	_, told, err := x.announced(ctx)
-	x.found(Announcements, told == scsi.ReservationsPreempted || err != nil, harmless("", "after CLEAR a registrant is told "+announcement(told)))
+	x.found(Announcements, told == scsi.ReservationsPreempted || err != nil, Kept, "", "after CLEAR a registrant is told "+announcement(told))
 	return err
 }
 
@@ -301,10 +301,10 @@ func (x pairChecks) moves(ctx context.Context) error {
 	}
 	if at < 0 || len(x.types) == 0 {
 		if x.can.Can(scsi.OutRegisterAndMove) == pr.CanNot {
-			x.found(Moves, false, other("NoRegisterMove", "REGISTER AND MOVE is not among the commands of the device"))
+			x.found(Moves, false, Otherwise, "NoRegisterMove", "REGISTER AND MOVE is not among the commands of the device")
 			return nil
 		}
-		x.found(Moves, false, unsaid("nobody is known to move the reservation to"))
+		x.found(Moves, false, NotTried, "", "nobody is known to move the reservation to")
 		return nil
 	}
 	if answer := x.do(ctx, Deed{Verb: Reserve, Type: x.types[0]}); !answer.good() {
@@ -314,18 +314,18 @@ func (x pairChecks) moves(ctx context.Context) error {
 	move := scsi.RegisterMove{Key: x.a.own, ActionKey: to.Key, RelativePort: to.RelativePort, Destination: to.TransportID}
 	answer := lunAnswer(move.Execute(ctx, x.u.t))
 	if !answer.good() {
-		f := other("", "REGISTER AND MOVE: "+answer.String())
+		quirk := ""
 		if invalid(answer) && (asc(answer) == scsi.InvalidFieldInCDB || asc(answer) == scsi.InvalidOpcode) && x.can.Can(scsi.OutRegisterAndMove) != pr.CanDo {
-			f.Quirk = "NoRegisterMove"
+			quirk = "NoRegisterMove"
 		}
-		x.found(Moves, false, f)
+		x.found(Moves, false, Otherwise, quirk, "REGISTER AND MOVE: "+answer.String())
 		return x.clear(ctx)
 	}
 	held, err := scsi.ReadReservation{}.Execute(ctx, x.u.t)
 	if err != nil {
 		return err
 	}
-	x.found(Moves, held.Reservation != nil && held.Reservation.Key == to.Key, broken("", "REGISTER AND MOVE is GOOD, and reserved is "+reserved(held.Reservation)))
+	x.found(Moves, held.Reservation != nil && held.Reservation.Key == to.Key, Broken, "", "REGISTER AND MOVE is GOOD, and reserved is "+reserved(held.Reservation))
 	return x.clear(ctx)
 }
 
@@ -345,11 +345,11 @@ func (x pairChecks) resets(ctx context.Context) error {
 	}
 	err := scsi.NewUnit(x.u.path.Name, x.u.t).Reset(ctx)
 	if errors.Is(err, pr.ErrUnsupported) {
-		x.found(Resets, false, other("NoReset", "LOGICAL UNIT RESET is not to be had"))
+		x.found(Resets, false, Otherwise, "NoReset", "LOGICAL UNIT RESET is not to be had")
 		return nil
 	}
 	if err != nil {
-		x.found(Resets, false, other("", "LOGICAL UNIT RESET: "+lunAnswer(err).String()))
+		x.found(Resets, false, Otherwise, "", "LOGICAL UNIT RESET: "+lunAnswer(err).String())
 	}
 	keys, err := x.keys(ctx)
 	if err != nil {
@@ -360,6 +360,6 @@ func (x pairChecks) resets(ctx context.Context) error {
 		return err
 	}
 	kept := slices.Contains(keys, x.a.own) && held.Reservation != nil && held.Reservation.Type == x.types[0]
-	x.found(Resets, kept, broken("", fmt.Sprintf("after a reset of the LUN registered are %v, reserved is %v", keys, reserved(held.Reservation))))
+	x.found(Resets, kept, Broken, "", fmt.Sprintf("after a reset of the LUN registered are %v, reserved is %v", keys, reserved(held.Reservation)))
 	return x.clear(ctx)
 }

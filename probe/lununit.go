@@ -149,7 +149,7 @@ func (u *lunUnit) unregister(ctx context.Context, last pr.Key) error {
 
 // perform does a deed.
 func (u *lunUnit) perform(ctx context.Context, d Deed, own, other pr.Key) Answer {
-	target := map[Whose]pr.Key{Own: own, Other: other, Zero: 0, Nobody: nobodysKey}[d.Key]
+	target := [...]pr.Key{Own: own, Other: other, Zero: 0, Nobody: nobodysKey}[d.Key]
 	p := scsi.PROut{Key: own, ActionKey: target, Type: d.Type}
 	switch d.Verb {
 	case Reserve:

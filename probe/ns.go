@@ -46,24 +46,24 @@ func (x *NamespaceTrial) Look(ctx context.Context) (*pr.State, error) {
 		return nil, err
 	}
 	if !c.Reservations || n.Reserves == 0 {
-		x.found(Capabilities, false, broken("NoReservations", "RESCAP is 0"))
+		x.found(Capabilities, false, Broken, "NoReservations", "RESCAP is 0")
 		return nil, nil
 	}
 	x.claims = n.Reserves
-	x.found(Capabilities, n.Shared, broken("NotShared", "by NMIC no second controller can have it"))
-	x.found(Capabilities, c.LongHostIDs, broken("ShortHostIDs", "host identifiers have 8 bytes"))
-	x.found(Capabilities, !n.WriteProtected, broken("WriteProtected", "it takes no writes"))
+	x.found(Capabilities, n.Shared, Broken, "NotShared", "by NMIC no second controller can have it")
+	x.found(Capabilities, c.LongHostIDs, Broken, "ShortHostIDs", "host identifiers have 8 bytes")
+	x.found(Capabilities, !n.WriteProtected, Broken, "WriteProtected", "it takes no writes")
 	if n.WriteProtected {
 		x.writesNothing()
 	}
-	x.found(Persists, n.Reserves.Persists(), other("NoPersistence", "by RESCAP registrations do not survive a power loss"))
+	x.found(Persists, n.Reserves.Persists(), Otherwise, "NoPersistence", "by RESCAP registrations do not survive a power loss")
 	if x.host, err = nvme.ReadHostID(ctx, x.u.t); err != nil {
 		return nil, err
 	}
 	x.say(FullStatus)
 	r, err := x.u.report(ctx)
 	if errors.Is(err, pr.ErrMalformed) {
-		x.found(FullStatus, false, broken("Inflates", "Reservation Report: a malformed answer"))
+		x.found(FullStatus, false, Broken, "Inflates", "Reservation Report: a malformed answer")
 		return nil, nil
 	}
 	if err != nil {
@@ -102,7 +102,7 @@ func (x *NamespaceTrial) registers(ctx context.Context) (ok bool, err error) {
 	}
 	key := x.mark()
 	if answer := nsAnswer(x.u.send(ctx, (&nvme.Register{New: key}).Encode())); !answer.good() {
-		x.found(Registers, false, broken("", "Reservation Register: "+answer.String()))
+		x.found(Registers, false, Broken, "", "Reservation Register: "+answer.String())
 		return false, nil
 	}
 	x.a.own = key
@@ -110,7 +110,7 @@ func (x *NamespaceTrial) registers(ctx context.Context) (ok bool, err error) {
 	if err != nil {
 		return false, err
 	}
-	x.found(Registers, slices.Contains(keys, key), broken("", "Reservation Register is Success, and the key is not there"))
+	x.found(Registers, slices.Contains(keys, key), Broken, "", "Reservation Register is Success, and the key is not there")
 	return slices.Contains(keys, key), nil
 }
 
@@ -141,13 +141,13 @@ func (x nsChecks) entries(ctx context.Context) error {
 			mine++
 			named = named || e.Controller != nvme.DynamicController
 			if !e.Host.Same(x.host) {
-				x.found(FullStatus, false, broken("", "the report has another host identifier than the controller"))
+				x.found(FullStatus, false, Broken, "", "the report has another host identifier than the controller")
 			}
 		}
 	}
-	x.found(FullStatus, named, harmless("NoControllers", "the report names no controller"))
+	x.found(FullStatus, named, Kept, "NoControllers", "the report names no controller")
 	if named && x.u.path.Controllers > 1 {
-		x.found(FullStatus, mine == x.u.path.Controllers, harmless("OneEntry", fmt.Sprintf("the report has %d entries for %d controllers of a host", mine, x.u.path.Controllers)))
+		x.found(FullStatus, mine == x.u.path.Controllers, Kept, "OneEntry", fmt.Sprintf("the report has %d entries for %d controllers of a host", mine, x.u.path.Controllers))
 	}
 	return nil
 }
@@ -162,7 +162,7 @@ func (x nsChecks) wrongKey(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		x.found(WrongKey, !answer.good(), broken("", name+" with a key that nobody has is Success"))
+		x.found(WrongKey, !answer.good(), Broken, "", name+" with a key that nobody has is Success")
 	}
 	return nil
 }
@@ -172,7 +172,7 @@ func (x nsChecks) keyZero(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	x.found(KeyZero, !answer.good(), harmless("TakesKeyZero", "key 0 can be registered"))
+	x.found(KeyZero, !answer.good(), Kept, "TakesKeyZero", "key 0 can be registered")
 	return x.join(ctx)
 }
 
@@ -182,9 +182,9 @@ func (x nsChecks) reserved(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	x.found(SenseData, !answer.good(), harmless("", "a reserved action of Reservation Register is Success"))
+	x.found(SenseData, !answer.good(), Kept, "", "a reserved action of Reservation Register is Success")
 	if answer.is(nvme.InvalidOpcode) {
-		x.found(SenseData, false, harmless("UnknownActions", "a reserved action is Invalid Command Opcode"))
+		x.found(SenseData, false, Kept, "UnknownActions", "a reserved action is Invalid Command Opcode")
 	}
 	return x.join(ctx)
 }
@@ -202,7 +202,7 @@ func (x nsChecks) generation(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	x.found(Generation, after.Generation == before.Generation+1, harmless("CountsHosts", "the generation does not count a replacement of a key"))
+	x.found(Generation, after.Generation == before.Generation+1, Kept, "CountsHosts", "the generation does not count a replacement of a key")
 	return nil
 }
 
@@ -224,7 +224,7 @@ func (x nsChecks) persists(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	x.found(Persists, !bad.good(), harmless("IgnoresPersistence", "a reserved value of CPTPL is Success"))
+	x.found(Persists, !bad.good(), Kept, "IgnoresPersistence", "a reserved value of CPTPL is Success")
 	if !x.claims.Persists() {
 		return nil
 	}
@@ -237,7 +237,7 @@ func (x nsChecks) persists(ctx context.Context) error {
 		return err
 	}
 	if !now.Persisting && !bad.good() {
-		x.found(Persists, false, other("", "CPTPL: "+answer.String()+", and PTPLS is 0"))
+		x.found(Persists, false, Otherwise, "", "CPTPL: "+answer.String()+", and PTPLS is 0")
 	}
 	if !was.Persisting {
 		_, err = set(nvme.PersistenceOff)
@@ -260,22 +260,22 @@ func (x nsChecks) tryTypes(ctx context.Context) error {
 			return err
 		}
 		if r.Type != t {
-			x.found(Types, false, broken("", "acquire is Success, and the report has another type"))
+			x.found(Types, false, Broken, "", "acquire is Success, and the report has another type")
 			return x.clear(ctx)
 		}
 		x.types = append(x.types, t.Common())
 		if answer, err = x.answer(ctx, (&nvme.Releasing{Current: x.a.own, Type: t}).Encode()); err != nil || !answer.good() {
-			x.found(Types, false, broken("", "release: "+answer.String()))
+			x.found(Types, false, Broken, "", "release: "+answer.String())
 			return errors.Join(err, x.clear(ctx))
 		}
 	}
 	switch missing := func(t pr.Type) bool { return !slices.Contains(x.types, t) }; {
 	case missing(pr.WriteExclusiveRegistrantsOnly):
-		x.found(Types, false, broken("", "no reservation of the type Write Exclusive - Registrants Only"))
+		x.found(Types, false, Broken, "", "no reservation of the type Write Exclusive - Registrants Only")
 	case missing(pr.WriteExclusiveAllRegistrants), missing(pr.ExclusiveAccessAllRegistrants):
-		x.found(Types, false, other("NoAllRegistrants", "no types of all registrants"))
+		x.found(Types, false, Otherwise, "NoAllRegistrants", "no types of all registrants")
 	default:
-		x.found(Types, true, Finding{})
+		x.found(Types, true, Kept, "", "")
 	}
 	return nil
 }
@@ -304,8 +304,8 @@ func (x nsChecks) releases(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	x.found(Releases, r.Type != 0, broken("", "a release of another type ends the reservation"))
-	x.found(Releases, !answer.conflict(), harmless("OtherTypeConflicts", "a release of another type is a conflict"))
+	x.found(Releases, r.Type != 0, Broken, "", "a release of another type ends the reservation")
+	x.found(Releases, !answer.conflict(), Kept, "OtherTypeConflicts", "a release of another type is a conflict")
 	return nil
 }
 
@@ -315,8 +315,8 @@ func (x nsChecks) preemptsNobody(ctx context.Context) error {
 		return err
 	}
 	answer := x.do(ctx, Deed{Verb: Preempt, Type: pr.WriteExclusiveRegistrantsOnly, Key: Nobody})
-	x.found(Preempts, !answer.good(), harmless("PreemptsNobody", "a preempt of a key that nobody has is Success"))
+	x.found(Preempts, !answer.good(), Kept, "PreemptsNobody", "a preempt of a key that nobody has is Success")
 	answer = x.do(ctx, Deed{Verb: Preempt, Type: pr.WriteExclusiveRegistrantsOnly, Key: Zero})
-	x.found(Preempts, !answer.conflict(), harmless("VictimZeroConflicts", "a preempt of key 0 is a conflict"))
+	x.found(Preempts, !answer.conflict(), Kept, "VictimZeroConflicts", "a preempt of key 0 is a conflict")
 	return x.clear(ctx)
 }

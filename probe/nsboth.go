@@ -25,7 +25,7 @@ func (x nsPairChecks) initiators(ctx context.Context) error {
 		x.b = &near{actor: actor{unit: x.second}, first: x.a, run: x.run}
 	}
 	if x.b == nil {
-		x.found(Initiators, false, untried("to a namespace this host is one initiator; run it on two hosts"))
+		x.found(Initiators, false, Untried, "", "to a namespace this host is one initiator; run it on two hosts")
 		return nil
 	}
 	if _, err := x.b.Do(ctx, Deed{}); err != nil {
@@ -36,7 +36,7 @@ func (x nsPairChecks) initiators(ctx context.Context) error {
 		return err
 	}
 	both := slices.Contains(keys, x.a.own) && slices.Contains(keys, x.b.Key())
-	x.found(Initiators, both, broken("", "of two hosts only one stays registered"))
+	x.found(Initiators, both, Broken, "", "of two hosts only one stays registered")
 	if !both {
 		x.b = nil
 	}
@@ -67,7 +67,7 @@ func (x nsPairChecks) announces(ctx context.Context) error {
 		return err
 	}
 	if answer := x.do(ctx, Deed{Verb: Preempt, Type: pr.WriteExclusiveRegistrantsOnly, Key: Other}); !answer.good() {
-		x.found(Preempts, false, broken("", "preempt of a registrant: "+answer.String()))
+		x.found(Preempts, false, Broken, "", "preempt of a registrant: "+answer.String())
 		return nil
 	}
 	if err := x.expelled(ctx, Preempts); err != nil {
@@ -78,7 +78,7 @@ func (x nsPairChecks) announces(ctx context.Context) error {
 		return err
 	}
 	event := nvme.Event(answer.detail())
-	x.found(Announcements, event == nvme.RegistrationPreempted, harmless("", "who was preempted is told: "+event.String()))
+	x.found(Announcements, event == nvme.RegistrationPreempted, Kept, "", "who was preempted is told: "+event.String())
 	return nil
 }
 
@@ -90,7 +90,7 @@ func (x nsPairChecks) expelled(ctx context.Context, c Check) error {
 	}
 	gone := !slices.ContainsFunc(r.Entries, func(e nvme.ReportEntry) bool { return e.Key == x.b.Key() })
 	holds := r.Type != 0 && slices.ContainsFunc(r.Entries, func(e nvme.ReportEntry) bool { return e.Key == x.a.own && e.Holder })
-	x.found(c, gone && holds, broken("", fmt.Sprintf("it is Success, and the report has %d entries, type %d", len(r.Entries), r.Type)))
+	x.found(c, gone && holds, Broken, "", fmt.Sprintf("it is Success, and the report has %d entries, type %d", len(r.Entries), r.Type))
 	return nil
 }
 
@@ -111,30 +111,30 @@ func (x nsPairChecks) allHold(ctx context.Context) error {
 			holders[e.Host.String()] = true
 		}
 	}
-	x.found(Types, len(holders) == 2, harmless("OneHolder", "the report marks one holder where all registrants hold"))
+	x.found(Types, len(holders) == 2, Kept, "OneHolder", "the report marks one holder where all registrants hold")
 	answer, err := x.b.Do(ctx, Deed{Verb: Reserve, Type: all})
 	if err != nil {
 		return err
 	}
-	x.found(Types, answer.good(), harmless("SecondConflicts", "acquire of another one who holds already: "+answer.String()))
+	x.found(Types, answer.good(), Kept, "SecondConflicts", "acquire of another one who holds already: "+answer.String())
 	if _, err := x.b.Do(ctx, Deed{Verb: Release, Type: all}); err != nil {
 		return err
 	}
 	if r, err = x.u.report(ctx); err != nil {
 		return err
 	}
-	x.found(Releases, r.Type == 0, harmless("AcquirerReleases", "where all hold, only who has acquired can release"))
+	x.found(Releases, r.Type == 0, Kept, "AcquirerReleases", "where all hold, only who has acquired can release")
 	if ok, err = x.held(ctx, all); !ok {
 		return err
 	}
 	if answer = x.do(ctx, Deed{Verb: Preempt, Type: pr.WriteExclusiveRegistrantsOnly, Key: Zero}); !answer.good() {
-		x.found(Preempts, false, harmless("", "a preempt of key 0 where all hold: "+answer.String()))
+		x.found(Preempts, false, Kept, "", "a preempt of key 0 where all hold: "+answer.String())
 		return nil
 	}
 	if r, err = x.u.report(ctx); err != nil {
 		return err
 	}
-	x.found(Preempts, r.Type.Common() == pr.WriteExclusiveRegistrantsOnly, harmless("KeepsType", "a preempt of all leaves the type as it was"))
+	x.found(Preempts, r.Type.Common() == pr.WriteExclusiveRegistrantsOnly, Kept, "KeepsType", "a preempt of all leaves the type as it was")
 	return nil
 }
 
@@ -155,7 +155,7 @@ func (x nsPairChecks) namesakes(ctx context.Context) error {
 		return err
 	}
 	others := slices.ContainsFunc(r.Entries, func(e nvme.ReportEntry) bool { return !e.Host.Same(x.host) })
-	x.found(Preempts, !answer.good() || !others, harmless("NamesakesStay", "who holds and preempts its own key leaves others with that key there"))
+	x.found(Preempts, !answer.good() || !others, Kept, "NamesakesStay", "who holds and preempts its own key leaves others with that key there")
 	return x.join(ctx)
 }
 
@@ -173,24 +173,25 @@ func (x nsPairChecks) preempts(ctx context.Context) error {
 	}
 	answer = x.do(ctx, Deed{Verb: PreemptAndAbort, Type: pr.WriteExclusiveRegistrantsOnly, Key: Other})
 	if !answer.good() {
-		x.found(Aborts, false, x.abortFailed(answer))
+		x.abortFailed(answer)
 		return nil
 	}
 	return x.expelled(ctx, Aborts)
 }
 
 // abortFailed says what an answer to a preempt and abort means.
-func (x nsPairChecks) abortFailed(answer Answer) Finding {
-	f := broken("", "preempt and abort: "+answer.String())
+func (x nsPairChecks) abortFailed(answer Answer) {
+	quirk := ""
 	switch {
-	case answer.is(nvme.InvalidField):
-		f.Quirk = "NoPreemptAndAbort"
-	case answer.is(nvme.CommandInterrupted):
-		f.Quirk = "GivesUp"
 	case answer.unknown():
-		return untried(f.Why)
+		x.found(Aborts, false, Untried, "", answer.String())
+		return
+	case answer.is(nvme.InvalidField):
+		quirk = "NoPreemptAndAbort"
+	case answer.is(nvme.CommandInterrupted):
+		quirk = "GivesUp"
 	}
-	return f
+	x.found(Aborts, false, Broken, quirk, "preempt and abort: "+answer.String())
 }
 
 // abortsNobody asks at least whether there is a preempt and abort.
@@ -200,10 +201,10 @@ func (x nsPairChecks) abortsNobody(ctx context.Context) error {
 	}
 	answer := x.do(ctx, Deed{Verb: PreemptAndAbort, Type: pr.WriteExclusiveRegistrantsOnly, Key: Nobody})
 	if answer.is(nvme.InvalidField) {
-		x.found(Aborts, false, x.abortFailed(answer))
+		x.abortFailed(answer)
 		return nil
 	}
-	x.found(Aborts, false, untried("to a namespace this host is one initiator; run it on two hosts"))
+	x.found(Aborts, false, Untried, "", "to a namespace this host is one initiator; run it on two hosts")
 	return nil
 }
 
@@ -213,11 +214,11 @@ func (x nsPairChecks) clears(ctx context.Context) error {
 		return err
 	}
 	if answer := x.do(ctx, Deed{Verb: Clear}); !answer.good() {
-		x.found(Clears, false, broken("", "clear: "+answer.String()))
+		x.found(Clears, false, Broken, "", "clear: "+answer.String())
 		return nil
 	}
 	x.a.own = 0
 	keys, err := x.keys(ctx)
-	x.found(Clears, len(keys) == 0, broken("", "clear is Success, and registrants are there"))
+	x.found(Clears, len(keys) == 0, Broken, "", "clear is Success, and registrants are there")
 	return err
 }

@@ -80,7 +80,7 @@ func (u *nsUnit) unregister(ctx context.Context, last pr.Key) error {
 
 // perform does a deed. What may be given up half-way is sent once.
 func (u *nsUnit) perform(ctx context.Context, d Deed, own, other pr.Key) Answer {
-	target := map[Whose]pr.Key{Own: own, Other: other, Zero: 0, Nobody: nobodysKey}[d.Key]
+	target := [...]pr.Key{Own: own, Other: other, Zero: 0, Nobody: nobodysKey}[d.Key]
 	typ := nvme.TypeCode(d.Type)
 	var req *nvme.Request
 	switch d.Verb {

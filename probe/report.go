@@ -48,8 +48,9 @@ type Result uint8
 
 // Results.
 const (
-	// NotTried: nothing is known.
+	// NotTried: nothing is known. Untried is the same of what a fit device needs.
 	NotTried Result = iota
+	Untried
 	// Kept is as the standard says, or otherwise in a way that nothing depends on.
 	Kept
 	// Otherwise: something is missing, and the commands have another way.
@@ -80,8 +81,6 @@ type Finding struct {
 	Quirk string
 	// Why is what was seen, in the terms of the standards.
 	Why string
-	// Needed says that the device is not fit while this has not been tried.
-	Needed bool
 }
 
 // Verdict is what is thought of a device.
@@ -140,10 +139,6 @@ const (
 	Namespace Kind = "namespace"
 )
 
-// add takes a finding in. The worst of one check counts, and the reasons of all that are
-// equally bad.
-func (r *Report) add(f Finding) { r.Findings = append(r.Findings, f) }
-
 // Verdict is what follows from the findings. What was not tried and matters is never fit.
 func (r *Report) Verdict() Verdict {
 	if r.Joint != nil {
@@ -160,7 +155,7 @@ func (r *Report) Verdict() Verdict {
 		switch {
 		case f.Result == Broken:
 			return Unfit
-		case f.Result == NotTried && f.Needed:
+		case f.Result == Untried:
 			v = Unknown
 		case f.Result == Otherwise && v == Fit:
 			v = FitWith

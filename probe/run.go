@@ -64,30 +64,13 @@ func (x *bench) do(ctx context.Context, d Deed) Answer {
 	return x.a.do(ctx, d, other)
 }
 
-// found takes a finding in by a condition: nothing is wrong, or what is.
-func (x *bench) found(c Check, ok bool, otherwise Finding) {
+// found takes in what a check has found: nothing is wrong, or what is.
+func (x *bench) found(c Check, ok bool, otherwise Result, quirk, why string) {
 	if ok {
-		x.add(Finding{Check: c, Result: Kept})
-		return
+		otherwise, quirk, why = Kept, "", ""
 	}
-	otherwise.Check = c
-	x.add(otherwise)
+	x.Findings = append(x.Findings, Finding{c, otherwise, quirk, why})
 }
-
-// broken is a finding that makes a device unfit.
-func broken(quirk, why string) Finding { return Finding{Result: Broken, Quirk: quirk, Why: why} }
-
-// other is one for which the commands have another way.
-func other(quirk, why string) Finding { return Finding{Result: Otherwise, Quirk: quirk, Why: why} }
-
-// harmless is one on which nothing depends.
-func harmless(quirk, why string) Finding { return Finding{Result: Kept, Quirk: quirk, Why: why} }
-
-// untried is one that says nothing, and that a fit device needs.
-func untried(why string) Finding { return Finding{Result: NotTried, Why: why, Needed: true} }
-
-// unsaid is one that says nothing, and that no verdict needs.
-func unsaid(why string) Finding { return Finding{Result: NotTried, Why: why} }
 
 // clear takes every registration off, and the reservation, by whichever of the two
 // may do it. That somebody is left is an error.
@@ -217,7 +200,7 @@ func (x *bench) meet(ctx context.Context) (done bool, err error) {
 	side, order, err := m.meet(ctx)
 	switch {
 	case errors.Is(err, ErrNotShown):
-		x.found(Registers, false, broken("LiesGood", "REGISTER is GOOD, and the key is not there"))
+		x.found(Registers, false, Broken, "LiesGood", "REGISTER is GOOD, and the key is not there")
 		return true, nil
 	case err != nil:
 		return false, err

@@ -27,17 +27,17 @@ func (x sharedChecks) pair(ctx context.Context) (ok bool, err error) {
 }
 
 // alone says that a check needs two initiators that count as two.
-func (x sharedChecks) alone() Finding {
+func (x sharedChecks) alone() string {
 	switch {
 	case x.blocked:
-		return untried("the device passes over one port of this host while the other holds; run it on two hosts")
+		return "the device passes over one port of this host while the other holds; run it on two hosts"
 	case x.has("AllTgPtImplicit"):
-		return untried("both paths of this host are one registration; run it on two hosts")
+		return "both paths of this host are one registration; run it on two hosts"
 	}
 	if x.Kind == Namespace {
-		return untried("to a namespace this host is one initiator; run it on two hosts")
+		return "to a namespace this host is one initiator; run it on two hosts"
 	}
-	return untried("there is no second path; name a device with two, or run it on two hosts")
+	return "there is no second path; name a device with two, or run it on two hosts"
 }
 
 // allowed says whether an access passes: by whom, and of what kind.
@@ -66,8 +66,8 @@ func (x sharedChecks) accesses(t pr.Type) []access {
 // fences tries who may read and write under each type.
 func (x sharedChecks) fences(ctx context.Context) error {
 	if x.b == nil {
-		x.found(FencesReads, false, x.alone())
-		x.found(FencesWrites, false, x.alone())
+		x.found(FencesReads, false, Untried, "", x.alone())
+		x.found(FencesWrites, false, Untried, "", x.alone())
 		return nil
 	}
 	for _, t := range x.types {
@@ -76,13 +76,13 @@ func (x sharedChecks) fences(ctx context.Context) error {
 		}
 	}
 	if x.Scratch == nil {
-		x.found(FencesWrites, false, untried("no block may be written; see --scratch"))
+		x.found(FencesWrites, false, Untried, "", "no block may be written; see --scratch")
 	} else {
-		x.found(FencesWrites, true, Finding{})
+		x.found(FencesWrites, true, Kept, "", "")
 	}
-	x.found(FencesReads, true, Finding{})
+	x.found(FencesReads, true, Kept, "", "")
 	if x.nexusFailed {
-		x.found(FencesReads, false, harmless("DIDNexus", "a conflict comes with the host status DID_NEXUS_FAILURE"))
+		x.found(FencesReads, false, Kept, "DIDNexus", "a conflict comes with the host status DID_NEXUS_FAILURE")
 	}
 	return nil
 }
@@ -93,13 +93,13 @@ func (x sharedChecks) fencesBy(ctx context.Context, t pr.Type) error {
 		return err
 	}
 	if answer := x.do(ctx, Deed{Verb: Reserve, Type: t}); !answer.good() {
-		x.found(FencesReads, false, broken("", "RESERVE, "+t.String()+", beside another registrant: "+answer.String()))
+		x.found(FencesReads, false, Broken, "", "RESERVE, "+t.String()+", beside another registrant: "+answer.String())
 		return nil
 	}
 	for _, a := range x.accesses(t) {
 		if a.deed.Verb == Write {
 			if answer := x.a.write(ctx, firstWriter); !answer.good() {
-				x.found(FencesWrites, false, broken("", "a write of the holder under "+t.String()+": "+answer.String()))
+				x.found(FencesWrites, false, Broken, "", "a write of the holder under "+t.String()+": "+answer.String())
 				continue
 			}
 		}
@@ -112,7 +112,7 @@ func (x sharedChecks) fencesBy(ctx context.Context, t pr.Type) error {
 		}
 	}
 	if answer := x.do(ctx, Deed{Verb: Release, Type: t}); !answer.good() {
-		x.found(FencesReads, false, broken("", "RELEASE, "+t.String()+": "+answer.String()))
+		x.found(FencesReads, false, Broken, "", "RELEASE, "+t.String()+": "+answer.String())
 	}
 	return nil
 }
@@ -128,24 +128,24 @@ func (x sharedChecks) judge(ctx context.Context, t pr.Type, a access, answer Ans
 			return err
 		}
 		if !firstWriter.wrote(b) {
-			x.found(a.check, false, broken("", a.exceeded+" under "+t.String()+" is refused, and the block has changed"))
+			x.found(a.check, false, Broken, "", a.exceeded+" under "+t.String()+" is refused, and the block has changed")
 		}
 	}
 	switch seen := a.exceeded + " under " + t.String() + ": " + answer.String(); {
 	case answer.unknown():
-		x.found(a.check, false, untried(seen))
+		x.found(a.check, false, Untried, "", seen)
 	case a.passes && answer.conflict() && !x.TwoHosts && !a.deed.Outside:
 		x.blocked = true
-		x.found(a.check, false, harmless("SameIQNBlocked", "while one port of this host holds, its other port does not count as registered"))
-		x.found(a.check, false, x.alone())
+		x.found(a.check, false, Kept, "SameIQNBlocked", "while one port of this host holds, its other port does not count as registered")
+		x.found(a.check, false, Untried, "", x.alone())
 	case a.passes && !answer.good():
-		x.found(a.check, false, broken("", seen))
+		x.found(a.check, false, Broken, "", seen)
 	case !a.passes && answer.good() && a.deed.Outside:
-		x.found(a.check, false, broken("LooseFencing", seen))
+		x.found(a.check, false, Broken, "LooseFencing", seen)
 	case !a.passes && answer.good():
-		x.found(a.check, false, Finding{Result: Broken, Quirk: loose(x.has("LooseFencing")), Why: seen})
+		x.found(a.check, false, Broken, loose(x.has("LooseFencing")), seen)
 	case !a.passes && !answer.conflict():
-		x.found(a.check, false, untried(seen))
+		x.found(a.check, false, Untried, "", seen)
 	}
 	return nil
 }
@@ -163,10 +163,10 @@ func loose(is bool) string {
 func (x sharedChecks) abortsWrites(ctx context.Context) error {
 	switch {
 	case x.b == nil || x.blocked:
-		x.found(AbortsWrites, false, x.alone())
+		x.found(AbortsWrites, false, Untried, "", x.alone())
 		return nil
 	case x.Scratch == nil:
-		x.found(AbortsWrites, false, untried("no block may be written; see --scratch"))
+		x.found(AbortsWrites, false, Untried, "", "no block may be written; see --scratch")
 		return nil
 	case !slices.Contains(x.types, pr.WriteExclusiveRegistrantsOnly) || x.has("NoPreemptAndAbort") || x.has("GivesUp"):
 		return nil
@@ -182,7 +182,7 @@ func (x sharedChecks) abortsWrites(ctx context.Context) error {
 		return err
 	}
 	if !answer.good() {
-		x.found(AbortsWrites, false, untried("the other initiator cannot write: "+answer.String()))
+		x.found(AbortsWrites, false, Untried, "", "the other initiator cannot write: "+answer.String())
 		_, err := x.b.Do(ctx, Deed{Verb: Unload})
 		return err
 	}
@@ -205,13 +205,13 @@ func (x sharedChecks) judgeAborted(ctx context.Context, preempted, ours, wrote A
 	case err != nil:
 		return err
 	case !preempted.good():
-		x.found(AbortsWrites, false, untried("PREEMPT AND ABORT under load: "+preempted.String()))
+		x.found(AbortsWrites, false, Untried, "", "PREEMPT AND ABORT under load: "+preempted.String())
 	case !ours.good():
-		x.found(AbortsWrites, false, untried("a write of the holder: "+ours.String()))
+		x.found(AbortsWrites, false, Untried, "", "a write of the holder: "+ours.String())
 	case wrote.detail()&unrefused != 0:
-		x.found(AbortsWrites, false, broken(loose(x.has("LooseFencing")), "who was preempted goes on writing"))
+		x.found(AbortsWrites, false, Broken, loose(x.has("LooseFencing")), "who was preempted goes on writing")
 	default:
-		x.found(AbortsWrites, lastWriter.wrote(block), broken("", "a write of who was preempted took effect after PREEMPT AND ABORT"))
+		x.found(AbortsWrites, lastWriter.wrote(block), Broken, "", "a write of who was preempted took effect after PREEMPT AND ABORT")
 	}
 	return nil
 }

@@ -72,53 +72,97 @@ type frame struct {
 // Run shows pictures until the command is interrupted. On a terminal they
 // stand on a screen of their own, else a blank line is between them.
 func (w *Watcher) Run() error {
-	if w.Screen.terminal {
-		fmt.Fprint(Raw(w.Out), enterScreen)
-		defer fmt.Fprint(Raw(w.Out), leaveScreen)
+	return again(w.Call, w.Screen, w.Every, func() frame { return w.take(afresh(w.Call)) }, func(f frame, first bool) error {
+		if f.err != nil {
+			return f.err
+		}
+		err := w.show(f, first)
+		w.last = f.picture
+		return err
+	})
+}
+
+// again takes frames and shows them until the command is interrupted.
+func again[F any](c *Call, screen Screen, every time.Duration, take func() F, show func(f F, first bool) error) error {
+	if screen.terminal {
+		fmt.Fprint(Raw(c.Out), enterScreen)
+		defer fmt.Fprint(Raw(c.Out), leaveScreen)
 	}
 	timer := time.NewTimer(0)
 	defer timer.Stop()
-	frames := make(chan frame, 1)
+	frames := make(chan F, 1)
 	for first := true; ; first = false {
 		select {
-		case <-w.Ctx.Done():
-			w.Status = w.interrupted()
+		case <-c.Ctx.Done():
+			c.Status = interrupted(c)
 			return nil
 		case <-timer.C:
 		}
 		// A device may take its time, and nobody has to wait for it who wants
 		// to leave.
-		one := w.afresh()
-		go func() { frames <- w.take(one) }()
+		go func() { frames <- take() }()
 		select {
-		case <-w.Ctx.Done():
-			w.Status = w.interrupted()
+		case <-c.Ctx.Done():
+			c.Status = interrupted(c)
 			return nil
 		case f := <-frames:
-			if f.err != nil {
-				return f.err
-			}
-			if err := w.show(f, first); err != nil {
+			if err := show(f, first); err != nil {
 				return err
 			}
-			w.last = f.picture
 		}
-		timer.Reset(w.Every)
+		timer.Reset(every)
 	}
+}
+
+// WatchText runs show again and again, and shows what it prints, until the command is
+// interrupted.
+func WatchText(c *Call, every time.Duration, show func(*Call) error) error {
+	screen, err := c.Screen()
+	if err != nil {
+		return err
+	}
+	return again(c, screen, every, func() []byte { return printed(c, show) }, func(text []byte, first bool) error {
+		head := time.Now().Format("2006-01-02 15:04:05 -0700") + fmt.Sprintf(", every %s, Ctrl-C ends\n\n", every)
+		if screen.terminal {
+			now, err := c.Screen()
+			if err != nil {
+				return err
+			}
+			_, err = io.WriteString(Raw(c.Out), onScreen(head+string(text), now.height))
+			return err
+		}
+		if !first {
+			head = "\n" + head
+		}
+		_, err := io.WriteString(Raw(c.Out), head+string(text))
+		return err
+	})
+}
+
+// printed is what show prints on both streams, through a call that remembers nothing.
+func printed(c *Call, show func(*Call) error) []byte {
+	var text bytes.Buffer
+	one := afresh(c)
+	one.Err = Guard(&text)
+	one.Out = one.Err
+	if err := show(one); err != nil {
+		one.Report(err)
+	}
+	return text.Bytes()
 }
 
 // interrupted is the exit status for the signal that ended the command, as
 // shells have it.
-func (w *Watcher) interrupted() int {
-	if sig := SignalOf(w.Ctx); sig != nil {
+func interrupted(c *Call) int {
+	if sig := SignalOf(c.Ctx); sig != nil {
 		return sig.Status()
 	}
 	return 128 + int(syscall.SIGINT)
 }
 
 // afresh is a call of its own for one look, which remembers nothing.
-func (w *Watcher) afresh() *Call {
-	one := *w.Call
+func afresh(c *Call) *Call {
+	one := *c
 	one.Status, one.Said, one.hinted = words.ExitOK, nil, map[string]bool{}
 	return &one
 }

@@ -2,6 +2,7 @@ package listing
 
 import (
 	"lunguard/commands/front"
+	"lunguard/commands/likeness"
 	"lunguard/commands/picture"
 	"lunguard/pr"
 )
@@ -114,6 +115,6 @@ func (v *view) shownLUN(l *lun) shownLUN {
 
 func (v *view) shownRegistration(l *lun, r pr.Registration) shownRegistration {
 	_, ours := v.ours(r.Key)
-	return shownRegistration{Key: r.Key.String(), Text: picture.Printable(ascii(r.Key)), Holder: v.holdsBy(l, r) != "", AllPorts: r.AllPorts, Port: known(r.RelativePort),
+	return shownRegistration{Key: r.Key.String(), Text: picture.Printable(likeness.Text(r.Key)), Holder: v.holdsBy(l, r) != "", AllPorts: r.AllPorts, Port: known(r.RelativePort),
 		Initiator: initiatorName(r.Initiator), Host: v.of(r.Initiator), Ours: ours, Whose: v.whose(r.Key)}
 }

@@ -11,6 +11,7 @@ import (
 
 	"lunguard/cluster"
 	"lunguard/cluster/corosync"
+	"lunguard/commands/front"
 	"lunguard/pr"
 	"lunguard/scsi"
 )
@@ -44,6 +45,7 @@ func TestWhose(t *testing.T) {
 		0x2fcb0011:         "", // more nodes than a cluster has
 		5:                  "looks like a key given by hand, or by the resource agent sg_persist",
 		0x6e1f8a3c90b2d475: "",
+		0x9b0be5c000000001: "looks like a run of pr_probe that was cut short, or is at work",
 		0x565a444545443031: "", // VZ
 	} {
 		if got := o.whose(k); got != want {
@@ -100,7 +102,7 @@ func TestHosts(t *testing.T) {
 
 func TestSize(t *testing.T) {
 	for n, want := range map[uint64]string{0: "?", 512: "512B", 1 << 20: "1M", 10 << 30: "10G", 1500 << 20: "1.5G", 1 << 60: "1E", 1<<64 - 1: "16E"} {
-		if got := size(n); got != want {
+		if got := front.Size(n); got != want {
 			t.Errorf("%d: %q, %q expected", n, got, want)
 		}
 	}

@@ -60,8 +60,9 @@ func (l *lun) unknown() bool { return l.err != nil && !l.incapable() }
 const atOnce = 64
 
 // look finds the LUNs, all or those under the devices that were named, and reads them.
-func look(s *session.Session, devices []string) ([]*lun, error) {
-	all, err := find(s, devices)
+// all says that what the devices can do is asked, too.
+func look(s *session.Session, devices []string, all bool) ([]*lun, error) {
+	luns, err := find(s, devices)
 	if err != nil {
 		return nil, err
 	}
@@ -72,7 +73,7 @@ func look(s *session.Session, devices []string) ([]*lun, error) {
 	defer o.Close()
 	var group errgroup.Group
 	group.SetLimit(atOnce)
-	for _, l := range all {
+	for _, l := range luns {
 		// One path that cannot be opened is told of with the others.
 		opened, err := o.OpenDisk(s.Ctx, s.Host, l.Disk, func(error) {})
 		if err != nil {
@@ -80,12 +81,12 @@ func look(s *session.Session, devices []string) ([]*lun, error) {
 			continue
 		}
 		group.Go(func() error {
-			l.read(s.Ctx, opened)
+			l.read(s.Ctx, opened, all)
 			return nil
 		})
 	}
 	_ = group.Wait() // none has an error
-	return all, nil
+	return luns, nil
 }
 
 // find lists the LUNs without a command to any.
@@ -167,7 +168,7 @@ func (l *lun) unopened(err error) {
 }
 
 // read asks each path whether it leads to the LUN, and the first one that does for the rest.
-func (l *lun) read(ctx context.Context, opened *protocol.LUN) {
+func (l *lun) read(ctx context.Context, opened *protocol.LUN, all bool) {
 	l.WWID = opened.WWID
 	l.paths = make([]path, len(opened.Paths))
 	var group errgroup.Group
@@ -186,10 +187,10 @@ func (l *lun) read(ctx context.Context, opened *protocol.LUN) {
 			continue
 		}
 		l.state, l.err = stateBy(ctx, p)
-		if l.state != nil {
+		if l.state != nil && all {
 			// What it does not tell is unknown.
 			l.can, _ = p.Capabilities(ctx)
-		} else if !l.incapable() {
+		} else if l.state == nil && !l.incapable() {
 			l.paths[i].err = l.err
 		}
 	}

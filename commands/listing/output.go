@@ -1,12 +1,11 @@
 package listing
 
 import (
-	"bytes"
 	"encoding/csv"
 	"fmt"
 	"io"
 	"strconv"
-	"strings"
+	"time"
 
 	"lunguard/commands/front"
 	"lunguard/commands/picture"
@@ -18,6 +17,8 @@ import (
 type view struct {
 	owners
 	hosts
+	// host is the name of this one.
+	host string
 	luns []*lun
 	// foreignOnly leaves out what is of this cluster.
 	foreignOnly bool
@@ -45,20 +46,6 @@ func (v *view) keys(l *lun) []pr.Key {
 	return l.state.Keys()
 }
 
-// size is a number of bytes for people.
-func size(n uint64) string {
-	if n == 0 {
-		return "?"
-	}
-	const units = "BKMGTPE"
-	at, value := 0, float64(n)
-	for value >= 1000 && at < len(units)-1 {
-		value, at = value/1024, at+1
-	}
-	text := strconv.FormatFloat(value, 'f', 1, 64)
-	return strings.TrimSuffix(text, ".0") + units[at:at+1]
-}
-
 // held says what kind of reservation there is, or why that is not known.
 func (l *lun) held() string {
 	switch {
@@ -82,74 +69,88 @@ func (l *lun) standing() string {
 		return "no reservations"
 	case l.state == nil:
 		return words.Unknown
-	case l.state.Reservation != nil:
-		return "reserved"
-	case len(l.state.Registrations) > 0:
-		return "registered"
 	}
-	return "free"
+	return front.Standing(len(l.state.Registrations), l.state.Reservation != nil)
 }
 
 // table shows the LUNs, with a line for each key below.
-func (v *view) table(w io.Writer) error {
-	var luns bytes.Buffer
-	shown := v.shown()
-	err := front.PrintTable(&luns, []string{"LUN", "WWID", "SIZE", "PATHS", "STATE", "USE"}, func(add func(...string)) {
-		for _, l := range shown {
-			add(picture.Printable(l.Device), picture.Printable(l.WWID), size(l.Size), fmt.Sprintf("%d/%d", l.working(), len(l.paths)+len(l.Gone)), picture.Printable(l.standing()), picture.Printable(l.use()))
+func (v *view) table(w io.Writer) error { return front.PrintLUNs(w, v.lines()) }
+
+// lines are the LUNs of the table.
+func (v *view) lines() []front.LUNLine {
+	var list []front.LUNLine
+	for _, l := range v.shown() {
+		line := front.LUNLine{
+			LUN: l.Device, WWID: l.WWID, Size: front.Size(l.Size), Paths: fmt.Sprintf("%d/%d", l.working(), len(l.paths)+len(l.Gone)),
+			State: l.standing(), Use: l.use(),
 		}
-	})
-	if err != nil {
-		return err
-	}
-	// Each row of the table is one line, and its keys are put behind it.
-	line, rest, _ := strings.Cut(luns.String(), "\n")
-	fmt.Fprintln(w, line)
-	for _, l := range shown {
-		line, rest, _ = strings.Cut(rest, "\n")
-		fmt.Fprintln(w, line)
 		if l.unknown() {
-			fmt.Fprintln(w, "    "+picture.Printable(l.reason()))
+			line.Trouble = l.reason()
 		}
 		for _, k := range v.keys(l) {
-			fmt.Fprintln(w, "    "+v.keyLine(l, k))
+			holds := ""
+			if l.state.HeldBy(k) {
+				holds = l.state.Reservation.Type.String()
+			}
+			line.Keys = append(line.Keys, front.KeyLine(k.String(), l.state.Count(k), holds, v.whose(k)))
 		}
+		list = append(list, line)
 	}
-	return nil
+	return list
 }
 
-// keyLine says of a key how often it is registered, what it holds, and whose it is.
-func (v *view) keyLine(l *lun, k pr.Key) string {
-	parts := []string{fmt.Sprintf("%-18s  %dx", k, l.state.Count(k))}
-	if l.state.HeldBy(k) {
-		parts = append(parts, "holds "+l.state.Reservation.Type.String())
-	}
-	if whose := v.whose(k); whose != "" {
-		parts = append(parts, whose)
-	}
-	return strings.Join(parts, "  ")
-}
+// columns of a registration.
+func keyColumns() []string { return []string{"LUN", "KEY", "HOLDER", "PORT", "INITIATOR", "WHOSE"} }
 
 // registrations shows a line for each registration.
 func (v *view) registrations(w io.Writer) error {
-	return front.PrintTable(w, []string{"LUN", "KEY", "HOLDER", "PORT", "INITIATOR", "WHOSE"}, func(add func(...string)) {
-		for _, l := range v.shown() {
-			name, empty := picture.Printable(l.Device), true
-			for _, k := range v.keys(l) {
-				for _, r := range l.state.Registrations {
-					if r.Key == k {
-						add(name, k.String(), v.holdsBy(l, r), portOf(r), v.initiatorText(r.Initiator), v.whose(k))
-						name, empty = "", false
-					}
+	return front.PrintTable(w, keyColumns(), v.eachRegistration)
+}
+
+// eachRegistration adds a row for each registration, and one for a LUN without any.
+func (v *view) eachRegistration(add func(...string)) {
+	for _, l := range v.shown() {
+		name, empty := picture.Printable(l.Device), true
+		for _, k := range v.keys(l) {
+			for _, r := range l.state.Registrations {
+				if r.Key == k {
+					add(name, k.String(), v.holdsBy(l, r), portOf(r), v.initiatorText(r.Initiator), v.whose(k))
+					name, empty = "", false
 				}
 			}
-			if empty && l.err != nil {
-				add(name, picture.Printable(l.held()))
-			} else if empty {
-				add(name, words.None)
-			}
 		}
+		if empty && l.err != nil {
+			add(name, picture.Printable(l.held()))
+		} else if empty {
+			add(name, words.None)
+		}
+	}
+}
+
+// sheet shows LUNs and registrations as a page.
+func (v *view) sheet(host string) *picture.Sheet {
+	luns := picture.Table{Name: "LUNs", Header: front.LUNColumns()}
+	unknown := 0
+	for _, l := range v.lines() {
+		row := picture.Row{Cells: l.Cells()}
+		if l.Trouble != "" {
+			unknown++
+			row.Mood, row.Cells[4] = picture.Grave, l.State+": "+l.Trouble
+		}
+		luns.Rows = append(luns.Rows, row)
+	}
+	keys := picture.Table{Name: "Registrations", Header: keyColumns()}
+	v.eachRegistration(func(cells ...string) {
+		for len(cells) < len(keys.Header) {
+			cells = append(cells, "")
+		}
+		keys.Rows = append(keys.Rows, picture.Row{Cells: cells})
 	})
+	s := &picture.Sheet{Title: "LUNs of " + host, Lead: words.Plural(len(luns.Rows), "LUN"), Time: time.Now(), Tables: []picture.Table{luns, keys}}
+	if unknown > 0 {
+		s.Lead, s.Mood = s.Lead+", of which "+strconv.Itoa(unknown)+" are "+words.Unknown, picture.Grave
+	}
+	return s
 }
 
 // holdsBy reports whether a registration is the holder's. A device that does not tell whose

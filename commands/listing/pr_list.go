@@ -3,6 +3,7 @@ package listing
 
 import (
 	"os"
+	"slices"
 
 	"github.com/urfave/cli/v2"
 
@@ -22,8 +23,9 @@ func Applet() *front.Applet {
 		Name:    Name,
 		Summary: "every LUN of this host: who is registered, who holds it, what it is",
 		Usage: `
-usage: pr_list [--keys | --paths | --csv | --json] [--foreign] [--names FILE]
-               [-C FILE] [--timeout SECONDS] [DEVICE...]
+usage: pr_list [--table | --keys | --paths | --csv | --json | --html]
+               [--watch [SECONDS]] [--foreign] [--names FILE] [-C FILE]
+               [--timeout SECONDS] [DEVICE...]
        pr_list --diff FILE [OPTIONS] [DEVICE...]
 
 Shows all SCSI disks of this host, or those under the devices, one line for each
@@ -31,10 +33,13 @@ key. It needs no config, changes nothing, and reads each LUN by one of its paths
 the others are asked which LUN they lead to. WHOSE is a node's name where the
 config or corosync's says so; else it is what the key looks like, and no more.
 
+  --table        a line for each LUN, its keys below; the same as without
   --keys         a line for each registration: port and initiator
   --paths        a line for each path
   --csv          a line for each registration, for spreadsheets
   --json         all, for a program; see json.md
+  --html         LUNs and registrations as a page
+  --watch [S]    look again every S seconds (2), until it is interrupted
   --foreign      only keys that are no node's of this cluster
   --diff FILE    what has changed since FILE, which pr_list --json has written
   --names FILE   names of hosts: a line with an initiator and a name for each
@@ -52,7 +57,7 @@ exit status: 0 all are known; 1 usage, config, or --diff found a difference; 2 a
 LUN is unknown; 128 + N ended by signal N`,
 		Flags: []cli.Flag{
 			session.ConfigFlag(), front.JSONFlag(), front.SimFlag(), session.NoLVMFlag(), session.ScanFlag(), &cli.StringFlag{Name: "timeout", Value: "10"},
-			&cli.BoolFlag{Name: "keys"}, &cli.BoolFlag{Name: "paths"}, &cli.BoolFlag{Name: "csv"}, &cli.BoolFlag{Name: "foreign"},
+			&cli.BoolFlag{Name: "table"}, &cli.BoolFlag{Name: "html"}, front.NewWatchFlag(), &cli.BoolFlag{Name: "keys"}, &cli.BoolFlag{Name: "paths"}, &cli.BoolFlag{Name: "csv"}, &cli.BoolFlag{Name: "foreign"},
 			front.Offering(&cli.StringFlag{Name: "diff"}, front.OneOf(front.ShellFiles)),
 			front.Offering(&cli.StringFlag{Name: "names"}, front.OneOf(front.ShellFiles)),
 		},
@@ -65,6 +70,17 @@ func run(c *front.Call) error {
 	if err := onlyOne(c); err != nil {
 		return err
 	}
+	if every, err := c.WatchEvery(); every > 0 || err != nil {
+		if err != nil {
+			return err
+		}
+		return front.WatchText(c, every, once)
+	}
+	return once(c)
+}
+
+// once looks at the LUNs, and shows them.
+func once(c *front.Call) error {
 	v := &view{foreignOnly: c.Flags.Bool("foreign")}
 	var before *document
 	var err error
@@ -83,10 +99,13 @@ func run(c *front.Call) error {
 	if err != nil {
 		return err
 	}
+	if v.host, err = host.Hostname(); err != nil {
+		return err
+	}
 	if c.Simulated() == "" {
 		v.corosync = corosyncNodes(c)
 	}
-	if v.luns, err = look(session.On(c, v.conf, host, cluster.Node{}), c.Operands()); err != nil {
+	if v.luns, err = look(session.On(c, v.conf, host, cluster.Node{}), c.Operands(), c.Flags.Bool(front.JSONOption) || before != nil); err != nil {
 		return err
 	}
 	for _, l := range v.luns {
@@ -100,7 +119,7 @@ func run(c *front.Call) error {
 // onlyOne refuses two forms at once.
 func onlyOne(c *front.Call) error {
 	given := ""
-	for _, form := range []string{"keys", "paths", "csv", front.JSONOption, "diff"} {
+	for _, form := range []string{"table", "keys", "paths", "csv", "html", front.JSONOption, "diff"} {
 		if !c.Flags.IsSet(form) {
 			continue
 		}
@@ -109,8 +128,11 @@ func onlyOne(c *front.Call) error {
 		}
 		given = form
 	}
-	if given == "diff" && c.Flags.Bool("foreign") {
+	switch {
+	case given == "diff" && c.Flags.Bool("foreign"):
 		return front.Usagef("--diff and --foreign exclude each other")
+	case c.Flags.IsSet("watch") && slices.Contains([]string{"csv", "html", front.JSONOption}, given):
+		return front.Usagef("--watch and --%s exclude each other", given)
 	}
 	return nil
 }
@@ -129,6 +151,8 @@ func (v *view) print(c *front.Call, before *document) error {
 		return nil
 	case c.Flags.Bool("csv"):
 		return v.csv(c.Out)
+	case c.Flags.Bool("html"):
+		return v.sheet(v.host).HTML(front.Raw(c.Out))
 	case c.Flags.Bool("keys"):
 		return v.registrations(c.Out)
 	case c.Flags.Bool("paths"):

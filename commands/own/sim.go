@@ -222,40 +222,46 @@ func simShow(c *front.Call, ops []string) error {
 	if c.Flags.Bool(front.JSONOption) {
 		return simDocument(c, ops[0])
 	}
-	t := front.NewTable(c.Out, "LUN", "WWID", "GENERATION", "RESERVATION", "KEY", "HOLDER", "NEXUS")
+	var lines []front.LUNLine
 	err := forLUNs(ops[0], func(file string) error {
 		d, err := simlun.Describe(file)
 		if err != nil {
 			return err
 		}
-		held := words.None
-		if d.Type != 0 {
-			held = d.Type.String()
-		}
-		row := []string{file, d.Config.WWID, strconv.Itoa(int(d.Generation)), held}
-		if len(d.Registrations) == 0 {
-			t.Append(append(row, words.None, "", ""))
-			return nil
-		}
+		state := &pr.State{Identified: true}
 		for _, r := range d.Registrations {
-			holder := ""
+			state.Registrations = append(state.Registrations, pr.Registration{Key: r.Key, Holder: r.Holder})
 			if r.Holder {
-				holder = "yes"
+				state.Reservation = &pr.Reservation{Key: r.Key, Type: d.Type}
 			}
-			t.Append(append(row, r.Key.String(), holder, r.Nexus.String()))
-			row = []string{"", "", "", ""}
 		}
+		if d.Type.AllRegistrants() {
+			state.Reservation = &pr.Reservation{Type: d.Type}
+		}
+		lines = append(lines, simLine(file, d.Config.WWID, d.Config.Blocks*uint64(d.Config.BlockSize), state))
 		return nil
 	})
 	if err == nil {
 		err = forNamespaces(ops[0], func(file string) error {
-			rows, err := namespaceRows(file)
-			t.AppendBulk(rows)
+			l, err := namespaceLine(file)
+			lines = append(lines, l)
 			return err
 		})
 	}
-	t.Render()
-	return err
+	return errors.Join(front.PrintLUNs(c.Out, lines), err)
+}
+
+// simLine is a LUN as pr_list shows it. An array has no paths of its own.
+func simLine(file, wwid string, size uint64, s *pr.State) front.LUNLine {
+	l := front.LUNLine{LUN: file, WWID: wwid, Size: front.Size(size), State: front.Standing(len(s.Registrations), s.Reservation != nil)}
+	for _, k := range s.Keys() {
+		holds := ""
+		if s.HeldBy(k) {
+			holds = s.Reservation.Type.String()
+		}
+		l.Keys = append(l.Keys, front.KeyLine(k.String(), s.Count(k), holds, words.LooksLike(k)))
+	}
+	return l
 }
 
 // simmedLUN is a LUN in the answer for programs.

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"io"
 	"slices"
-	"strconv"
 	"strings"
 
 	"lunguard/commands/front"
@@ -49,30 +48,18 @@ func simmedNamespace(file string) (simmedLUN, error) {
 	return l, nil
 }
 
-// namespaceRows are those of a namespace in the table.
-func namespaceRows(file string) ([][]string, error) {
-	l, err := simmedNamespace(file)
+// namespaceLine is a namespace in the table.
+func namespaceLine(file string) (front.LUNLine, error) {
+	d, err := simns.Describe(file)
 	if err != nil {
-		return nil, err
+		return front.LUNLine{}, err
 	}
-	held := words.None
-	if l.Type != nil {
-		held = *l.Type
+	state, err := d.Report.State()
+	if err != nil {
+		// Key 0, which no state has.
+		return front.LUNLine{LUN: file, WWID: d.Config.Names.WWIDs()[0], State: words.Unknown, Trouble: err.Error()}, nil
 	}
-	row := []string{l.LUN, l.WWID, strconv.Itoa(int(l.Generation)), held}
-	if len(l.Registrations) == 0 {
-		return [][]string{append(row, words.None, "", "")}, nil
-	}
-	var rows [][]string
-	for _, r := range l.Registrations {
-		holder := ""
-		if r.Holder {
-			holder = "yes"
-		}
-		rows = append(rows, append(row, r.Key, holder, r.Nexus))
-		row = []string{"", "", "", ""}
-	}
-	return rows, nil
+	return simLine(file, d.Config.Names.WWIDs()[0], d.Config.Blocks*uint64(d.Config.BlockSize), state), nil
 }
 
 func namespaceQuirks(ops []string) error {

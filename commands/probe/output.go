@@ -50,7 +50,7 @@ func (r *result) lines() []line {
 
 // worse is the one that matters more.
 func worse(a, b probe.Result) probe.Result {
-	rank := map[probe.Result]int{probe.Kept: 0, probe.Otherwise: 1, probe.NotTried: 2, probe.Broken: 3}
+	rank := [...]int{probe.Kept: 0, probe.Otherwise: 1, probe.NotTried: 2, probe.Untried: 3, probe.Broken: 4}
 	if rank[a] >= rank[b] {
 		return a
 	}
@@ -119,11 +119,11 @@ func (r *result) text(c *front.Call) error {
 // sheet is the report as a page.
 func (r *result) sheet() *picture.Sheet {
 	table := picture.Table{Header: []string{"check", "result", "seen", "what the commands do"}}
-	moods := map[probe.Result]picture.Mood{probe.Kept: picture.Plain, probe.Otherwise: picture.Warning, probe.NotTried: picture.Warning, probe.Broken: picture.Grave}
+	moods := [...]picture.Mood{probe.Otherwise: picture.Warning, probe.NotTried: picture.Plain, probe.Untried: picture.Warning, probe.Broken: picture.Grave}
 	for _, l := range r.lines() {
 		table.Rows = append(table.Rows, picture.Row{Mood: moods[l.result], Cells: []string{string(l.check), l.result.String(), strings.Join(l.seen, "; "), strings.Join(l.way, "; ")}})
 	}
-	verdicts := map[probe.Verdict]picture.Mood{probe.Fit: picture.Good, probe.FitWith: picture.Good, probe.Unfit: picture.Grave, probe.Unknown: picture.Grave}
+	verdicts := [...]picture.Mood{probe.Fit: picture.Good, probe.FitWith: picture.Good, probe.Unfit: picture.Grave, probe.Unknown: picture.Grave}
 	return &picture.Sheet{
 		Title: r.target.order.device, Lead: r.Verdict().String(), Mood: verdicts[r.Verdict()], Time: time.Now(),
 		Notes: append([]string{"The " + string(r.Kind) + " " + r.target.disk.WWID}, r.notes()...), Tables: []picture.Table{table},

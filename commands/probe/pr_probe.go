@@ -41,7 +41,7 @@ registered there loses that, so the device has to be named twice.
   --even-in-use  on a LUN that is in use, or registered or reserved, too; and with
                  a block that is not empty, which is restored at the end
   --wait S       how long to wait for the other run (120)
-  --json         the report for a program; see docs/json.md
+  --json         the report for a program; see json.md
   --html         the report as a page
   -v             say what is being tried
   --timeout S    time for one command to a device, retries included (10)

@@ -40,7 +40,7 @@ func FindingMessage(conf *cluster.Config, rep protocol.Report, f protocol.Findin
 	case protocol.DeadPath:
 		return Message{What: "path " + f.Path + " does not answer", Hint: "look at the path: cable, switch, session, kernel log"}
 	case protocol.ForeignKeys:
-		return Message{What: "foreign key " + list, Hint: foreignHint(conf, rep.State, f.Keys)}
+		return Message{What: "foreign key " + foreignWords(conf, f.Keys), Hint: foreignHint(conf, rep.State, f.Keys)}
 	case protocol.Unreserved:
 		return Message{What: "not reserved, every node can write", Hint: "run pr_check --repair on a node that has it up"}
 	case protocol.WrongType:
@@ -99,6 +99,20 @@ func FindingMessage(conf *cluster.Config, rep protocol.Report, f protocol.Findin
 		return Message{What: "the device would forget it at power loss (APTPL is off)", Hint: againHint(conf, rep.State)}
 	}
 	return Message{What: string(f.Kind)}
+}
+
+// foreignWords lists foreign keys with what they look like.
+func foreignWords(conf *cluster.Config, keys []pr.Key) string {
+	list := make([]string, len(keys))
+	for i, k := range keys {
+		if list[i] = KeyOf(conf, k); list[i] != k.String() {
+			continue
+		}
+		if like := LooksLike(k); like != "" {
+			list[i] += " (" + like + ")"
+		}
+	}
+	return strings.Join(list, ", ")
 }
 
 // noAbortHint is what can be done about a device that lacks it.

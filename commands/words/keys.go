@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"lunguard/cluster"
+	"lunguard/commands/likeness"
 	"lunguard/commands/picture"
 	"lunguard/pr"
 	"lunguard/protocol"
@@ -79,6 +80,22 @@ func KeyOf(conf *cluster.Config, k pr.Key) string {
 		return k.String()
 	}
 	return fmt.Sprintf("%s (%s%s)", k, n.Name, Mark(k))
+}
+
+// LooksLike says what made keys of this form, and never more than that; empty if no form
+// is known.
+func LooksLike(k pr.Key) string {
+	// A form may have the bits of our marks for itself.
+	like := likeness.Of(k)
+	if plain := protocol.Plain(k); like == "" && plain != k {
+		if like = likeness.Of(plain); like != "" {
+			like += Mark(k)
+		}
+	}
+	if like == "" {
+		return ""
+	}
+	return "looks like " + like
 }
 
 // Mark says which mark a node's key has, behind its name; nothing if it has none.

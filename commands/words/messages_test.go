@@ -245,6 +245,8 @@ func spokenFindings() []catalogue.Message {
 		// Where nothing tells which registration is which path's.
 		list = append(list, catalogue.New("finding", "finding", "/dev/sda: "+Finding(conf, rep, protocol.Finding{Kind: k, Keys: []pr.Key{1}})))
 	}
+	veritas := protocol.Finding{Kind: protocol.ForeignKeys, Keys: []pr.Key{0x4150475230303031}}
+	list = append(list, catalogue.New("finding", "finding", "/dev/sda: "+Finding(conf, rep, veritas)))
 	for _, s := range []*pr.State{
 		{Registrations: []pr.Registration{{Key: 1}}, Reservation: &pr.Reservation{Key: 0xdead, Type: pr.ExclusiveAccess}},
 		{Registrations: []pr.Registration{{Key: 1}, {Key: 0xdead}}, Reservation: &pr.Reservation{Type: pr.WriteExclusiveAllRegistrants}},

@@ -13,7 +13,8 @@ import (
 )
 
 // LUNs lists what the device files of the host lead to. Partitions stand for nothing here,
-// and a disk under a multipath device is one of its paths.
+// and a disk under a multipath device is one of its paths. A device whose LUN has vanished
+// is a disk that is gone.
 func (h *Host) LUNs() ([]vg.Listed, error) {
 	nodes := map[string]*node{}
 	var names []string
@@ -45,7 +46,9 @@ func (h *Host) LUNs() ([]vg.Listed, error) {
 	for _, device := range names {
 		d, err := h.Disk(device)
 		if err != nil {
-			return nil, err
+			// Its LUN has vanished, or cannot be read: the others are there.
+			list = append(list, vg.Listed{Disk: &vg.Disk{Device: device, Gone: []string{device}}})
+			continue
 		}
 		if i, ok := at[d.WWID]; ok {
 			// No map joins its disks.
@@ -63,7 +66,8 @@ func (h *Host) LUNs() ([]vg.Listed, error) {
 		}
 		unit, err := simlun.Describe(n.lun)
 		if err != nil {
-			return nil, &vg.DeviceError{Device: device, Err: err}
+			list = append(list, vg.Listed{Disk: d})
+			continue
 		}
 		c := unit.Config
 		list = append(list, vg.Listed{Disk: d, Vendor: c.Vendor, Model: c.Product, Size: c.Blocks * uint64(c.BlockSize)})
