@@ -118,6 +118,7 @@ func spokenWatch() []catalogue.Message {
 		watchdog.Deadman, watchdog.Forgotten,
 		"memory is not locked: operation not permitted; on a machine in trouble the feeding may come too late",
 		"no real-time priority: operation not permitted; on a machine in trouble the feeding may come too late",
+		"no events of the kernel: operation not permitted; a fence on a namespace is noticed at the next look, not at once",
 		"reload failed: goes on with what it has watched, " + d.watching(),
 		"cluster.conf: the key of jack3 is 0x3 now, 0x1 is watched: a new key needs a new start",
 	} {

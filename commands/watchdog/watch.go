@@ -34,6 +34,9 @@ type Watch struct {
 	// Passed is called after each pass with what is known of the LUNs; it must not
 	// block. It may be nil.
 	Passed func([]Status)
+	// Hint brings the next pass forward; it is nothing that anybody relies on, and may
+	// be nil.
+	Hint   <-chan struct{}
 	Clock  Clock
 	Device Device
 	// Log takes what happens; it must not block.
@@ -170,24 +173,34 @@ func (w *Watch) anyUnknown() bool {
 	return slices.ContainsFunc(w.watched, func(x watched) bool { return x.state == StateUnknown })
 }
 
+// hintedShare is the part of an interval that is between two passes at least, however
+// many hints there are.
+const hintedShare = 4
+
 // rest waits for the next pass; false if ctx ended. Other LUNs begin one at
-// once.
+// once, and a hint almost.
 func (w *Watch) rest(ctx context.Context, start time.Duration, change <-chan []*LUN) bool {
-	timer := time.NewTimer(w.until(start))
+	timer := time.NewTimer(w.until(start + w.Timing.Interval))
 	defer timer.Stop()
-	select {
-	case <-ctx.Done():
-		return false
-	case luns := <-change:
-		w.Watch(luns)
-	case <-timer.C:
+	for hint := w.Hint; ; {
+		select {
+		case <-ctx.Done():
+			return false
+		case luns := <-change:
+			w.Watch(luns)
+		case <-hint:
+			timer.Reset(w.until(start + w.Timing.Interval/hintedShare))
+			hint = nil
+			continue
+		case <-timer.C:
+		}
+		return ctx.Err() == nil
 	}
-	return ctx.Err() == nil
 }
 
-// until is how long the pass after the one that began at start is away.
-func (w *Watch) until(start time.Duration) time.Duration {
-	return max(0, start+w.Timing.Interval-w.Clock())
+// until is how long an instant is away.
+func (w *Watch) until(instant time.Duration) time.Duration {
+	return max(0, instant-w.Clock())
 }
 
 // pass asks all LUNs and waits for their answers, for no longer than patience.
@@ -334,7 +347,7 @@ func (w *Watch) die() Outcome {
 		select {
 		case <-w.Life:
 			return Dead
-		case <-time.After(w.until(start)):
+		case <-time.After(w.until(start + w.Timing.Interval)):
 		}
 	}
 }
