@@ -37,6 +37,9 @@ func (t Type) RegistrantsOnly() bool {
 	return t == WriteExclusiveRegistrantsOnly || t == ExclusiveAccessRegistrantsOnly
 }
 
+// Shared reports whether all registrants have the holder's rights.
+func (t Type) Shared() bool { return t.RegistrantsOnly() || t.AllRegistrants() }
+
 // Exclusive reports whether the type keeps others from reading, too.
 func (t Type) Exclusive() bool {
 	return t == ExclusiveAccess || t == ExclusiveAccessRegistrantsOnly || t == ExclusiveAccessAllRegistrants

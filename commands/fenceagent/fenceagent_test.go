@@ -102,7 +102,7 @@ func nodes() protocol.Members {
 // lun is what a LUN tells: the keys that are registered and who holds by what type.
 func lun(holder pr.Key, typ pr.Type, keys ...pr.Key) protocol.Status {
 	s := &pr.State{}
-	if holder != 0 {
+	if typ != 0 {
 		s.Reservation = &pr.Reservation{Key: holder, Type: typ}
 	}
 	for _, k := range keys {
@@ -160,6 +160,9 @@ func TestFaults(t *testing.T) {
 		{"all is well", []protocol.Status{lun(keyA, wero, keyA)}, nil},
 		{"another one holds", []protocol.Status{lun(keyB, wero, keyA, keyB)}, nil},
 		{"what is registered is of an earlier life", []protocol.Status{absent}, []error{&notInError{"lun", "a"}}},
+		{"all registrants hold", []protocol.Status{lun(0, pr.WriteExclusiveAllRegistrants, keyA, keyB)}, nil},
+		{"another type", []protocol.Status{lun(keyA, pr.WriteExclusive, keyA)}, []error{&notReservedError{"lun"}}},
+		{"held by who is not registered", []protocol.Status{lun(keyB, wero, keyA)}, []error{&notReservedError{"lun"}}},
 		{"open to all", []protocol.Status{lun(0, 0, keyA)}, []error{&notReservedError{"lun"}}},
 		{"a stranger", []protocol.Status{lun(keyA, wero, keyA, foreign)}, []error{&protocol.ForeignKeyError{LUN: "lun", Keys: []pr.Key{foreign}}}},
 	} {

@@ -66,11 +66,13 @@ func (s seen) all() []protocol.Status {
 // way that keeps who is not registered from writing.
 func (s seen) isReserved(state *pr.State) bool {
 	held := state.Reservation
-	if held == nil || held.Part || !held.Type.RegistrantsOnly() {
+	if held == nil || held.Part || !held.Type.Shared() {
 		return false
 	}
-	_, ours := s.members.Of(held.Key)
-	return ours && state.Has(held.Key)
+	return slices.ContainsFunc(state.Keys(), func(k pr.Key) bool {
+		_, ours := s.members.Of(k)
+		return ours && state.HeldBy(k)
+	})
 }
 
 // doubts are why it is not known whether a node can write.

@@ -61,7 +61,7 @@ func (j judge) lun(lun protocol.Status, wwid string) (grade, error) {
 		return failed, &goneError{lun: lun.LUN, node: j.own, by: j.holder(s), forgotten: s.Empty()}
 	}
 	held := s.Reservation
-	if held == nil || held.Part || !held.Type.RegistrantsOnly() {
+	if held == nil || held.Part || !held.Type.Shared() {
 		return failed, &openError{lun.LUN}
 	}
 	holder, ours := j.members.Of(held.Key)

@@ -15,7 +15,7 @@ const keyA, keyB, foreign = 0xa, 0xb, 0xdead
 // lun is what a LUN tells: who holds it by what type, and the keys that are registered.
 func lun(holder pr.Key, typ pr.Type, keys ...pr.Key) protocol.Status {
 	s := &pr.State{}
-	if holder != 0 {
+	if typ != 0 {
 		s.Reservation = &pr.Reservation{Key: holder, Type: typ}
 	}
 	here := false
@@ -51,7 +51,9 @@ func TestJudge(t *testing.T) {
 		{"forgotten", lun(0, 0), failed, failed},
 		{"not reserved", lun(0, 0, keyA), failed, failed},
 		{"held by who may write alone", lun(keyA, pr.WriteExclusive, keyA), failed, failed},
-		{"held by all", lun(0, pr.WriteExclusiveAllRegistrants, keyA), failed, failed},
+		{"held by all, who is this one", lun(0, pr.WriteExclusiveAllRegistrants, keyA), well, well},
+		{"held by all", lun(0, pr.WriteExclusiveAllRegistrants, keyA, keyB), failed, well},
+		{"held by all others", lun(0, pr.WriteExclusiveAllRegistrants, keyB), failed, failed},
 		{"held by a key that is not registered", lun(keyB, wero, keyA), failed, failed},
 		{"a stranger holds", lun(foreign, wero, keyA, foreign), failed, failed},
 		{"a stranger", lun(keyA, wero, keyA, foreign), degraded, degraded},
