@@ -59,7 +59,10 @@ type Device struct {
 
 	file *os.File
 	char bool
+	// nsid is 0 as long as it is not known.
 	nsid uint32
+	// ask has the kernel tell the number; tests replace it.
+	ask func() (int, error)
 	// issue hands a command to the kernel; tests replace it.
 	issue func(*call) error
 }
@@ -73,7 +76,8 @@ var (
 	ErrNotDevice = errors.New("not a device")
 )
 
-// Open opens a namespace. The kernel is asked for its number, no command is sent. A
+// Open opens a namespace. The kernel is asked for its number, no command is sent; while it
+// has no path it does not tell that either, and is asked before the first command. A
 // partition stands for its whole disk. Errors: *os.PathError, or ErrNotNamespace or
 // ErrNotDevice wrapped with the name.
 func Open(path string) (*Device, error) {
@@ -81,17 +85,24 @@ func Open(path string) (*Device, error) {
 	if err != nil {
 		return nil, err
 	}
-	nsid, err := unix.IoctlRetInt(int(d.file.Fd()), ioctlID)
+	if err := d.number(); err != nil && !errors.Is(err, unix.EAGAIN) {
+		return nil, errors.Join(err, d.Close())
+	}
+	return d, nil
+}
+
+// number finds the number of the namespace out. Errors: *os.PathError, which is EAGAIN
+// while the kernel has no path; ErrNotNamespace.
+func (d *Device) number() error {
+	nsid, err := d.ask()
 	switch {
 	case err == nil && nsid > 0:
 		d.nsid = uint32(nsid)
-		return d, nil
-	case errors.Is(err, unix.EACCES), errors.Is(err, unix.EPERM):
-		err = &os.PathError{Op: "NVME_IOCTL_ID", Path: path, Err: err}
-	default:
-		err = fmt.Errorf("%s: %w", path, ErrNotNamespace)
+		return nil
+	case err == nil, errors.Is(err, unix.ENOTTY), errors.Is(err, unix.EINVAL):
+		return fmt.Errorf("%s: %w", d.Path, ErrNotNamespace)
 	}
-	return nil, errors.Join(err, d.Close())
+	return &os.PathError{Op: "NVME_IOCTL_ID", Path: d.Path, Err: err}
 }
 
 // OpenController opens a controller, such as /dev/nvme0, for commands OfController; it
@@ -124,6 +135,7 @@ func open(path string) (*Device, error) {
 		file: os.NewFile(uintptr(fd), path), char: kind == unix.S_IFCHR,
 	}
 	d.issue = func(c *call) error { return c.run(d.file) }
+	d.ask = func() (int, error) { return unix.IoctlRetInt(int(d.file.Fd()), ioctlID) }
 	return d, nil
 }
 
@@ -160,6 +172,11 @@ func (d *Device) Close() error { return d.file.Close() }
 func (d *Device) Do(ctx context.Context, req *Request) (Reply, error) {
 	if err := d.Refuse(ctx, changes(req)); err != nil {
 		return Reply{}, &OpError{Device: d.Path, Class: err}
+	}
+	if d.nsid == 0 && !req.OfController {
+		if err := d.number(); err != nil {
+			return Reply{}, err
+		}
 	}
 	timeout := patience(ctx, req)
 	c := newCall(req, d.nsid, max(timeout, KernelTimeout))

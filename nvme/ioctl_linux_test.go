@@ -34,6 +34,41 @@ func deviceWith(issue func(*call) error) *Device {
 	return &Device{Gate: pending.Gate{Path: "/dev/fake", Grace: time.Millisecond}, nsid: 7, issue: issue}
 }
 
+// While the kernel has no path it does not tell the namespace's number: that is no other
+// kind of device, nothing is sent, and it is asked again before each command.
+func TestNumber(t *testing.T) {
+	answers := []error{unix.EAGAIN, unix.EAGAIN, nil}
+	var sent []uint32
+	d := deviceWith(func(c *call) error { sent = append(sent, c.cmd.nsid); return nil })
+	d.nsid, d.ask = 0, func() (int, error) {
+		err := answers[0]
+		answers = answers[1:]
+		return 9, err
+	}
+	req := (&Register{New: 1}).Encode()
+	for range 2 {
+		if _, err := Exec(t.Context(), d, req); !errors.Is(err, ErrNoPath) || pr.OutcomeUnknown(err) {
+			t.Errorf("without a path: %v", err)
+		}
+	}
+	if _, err := d.Do(t.Context(), req); err != nil {
+		t.Error(err)
+	}
+	if _, err := d.Do(t.Context(), req); err != nil || len(answers) > 0 {
+		t.Error(err)
+	}
+	if diff := cmp.Diff([]uint32{9, 9}, sent); diff != "" {
+		t.Errorf("(-want +got)\n%s", diff)
+	}
+	for answer, want := range map[error]error{unix.ENOTTY: ErrNotNamespace, unix.EINVAL: ErrNotNamespace, unix.EACCES: unix.EACCES, unix.EIO: unix.EIO} {
+		d := deviceWith(func(*call) error { t.Error("a command was sent"); return nil })
+		d.nsid, d.ask = 0, func() (int, error) { return -1, answer }
+		if _, err := d.Do(t.Context(), req); !errors.Is(err, want) {
+			t.Errorf("%v: %v", answer, err)
+		}
+	}
+}
+
 // What the kernel is given, and what is taken from it.
 func TestCall(t *testing.T) {
 	for name, c := range map[string]struct {

@@ -241,9 +241,8 @@ func pathFindings(t *position) []Finding {
 
 // countFindings compares numbers only.
 func countFindings(t *position, n int, keys []pr.Key) []Finding {
-	perHost := slices.ContainsFunc(t.Own(), func(r pr.Registration) bool { return r.AllPorts })
 	switch {
-	case n < t.Expected() && !perHost:
+	case n < t.Expected() && !t.ForHost():
 		return []Finding{{Kind: PathsUnregistered, Keys: keys}}
 	case n > t.Expected():
 		return []Finding{{Kind: StaleNexus, Keys: keys}}

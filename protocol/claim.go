@@ -95,6 +95,11 @@ type claim struct {
 	busy int
 	// contradicted counts the times that one command listed what another did not.
 	contradicted int
+	// struck are keys that this run has removed while this node held alone. One that is
+	// there again may never have gone.
+	struck []pr.Key
+	// turned says that this run has made all registrants hold.
+	turned bool
 	// drained says that the unit attentions of the other paths were taken off.
 	drained bool
 }

@@ -173,14 +173,14 @@ func (c *copier) copy(ctx context.Context, t *target) (*Copied, error) {
 		t.preferred = unit.SharedType
 	}
 	if !c.model.State.Identified || t.Caps == nil || !t.Caps.Introduces {
-		return nil, c.copyOwn(ctx, t)
+		return c.copyOwn(ctx, t)
 	}
 	plan, err := c.plan(ctx, t)
 	if err != nil {
 		return nil, err
 	}
 	if plan == nil {
-		return nil, c.copyOwn(ctx, t)
+		return c.copyOwn(ctx, t)
 	}
 	if nodes := c.blocking(t, plan); len(nodes) > 0 {
 		return nil, &IncompleteError{LUN: t.Name, Nodes: nodes}
@@ -447,27 +447,27 @@ var ErrNotCopied = errors.New("the copy is not complete")
 
 // copyOwn does what is possible on a device that cannot register others: this
 // node's own part. Others have to do theirs.
-func (c *copier) copyOwn(ctx context.Context, t *target) error {
+func (c *copier) copyOwn(ctx context.Context, t *target) (*Copied, error) {
 	key := c.run.Node.Key
 	member := c.model.State.Has(key)
 	if member {
 		if err := t.drive(ctx, ownRows()); err != nil {
-			return err
+			return nil, err
 		}
 		// Where all hold, it is the last one who reserves: the first would shut the
 		// others out of what their package writes to.
 		last := c.model.AllHold() && len(difference(c.model.staying(), t.staying())) == 0
 		if (c.model.IsMine() || last) && t.State.Reservation == nil {
 			if err := c.reserve(ctx, t); err != nil {
-				return t.final(err)
+				return nil, t.final(err)
 			}
 		}
 	}
 	if err := t.read(ctx); err != nil {
-		return err
+		return nil, err
 	}
 	if member && !t.State.Has(key) {
-		return &LUNError{LUN: t.Name, Err: ErrNotCopied}
+		return nil, &LUNError{LUN: t.Name, Err: ErrNotCopied}
 	}
 	e := &IncompleteError{LUN: t.Name}
 	for _, k := range difference(c.model.staying(), t.State.Keys()) {
@@ -482,9 +482,9 @@ func (c *copier) copyOwn(ctx context.Context, t *target) error {
 	}
 	switch {
 	case len(e.Nodes) > 0:
-		return e
+		return nil, e
 	case t.State.Reservation == nil:
-		return &LUNError{LUN: t.Name, Err: fmt.Errorf("%w: it has no reservation", ErrNotCopied)}
+		return nil, &LUNError{LUN: t.Name, Err: fmt.Errorf("%w: it has no reservation", ErrNotCopied)}
 	}
-	return nil
+	return &Copied{LUN: t.Name, Keys: t.State.Keys(), Holder: t.Holder()}, nil
 }

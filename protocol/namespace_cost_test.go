@@ -21,6 +21,13 @@ type nsWorld struct {
 	mu    sync.Mutex
 	sent  []map[string][]string // by namespace and node
 	delay time.Duration         // of each command
+	log   []Event
+}
+
+func (w *nsWorld) note(e Event) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.log = append(w.log, e)
 }
 
 func newNSWorld(n int, quirks simns.Quirks) *nsWorld {
@@ -51,26 +58,29 @@ func (p nsPath) Do(ctx context.Context, req *nvme.Request) (nvme.Reply, error) {
 }
 
 // run is a node's protocol on all namespaces, each of which has a number of controllers
-// for it and one path, as under native multipath.
-func (w *nsWorld) run(node string, controllers int) *Run {
+// for it, and one path, as under native multipath, or one for each controller.
+func (w *nsWorld) run(node string, controllers int, joined bool) *Run {
 	members := Members{{Name: "A", Key: keyA}, {Name: "B", Key: keyB}, {Name: "C", Key: keyC}}
 	n, err := named(members, node)
 	if err != nil {
 		panic(err)
 	}
-	r := &Run{Members: members, Node: n, Sleep: noSleep}
+	r := &Run{Members: members, Node: n, Sleep: noSleep, Log: w.note}
 	for i, ns := range w.list {
 		host, err := nvme.MakeHostID([]byte{0: node[0], 15: 1})
 		if err != nil {
 			panic(err)
 		}
-		var t nvme.Transport
+		l := &LUN{Name: fmt.Sprintf("ns%d", i+1), WWID: fmt.Sprintf("eui.%016x", i)}
 		for c := range controllers {
-			t = ns.Connect(simns.Controller{ID: uint16(node[0])<<8 + uint16(c), Host: host})
+			t := ns.Connect(simns.Controller{ID: uint16(node[0])<<8 + uint16(c), Host: host})
+			if c > 0 && joined {
+				continue
+			}
+			u := nvme.NewUnit(fmt.Sprintf("/dev/nvme%dn%d", c, i+1), &nvme.Retry{Transport: nsPath{t, w, i, node}})
+			l.Paths = append(l.Paths, u.WithIdentity(func() pr.Identity { return host.Identity() }))
 		}
-		name := fmt.Sprintf("/dev/nvme0n%d", i+1)
-		u := nvme.NewUnit(name, &nvme.Retry{Transport: nsPath{t, w, i, node}}).WithIdentity(func() pr.Identity { return host.Identity() })
-		r.LUNs = append(r.LUNs, &LUN{Name: name, WWID: fmt.Sprintf("eui.%016x", i), Paths: []pr.Path{u}})
+		r.LUNs = append(r.LUNs, l)
 	}
 	return r
 }
@@ -95,7 +105,7 @@ func TestNamespaceCost(t *testing.T) {
 				w := newNSWorld(3, quirks)
 				start := func(node string, want ...int) {
 					t.Helper()
-					if err := w.run(node, controllers).Start(t.Context()); err != nil {
+					if err := w.run(node, controllers, true).Start(t.Context()); err != nil {
 						t.Fatal(err)
 					}
 					first := strings.Join(w.sent[1][node], ", ")
@@ -105,12 +115,25 @@ func TestNamespaceCost(t *testing.T) {
 				}
 				start("A", 6, 4, 4)
 				start("B", 7, 5, 5)
-				for _, l := range w.run("C", controllers).LUNs {
+				for _, l := range w.run("C", controllers, true).LUNs {
 					if err := l.Paths[0].RegisterAndIgnore(t.Context(), keyC, false); err != nil {
 						t.Fatal(err)
 					}
 				}
-				start("A", 8, 6, 6)
+				if quirks.HolderPreemptsNobody {
+					// Found out, and done by way of a reservation that all hold.
+					start("A", 13, 11, 11)
+				} else {
+					start("A", 8, 6, 6)
+				}
+				for i, ns := range w.list {
+					ns.With(func(m *simns.Machine) {
+						held := pr.Reservation{Key: keyA, Type: pr.WriteExclusiveRegistrantsOnly}
+						if s := m.State(); !slices.Equal(s.Keys(), []pr.Key{keyA}) || s.Reservation == nil || *s.Reservation != held {
+							t.Errorf("namespace %d: %+v", i, s)
+						}
+					})
+				}
 			})
 		}
 	}
@@ -126,7 +149,7 @@ func TestNamespacesInParallel(t *testing.T) {
 			w := newNSWorld(n, simns.NVMet())
 			w.delay = deviceTime
 			begin := time.Now()
-			if err := w.run("A", 2).Start(t.Context()); err != nil {
+			if err := w.run("A", 2, true).Start(t.Context()); err != nil {
 				t.Fatal(err)
 			}
 			took[n] = time.Since(begin)
@@ -135,5 +158,76 @@ func TestNamespacesInParallel(t *testing.T) {
 	t.Logf("1, 2 and 256 namespaces: %v, %v, %v", took[1], took[2], took[256])
 	if took[256] != took[2] || took[256] > 2*took[1]+2*deviceTime {
 		t.Errorf("256 namespaces take %v, 2 take %v, 1 takes %v", took[256], took[2], took[1])
+	}
+}
+
+// Where several paths lead to a namespace, because dm-multipath joins them and not the
+// kernel's NVMe, the host is one registration all the same, and nothing is missing.
+func TestNamespaceByPaths(t *testing.T) {
+	for name, quirks := range map[string]simns.Quirks{"standard": {}, "nvmet": simns.NVMet(), "SPDK": simns.SPDK()} {
+		for _, mode := range []Mode{Exclusive, Shared} {
+			t.Run(fmt.Sprintf("%s/%s", name, mode), func(t *testing.T) {
+				w := newNSWorld(2, quirks)
+				for _, node := range []string{"A", "B"} {
+					r := w.run(node, 3, false)
+					r.Mode = mode
+					if err := r.Start(t.Context()); err != nil {
+						t.Fatal(err)
+					}
+					t.Log(w.sent[1][node])
+					if i := slices.IndexFunc(w.log, func(e Event) bool { return !e.Change() }); i >= 0 {
+						t.Errorf("a start of %s warns: %+v", node, w.log[i])
+					}
+					for _, rep := range r.Check(t.Context()) {
+						if len(rep.Findings) > 0 || rep.Unknown() {
+							t.Errorf("after a start of %s: %+v", node, rep.Findings)
+						}
+					}
+				}
+				for _, node := range []string{"A", "B"} {
+					r := w.run(node, 3, false)
+					r.Mode = mode
+					if err := r.Halt(t.Context()); err != nil {
+						t.Fatal(err)
+					}
+				}
+			})
+		}
+	}
+}
+
+// A fence removes who does not hold where this node holds alone, on a target, too, that
+// removes nobody for it. A package of one node has one holder afterwards.
+func TestNamespaceFence(t *testing.T) {
+	for name, quirks := range map[string]simns.Quirks{"standard": {}, "nvmet": simns.NVMet(), "SPDK": simns.SPDK()} {
+		for _, mode := range []Mode{Exclusive, Shared} {
+			t.Run(fmt.Sprintf("%s/%s", name, mode), func(t *testing.T) {
+				w := newNSWorld(2, quirks)
+				if err := w.run("A", 1, true).Start(t.Context()); err != nil {
+					t.Fatal(err)
+				}
+				for _, l := range w.run("B", 1, true).LUNs {
+					if err := l.Paths[0].RegisterAndIgnore(t.Context(), keyB, false); err != nil {
+						t.Fatal(err)
+					}
+				}
+				r := w.run("A", 1, true)
+				r.Mode = mode
+				if err := r.Fence(t.Context(), Member{Name: "B", Key: keyB}); err != nil {
+					t.Fatal(err)
+				}
+				want := pr.Reservation{Key: keyA, Type: pr.WriteExclusiveRegistrantsOnly}
+				if quirks.HolderPreemptsNobody && mode == Shared {
+					want = pr.Reservation{Type: pr.WriteExclusiveAllRegistrants}
+				}
+				for i, ns := range w.list {
+					ns.With(func(m *simns.Machine) {
+						if s := m.State(); !slices.Equal(s.Keys(), []pr.Key{keyA}) || s.Reservation == nil || *s.Reservation != want {
+							t.Errorf("namespace %d: %+v", i, s)
+						}
+					})
+				}
+			})
+		}
 	}
 }

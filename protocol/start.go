@@ -150,7 +150,7 @@ func hasAllPaths(t *target) error {
 // were registered, or some of the past.
 func checkPaths(t *target) {
 	switch n := len(t.Own()); {
-	case n < len(t.Usable) && !t.hasHost():
+	case n < len(t.Usable) && !t.hasHost() && !t.ForHost():
 		t.run.log(Event{Action: PathsMissing, LUN: t.Name, Key: t.Me()})
 	case n > len(t.Usable) && len(t.Past()) > 0:
 		t.run.log(Event{Action: PastLeft, LUN: t.Name, Key: t.Me()})

@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"lunguard/pr"
+	"lunguard/protocol/unit"
 )
 
 // To take a LUN is to make it this node's alone. One path, the seat, does it.
@@ -25,6 +26,8 @@ func takeRows(arbiter *target) []row {
 			func(t *target) action { return t.preempts(t.seat(), t.seatKey(), 0) }},
 		row{"another node holds", (*position).HeldByOther,
 			func(t *target) action { return t.preempts(t.seat(), t.seatKey(), t.Holder()) }},
+		row{"this node holds, and the device removes nobody for who holds", func(t *position) bool { return t.holdsInVain(t.victim()) },
+			turns},
 		row{"other keys are registered", func(t *position) bool { return t.victim() != 0 },
 			func(t *target) action { return t.preempts(t.seat(), t.seatKey(), t.victim()) }},
 		row{"this node holds by another type", func(t *position) bool { return !t.RightType() },
@@ -113,6 +116,26 @@ func (t *position) mustMark() bool {
 // allHoldYet reports whether all registrants hold, and others may be among them: when this
 // run has removed these some devices leave it the reservation as it was.
 func allHoldYet(t *position) bool { return t.AllHold() && !(t.tookAll && t.IsMine()) }
+
+// holdsInVain reports whether this node holds alone, and has removed a key that is there,
+// on a namespace: Linux's target changes no more than the type for who holds alone, and
+// says that it is done.
+func (t *position) holdsInVain(victim pr.Key) bool {
+	seat := t.seat()
+	return seat != nil && !pr.Moves(seat) && t.IsMine() && slices.Contains(t.struck, victim) && (t.Caps == nil || t.Caps.Supports(unit.SharedType))
+}
+
+// turns makes this node's reservation one of all registrants, where the device does what
+// it should: nobody can write then who could not before.
+func turns(t *target) action {
+	a := t.preemptsAs(t.seat(), t.seatKey(), t.Holder(), unit.SharedType)
+	ended := a.ended
+	a.ended = func(how end, err error) {
+		ended(how, err)
+		t.turned = t.turned || how != refused
+	}
+	return a
+}
 
 // victim is a key to be removed that does not hold: another node's, or this
 // node's own, of the past or marked on a path that has died. Where the package may

@@ -101,10 +101,14 @@ func (t *target) reserves(p pr.Path, key pr.Key) action {
 // several nodes write, or where nobody held, or all, a reset makes sure, if the
 // device can do it.
 func (t *target) preempts(p pr.Path, key, victim pr.Key) action {
+	return t.preemptsAs(p, key, victim, t.wants())
+}
+
+// preemptsAs is preempts with the type that a reservation which is made anew gets.
+func (t *target) preemptsAs(p pr.Path, key, victim pr.Key, typ pr.Type) action {
 	other := Plain(victim) != t.Me() && victim != 0
 	takes := victim == 0 || victim == t.Holder()
 	inherits := victim&TakingMark != 0 && other || victim == 0 && t.waitsFor() != 0
-	typ := t.wants()
 	suspect := victim == 0 || other && !unit.IsLeaving(victim) && (t.mode == Shared || t.before.Reservation == nil)
 	return action{
 		kind: sending, path: p, event: Event{Action: Preempted, Key: key, Victim: victim},
@@ -119,6 +123,9 @@ func (t *target) preempts(p pr.Path, key, victim pr.Key) action {
 			if how == performed {
 				t.reserved, t.took = false, t.took || takes
 				t.tookAll = t.tookAll || victim == 0
+			}
+			if how == performed && !takes && t.IsMine() {
+				t.struck = append(t.struck, victim)
 			}
 			t.doubt = t.doubt || how == performed && inherits
 			t.suspect = t.suspect || how == performed && suspect

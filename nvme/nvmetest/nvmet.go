@@ -1,6 +1,6 @@
 package nvmetest
 
-// NVMet is what Linux's target does otherwise, as of 7.3.
+// NVMet is what Linux's target does otherwise, as of 7.2.
 func NVMet() Deviations {
 	return Deviations{
 		// Key 0 is a key there: nobody can preempt who has it.
@@ -20,8 +20,11 @@ func NVMet() Deviations {
 		"who has not acquired releases: B release 2 wear": "ok A1* B2* wear",
 		"all registrants hold: A release 1 wero":          "conflict A1* B2* C3* wear",
 		"release: A release 1 we":                         "conflict A1* B2 wero",
-		// Another host with the holder's key stays.
-		"the holder has a namesake: A preempt 1 1 we": "ok A1* B1 we",
+		// Whoever the holder names, only the type changes, and that is success.
+		"preempt a key that nobody has: A preempt 1 9 wero/2": "ok A1* wero",
+		"who is told: A preempt 1 2 wero":                     "ok A1* B2 wero",
+		"who is told: B event":                                "none",
+		"the holder has a namesake: A preempt 1 1 we":         "ok A1* B1 we",
 	}
 }
 

@@ -39,6 +39,7 @@ func pathBench(quirks simns.Quirks) *pathtest.Bench {
 	ns := simns.NewMemory(simns.Config{Quirks: quirks})
 	bench := &pathtest.Bench{Traits: pathtest.Traits{
 		PreemptsNobody: quirks.PreemptsNobody, KeepsAllRegistrants: quirks.KeepsType, SecondConflicts: quirks.SecondConflicts,
+		HolderPreemptsNobody: quirks.HolderPreemptsNobody,
 	}}
 	var transports [3]nvme.Transport
 	for i := range bench.Paths {

@@ -44,6 +44,9 @@ type Quirks struct {
 	// NamesakesStay: who holds and preempts its own key changes the type only; others
 	// with the key stay. nvmet, SPDK.
 	NamesakesStay bool
+	// HolderPreemptsNobody: a preempt by the one that holds alone changes the type and
+	// removes nobody, whoever is named, and is success. nvmet, up to 7.2 at least.
+	HolderPreemptsNobody bool
 	// OneEntry: a report has one entry a host, whatever its controllers. nvmet, SPDK.
 	OneEntry bool
 	// NoControllers: entries name no controller. nvmet.
@@ -68,12 +71,12 @@ type Quirks struct {
 	Inflates bool
 }
 
-// NVMet is Linux's target, as of 7.3: no reservation there outlives a restart.
+// NVMet is Linux's target, as of 7.2: no reservation there outlives a restart.
 func NVMet() Quirks {
 	return Quirks{
 		NoPersistence: true, TakesKeyZero: true, UnknownActions: true, IgnoresPersistence: true,
 		SecondConflicts: true, AcquirerReleases: true, OtherTypeConflicts: true, NamesakesStay: true,
-		OneEntry: true, NoControllers: true,
+		HolderPreemptsNobody: true, OneEntry: true, NoControllers: true,
 	}
 }
 

@@ -149,6 +149,9 @@ func (m *Machine) acquire(from Controller, req *nvme.Request) nvme.Reply {
 func (m *Machine) preempt(from Controller, c *nvme.Acquisition, typ pr.Type) nvme.Reply {
 	q := &m.cfg.Quirks
 	all := m.typ.AllRegistrants()
+	if q.HolderPreemptsNobody && m.typ != 0 && !all && m.holder == from.Host {
+		return m.retype(from, typ)
+	}
 	victims := func(r registrant) bool { return r.Key == c.Victim }
 	others := func(r registrant) bool { return r.Key == c.Victim && r.Host != from.Host }
 	takes := false
@@ -193,6 +196,18 @@ func (m *Machine) preempt(from Controller, c *nvme.Acquisition, typ pr.Type) nvm
 	}
 	if q.GivesUp && c.Action == nvme.PreemptAndAbort && len(gone) > 0 {
 		return nvme.Reply{Status: nvme.CommandInterrupted}
+	}
+	return nvme.Reply{}
+}
+
+// retype gives the reservation of who holds alone another type.
+func (m *Machine) retype(from Controller, typ pr.Type) nvme.Reply {
+	if m.typ != typ {
+		m.notify(nvme.ReservationReleased, func(h nvme.HostID) bool { return h != from.Host && m.find(h) >= 0 })
+	}
+	m.typ = typ
+	if m.count(0); !m.cfg.Quirks.CountsHosts {
+		m.generation++
 	}
 	return nvme.Reply{}
 }

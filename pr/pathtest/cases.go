@@ -119,6 +119,11 @@ func preemptHolder(x *bench) {
 func preemptAnother(x *bench) {
 	x.reserves(kept, a, b)
 	x.did("preempt", x.Paths[a].PreemptAndAbort(x.ctx, keyA, keyB, kept))
+	if x.Traits.HolderPreemptsNobody {
+		x.want([]pr.Key{keyA, keyB}, keyA, kept)
+		x.canWrite(a, b)
+		x.retyped()
+	}
 	x.want([]pr.Key{keyA}, keyA, kept)
 	x.canWrite(a)
 	x.did("register", x.Paths[b].Register(x.ctx, 0, keyB, false))
@@ -126,6 +131,16 @@ func preemptAnother(x *bench) {
 	x.registers(a, b)
 	x.did("unreserved", x.Paths[a].PreemptAndAbort(x.ctx, keyA, keyB, kept))
 	x.want([]pr.Key{keyA}, 0, 0)
+}
+
+// retyped removes all others by way of a reservation that all hold: nobody may write
+// meanwhile who could not before.
+func (x *bench) retyped() {
+	const all = pr.WriteExclusiveAllRegistrants
+	x.did("all hold", x.Paths[a].PreemptAndAbort(x.ctx, keyA, keyA, all))
+	x.want([]pr.Key{keyA, keyB}, 0, all)
+	x.canWrite(a, b)
+	x.did("preempt all", x.Paths[a].PreemptAndAbort(x.ctx, keyA, 0, kept))
 }
 
 // Under a type of all registrants the reservation lasts as long as anybody is left, and

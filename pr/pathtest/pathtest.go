@@ -39,6 +39,9 @@ type Traits struct {
 	// SecondConflicts: under a type of all registrants a second registrant's Reserve is
 	// a conflict, although it holds; else it is done.
 	SecondConflicts bool
+	// HolderPreemptsNobody: who holds alone removes nobody by a preempt, and is told that
+	// it is done.
+	HolderPreemptsNobody bool
 }
 
 // The hosts, and their keys.

@@ -75,3 +75,8 @@ func (rd *Reading) IsOn(p pr.Path) bool {
 	r, sure, _ := rd.Registration(p)
 	return sure && r.Holder && rd.State.Reservation != nil
 }
+
+// ForHost reports whether a registration of this node stands for all paths of its host.
+func (rd *Reading) ForHost() bool {
+	return slices.ContainsFunc(rd.Own(), func(r pr.Registration) bool { return r.AllPorts })
+}
