@@ -3,6 +3,7 @@ package reservations
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 
 	"lunguard/cluster"
@@ -28,8 +29,7 @@ func copyGroups(c *front.Call, groups []string) error {
 			c.Fail(err)
 			continue
 		}
-		// Any group may be copied, whether a package owns it or not.
-		pkg := &cluster.Package{Name: group.Name, Type: cluster.MultiNode, Groups: []string{name}}
+		pkg := &cluster.Package{Name: group.Name, Type: typeOf(s.Conf, group.Name), Groups: []string{name}}
 		err = s.WithPackage(pkg, func(run *session.PackageRun, o *session.Opened) error {
 			// -v speaks of keys here, not of commands.
 			say := o.Say
@@ -53,6 +53,17 @@ func copyGroups(c *front.Call, groups []string) error {
 		}
 	}
 	return nil
+}
+
+// typeOf is the type of the package that has a group. Any group may be copied, whether a
+// package has it or not: then several nodes may share it.
+func typeOf(conf *cluster.Config, group string) cluster.PackageType {
+	for _, p := range conf.Packages {
+		if slices.Contains(p.Groups, group) {
+			return p.Type
+		}
+	}
+	return cluster.MultiNode
 }
 
 // notCopiedError says which groups were not looked at.

@@ -66,7 +66,7 @@ func PackageFlags() []cli.Flag {
 
 // PackageOptions is what the help says of them.
 const PackageOptions = `
-  -v             say each step and the number of SCSI commands
+  -v             say each step and the number of commands
   --dry-run      list the commands that would be sent, send none but reads
   -C FILE        cluster config (else $LUNGUARD_CONF, /etc/lunguard/cluster.conf)
   -n NODE        which node this is (else $SG_NODE, the short host name)

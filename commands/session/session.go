@@ -243,9 +243,10 @@ func (s *Session) OnPackage(pkg *cluster.Package, do func(*PackageRun, *Opened) 
 
 // SayCost tells what the work on a package took.
 func (s *Session) SayCost(pkg *cluster.Package, o *Opened) {
-	fmt.Fprintf(s.Out, "%s: %s, %s\n", pkg.Name, words.Plural(len(o.LUNs), "LUN"), words.Plural(int(o.sent.Load()), "SCSI command"))
+	command, question, leads := o.kind().words()
+	fmt.Fprintf(s.Out, "%s: %s, %s\n", pkg.Name, words.Plural(len(o.LUNs), "LUN"), words.Plural(int(o.sent.Load()), command))
 	if n := int(o.asked.Load()); n > 0 {
-		fmt.Fprintf(s.Out, "%s: %s more, which LUN the paths lead to\n", pkg.Name, words.Plural(n, "INQUIRY"))
+		fmt.Fprintf(s.Out, "%s: %s more, %s\n", pkg.Name, words.Plural(n, question), leads)
 	}
 }
 

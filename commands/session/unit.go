@@ -165,3 +165,41 @@ func isIdle(device any) bool {
 	i, ok := device.(interface{ Idle() bool })
 	return !ok || i.Idle()
 }
+
+// storage is what some paths lead to.
+type storage int
+
+// Kinds of storage.
+const (
+	onSCSI storage = iota
+	onNVMe
+	onBoth
+)
+
+// kind is what the LUNs are.
+func (o *Opened) kind() storage {
+	namespaces := 0
+	for _, l := range o.LUNs {
+		if d := o.disks[l]; d != nil && len(d.Paths) > 0 && d.Paths[0].Namespace {
+			namespaces++
+		}
+	}
+	switch namespaces {
+	case 0:
+		return onSCSI
+	case len(o.LUNs):
+		return onNVMe
+	}
+	return onBoth
+}
+
+// words name a command, one that only asks, and for what.
+func (s storage) words() (command, question, leads string) {
+	switch s {
+	case onSCSI:
+		return "SCSI command", "INQUIRY", "which LUN the paths lead to"
+	case onNVMe:
+		return "NVMe command", "Identify command", "what the paths lead to, and what that can do"
+	}
+	return "command", "INQUIRY or Identify command", "what the paths lead to, and what that can do"
+}

@@ -110,7 +110,7 @@ func diskWords(e *vg.DeviceError) Message {
 	}
 	switch {
 	case errors.Is(e, vg.ErrNotSCSIDisk), errors.Is(e, simlun.ErrNotSimulated), errors.Is(e, simns.ErrNotSimulated):
-		m.Hint, m.Status = "a SCSI disk, or what lies on one LUN, was expected", ExitFailed
+		m.Hint, m.Status = "a SCSI disk, an NVMe namespace, or what lies on one of them, was expected", ExitFailed
 	case errors.Is(e, vg.ErrController):
 		m.Hint, m.Status = "name its namespace, such as "+e.Device+"n1", ExitFailed
 	case errors.Is(e, vg.ErrNoName):

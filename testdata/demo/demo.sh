@@ -47,7 +47,7 @@ say() { echo "\$ $1" >&3; eval "$1"; }
 say 'export PATH=$PWD/bin:$PATH'
 step 0 "" "lunguard --install bin"
 say 'cd "$(mktemp -d -p "$PWD/bin")"'
-step 0 "" "lunguard sim create array --nodes jack3,jack4 --luns 2"
+step 0 "" "lunguard sim create array --nodes jack3,jack4 --luns 1 --namespaces 1"
 step 0 "" "lunguard sim vgextend array iscsi_vg3 /dev/sda"
 step 0 "" "cat >cluster.conf <<END
 CLUSTER_NAME    bla
@@ -73,13 +73,13 @@ say "export LUNGUARD_SIM=array/jack4      # on node jack4"
 step 2 "RESERVATION CONFLICT" "lunguard sim write /dev/sda 7 'written by jack4'"
 step 0 "written by jack3" "lunguard sim read /dev/sda 7"
 
-say "export LUNGUARD_SIM=array/jack3      # the group grows, and the new volume is protected, too"
-step 0 "" "lunguard sim vgextend array iscsi_vg3 /dev/sdb"
+say "export LUNGUARD_SIM=array/jack3      # the group grows by an NVMe namespace"
+step 0 "" "lunguard sim vgextend array iscsi_vg3 /dev/nvme0n1"
 step 0 "/dev/sda 0xbcb00001 0xbcb00001 jack3
-/dev/sdb NONE NONE NONE" "vg_pr_key -g iscsi_vg3"
-step 0 "Successfully copied registration key 0xbcb00001 to /dev/sdb" "vg_pr_key -s -v iscsi_vg3"
+/dev/nvme0n1 NONE NONE NONE" "vg_pr_key -g iscsi_vg3"
+step 0 "Successfully copied registration key 0xbcb00001 to /dev/nvme0n1" "vg_pr_key -s -v iscsi_vg3"
 step 0 "/dev/sda 0xbcb00001 0xbcb00001 jack3
-/dev/sdb 0xbcb00001 0xbcb00001 jack3" "vg_pr_key -g iscsi_vg3"
+/dev/nvme0n1 0xbcb00001 0xbcb00001 jack3" "vg_pr_key -g iscsi_vg3"
 
 say "export LUNGUARD_SIM=array/jack4      # jack3 hangs; jack4 takes over"
 step 0 "PREEMPT AND ABORT 0xbcb00001 (jack3) by 0x40000000bcb00002 (jack4, taking): done" "pr_start -v pkg1 | sort"
@@ -87,9 +87,10 @@ step 0 "block 7 written" "lunguard sim write /dev/sda 7 'written by jack4'"
 
 say "export LUNGUARD_SIM=array/jack3      # jack3 wakes up"
 step 2 "RESERVATION CONFLICT" "lunguard sim write /dev/sda 7 'written late'"
+step 2 "/dev/nvme0n1: " "lunguard sim write /dev/nvme0n1 7 'written late'"
 step 0 "" "pr_halt pkg1"
 step 0 "/dev/sda 0xbcb00002 0xbcb00002 jack4
-/dev/sdb 0xbcb00002 0xbcb00002 jack4" "vg_pr_key -g iscsi_vg3"
+/dev/nvme0n1 0xbcb00002 0xbcb00002 jack4" "vg_pr_key -g iscsi_vg3"
 step 0 "written by jack4" "lunguard sim read /dev/sda 7"
 
 say "export LUNGUARD_SIM=array/jack4"
