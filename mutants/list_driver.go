@@ -64,9 +64,9 @@ func claimMutants() []*mutant {
 func verbMutants() []*mutant {
 	f := file("protocol/verbs.go")
 	return []*mutant{
-		f.edit("target.preempts", `t.doubt, t.open = true, true`, `t.open = true`, "PREEMPT AND ABORT without an answer is no doubt"),
-		f.edit("target.preempts", `t.doubt = t.doubt || how == performed && inherits`, `_ = inherits`, "the doubt of a taker that is removed is forgotten"),
-		f.edit("target.preempts", `t.preempted(p, victim)`, ``, "what this node has removed itself counts as there"),
+		f.edit("preemptsAs", `t.doubt, t.open = true, true`, `t.open = true`, "PREEMPT AND ABORT without an answer is no doubt"),
+		f.edit("preemptsAs", `t.doubt = t.doubt || how == performed && inherits`, `_ = inherits`, "the doubt of a taker that is removed is forgotten"),
+		f.edit("preemptsAs", `t.preempted(p, victim)`, ``, "what this node has removed itself counts as there"),
 		f.edit("target.resets", `if how == performed {`, `if how != refused {`, "a reset is not waited for"),
 		f.edit("target.resets", `append(t.resolved, takers...)`, `append(t.resolved, takers[:0]...)`, "a reset does not resolve what others are taking"),
 		f.edit("target.resets", `t.vainResets = append(t.vainResets, p)`, ``, "a path on which a reset failed is tried for ever"),
@@ -77,9 +77,9 @@ func verbMutants() []*mutant {
 		f.edit("claim.noteRegister", `c.unanswered = append(c.unanswered, p)`, ``, "a path on which a REGISTER got lost is not undone"),
 		f.edit("target.unregisters", `a := t.registers(Unregistered, p, key, 0)`, `a := t.registersAnew(p, 0)`, "a registration is taken off without quoting it"),
 		file("protocol/unit/effects.go").edit("Unit.ExpectPreempted", `r.Key == victim || victim == 0`, `false`, "a PREEMPT AND ABORT is expected to remove nobody"),
-		f.edit("target.preempts", `t.suspect = t.suspect || how == performed && suspect`, `_ = suspect`, "no answer of PREEMPT AND ABORT is doubted"),
-		f.edit("target.preempts", `t.reserved, t.took = false, t.took || takes`, `t.took = t.took || takes`, "a LUN that was taken from another node counts as found free"),
-		f.edit("target.preempts", `t.unswept = true`, `_ = t`, "what a device refused to remove is tried for ever"),
+		f.edit("preemptsAs", `t.suspect = t.suspect || how == performed && suspect`, `_ = suspect`, "no answer of PREEMPT AND ABORT is doubted"),
+		f.edit("preemptsAs", `t.reserved, t.took = false, t.took || takes`, `t.took = t.took || takes`, "a LUN that was taken from another node counts as found free"),
+		f.edit("preemptsAs", `t.unswept = true`, `_ = t`, "what a device refused to remove is tried for ever"),
 		f.edit("target.resets", `if errors.Is(err, pr.ErrUnitAttention) {`, `if false {`, "a reset that met a unit attention has failed"),
 		f.edit("target.resets", `t.doubt = t.doubt || t.suspect`, `_ = t`, "a reset that failed leaves no doubt where PREEMPT AND ABORT was answered"),
 		f.edit("target.resets", `!t.doubt && errors.Is(err, pr.ErrUnsupported)`, `false`, "a device without resets protects nobody"),

@@ -239,6 +239,16 @@ func PortOf(ctx context.Context, p Path) (Port, error) {
 	return Port{}, ErrUnsupported
 }
 
+// Resets reports whether a path may be able to reset. A path that stands for another one
+// says so of that.
+func Resets(p Path) bool {
+	if l, ok := p.(interface{ Resets() bool }); ok {
+		return l.Resets()
+	}
+	_, ok := p.(Resetter)
+	return ok
+}
+
 // Reset ends all commands by a path that can; ErrUnsupported by another.
 func Reset(ctx context.Context, p Path) error {
 	if r, ok := p.(Resetter); ok {

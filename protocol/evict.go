@@ -181,7 +181,7 @@ func (e *eviction) strikes(t *target) action {
 	ended := a.ended
 	a.ended = func(how end, err error) {
 		ended(how, err)
-		t.suspect = t.suspect || how == performed
+		t.suspect = t.suspect || how == performed && pr.Resets(a.path)
 	}
 	return a
 }

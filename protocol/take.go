@@ -128,7 +128,7 @@ func (t *position) holdsInVain(victim pr.Key) bool {
 // turns makes this node's reservation one of all registrants, where the device does what
 // it should: nobody can write then who could not before.
 func turns(t *target) action {
-	a := t.preemptsAs(t.seat(), t.seatKey(), t.Holder(), unit.SharedType)
+	a := preemptsAs(t, t.seat(), t.seatKey(), t.Holder(), unit.SharedType)
 	ended := a.ended
 	a.ended = func(how end, err error) {
 		ended(how, err)

@@ -99,17 +99,18 @@ func (t *target) reserves(p pr.Path, key pr.Key) action {
 // GOOD says that the victim's commands are over. Linux's target knows a command by
 // the key that held when it came, and so aborts by the holder's key only: where
 // several nodes write, or where nobody held, or all, a reset makes sure, if the
-// device can do it.
+// device can do it. Of a namespace there is no such reset, and no target that is known to
+// do so.
 func (t *target) preempts(p pr.Path, key, victim pr.Key) action {
-	return t.preemptsAs(p, key, victim, t.wants())
+	return preemptsAs(t, p, key, victim, t.wants())
 }
 
 // preemptsAs is preempts with the type that a reservation which is made anew gets.
-func (t *target) preemptsAs(p pr.Path, key, victim pr.Key, typ pr.Type) action {
+func preemptsAs(t *target, p pr.Path, key, victim pr.Key, typ pr.Type) action {
 	other := Plain(victim) != t.Me() && victim != 0
 	takes := victim == 0 || victim == t.Holder()
 	inherits := victim&TakingMark != 0 && other || victim == 0 && t.waitsFor() != 0
-	suspect := victim == 0 || other && !unit.IsLeaving(victim) && (t.mode == Shared || t.before.Reservation == nil)
+	suspect := pr.Resets(p) && (victim == 0 || other && !unit.IsLeaving(victim) && (t.mode == Shared || t.before.Reservation == nil))
 	return action{
 		kind: sending, path: p, event: Event{Action: Preempted, Key: key, Victim: victim},
 		send:   func(ctx context.Context) error { return p.PreemptAndAbort(ctx, key, victim, typ) },

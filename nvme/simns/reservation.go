@@ -150,7 +150,7 @@ func (m *Machine) preempt(from Controller, c *nvme.Acquisition, typ pr.Type) nvm
 	q := &m.cfg.Quirks
 	all := m.typ.AllRegistrants()
 	if q.HolderPreemptsNobody && m.typ != 0 && !all && m.holder == from.Host {
-		return m.retype(from, typ)
+		return retype(m, from, typ)
 	}
 	victims := func(r registrant) bool { return r.Key == c.Victim }
 	others := func(r registrant) bool { return r.Key == c.Victim && r.Host != from.Host }
@@ -201,7 +201,7 @@ func (m *Machine) preempt(from Controller, c *nvme.Acquisition, typ pr.Type) nvm
 }
 
 // retype gives the reservation of who holds alone another type.
-func (m *Machine) retype(from Controller, typ pr.Type) nvme.Reply {
+func retype(m *Machine, from Controller, typ pr.Type) nvme.Reply {
 	if m.typ != typ {
 		m.notify(nvme.ReservationReleased, func(h nvme.HostID) bool { return h != from.Host && m.find(h) >= 0 })
 	}

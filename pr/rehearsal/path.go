@@ -245,6 +245,9 @@ func (p *path) Clear(ctx context.Context, key pr.Key) error {
 // Moves reports whether the real path can move a reservation.
 func (p *path) Moves() bool { return pr.Moves(p.real) }
 
+// Resets is that of the real path.
+func (p *path) Resets() bool { return pr.Resets(p.real) }
+
 // ListsOnce is what the real path says of itself.
 func (p *path) ListsOnce() bool { return pr.ListsOnce(p.real) }
 
