@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"path/filepath"
 	"regexp"
 	"runtime/debug"
 	"strconv"
@@ -97,13 +98,31 @@ func persistOn(c *front.Call, open Opener) Call {
 // errNamespace says what to use for what is no SCSI device.
 var errNamespace = errors.New("an NVMe namespace, which takes no SCSI commands; vg_pr_key -g shows its keys, and nvme resv-report its registrants")
 
-// namespaceNode is how the device files of NVMe namespaces and controllers are called.
-func namespaceNode() *regexp.Regexp { return regexp.MustCompile(`^/dev/(nvme|ng)\d`) }
+// isNamespace reports whether a device file, or what links lead to from it, is called as
+// NVMe namespaces and controllers are.
+func isNamespace(path string) bool {
+	node := regexp.MustCompile(`^/dev/(nvme|ng)\d`)
+	const mostLinks = 8
+	for range mostLinks {
+		if node.MatchString(path) {
+			return true
+		}
+		to, err := os.Readlink(path)
+		if err != nil {
+			return false
+		}
+		if !filepath.IsAbs(to) {
+			to = filepath.Join(filepath.Dir(path), to)
+		}
+		path = to
+	}
+	return false
+}
 
 // openRaw opens whatever is named, as the command line wants it, or the path that
 // was found if it was. On a simulated host every device can be written to.
 func openRaw(c *front.Call, path string, found vg.Device, readOnly bool) (vg.Path, error) {
-	if found.Namespace || namespaceNode().MatchString(path) {
+	if found.Namespace || isNamespace(path) {
 		return nil, errNamespace
 	}
 	if dir := c.Simulated(); dir != "" {

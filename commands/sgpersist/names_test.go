@@ -2,6 +2,7 @@ package sgpersist
 
 import (
 	"os"
+	"path/filepath"
 	"strconv"
 	"strings"
 	"syscall"
@@ -76,6 +77,25 @@ func TestTransportErrText(t *testing.T) {
 	for _, c := range tests {
 		if got := transportErrText(c.host, c.driver); got != c.want {
 			t.Errorf("%#x, %#x: %q, want %q", uint16(c.host), uint16(c.driver), got, c.want)
+		}
+	}
+}
+
+// A namespace is told by the name of its device file, and by links that lead there, as
+// those of /dev/disk/by-id.
+func TestIsNamespace(t *testing.T) {
+	dir := t.TempDir()
+	for link, to := range map[string]string{"by-id": "/dev/nvme0n1", "chain": "by-id", "disk": "/dev/sda", "loop": "loop"} {
+		if err := os.Symlink(to, filepath.Join(dir, link)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for name, want := range map[string]bool{
+		"/dev/nvme0n1": true, "/dev/ng0n1": true, "/dev/nvme0": true, "/dev/nvme0n1p2": true, "/dev/sda": false, "/dev/nvmex": false,
+		dir + "/by-id": true, dir + "/chain": true, dir + "/disk": false, dir + "/loop": false, dir + "/none": false,
+	} {
+		if got := isNamespace(name); got != want {
+			t.Errorf("%s: %t", name, got)
 		}
 	}
 }

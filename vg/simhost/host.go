@@ -393,7 +393,13 @@ func (h *Host) OpenNamespace(path vg.Device) (vg.NamespacePath, error) {
 	if err != nil {
 		return nil, &vg.DeviceError{Device: path.Name, Err: err}
 	}
-	return namespacePath{dev, n.host}, nil
+	host := n.host
+	// A controller that knows 8 bytes of it takes this one for them. One that is cut off
+	// does not tell.
+	if id, err := nvme.ReadHostID(context.Background(), dev); err == nil {
+		host = id
+	}
+	return namespacePath{dev, host}, nil
 }
 
 // Namespace tells which file the device file of a namespace leads to, and by which
