@@ -28,8 +28,11 @@ const benchTest = "^TestBench$"
 
 // set is what the machine has beside what all have.
 func (o options) set() image.Set {
-	if o.only == onlyPacemaker {
+	switch o.only {
+	case onlyPacemaker:
 		return image.Pacemaker
+	case onlyNVMe:
+		return image.NVMe
 	}
 	return image.Plain
 }

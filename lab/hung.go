@@ -28,6 +28,9 @@ const hungRounds = 20
 type hungLab struct {
 	target       *hungGuest
 	jack3, jack4 *hungGuest
+	variants     [2]hungVariant
+	turns        []hungVariant // of the rounds
+	words        []string      // more for the target's kernel
 	random       *rand.Rand
 	stdout       io.Writer
 	verbose      bool // print the transcript of all rounds
@@ -52,7 +55,8 @@ func runHung(ctx context.Context, m machine.Machine, o options, stdout, stderr i
 		o.seed = uint64(start.UnixNano())
 	}
 	fmt.Fprintf(stdout, "%s: %d rounds, -seed %d\n", hungTest, o.rounds, o.seed)
-	l := &hungLab{random: rand.New(rand.NewPCG(o.seed, 0)), stdout: stdout, verbose: o.verbose, errors: map[string]int{}}
+	l := newHungLab(hungVariants(), o, stdout)
+	l.turns = hungTurns()
 	if err := l.powerOn(ctx, m); err != nil {
 		return errors.Join(err, l.shutDown(ctx, true, stderr))
 	}
@@ -81,6 +85,12 @@ func runHung(ctx context.Context, m machine.Machine, o options, stdout, stderr i
 	return nil
 }
 
+// newHungLab makes what conducts rounds.
+func newHungLab(variants [2]hungVariant, o options, stdout io.Writer) *hungLab {
+	return &hungLab{variants: variants, turns: variants[:], random: rand.New(rand.NewPCG(o.seed, 0)), stdout: stdout,
+		verbose: o.verbose, errors: map[string]int{}}
+}
+
 // wantHung reports whether the hung-node test is among what was asked for.
 func wantHung(o options) (bool, error) {
 	pattern, err := regexp.Compile(o.run)
@@ -102,9 +112,10 @@ func (l *hungLab) powerOn(ctx context.Context, m machine.Machine) error {
 		targetEnds, nodeEnds = append(targetEnds, a), append(nodeEnds, b)
 	}
 	var errs [3]error
-	l.target, errs[0] = startHungGuest(ctx, m, hung.Target, targetEnds)
 	l.jack3, errs[1] = startHungGuest(ctx, m, hung.Jack3, nodeEnds[:1])
 	l.jack4, errs[2] = startHungGuest(ctx, m, hung.Jack4, nodeEnds[1:])
+	m.Words = l.words
+	l.target, errs[0] = startHungGuest(ctx, m, hung.Target, targetEnds)
 	if err := errors.Join(errs[:]...); err != nil {
 		return err
 	}
@@ -131,7 +142,7 @@ func (l *hungLab) prepare(ctx context.Context, op hung.Op) error {
 // finish halts everything and checks that nothing is left.
 func (l *hungLab) finish(ctx context.Context) error {
 	var log transcript
-	for _, v := range hungVariants() {
+	for _, v := range l.variants {
 		for _, node := range []*hungGuest{l.jack3, l.jack4} {
 			if _, err := log.run(ctx, node, 0, "pr_halt", v.pkg); err != nil {
 				return errors.Join(err, log.writeTo(l.stdout))

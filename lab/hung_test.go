@@ -4,9 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -37,7 +39,7 @@ func TestWantHung(t *testing.T) {
 
 // TestHungRoles checks who hangs in which round: the nodes in turn.
 func TestHungRoles(t *testing.T) {
-	l := &hungLab{jack3: &hungGuest{name: hung.Jack3}, jack4: &hungGuest{name: hung.Jack4}}
+	l := &hungLab{turns: hungTurns(), jack3: &hungGuest{name: hung.Jack3}, jack4: &hungGuest{name: hung.Jack4}}
 	var owners []string
 	for number := uint32(1); number <= 4; number++ {
 		r := l.newRound(number)
@@ -48,6 +50,56 @@ func TestHungRoles(t *testing.T) {
 	}
 	if got := strings.Join(owners, " "); got != "jack3 jack4 jack3 jack4" {
 		t.Errorf("%s", got)
+	}
+}
+
+// TestNVMeTurns: the nodes take turns on each kind of package.
+func TestNVMeTurns(t *testing.T) {
+	l := newHungLab(nvmeVariants(), options{}, io.Discard)
+	l.jack3, l.jack4 = &hungGuest{name: hung.Jack3}, &hungGuest{name: hung.Jack4}
+	var turns []string
+	for number := uint32(1); number <= 6; number++ {
+		r := l.newRound(number)
+		turns = append(turns, r.name+" "+r.owner.name)
+	}
+	if got := strings.Join(turns, ", "); got != "failover jack3, failover jack4, multi-node jack3, multi-node jack4, failover jack3, failover jack4" {
+		t.Error(got)
+	}
+}
+
+// Each story of namespaces can be read.
+func TestNVMeStories(t *testing.T) {
+	files, err := filepath.Glob("nvme/*.md")
+	if err != nil || len(files) == 0 {
+		t.Fatalf("%v, %v", files, err)
+	}
+	for _, file := range files {
+		text, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if doc, err := parseTutorial(string(text)); err != nil || len(doc.steps) == 0 {
+			t.Errorf("%s: %d steps, %v", file, len(doc.steps), err)
+		}
+	}
+}
+
+// Beside the other parts it runs if its kernel is there; alone, in any case.
+func TestWantNVMe(t *testing.T) {
+	for _, tt := range []struct {
+		o    options
+		want bool
+	}{
+		{options{only: onlyNVMe}, true},
+		{options{only: onlyNVMe, run: "TestNVMe/suite"}, true},
+		{options{only: onlyNVMe, run: "TestFailoverLife"}, false},
+		{options{only: onlyNVMe, noBinary: true}, false},
+		{options{only: onlyGuest}, false},
+		{options{cache: t.TempDir()}, false},
+	} {
+		if got, err := wantNVMe(tt.o); got != tt.want || err != nil {
+			t.Errorf("%+v: %v, %v", tt.o, got, err)
+		}
 	}
 }
 

@@ -70,7 +70,7 @@ func startHungGuest(ctx context.Context, m machine.Machine, name string, links [
 	}
 	m.CPUs, m.Memory = hungCPUs, hungMemory
 	// A processor that was stopped is not stuck.
-	m.Words = []string{"softlockup_panic=0", hung.RoleParameter + name}
+	m.Words = append(slices.Clone(m.Words), "softlockup_panic=0", hung.RoleParameter+name)
 	g.cmd = m.Command(ctx, args...)
 	g.cmd.ExtraFiles = files
 	pipe, err := g.cmd.StdoutPipe()

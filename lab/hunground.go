@@ -17,15 +17,22 @@ import (
 type hungVariant struct {
 	name, pkg string
 	luns      []int
-	shared    bool // both nodes have the package up, and write
+	shared    bool   // both nodes have the package up, and write
+	typ       string // of its reservations, as the witness tells it
 }
 
 // hungVariants are the two kinds of packages, in the order of the rounds.
 func hungVariants() [2]hungVariant {
 	return [2]hungVariant{
-		{name: "failover", pkg: "pkg1", luns: []int{0, 1}},
-		{name: "multi-node", pkg: "pkg2", luns: []int{2, 3}, shared: true},
+		{name: "failover", pkg: "pkg1", luns: []int{0, 1}, typ: typeWERO},
+		{name: "multi-node", pkg: "pkg2", luns: []int{2, 3}, shared: true, typ: typeWERO},
 	}
+}
+
+// hungTurns are the kinds of the rounds: the node of several is fenced at the end.
+func hungTurns() []hungVariant {
+	v := hungVariants()
+	return v[:1]
 }
 
 // typeWERO is sg_persist's name of the reservation that all packages use.
@@ -49,9 +56,9 @@ type hungRound struct {
 	stopped time.Duration // how long the owner was stopped
 }
 
-// newRound chooses who hangs: the nodes take turns.
+// newRound chooses who hangs: the nodes take turns, and then the kinds do.
 func (l *hungLab) newRound(number uint32) *hungRound {
-	r := l.roundOf(hungVariants()[0], number)
+	r := l.roundOf(l.turns[int(number-1)/2%len(l.turns)], number)
 	if number%2 == 0 {
 		r.owner, r.new = r.new, r.owner
 	}
@@ -78,7 +85,7 @@ const notKnown = "it is not known whether the commands of a node that was remove
 // cannot end the writes that it waits for, and does not answer LOGICAL UNIT RESET. The
 // node is removed from the arbiter all the same; who fences it says that more is not known.
 func (l *hungLab) fence(ctx context.Context, number uint32) error {
-	r := l.roundOf(hungVariants()[1], number)
+	r := l.roundOf(l.variants[1], number)
 	err := r.fenceHung(ctx)
 	if err != nil || l.verbose {
 		err = errors.Join(err, r.log.writeTo(l.stdout))
@@ -253,7 +260,7 @@ func (r *hungRound) witness(ctx context.Context) ([]hung.State, error) {
 	}
 	key := nodeKey(r.new)
 	for i, s := range reply.LUNs {
-		if !slices.Equal(s.Keys, []uint64{key}) || s.Holder != key || s.Type != typeWERO {
+		if !slices.Equal(s.Keys, []uint64{key}) || s.Holder != key || s.Type != r.typ {
 			return nil, fmt.Errorf("LUN %d is not %s's alone:\n%s", r.luns[i], r.new.name, strings.Join(s.Text, "\n"))
 		}
 	}

@@ -5,7 +5,7 @@
 // Usage, from anywhere in the repository:
 //
 //	go run ./lab [-v] [-run REGEXP] [-timeout 25m] [-keep] [-refresh] [-no-binary] [-shell]
-//	             [-only guest|hung|tutorial|deadman|bench|pacemaker] [-rounds N] [-full] [-seed N] [-kernel 6.1|6.12|7]
+//	             [-only guest|hung|tutorial|deadman|bench|pacemaker|nvme] [-rounds N] [-full] [-seed N] [-kernel 6.1|6.12|7]
 //
 // The guest is made of Debian's own kernel and packages, which are downloaded once into a
 // cache and never installed; QEMU emulates the processor, so neither KVM nor a SCSI stack
@@ -51,6 +51,7 @@ const (
 	onlyTutorial = "tutorial"
 	// onlyPacemaker are all tests with a cluster engine; one of them is always run.
 	onlyPacemaker = "pacemaker"
+	onlyNVMe      = "nvme"
 )
 
 // options are the command line and the environment, parsed.
@@ -110,7 +111,7 @@ func parseOptions(args []string, getenv func(string) string, stderr io.Writer) (
 	fs.BoolVar(&o.refresh, "refresh", false, "look for newer Debian packages and rebuild the cache if there are any")
 	fs.BoolVar(&o.noBinary, "no-binary", false, "run without the lunguard binary in the guest: tests that need it are skipped")
 	fs.BoolVar(&o.shell, "shell", false, "give a shell in the guest instead of running tests")
-	fs.StringVar(&o.only, "only", "", "run only this `part`: guest, the tests in one guest; hung, the hung-node test in three; tutorial, likewise; deadman, in one that the kernel restarts; pacemaker, a cluster of namespaces; or bench, which compares and tests nothing")
+	fs.StringVar(&o.only, "only", "", "run only this `part`: guest, the tests in one guest; hung, the hung-node test in three; tutorial, likewise; deadman, in one that the kernel restarts; pacemaker, a cluster of namespaces; nvme, NVMe namespaces of three hosts; or bench, which compares and tests nothing")
 	fs.IntVar(&o.rounds, "rounds", hungRounds, "`number` of rounds of the hung-node test, of splits with -only pacemaker, or of comparisons")
 	fs.BoolVar(&o.full, "full", false, "compare as often, and as much, also where that takes long")
 	fs.Uint64Var(&o.seed, "seed", 0, "`number` that decides the instants of the hung-node test (default from the clock)")
@@ -124,7 +125,7 @@ func parseOptions(args []string, getenv func(string) string, stderr io.Writer) (
 		fmt.Fprintln(stderr, "lab: error:", err)
 		return o, err
 	}
-	parts := []string{onlyGuest, onlyHung, onlyDeadman, onlyTutorial, onlyBench, onlyPacemaker}
+	parts := []string{onlyGuest, onlyHung, onlyDeadman, onlyTutorial, onlyBench, onlyPacemaker, onlyNVMe}
 	if o.only != "" && !slices.Contains(parts, o.only) {
 		err := fmt.Errorf("-only must be one of %s", strings.Join(parts, ", "))
 		fmt.Fprintln(stderr, "lab: error:", err)
@@ -150,6 +151,9 @@ func runLab(ctx context.Context, o options, stdout, stderr io.Writer) error {
 	}
 	if err := machine.Ensure(ctx, stderr); err != nil {
 		return err
+	}
+	if o.only == onlyNVMe {
+		o.kernel = nvmeKernel
 	}
 	cache, err := image.Open(ctx, o.cache, o.kernel, o.set(), o.refresh, stderr)
 	if err != nil {
@@ -198,8 +202,11 @@ func runLab(ctx context.Context, o options, stdout, stderr io.Writer) error {
 	}
 	fmt.Fprintf(stderr, "lab: prepared in %.1f s\n", time.Since(start).Seconds())
 
-	if o.shell {
+	switch {
+	case o.shell:
 		return m.Shell(ctx)
+	case o.only == onlyNVMe:
+		return runNVMe(ctx, m, root, o, stdout, stderr)
 	}
 	logPath := ""
 	if o.keep {
@@ -213,7 +220,27 @@ func runLab(ctx context.Context, o options, stdout, stderr io.Writer) error {
 			return err
 		}
 	}
-	return runPacemaker(ctx, m, bins, o, stdout, stderr, logPath)
+	if err := runPacemaker(ctx, m, bins, o, stdout, stderr, logPath); err != nil {
+		return err
+	}
+	nvmeToo, err := wantNVMe(o)
+	if err != nil || !nvmeToo {
+		return err
+	}
+	return nvmeBeside(ctx, m, root, bins, o, stdout, stderr)
+}
+
+// nvmeBeside is [runNVMe] after the other parts, whose machines have another kernel.
+func nvmeBeside(ctx context.Context, m machine.Machine, root string, bins image.Binaries, o options, stdout, stderr io.Writer) error {
+	cache, err := image.Open(ctx, o.cache, nvmeKernel, image.NVMe, false, stderr)
+	if err != nil {
+		return fmt.Errorf("preparing the cache: %w", err)
+	}
+	m.Kernel = cache.Kernel()
+	if err := image.WriteInitrd(m.Initrd, cache, bins, nil); err != nil {
+		return fmt.Errorf("writing the initramfs: %w", err)
+	}
+	return runNVMe(ctx, m, root, o, stdout, stderr)
 }
 
 // runParts runs the tests in one guest or two, then the hung-node test in three. What -run does

@@ -59,7 +59,7 @@ func runTutorial(ctx context.Context, m machine.Machine, file string, o options,
 	}
 	start := time.Now()
 	var log transcript
-	err = errors.Join(l.follow(ctx, doc, &log), l.leftNothing(ctx))
+	err = errors.Join(l.follow(ctx, tutorialFile, doc, &log), l.leftNothing(ctx, 0, 1))
 	if err != nil || o.verbose {
 		fmt.Fprintf(stdout, "--- transcript of %s\n", tutorialFile)
 		err = errors.Join(err, log.writeTo(stdout))
@@ -73,9 +73,9 @@ func runTutorial(ctx context.Context, m machine.Machine, file string, o options,
 	return nil
 }
 
-// follow does all steps. Output that is not what stands in the document does not end it.
-func (l *hungLab) follow(ctx context.Context, doc tutorialText, log *transcript) error {
-	nodes := map[string]*hungGuest{hung.Jack3: l.jack3, hung.Jack4: l.jack4}
+// follow does all steps of a file. Output that is not what stands there does not end it.
+func (l *hungLab) follow(ctx context.Context, file string, doc tutorialText, log *transcript) error {
+	nodes := map[string]*hungGuest{hung.Jack3: l.jack3, hung.Jack4: l.jack4, hung.Jack5: l.target}
 	var errs []error
 	for _, s := range doc.steps {
 		var err, end error
@@ -98,7 +98,7 @@ func (l *hungLab) follow(ctx context.Context, doc tutorialText, log *transcript)
 			end = node.thaw()
 		}
 		if err = errors.Join(err, end); err != nil {
-			errs = append(errs, fmt.Errorf("%s:%d: %s# %s: %w", tutorialFile, s.line, s.node, s.text, err))
+			errs = append(errs, fmt.Errorf("%s:%d: %s# %s: %w", file, s.line, s.node, s.text, err))
 		}
 		if end != nil {
 			break
@@ -117,9 +117,9 @@ func (g *hungGuest) write(ctx context.Context, name string, lines []string) erro
 	return err
 }
 
-// leftNothing asks sg_persist, on the third machine, whether the LUNs are as at the beginning.
-func (l *hungLab) leftNothing(ctx context.Context) error {
-	r, err := l.target.call(ctx, hung.Request{Op: hung.OpWitness, LUNs: []int{0, 1}})
+// leftNothing asks the witness, on the third machine, whether LUNs are as at the beginning.
+func (l *hungLab) leftNothing(ctx context.Context, luns ...int) error {
+	r, err := l.target.call(ctx, hung.Request{Op: hung.OpWitness, LUNs: luns})
 	if err != nil {
 		return err
 	}

@@ -61,8 +61,8 @@ func TestParseTutorial(t *testing.T) {
 	for _, bad := range []string{
 		"```console\nno prompt\n```\n", "```\n```\n", "```console\njack3# open\n", "<!-- lab: skip x -->\n",
 		"<!-- lab: dance -->\n", "<!-- lab: skip a -->\n<!-- lab: status 1 -->\n```console\njack3# a\n```\n",
-		"<!-- lab: status x -->\n```console\njack3# a\n```\n", "```console\njack5# a\n```\n", "<!-- lab skip a -->\n",
-		"<!-- lab: stop jack5 -->\n",
+		"<!-- lab: status x -->\n```console\njack3# a\n```\n", "```console\njack6# a\n```\n", "<!-- lab skip a -->\n",
+		"<!-- lab: stop jack6 -->\n",
 	} {
 		if doc, err := parseTutorial(bad); err == nil {
 			t.Errorf("%q: no error, but %+v", bad, doc)

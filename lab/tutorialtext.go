@@ -45,8 +45,8 @@ type tutorialText struct {
 //	<!-- lab: continue NODE -->    let it go on
 //	<!-- lab: NODE# COMMAND -->    run a command, which has to exit 0 without a word
 func tutorialPatterns() (directive, prompt *regexp.Regexp) {
-	return regexp.MustCompile(`^<!-- lab: (?:(skip|status|file) (.+)|(stop|continue) (jack[34])|(jack[34])# (.+)) -->$`),
-		regexp.MustCompile(`^(jack[34])# (.+)$`)
+	return regexp.MustCompile(`^<!-- lab: (?:(skip|status|file) (.+)|(stop|continue) (jack[345])|(jack[345])# (.+)) -->$`),
+		regexp.MustCompile(`^(jack[345])# (.+)$`)
 }
 
 // parseTutorial takes the document apart. A block that is neither run, nor a file, nor

@@ -52,10 +52,11 @@ type hungAgent struct {
 	watched  []string // the disks to ask sg_persist about
 	direct   int      // O_DIRECT, or 0 for the target's files
 	counters map[hung.Ring]*counter
+	suites   func(*testing.T) error // of namespaces
 }
 
 // serveHung answers the host's requests until it asks for the end.
-func serveHung(t *testing.T, role string) {
+func serveHung(t *testing.T, role string, suites func(*testing.T) error) {
 	f, err := openRawTTY(hungLine)
 	if err != nil {
 		t.Fatal(err)
@@ -65,7 +66,7 @@ func serveHung(t *testing.T, role string) {
 	if err := line.Send(hung.Reply{}); err != nil {
 		t.Fatal(err)
 	}
-	a := &hungAgent{role: role, counters: map[hung.Ring]*counter{}}
+	a := &hungAgent{role: role, counters: map[hung.Ring]*counter{}, suites: suites}
 	for {
 		var q hung.Request
 		if err := line.Receive(&q); err != nil {
@@ -105,6 +106,15 @@ func (a *hungAgent) do(t *testing.T, q hung.Request) (r hung.Reply, err error) {
 		} else {
 			err = a.tutorialNode(t)
 		}
+	case hung.OpNVMe:
+		if a.role == hung.Target {
+			err = a.nvmeTarget(t)
+		} else {
+			err = a.nvmeNode()
+		}
+		r.Disks = a.luns
+	case hung.OpSuite:
+		err = a.suites(t)
 	case hung.OpRun:
 		var result Result
 		path := appletDir + ":" + systemPath
@@ -121,6 +131,10 @@ func (a *hungAgent) do(t *testing.T, q hung.Request) (r hung.Reply, err error) {
 	case hung.OpRead:
 		r.Blocks, err = a.read(q.Rings)
 	case hung.OpWitness:
+		if a.role == hung.Target && len(a.watched) == 0 {
+			r.LUNs, err = a.namespaces(q.LUNs)
+			break
+		}
 		r.LUNs = a.witness(t, q.LUNs)
 	case hung.OpClock:
 		r.Clock, err = readClock()

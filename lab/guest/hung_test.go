@@ -14,5 +14,5 @@ func TestHungMachine(t *testing.T) {
 	if role == "" {
 		t.Skip("one of three machines; the host runs them")
 	}
-	serveHung(t, role)
+	serveHung(t, role, nvmeSuites)
 }

@@ -13,6 +13,14 @@ const (
 	Target = "target"
 	Jack3  = "jack3"
 	Jack4  = "jack4"
+	// Jack5 is the node that the target is besides, where it has namespaces.
+	Jack5 = "jack5"
+)
+
+// Types of reservations, as the witness of namespaces tells them.
+const (
+	WERO = "wero"
+	WEAR = "wear"
 )
 
 // RoleParameter is the word on the kernel's command line that tells a guest which machine
@@ -26,6 +34,8 @@ type Op string
 const (
 	OpPrepare  Op = "prepare"  // network, then the LUNs, or the login to them: Reply.Disks
 	OpTutorial Op = "tutorial" // the same for the machines of the tutorial
+	OpNVMe     Op = "nvme"     // the same with namespaces; the target is a node, too
+	OpSuite    Op = "suite"    // the conformance suites for namespaces
 	OpRun      Op = "run"      // Request.Args: Reply.Stdout, Stderr, Exit
 	OpWrite    Op = "write"    // start a counter on each of Request.Rings; all have an acknowledged write
 	OpFate     Op = "fate"     // wait until each of Request.Rings' counters has ended by an error: Reply.Fates

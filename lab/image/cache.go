@@ -64,6 +64,12 @@ func Open(ctx context.Context, dir, kernel string, set Set, refresh bool, log io
 	return entry, buildEntry(ctx, s, dir, entry, log)
 }
 
+// Has reports whether the entry is there, so that [Open] has nothing to fetch.
+func Has(dir, kernel string, set Set) (bool, error) {
+	s, err := specOf(kernel, set)
+	return err == nil && Entry{dir: filepath.Join(dir, s.key())}.complete(), err
+}
+
 // complete reports whether the entry is there. Since it appears as a whole, one file tells.
 func (c Entry) complete() bool {
 	_, err := os.Stat(c.manifest())

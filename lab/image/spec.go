@@ -62,6 +62,8 @@ const (
 	Plain Set = ""
 	// Pacemaker: the cluster engine, and what makes nodes of namespaces.
 	Pacemaker Set = "pacemaker"
+	// NVMe: targets and hosts of NVMe over TCP, and the program that Debian has for them.
+	NVMe Set = "nvme"
 )
 
 // specOf is what a machine with one of the kernels is made of; but for the kernel, and
@@ -74,10 +76,20 @@ func specOf(kernel string, set Set) (spec, error) {
 	}
 	s := guestSpec()
 	s.suite = suite
-	if set == Pacemaker {
+	switch set {
+	case Pacemaker:
 		s.addPacemaker()
+	case NVMe:
+		s.addNVMe()
 	}
 	return s, nil
+}
+
+// addNVMe adds what is needed to give namespaces to hosts, and to be one.
+func (s *spec) addNVMe() {
+	s.packages = append(s.packages, "nvme-cli")
+	s.programs = append(s.programs, "nvme")
+	s.lazy = append(s.lazy, "nvme-fabrics", "nvme-tcp", "nvmet-tcp")
 }
 
 // addPacemaker adds the cluster engine. Its schemas are in usr/share/pacemaker.
