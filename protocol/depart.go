@@ -294,7 +294,7 @@ func (d *departure) handsOver(from pr.Path, h *pr.Registration) action {
 // turns reports whether the reservation can become one of all registrants where none can
 // be moved, as on NVMe namespaces: somebody else has made it.
 func (d *departure) turns(from pr.Path) bool {
-	return !pr.Moves(from) && d.Caps != nil && d.Caps.Supports(unit.SharedType) && d.Wants(d.preferred) == unit.SharedType
+	return !pr.Moves(from) && d.Wants(d.preferred) == unit.SharedType
 }
 
 // lets makes the reservation that the path holds one of all registrants, in one step: a

@@ -173,3 +173,30 @@ func TestSpaceNamesake(t *testing.T) {
 		}
 	}
 }
+
+// A halt among others that all hold is one command that changes something: nothing is to
+// be handed over.
+func TestSpaceHaltCost(t *testing.T) {
+	w := newSpaces(t, 1, 2, simns.SPDK())
+	w.share()
+	w.start("A")
+	w.start("B")
+	w.sent[0].Store(0)
+	if err := w.run("A").Halt(context.Background()); err != nil {
+		t.Fatal(err)
+	}
+	// Two questions, report, unregister, report.
+	if n := w.sent[0].Load(); n != 5 {
+		t.Errorf("%d commands", n)
+	}
+}
+
+// A registration is replaced whatever it was.
+func TestSpaceReplaces(t *testing.T) {
+	w := newSpaces(t, 1, 1, simns.Quirks{})
+	w.put(0, "A", 0, keyA, 0)
+	w.put(0, "A", 0, keyB, 0)
+	if s := w.heldBy(0); len(s.Registrations) != 1 || !s.Has(keyB) {
+		t.Errorf("%+v", s)
+	}
+}

@@ -1,0 +1,52 @@
+package main
+
+// spaceMutants are of what NVMe namespaces need: among them the plain versions of the
+// protocols, which the specification of the commands invites to.
+func spaceMutants() []*mutant {
+	depart, take, verbs := file("protocol/depart.go"), file("protocol/take.go"), file("protocol/verbs.go")
+	reading, ns := file("protocol/unit/reading.go"), file("nvme/unit.go")
+	return []*mutant{
+		file("protocol/unit/unit.go").edit("Unit.Wants", `!pr.Moves(u.Paths[0])`, `false`, "one node holds for several on a namespace, where none can hand over"),
+		depart.edit("departure.departs", `a := d.unregisters(p, key)`, `a := d.clears(p, key)`, "who leaves a namespace of all registrants clears it"),
+		take.edit("takeRows", `row{"another node holds", (*position).HeldByOther,`,
+			`row{"clear", (*position).HeldByOther, func(t *target) action { return t.clears(t.seat(), t.seatKey()) }},
+		row{"another node holds", (*position).HeldByOther,`, "who takes over clears first"),
+		file("protocol/fence.go").edit("fencing.strikeRows", `return t.preempts(t.seat(), t.seatKey(), f.next(&t.position))`, `v := f.next(&t.position)
+				if t.AllHold() {
+					v = 0
+				}
+				return t.preempts(t.seat(), t.seatKey(), v)`, "a fence removes all other registrants"),
+		ns.edit("Unit.PreemptAndAbort", `Action: PreemptAndAbort,`, `Action: Preempt,`, "a namespace is taken by Preempt, which waits for nothing"),
+		file("nvme/status.go").edit("Status.err", `e.Class, e.outcomeUnknown = pr.ErrDevice, true`, `e.Class, e.outcomeUnknown = pr.ErrDevice, false`, "a Preempt and Abort that the target has ended early has done nothing"),
+		file("nvme/errors.go").edit("failure", `class, e.outcomeUnknown = ErrCancelled, true`, `class, e.outcomeUnknown = ErrCancelled, false`, "a command that the kernel took back was not performed"),
+		ns.edit("Unit.Register", `c.Action, c.Persistence = UnregisterKey, PersistenceUnchanged`, `_ = c`, "a host is unregistered by key 0"),
+		ns.edit("Unit.RegisterAndIgnore", `Action: ReplaceKey, IgnoreKey: true`, `Action: RegisterKey, IgnoreKey: true`, "a registration is replaced by Register, which conflicts"),
+		file("nvme/host.go").edit("HostID.Identity", `AllPorts: true`, `AllPorts: false`, "two paths of a host are two registrations"),
+		file("protocol/claim.go").edit("position.markedPath", `t.Identity(seat).Likens(r) != pr.Alike`, `seat != nil`, "the mark on the seat is another path's, too"),
+		file("protocol/start.go").edit("sameHost", `return &LUNError{`, `_ = &LUNError{`, "two machines with one host identifier do not matter"),
+		file("protocol/fence.go").edit("Run.Fence", `if err := r.each(targets, sameHost); err != nil {
+		return err
+	}`, ``, "a fence does not look whether its victim has this host's identifier"),
+		file("protocol/copy.go").edit("copier.copyOwn", `last := c.model.AllHold() && len(difference(c.model.staying(), t.staying())) == 0`, `last := c.model.AllHold()`, "the first copy on a namespace reserves, and shuts others out"),
+		verbs.edit("preemptsAs", `|| victim == 0 && t.waitsFor() != 0`, ``, "the doubt of a taker that goes with all others is forgotten"),
+		verbs.edit("preemptsAs", `t.tookAll = t.tookAll || victim == 0`, ``, "a target that leaves the type as it is is tried for ever"),
+		reading.edit("Reading.sole", `!rd.Alone || !rd.AllHold()`, `true || !rd.AllHold()`, "a sole registrant does not have what all registrants hold"),
+		depart.never("departure.rows", "this node holds, another stays, nothing can be moved, and all could hold"),
+		depart.edit("departure.turns", `d.Wants(d.preferred) == unit.SharedType`, `true`, "a reservation is to become one that the namespace has not"),
+	}
+}
+
+// wearMutants are of reservations that all registrants hold, on LUNs, too.
+func wearMutants() []*mutant {
+	depart, reading := file("protocol/depart.go"), file("protocol/unit/reading.go")
+	return []*mutant{
+		depart.never("departure.rows", "all registrants hold, and this node has one registration"),
+		depart.edit("departure.onlyPath", `!d.AllHold() || len(own) != 1`, `len(own) != 1`, "a node with one registration leaves without a mark, whoever holds"),
+		depart.edit("departure.onlyPath", `!d.AllHold() || len(own) != 1`, `!d.AllHold() || len(own) == 0`, "one of several registrations is the only one"),
+		file("protocol/unit/unit.go").edit("Unit.Wants", `(u.Caps == nil || u.Caps.Supports(SharedType))`, `true`, "a type is made that the device has not"),
+		file("protocol/verbs.go").edit("position.wants", `case t.mode == Exclusive:
+		return unit.ReservationType`, ``, "an exclusive package may have all registrants hold"),
+		reading.edit("Reading.RightType", `shared && held.Type == SharedType`, `false && shared`, "a reservation of all registrants is of a wrong type"),
+		reading.edit("Reading.IsHeld", `rd.AllHold() ||`, ``, "nobody holds what all registrants hold"),
+	}
+}
