@@ -174,7 +174,7 @@ func TestControlFiles(t *testing.T) {
 		}
 	}
 	for what, do := range map[string]func() error{
-		"a folder": func() error { return os.Mkdir(script, 0o755) },
+		"a directory": func() error { return os.Mkdir(script, 0o755) },
 		"a fifo":   func() error { return syscall.Mkfifo(script, 0o600) },
 		"nothing":  func() error { return nil },
 	} {

@@ -121,7 +121,7 @@ func TestMergeErrors(t *testing.T) {
 	}{
 		"nothing at all":       {"", "", nil, []string{"cluster.conf: at least one NODE_NAME line was expected"}},
 		"broken config":        {"NODE_NAME a\n", "", nil, []string{`cluster.conf:1: "a": a NODE_ID or NODE_PR_KEY line was expected for this node`}},
-		"no name yet":          {conf, "", []string{"# head\npackage_name\nauto_run yes\nnode_name *\n"}, []string{`pkga.conf:2: "package_name": one value was expected behind it, not 0`}},
+		"no name yet":          {conf, "", []string{"# head\npackage_name\nauto_run yes\nnode_name *\n"}, []string{`pkga.conf:2: "package_name": one value was expected after it, not 0`}},
 		"other cluster":        {conf, "CLUSTER_NAME y\nNODE_NAME a\nNODE_NAME b\n", nil, []string{`cmcl.conf:1: "y": the cluster is x`}},
 		"other tag":            {conf, "CLUSTER_NAME x\nCLUSTER_PR_TAG 2\nNODE_NAME a\nNODE_NAME b\n", nil, []string{`cmcl.conf:2: "2": CLUSTER_PR_TAG is 0x1 and makes the keys of the nodes, which must not change`}},
 		"other id":             {conf, "NODE_NAME a\nNODE_ID 7\nNODE_NAME b\n", nil, []string{`cmcl.conf:2: "7": node a has NODE_ID 1, which must not change`}},
@@ -134,7 +134,7 @@ func TestMergeErrors(t *testing.T) {
 		"line before":          {conf, "", []string{"vg x\npackage_name q\n"}, []string{`pkga.conf:1: "vg": a package_name line was expected before it`}},
 		"one package twice":    {conf, "", []string{"package_name q\n", "package_name q\n"}, []string{`pkgb.conf: "q": another package was expected, this one is in DIR/pkga.conf`}},
 		"vg of another":        {conf, "", []string{"package_name q\nvg v\n"}, []string{`pkga.conf:2: "v": it belongs to package p already`}},
-		"several faults":       {conf, "", []string{"package_name q\nauto_run maybe\n", "package_name r\nfs_name x\n"}, []string{`pkga.conf:2: "maybe": yes or no was expected`, `pkgb.conf:2: "x": the full name of a file was expected, /...`, `pkgb.conf:2: "x": a fs_directory line was expected behind it`}},
+		"several faults":       {conf, "", []string{"package_name q\nauto_run maybe\n", "package_name r\nfs_name x\n"}, []string{`pkga.conf:2: "maybe": yes or no was expected`, `pkgb.conf:2: "x": the full name of a file was expected, /...`, `pkgb.conf:2: "x": a fs_directory line was expected after it`}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			d := newDesk(t, c.conf)
@@ -191,13 +191,13 @@ func TestTrust(t *testing.T) {
 	}
 	text, _ := os.ReadFile(d.conf)
 	if err := ownfile.Replace(d.conf, nil, text); !errors.Is(err, ownfile.ErrNotTrusted) {
-		t.Errorf("folder that all can write to: %v", err)
+		t.Errorf("directory that all can write to: %v", err)
 	}
 	if err := os.Chmod(d.dir, 0o777|os.ModeSticky); err != nil {
 		t.Fatal(err)
 	}
 	if err := ownfile.Replace(d.conf, text, text); err != nil {
-		t.Errorf("folder with the sticky bit: %v", err)
+		t.Errorf("directory with the sticky bit: %v", err)
 	}
 }
 
@@ -220,7 +220,7 @@ func TestMergeSpellings(t *testing.T) {
 		"key in capitals":        {"NODE_NAME jack3\nNODE_NAME jack4\nNODE_PR_KEY 0X0091CE0007\n", "jack3 0xbcb00001, jack4 0x91ce0007"},
 		"key without 0x":         {"NODE_NAME jack3\nNODE_NAME jack4\nNODE_PR_KEY \"91CE0007\"\n", "jack3 0xbcb00001, jack4 0x91ce0007"},
 		"name with a comment":    {"NODE_NAME \"jack3\"#x\nNODE_NAME \"jack4\" # y\n", "jack3 0xbcb00001, jack4 0x91ce0007"},
-		"name of two words":      {"NODE_NAME \"jack3\" x\nNODE_NAME jack4\n", `cmcl.conf:1: "NODE_NAME": nothing was expected behind the closing quote`},
+		"name of two words":      {"NODE_NAME \"jack3\" x\nNODE_NAME jack4\n", `cmcl.conf:1: "NODE_NAME": nothing was expected after the closing quote`},
 		"decimal, not octal":     {both + "NODE_NAME new\nNODE_ID 010\nNODE_NAME newer\n", "jack3 0xbcb00001, jack4 0x91ce0007, new 0xbcb0000a, newer 0xbcb0000b"},
 		"retired id with a zero": {both + "NODE_NAME new\nNODE_ID 02\n", `cmcl.conf:5: "02": another id was expected, node old had this one`},
 		"retired id in quotes":   {both + "NODE_NAME new\nNODE_ID \"2\"\n", `cmcl.conf:5: "2": another id was expected, node old had this one`},

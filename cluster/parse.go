@@ -245,7 +245,7 @@ func valueOf(rest string, all bool) (value, bad string) {
 	rest = strings.TrimSpace(uncomment(" " + rest))
 	n := len(strings.Fields(rest))
 	if n == 0 || n > 1 && !all {
-		return "", fmt.Sprintf("one value was expected behind it, not %d", n)
+		return "", fmt.Sprintf("one value was expected after it, not %d", n)
 	}
 	return rest, ""
 }
@@ -260,9 +260,9 @@ func quoted(text string, all bool) (value, bad string) {
 		case c != '"':
 			b.WriteByte(c)
 		case strings.TrimSpace(uncomment(text[i+1:])) != "":
-			return "", "nothing was expected behind the closing quote"
+			return "", "nothing was expected after the closing quote"
 		case !all && len(strings.Fields(b.String())) != 1:
-			return "", fmt.Sprintf("one value was expected behind it, not %d", len(strings.Fields(b.String())))
+			return "", fmt.Sprintf("one value was expected after it, not %d", len(strings.Fields(b.String())))
 		default:
 			return b.String(), ""
 		}
@@ -309,14 +309,14 @@ func (p *parser) form(name string) (form, bool) {
 
 func (p *parser) unknown(given, name string) {
 	if len(p.config.Packages) > 0 {
-		p.failNear(given, "a parameter of packages was expected, or package_name", Nearest(name, packageParameters()))
+		p.failNear(given, "unknown parameter; after package_name, those of packages are expected", Nearest(name, packageParameters()))
 		return
 	}
 	if _, ok := packageForm(name); ok || name == "package_type" || name == "vg" || name == "pv" {
 		p.fail(given, "a package_name line was expected before it")
 		return
 	}
-	p.failNear(given, "a parameter of clusters or nodes was expected, or package_name", Nearest(name, clusterParameters()))
+	p.failNear(given, "unknown parameter; before package_name, those of clusters and nodes are expected", Nearest(name, clusterParameters()))
 }
 
 // failNear says, too, what may have been meant.

@@ -123,7 +123,7 @@ func (p *parser) finishBlocks(pkg *Package) {
 		}
 		for _, b := range pkg.Settings.Blocks(block.head) {
 			if _, ok := b.Get(block.needed); !ok {
-				p.failAt(b[0].At, b[0].Value, "a "+block.needed+" line was expected behind it")
+				p.failAt(b[0].At, b[0].Value, "a "+block.needed+" line was expected after it")
 			}
 		}
 	}

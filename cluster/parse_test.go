@@ -32,7 +32,7 @@ func manyNodes(n int) string {
 func manyFaults() []string {
 	var list []string
 	for i := range maxFaults {
-		list = append(list, fmt.Sprintf(`f:%d: "x": a parameter of clusters or nodes was expected, or package_name`, i+3))
+		list = append(list, fmt.Sprintf(`f:%d: "x": unknown parameter; before package_name, those of clusters and nodes are expected`, i+3))
 	}
 	return append(list, fmt.Sprintf("f:%d: at most 100 faults were expected, what follows was not looked at", maxFaults+3))
 }
@@ -98,8 +98,8 @@ func configFaults() map[string]configFault {
 	const (
 		aKey      = "a key of 1 to 16 hexadecimal digits was expected, not zero"
 		letters   = "letters and digits, and . - _ between them, were expected"
-		unknown   = "a parameter of clusters or nodes was expected, or package_name"
-		unknownIn = "a parameter of packages was expected, or package_name"
+		unknown   = "unknown parameter; before package_name, those of clusters and nodes are expected"
+		unknownIn = "unknown parameter; after package_name, those of packages are expected"
 		tagDigits = "1 to 4 hexadecimal digits were expected, not zero"
 		idRange   = "a number from 1 to 65535 was expected"
 		aGroup    = "the name of a volume group was expected, VG or /dev/VG"
@@ -141,12 +141,12 @@ func configFaults() map[string]configFault {
 		"name in UTF-8":        {text("NODE_NAME jäck", "NODE_PR_KEY 1"), []string{`f:1: "jäck": ` + letters}},
 		"name not in UTF-8":    {text("NODE_NAME j\xe4ck", "NODE_PR_KEY 1"), []string{`f:1: "j\xe4ck": ` + letters}},
 		"NUL in a name":        {text("NODE_NAME a\x00b", "NODE_PR_KEY 1"), []string{`f:1: "a\x00b": ` + letters}},
-		"NUL bytes":            {"\x00\x00\n" + node, []string{`f:1: "\x00\x00": one value was expected behind it, not 0`}},
+		"NUL bytes":            {"\x00\x00\n" + node, []string{`f:1: "\x00\x00": one value was expected after it, not 0`}},
 		"byte order mark":      {"\ufeff" + node, []string{`f:1: "\ufeffNODE_NAME": ` + unknown, `f:2: "NODE_PR_KEY": a NODE_NAME line was expected before it`, `f: at least one NODE_NAME line was expected`}},
-		"no value":             {node + text("CLUSTER_NAME"), []string{`f:3: "CLUSTER_NAME": one value was expected behind it, not 0`}},
-		"value in a comment":   {node + text("CLUSTER_NAME # bla"), []string{`f:3: "CLUSTER_NAME": one value was expected behind it, not 0`}},
-		"two values":           {text("NODE_NAME a b", "NODE_PR_KEY 1"), []string{`f:1: "NODE_NAME": one value was expected behind it, not 2`, `f:2: "NODE_PR_KEY": a NODE_NAME line was expected before it`, `f: at least one NODE_NAME line was expected`}},
-		"equals sign":          {node + text("CLUSTER_NAME=bla"), []string{`f:3: "CLUSTER_NAME=bla": one value was expected behind it, not 0`}},
+		"no value":             {node + text("CLUSTER_NAME"), []string{`f:3: "CLUSTER_NAME": one value was expected after it, not 0`}},
+		"value in a comment":   {node + text("CLUSTER_NAME # bla"), []string{`f:3: "CLUSTER_NAME": one value was expected after it, not 0`}},
+		"two values":           {text("NODE_NAME a b", "NODE_PR_KEY 1"), []string{`f:1: "NODE_NAME": one value was expected after it, not 2`, `f:2: "NODE_PR_KEY": a NODE_NAME line was expected before it`, `f: at least one NODE_NAME line was expected`}},
+		"equals sign":          {node + text("CLUSTER_NAME=bla"), []string{`f:3: "CLUSTER_NAME=bla": one value was expected after it, not 0`}},
 		"unknown parameter":    {node + text("CLUSTER_LOCK 1"), []string{`f:3: "CLUSTER_LOCK": ` + unknown}},
 		"vg before packages":   {node + text("VG vg1"), []string{`f:3: "VG": a package_name line was expected before it`}},
 		"unknown in package":   {node + text("package_name p", "vgs vg1"), []string{`f:4: "vgs": ` + unknownIn}},
@@ -211,7 +211,7 @@ func TestLoadConfig(t *testing.T) {
 		t.Errorf("absent: %v", err)
 	}
 	if c, err := LoadConfig(t.Context(), dir); c != nil || !errors.As(err, &pe) || err.Error() != "read "+dir+": is a directory" {
-		t.Errorf("a folder: %v", err)
+		t.Errorf("a directory: %v", err)
 	}
 	broken := iotest.TimeoutReader(iotest.OneByteReader(strings.NewReader(manyNodes(2))))
 	if c, err := ParseConfig(broken, "f"); c != nil || !errors.Is(err, iotest.ErrTimeout) || !errors.As(err, &pe) || pe.Path != "f" {

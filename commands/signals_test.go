@@ -313,7 +313,7 @@ func TestSecondSignal(t *testing.T) {
 				t.Fatal(err)
 			}
 			text.Write(line[:k])
-			if !strings.Contains(text.String(), c.argv[0]+": SIGINT: ") || !strings.Contains(text.String(), "once more, and that is cut short, too") {
+			if !strings.Contains(text.String(), c.argv[0]+": SIGINT: ") || !strings.Contains(text.String(), "interrupt again to stop at once") {
 				t.Errorf("first said:\n%s", &text)
 			}
 			over := make(chan struct{})

@@ -91,7 +91,7 @@ func TestBadControlScripts(t *testing.T) {
 		if err := os.Chown(script+".real", nobody, nobody); err != nil {
 			t.Fatal(err)
 		}
-		if said := s.refused("cmcheckconf", "-P", "p.conf"); !strings.Contains(said, "others than root can change it") {
+		if said := s.refused("cmcheckconf", "-P", "p.conf"); !strings.Contains(said, "writable by others") {
 			t.Errorf("another's: %s", said)
 		}
 	}

@@ -26,7 +26,7 @@ var (
 	ErrPathLost = errors.New("a path failed")
 	// ErrUnsettled says that the state kept changing, or that the device does
 	// not do what it says.
-	ErrUnsettled = errors.New("the reservation state does not come to rest")
+	ErrUnsettled = errors.New("the reservation state keeps changing")
 	// ErrStaleNexus says that our key is registered by a nexus that this host
 	// no longer has, so that no path of ours can remove it.
 	ErrStaleNexus = errors.New("the key is registered, but by no path that this host has now")

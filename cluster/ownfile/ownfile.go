@@ -19,7 +19,7 @@ import (
 var (
 	// ErrNotTrusted says that a file, or a folder that it lies in, can be
 	// changed by others than root.
-	ErrNotTrusted = errors.New("others than root can change it")
+	ErrNotTrusted = errors.New("writable by others")
 	// ErrSymlink says that a symbolic link stands where a file or folder
 	// belongs.
 	ErrSymlink = errors.New("it is a symbolic link")
@@ -27,7 +27,7 @@ var (
 	// there.
 	ErrNotFile = errors.New("it is not a plain file, or has several names")
 	// ErrNotFolder says that something else than a folder is there.
-	ErrNotFolder = errors.New("it is not a folder")
+	ErrNotFolder = errors.New("it is not a directory")
 	// ErrBeingWritten says that another process is writing in the folder.
 	ErrBeingWritten = errors.New("another process is writing it")
 	// ErrChanged says that a file is no longer what was read.
@@ -233,7 +233,7 @@ func placeOf(path string, judge func(*os.File) error) (dir *os.File, name string
 // WayError says that others can change the way to a file, at a folder or a link.
 type WayError struct{ At string }
 
-func (e *WayError) Error() string { return "others than root can change " + e.At }
+func (e *WayError) Error() string { return e.At + " is writable by others" }
 
 // Is makes it ErrNotTrusted.
 func (e *WayError) Is(target error) bool { return target == ErrNotTrusted }

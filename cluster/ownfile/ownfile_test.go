@@ -54,7 +54,7 @@ func TestReplace(t *testing.T) {
 		}
 	}
 	if err := Replace(filepath.Join(dir, "no", "where"), []byte("x"), nil); !errors.Is(err, fs.ErrNotExist) {
-		t.Errorf("no folder: %v", err)
+		t.Errorf("no directory: %v", err)
 	}
 	entries, err := os.ReadDir(dir)
 	if err != nil || len(entries) != 3 {

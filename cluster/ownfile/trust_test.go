@@ -48,17 +48,17 @@ func TestOpenTrust(t *testing.T) {
 		"group can write":   {func(d string) error { return os.Chmod(d+"/d/conf", 0o660) }, "d/conf", ErrNotTrusted},
 		"all can write":     {func(d string) error { return os.Chmod(d+"/d/conf", 0o606) }, "d/conf", ErrNotTrusted},
 		"another's":         {func(d string) error { return os.Chown(d+"/d/conf", nobody, 0) }, "d/conf", ErrNotTrusted},
-		"folder of a group": {func(d string) error { return os.Chmod(d+"/d", 0o775) }, "d/conf", ErrNotTrusted},
-		"folder of all":     {func(d string) error { return os.Chmod(d+"/d", 0o757) }, "d/conf", ErrNotTrusted},
-		"another's folder":  {func(d string) error { return os.Chown(d+"/d", nobody, 0) }, "d/conf", ErrNotTrusted},
+		"directory of a group": {func(d string) error { return os.Chmod(d+"/d", 0o775) }, "d/conf", ErrNotTrusted},
+		"directory of all":     {func(d string) error { return os.Chmod(d+"/d", 0o757) }, "d/conf", ErrNotTrusted},
+		"another's directory":  {func(d string) error { return os.Chown(d+"/d", nobody, 0) }, "d/conf", ErrNotTrusted},
 		"far above":         {func(d string) error { return errors.Join(os.Chmod(d, 0o777), os.Chmod(d+"/d", 0o755)) }, "d/conf", ErrNotTrusted},
-		"sticky folder":     {func(d string) error { return os.Chmod(d+"/d", 0o777|fs.ModeSticky) }, "d/conf", nil},
-		"another's sticky folder": {func(d string) error {
+		"sticky directory":     {func(d string) error { return os.Chmod(d+"/d", 0o777|fs.ModeSticky) }, "d/conf", nil},
+		"another's sticky directory": {func(d string) error {
 			return errors.Join(os.Chown(d+"/d", nobody, 0), os.Chmod(d+"/d", 0o777|fs.ModeSticky))
 		}, "d/conf", ErrNotTrusted},
 		"folder":        {func(d string) error { return nil }, "d", unix.EISDIR},
-		"folder itself": {func(d string) error { return nil }, "d/.", unix.EISDIR},
-		"folder above":  {func(d string) error { return nil }, "d/..", unix.EISDIR},
+		"directory itself": {func(d string) error { return nil }, "d/.", unix.EISDIR},
+		"directory above":  {func(d string) error { return nil }, "d/..", unix.EISDIR},
 		"nothing":       {func(d string) error { return nil }, "d/absent", fs.ErrNotExist},
 		"no name":       {func(d string) error { return nil }, "d/conf/", unix.ENOTDIR},
 		"our pipe":      {func(d string) error { return unix.Mkfifo(d+"/d/pipe", 0o600) }, "d/pipe", nil},
@@ -85,13 +85,13 @@ func TestOpenTrust(t *testing.T) {
 		"link to another's": {func(d string) error {
 			return errors.Join(os.Mkdir(d+"/his", 0o755), os.WriteFile(d+"/his/conf", nil, 0o644), os.Chown(d+"/his", nobody, 0), os.Symlink("../his/conf", d+"/d/link"))
 		}, "d/link", ErrNotTrusted},
-		"link in a folder of all": {func(d string) error {
+		"link in a directory of all": {func(d string) error {
 			return errors.Join(os.Mkdir(d+"/all", 0o755), os.Symlink("../d/conf", d+"/all/link"), os.Chmod(d+"/all", 0o777))
 		}, "all/link", ErrNotTrusted},
-		"another's link in a sticky folder": {func(d string) error {
+		"another's link in a sticky directory": {func(d string) error {
 			return errors.Join(os.Mkdir(d+"/all", 0o755), os.Symlink("../d/conf", d+"/all/link"), os.Lchown(d+"/all/link", nobody, 0), os.Chmod(d+"/all", 0o777|fs.ModeSticky))
 		}, "all/link", ErrNotTrusted},
-		"chain through another's folder": {func(d string) error {
+		"chain through another's directory": {func(d string) error {
 			return errors.Join(os.Mkdir(d+"/his", 0o755), os.Symlink("../d/conf", d+"/his/link"), os.Chown(d+"/his", nobody, 0), os.Symlink("../his/link", d+"/d/link"))
 		}, "d/link", ErrNotTrusted},
 		"link on the way": {func(d string) error {
@@ -245,10 +245,10 @@ func TestReplaceKeeps(t *testing.T) {
 func TestReplaceTrust(t *testing.T) {
 	needRoot(t)
 	for name, make := range map[string]func(dir string) error{
-		"link in a folder of all": func(d string) error {
+		"link in a directory of all": func(d string) error {
 			return errors.Join(os.Mkdir(d+"/all", 0o755), os.Symlink("../d/conf", d+"/all/it"), os.Chmod(d+"/all", 0o777))
 		},
-		"link in a folder of a group": func(d string) error {
+		"link in a directory of a group": func(d string) error {
 			return errors.Join(os.Mkdir(d+"/all", 0o755), os.Symlink("../d/conf", d+"/all/it"), os.Chmod(d+"/all", 0o775))
 		},
 		"another's link": func(d string) error {
@@ -350,7 +350,7 @@ func TestAppendRace(t *testing.T) {
 			f.Close()
 		}
 		if entries, _ := os.ReadDir(his); len(entries) > 0 {
-			t.Error("a log was made in a folder of somebody else")
+			t.Error("a log was made in a directory of somebody else")
 			break
 		}
 	}

@@ -75,7 +75,7 @@ func TestRead(t *testing.T) {
 
 // The vendor's file of folders: all of it, with what was assigned before.
 func TestReadAll(t *testing.T) {
-	const text = "# folders\r\nSGROOT=/opt/cmcluster\r\nSGCONF=${SGROOT}/conf\nSGRUN=\"$SGROOT\"/run; export SGRUN\nexport SGLIB='/usr/lib'\nSGX=$HOME/x\nif a; then SGY=b; fi\n"
+	const text = "# directories\r\nSGROOT=/opt/cmcluster\r\nSGCONF=${SGROOT}/conf\nSGRUN=\"$SGROOT\"/run; export SGRUN\nexport SGLIB='/usr/lib'\nSGX=$HOME/x\nif a; then SGY=b; fi\n"
 	const want = "SGROOT[0]=/opt/cmcluster:2, SGCONF[0]=/opt/cmcluster/conf:3, SGRUN[0]=/opt/cmcluster/run:4, SGLIB[0]=/usr/lib:5, ?SGX:6 its value has a variable, ?SGY:7 it stands in a condition"
 	if diff := cmp.Diff(want, tell(Read(text, nil, true))); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)

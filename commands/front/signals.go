@@ -128,7 +128,7 @@ func (c *Call) SayInterrupted(what string) (stop func()) {
 		defer close(said)
 		if sig := SignalOf(c.Ctx); sig != nil {
 			c.Alone(func() {
-				fmt.Fprintf(c.Err, "%s%s: %s; once more, and that is cut short, too\n", c.label(), SignalName(sig.Signal), what)
+				fmt.Fprintf(c.Err, "%s%s: %s; interrupt again to stop at once\n", c.label(), SignalName(sig.Signal), what)
 			})
 		}
 	})

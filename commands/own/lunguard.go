@@ -121,7 +121,7 @@ func linkNames(b *front.Program, only string) ([]string, error) {
 	}
 	for _, name := range names {
 		if name == front.Self || b.Find(name) == nil {
-			return nil, front.Usagef("--only: %q is no applet that a link could be made for", name)
+			return nil, front.Usagef("--only: %q is no command that a link could be made for", name)
 		}
 	}
 	if only == "" {
@@ -139,7 +139,7 @@ func linkNames(b *front.Program, only string) ([]string, error) {
 // left alone, and an error.
 func installLinks(b *front.Program, dir, only string) error {
 	if dir == "" {
-		return front.Usagef("--install: a folder is missing")
+		return front.Usagef("--install: a directory is missing")
 	}
 	names, err := linkNames(b, only)
 	if err != nil {

@@ -38,7 +38,7 @@ usage: lunguard sim create DIR [--nodes A,B] [--luns N] [--namespaces N] [--nvme
        lunguard sim restore-path DEVICE
        lunguard sim reset DEVICE
 
-  create        make DIR/array with LUNs and a folder for each node, which is
+  create        make DIR/array with LUNs and a directory for each node, which is
                 a host with device files; DIR/NODE/dev/sda is its /dev/sda.
                 With --namespaces there are NVMe namespaces besides, such as
                 /dev/nvme0n1, with --nvme all LUNs are namespaces

@@ -110,7 +110,7 @@ func (e *publishError) Unwrap() error { return e.err }
 
 func (e *publishError) Message() words.Message {
 	return words.Message{What: e.Error(), Status: words.ExitFailed,
-		Hint: "what stands there may be of the past; a plain file of this user was expected, in a folder that is there"}
+		Hint: "what stands there may be of the past; a plain file of this user was expected, in a directory that is there"}
 }
 
 // file writes to a file, as a whole, or to the standard output.

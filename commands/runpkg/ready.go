@@ -196,7 +196,7 @@ func (s *fileSystemStep) lacks(a Action) []LackError {
 	case onOwn(s.Runner, s.directory):
 		list = append(list, LackError{What: s.directory, Reason: "it lies on a file system of the package, which is not mounted", sure: unseen})
 	default:
-		list = append(list, LackError{What: s.directory, Reason: "no such folder to mount it on", sure: scripted})
+		list = append(list, LackError{What: s.directory, Reason: "no such directory to mount it on", sure: scripted})
 	}
 	return append(list, s.lacksDevice()...)
 }

@@ -110,7 +110,7 @@ func TestNotTrusted(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			if name == "owner" && os.Getuid() != 0 {
-				t.Skip("only root can give a folder away")
+				t.Skip("only root can give a directory away")
 			}
 			dir := t.TempDir()
 			if err := c.make(dir); err != nil {

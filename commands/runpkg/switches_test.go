@@ -27,7 +27,7 @@ func TestSwitches(t *testing.T) {
 		t.Errorf("at first: %+v", w)
 	}
 	if _, err := os.Stat(root); !os.IsNotExist(err) {
-		t.Errorf("a look made a folder: %v", err)
+		t.Errorf("a look made a directory: %v", err)
 	}
 	say(false)
 	say(false, "a", "b")

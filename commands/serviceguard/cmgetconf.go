@@ -101,5 +101,5 @@ func (e *outputFileError) Error() string { return "the output: " + e.err.Error()
 func (e *outputFileError) Unwrap() error { return e.err }
 
 func (e *outputFileError) Message() words.Message {
-	return words.Message{What: e.Error(), Hint: "name a plain file in a folder that you can write to", Status: words.ExitFailed}
+	return words.Message{What: e.Error(), Hint: "name a plain file in a directory that you can write to", Status: words.ExitFailed}
 }

@@ -36,7 +36,7 @@ func TestPackageFiles(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if _, err := cluster.ParseConfig(strings.NewReader(head+string(text)), name); err == nil || !strings.Contains(err.Error(), `"package_name": one value was expected behind it, not 0`) {
+		if _, err := cluster.ParseConfig(strings.NewReader(head+string(text)), name); err == nil || !strings.Contains(err.Error(), `"package_name": one value was expected after it, not 0`) {
 			t.Errorf("%s: without a name: %v", name, err)
 		}
 		named := strings.Replace(string(text), "\npackage_name\n", "\npackage_name pkg1\n", 1)

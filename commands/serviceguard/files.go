@@ -78,7 +78,7 @@ func inputFile(ctx context.Context, name string, err error) error {
 func (e *inputFileError) Message() words.Message {
 	m := words.Message{Subject: e.Path, What: e.Err.Error(), Hint: "it was named by -C, -P or -p, or in the file of -p", Status: words.ExitFailed}
 	if errors.Is(e, ownfile.ErrNotTrusted) {
-		m.Hint = "what root does stands in it, or in what it names: make root its owner, and take the right to write from group and others, of its folders, too"
+		m.Hint = "what root does stands in it, or in what it names: make root its owner, and take the right to write from group and others, of its directories, too"
 	}
 	return m
 }

@@ -74,7 +74,7 @@ func (e *ConfigFileError) Message() words.Message {
 	m := words.Message{What: e.Error(), Hint: "name it with -C FILE or " + ConfigVariable, Status: words.ExitFailed}
 	switch {
 	case errors.Is(e, ownfile.ErrNotTrusted):
-		m.Hint = "what root does stands in it: make root its owner, and take the right to write from group and others, of its folders, too"
+		m.Hint = "what root does stands in it: make root its owner, and take the right to write from group and others, of its directories, too"
 	case errors.Is(e, ownfile.ErrBeingWritten), errors.Is(e, ownfile.ErrChanged):
 		m.Hint = "another cmapplyconf was run at the same time; look at what it did, then run it again"
 	case errors.Is(e, ownfile.ErrSymlink), errors.Is(e, ownfile.ErrNotFile), errors.Is(e, ownfile.ErrNotFolder):

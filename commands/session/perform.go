@@ -69,9 +69,9 @@ func (s *Session) Perform(run *PackageRun, o *Opened, t Task, do func(context.Co
 // finishing says what goes on after the first signal.
 func (t Task) finishing() string {
 	if t.Deed == front.DeedStart || t.Deed == front.DeedKeep {
-		return "what was begun is undone"
+		return "undoing what was begun"
 	}
-	return "the LUNs at hand are brought to an end"
+	return "finishing the LUNs at hand"
 }
 
 // accountTime is what reading may take that tells what is left.

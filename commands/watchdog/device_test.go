@@ -240,9 +240,9 @@ func TestFile(t *testing.T) {
 		t.Errorf("%q, %v", text, err)
 	}
 	if err := (&File{Path: t.TempDir(), Name: "x"}).Arm(time.Second); !errors.Is(err, ErrNotWatchdog) || !strings.HasPrefix(err.Error(), "x: ") {
-		t.Errorf("a folder: %v", err)
+		t.Errorf("a directory: %v", err)
 	}
 	if err := (&File{Path: "/dev/null/x", Name: "x"}).Arm(time.Second); err == nil {
-		t.Error("no folder: no error")
+		t.Error("no directory: no error")
 	}
 }

@@ -37,7 +37,7 @@ func Event(conf *cluster.Config, e protocol.Event) string {
 	case protocol.Forgets:
 		return Forgets(e.LUN)
 	case protocol.PastLeft:
-		return where + ": nexuses of the past are registered with " + key + " too, and are left; the next pr_halt removes them"
+		return where + ": stale registrations with " + key + " are left; the next pr_halt removes them"
 	case protocol.PathsMissing:
 		return where + ": the device lists fewer registrations than paths were registered; pr_check names those that are missing"
 	case protocol.PerHost:
@@ -72,7 +72,7 @@ func Change(conf *cluster.Config, e protocol.Event) string {
 		}
 		return "REGISTER " + key
 	case protocol.Unregistered:
-		return "REGISTER 0 in place of " + key
+		return "unregister " + key
 	case protocol.Reserved:
 		return "RESERVE, " + e.Type.String() + ", by " + key
 	case protocol.Preempted:
@@ -85,9 +85,9 @@ func Change(conf *cluster.Config, e protocol.Event) string {
 	case protocol.Introduced:
 		return "REGISTER other nexuses (SPEC_I_PT) with " + key
 	case protocol.Marked:
-		return "REGISTER the mark of leaving in place of " + key
+		return "REGISTER the leaving mark in place of " + key
 	case protocol.MarkedTaking:
-		return "REGISTER the mark of taking in place of " + key
+		return "REGISTER the taking mark in place of " + key
 	case protocol.Unmarked:
 		return "REGISTER " + key + " in place of its mark"
 	case protocol.Reset:

@@ -56,9 +56,9 @@ func FindingMessage(conf *cluster.Config, rep protocol.Report, f protocol.Findin
 		return Message{What: fmt.Sprintf("%d of %d paths are registered", registrations(rep, f.Keys[0]), rep.Paths), Hint: "run pr_check --repair"}
 	case protocol.StaleNexus:
 		if f.Path != "" {
-			return Message{What: f.Path + " has this node's key and is no path of this host: a nexus of the past, or another host's", Hint: "pr_start removes it if the package is down on every node"}
+			return Message{What: f.Path + " has this node's key and is no path of this host: a stale registration, or another host's", Hint: "pr_start removes it if the package is down on every node"}
 		}
-		return Message{What: fmt.Sprintf("%d registrations of this node for %s: a nexus of the past, or another node's with this key", registrations(rep, f.Keys[0]), Plural(rep.Paths, "path")), Hint: "clear it with pr_cleanup --force when nothing runs on the LUN"}
+		return Message{What: fmt.Sprintf("%d registrations of this node for %s: a stale registration, or another node's with this key", registrations(rep, f.Keys[0]), Plural(rep.Paths, "path")), Hint: "clear it with pr_cleanup --force when nothing runs on the LUN"}
 	case protocol.KeysMissing:
 		return Message{What: "key " + list + " is on other LUNs of the package, not here", Hint: "run vg_pr_key -s if the LUN is new, else pr_check --repair on its node"}
 	case protocol.DifferentSets:

@@ -98,7 +98,7 @@ func awayWords(e *protocol.NotUpHereError) Message {
 const lookAtPath = "look at the path: cable, switch, session, kernel log"
 
 // nowhereToStore is what can be done about a target that cannot keep registrations.
-const nowhereToStore = "the device may be unable to store registrations; on a Linux target (LIO), make the folder /var/target/pr on it"
+const nowhereToStore = "the device may be unable to store registrations; on a Linux target (LIO), make the directory /var/target/pr on it"
 
 // waitForPath is what can be done about a command that the kernel does not return.
 const waitForPath = "the path hangs: see the kernel log and multipath -ll; when it has come back or is gone, run this again, and pr_check"

@@ -44,7 +44,7 @@ func errorsByTopic() map[string][]error {
 			&cluster.ConfigError{File: "cluster.conf", Line: 2, Word: "absent.conf", Expected: "nodes of corosync were expected there: no such file or directory"},
 			&cluster.ConfigError{File: "cluster.conf", Line: 3, Word: "jack3", Expected: "no NODE_NAME line was expected: NODES_FROM names where the nodes are"},
 			&cluster.ConfigError{File: "cluster.conf", Line: 2, Word: "id", Expected: "a NODES_FROM line was expected with it"},
-			&cluster.ConfigError{File: "cluster.conf", Line: 7, Word: "vgs", Expected: "a parameter of packages was expected, or package_name", Near: "vg"},
+			&cluster.ConfigError{File: "cluster.conf", Line: 7, Word: "vgs", Expected: "unknown parameter; after package_name, those of packages are expected", Near: "vg"},
 		},
 		"control": controlErrors(),
 		"nolun":   {&cluster.NoLUNError{Package: &cluster.Package{Name: "pkg1"}}, &cluster.NoLUNError{Package: &cluster.Package{Name: "pkg1", Control: &cluster.Control{}}}},

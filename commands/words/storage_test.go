@@ -27,7 +27,7 @@ func TestAnyStorage(t *testing.T) {
 		{Of(&protocol.LUNError{LUN: "/dev/nvme0n1", Err: err}).Text(), "/dev/nvme0n1: reservation conflict on Reservation Acquire"},
 		{Of(&protocol.LUNError{LUN: "/dev/dm-0", Err: err}).Text(), "/dev/dm-0: path /dev/nvme0n1: reservation conflict on Reservation Acquire"},
 		{Of(&protocol.LUNError{LUN: "/dev/dm-0", Err: fmt.Errorf("%w: %w", protocol.ErrUnsettled, err)}).Text(),
-			"/dev/dm-0: the reservation state does not come to rest: path /dev/nvme0n1: Reservation Acquire: reservation conflict: 83h"},
+			"/dev/dm-0: the reservation state keeps changing: path /dev/nvme0n1: Reservation Acquire: reservation conflict: 83h"},
 		{Reason("/dev/nvme0n1", err), "Reservation Acquire: reservation conflict: 83h"},
 		{Reason("/dev/dm-0", errors.Join(err)), "/dev/nvme0n1: Reservation Acquire: reservation conflict: 83h"},
 		{Outcome(protocol.Event{Err: err}), ": reservation conflict"},

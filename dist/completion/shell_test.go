@@ -112,7 +112,7 @@ var typing = []struct{ name, typed, want string }{
 	{"action", "pr_cntl v" + tab + "p" + tab, "pr_cntl validate pkg1"},
 	{"disk", "sg_persist -k /dev/sdb" + tab, "sg_persist -k /dev/sdb"},
 	{"map", "sg_persist /dev/mapper/m" + tab, "sg_persist /dev/mapper/mpatha"},
-	{"folder of maps", "sg_persist /dev/map" + tab + "m" + tab, "sg_persist /dev/mapper/mpatha"},
+	{"directory of maps", "sg_persist /dev/map" + tab + "m" + tab, "sg_persist /dev/mapper/mpatha"},
 	{"applet", "lunguard pr_fe" + tab + "jack4" + tab, "lunguard pr_fence jack4"},
 	{"by its path", "../usr/sbin/pr_start p" + tab, "../usr/sbin/pr_start pkg1"},
 	{"somebody else's", "../other/sg_persist conf/a" + tab, "../other/sg_persist conf/a.conf"},
