@@ -104,7 +104,7 @@ func leastCommands(op operation, luns, paths int) int {
 	}
 	switch op {
 	case opStatus:
-		return luns * (paths + 2)
+		return luns * (paths + 3)
 	case opHalt:
 		return luns * 4
 	case opTakeOver:

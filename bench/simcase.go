@@ -38,11 +38,12 @@ const (
 // comes registering, a look at the first, reserving and reading, and a last look
 // at the first. A take-over preempts instead, and takes the mark off that says so,
 // on each LUN. A halt reads, marks, clears and reads. A status asks what the device can do,
-// which commands it has, and by each path for the state. TestCriticalPath counts them.
+// which commands it has, by each path for the state, and for the keys alone.
+// TestCriticalPath counts them.
 func (o operation) criticalPath(luns, paths int) int {
 	switch {
 	case o == opStatus:
-		return paths + 2
+		return paths + 3
 	case o == opHalt:
 		return 4
 	}
