@@ -175,8 +175,8 @@ func TestControlFiles(t *testing.T) {
 	}
 	for what, do := range map[string]func() error{
 		"a directory": func() error { return os.Mkdir(script, 0o755) },
-		"a fifo":   func() error { return syscall.Mkfifo(script, 0o600) },
-		"nothing":  func() error { return nil },
+		"a fifo":      func() error { return syscall.Mkfifo(script, 0o600) },
+		"nothing":     func() error { return nil },
 	} {
 		if err := errors.Join(os.Remove(script), do()); err != nil {
 			t.Fatal(err)

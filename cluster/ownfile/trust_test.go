@@ -43,25 +43,25 @@ func TestOpenTrust(t *testing.T) {
 		open string
 		want error
 	}{
-		"ours":              {func(string) error { return nil }, "d/conf", nil},
-		"read by all":       {func(d string) error { return os.Chmod(d+"/d/conf", 0o644) }, "d/conf", nil},
-		"group can write":   {func(d string) error { return os.Chmod(d+"/d/conf", 0o660) }, "d/conf", ErrNotTrusted},
-		"all can write":     {func(d string) error { return os.Chmod(d+"/d/conf", 0o606) }, "d/conf", ErrNotTrusted},
-		"another's":         {func(d string) error { return os.Chown(d+"/d/conf", nobody, 0) }, "d/conf", ErrNotTrusted},
+		"ours":                 {func(string) error { return nil }, "d/conf", nil},
+		"read by all":          {func(d string) error { return os.Chmod(d+"/d/conf", 0o644) }, "d/conf", nil},
+		"group can write":      {func(d string) error { return os.Chmod(d+"/d/conf", 0o660) }, "d/conf", ErrNotTrusted},
+		"all can write":        {func(d string) error { return os.Chmod(d+"/d/conf", 0o606) }, "d/conf", ErrNotTrusted},
+		"another's":            {func(d string) error { return os.Chown(d+"/d/conf", nobody, 0) }, "d/conf", ErrNotTrusted},
 		"directory of a group": {func(d string) error { return os.Chmod(d+"/d", 0o775) }, "d/conf", ErrNotTrusted},
 		"directory of all":     {func(d string) error { return os.Chmod(d+"/d", 0o757) }, "d/conf", ErrNotTrusted},
 		"another's directory":  {func(d string) error { return os.Chown(d+"/d", nobody, 0) }, "d/conf", ErrNotTrusted},
-		"far above":         {func(d string) error { return errors.Join(os.Chmod(d, 0o777), os.Chmod(d+"/d", 0o755)) }, "d/conf", ErrNotTrusted},
+		"far above":            {func(d string) error { return errors.Join(os.Chmod(d, 0o777), os.Chmod(d+"/d", 0o755)) }, "d/conf", ErrNotTrusted},
 		"sticky directory":     {func(d string) error { return os.Chmod(d+"/d", 0o777|fs.ModeSticky) }, "d/conf", nil},
 		"another's sticky directory": {func(d string) error {
 			return errors.Join(os.Chown(d+"/d", nobody, 0), os.Chmod(d+"/d", 0o777|fs.ModeSticky))
 		}, "d/conf", ErrNotTrusted},
-		"folder":        {func(d string) error { return nil }, "d", unix.EISDIR},
+		"folder":           {func(d string) error { return nil }, "d", unix.EISDIR},
 		"directory itself": {func(d string) error { return nil }, "d/.", unix.EISDIR},
 		"directory above":  {func(d string) error { return nil }, "d/..", unix.EISDIR},
-		"nothing":       {func(d string) error { return nil }, "d/absent", fs.ErrNotExist},
-		"no name":       {func(d string) error { return nil }, "d/conf/", unix.ENOTDIR},
-		"our pipe":      {func(d string) error { return unix.Mkfifo(d+"/d/pipe", 0o600) }, "d/pipe", nil},
+		"nothing":          {func(d string) error { return nil }, "d/absent", fs.ErrNotExist},
+		"no name":          {func(d string) error { return nil }, "d/conf/", unix.ENOTDIR},
+		"our pipe":         {func(d string) error { return unix.Mkfifo(d+"/d/pipe", 0o600) }, "d/pipe", nil},
 		"another's pipe": {func(d string) error {
 			return errors.Join(unix.Mkfifo(d+"/d/pipe", 0o600), os.Chown(d+"/d/pipe", nobody, 0))
 		}, "d/pipe", ErrNotTrusted},

@@ -21,7 +21,7 @@ func TestReady(t *testing.T) {
 		"vgchange":         {"vg vg1", "vgchange_cmd \"no-such-vgchange -a y\"\nvg vg1", "", "volume group vg1: no-such-vgchange: no such program"},
 		"vgchange by name": {"vg vg1", "vgchange_cmd \"DIR/none -a y\"\nvg vg1", "", "/none: no such file"},
 		"mount point":      {"", "", "fs/a", "/fs/a: no such directory to mount it on"},
-		"no directory":        {"fs_directory DIR/fs/b", "fs_directory DIR/do", "", "/do: no such directory to mount it on"},
+		"no directory":     {"fs_directory DIR/fs/b", "fs_directory DIR/do", "", "/do: no such directory to mount it on"},
 		"script":           {"", "", "app2", "/app2: no such file"},
 		"pre script":       {"", "", "pre1", "/pre1: no such file"},
 		"no program":       {"external_script DIR/app2", "external_script DIR/do", "", "/do: it is no program"},
