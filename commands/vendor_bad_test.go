@@ -118,7 +118,7 @@ func TestBadOwners(t *testing.T) {
 		{"cmcheckconf -P a.conf -P c.conf", "control.sh:2: VG has vg01, which package a has, too"},
 		{"cmcheckconf -P d.conf", "control.sh:2: VG has vg01, which the package does not have"},
 		{"cmcheckconf -P e.conf", `e.conf:3: "sg/volumegroup": the name of a module was expected`},
-		{"cmcheckconf -P g.conf", `g.conf:2: "vgs": a parameter of packages was expected`},
+		{"cmcheckconf -P g.conf", `g.conf:2: "vgs": unknown parameter; after package_name, those of packages are expected`},
 		{"cmcheckconf -C cmcl.conf --keys-from saved", `saved:2: "2fcb0001": a key of its own was expected for node jack4, node jack3 has this one`},
 	} {
 		if said := s.refused(strings.Fields(c.argv)...); !strings.Contains(said, c.want) {

@@ -15,14 +15,16 @@ type custody struct {
 type keeping uint8
 
 const (
-	// leaveIt: the node that is fenced is registered nowhere.
+	// leaveIt: the node that is fenced is registered nowhere, and its commands are over.
 	leaveIt keeping = iota
-	// takeIt: it is, and nobody else has it.
+	// takeIt: it is, or this node was taking it and does not know whether that is over;
+	// and nobody else has it.
 	takeIt
 )
 
 // decide reads the LUNs of one package. Errors: that of a LUN whose state is unknown,
-// *protocol.ForeignKeyError, and *heldError where a third node has it.
+// *protocol.ForeignKeyError, *heldError where a third node has it, and *takingError where
+// one is taking it.
 func (c custody) decide(luns []protocol.Status) (keeping, error) {
 	decision := leaveIt
 	for _, lun := range luns {
@@ -32,8 +34,11 @@ func (c custody) decide(luns []protocol.Status) (keeping, error) {
 		if keys := c.members.Foreign(lun.State.Keys()); len(keys) > 0 {
 			return leaveIt, &protocol.ForeignKeyError{LUN: lun.LUN, Keys: keys}
 		}
-		if protocol.IsOn(lun.State, c.victim.Key) {
+		switch {
+		case protocol.IsOn(lun.State, c.victim.Key), protocol.IsMarked(lun.State, c.here.Key, protocol.TakingMark):
 			decision = takeIt
+		case isTaking(lun.State):
+			return leaveIt, &takingError{lun.LUN}
 		}
 	}
 	if decision == leaveIt {

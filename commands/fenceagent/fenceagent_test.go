@@ -189,6 +189,8 @@ func TestCustody(t *testing.T) {
 		{"it was starting", []protocol.Status{lun(0, 0, keyB)}, takeIt, false},
 		{"kept half-way", []protocol.Status{lun(keyA, wero, keyA, keyB), lun(keyB, wero, keyB)}, takeIt, false},
 		{"kept", []protocol.Status{lun(keyA, wero, keyA)}, leaveIt, false},
+		{"kept, and its commands may not be over", []protocol.Status{lun(protocol.Taking(keyA), wero, protocol.Taking(keyA))}, takeIt, false},
+		{"another one takes it", []protocol.Status{lun(protocol.Taking(keyC), wero, protocol.Taking(keyC))}, leaveIt, true},
 		{"up elsewhere, and it is there", []protocol.Status{lun(keyC, wero, keyB, keyC)}, leaveIt, true},
 		{"a stranger", []protocol.Status{lun(keyB, wero, keyB, foreign)}, leaveIt, true},
 		{"one cannot be read", []protocol.Status{lun(0, 0), {LUN: "lun", Err: errors.New("no answer")}}, leaveIt, true},
