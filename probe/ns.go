@@ -311,11 +311,18 @@ func (x nsChecks) releases(ctx context.Context) error {
 
 // preemptsNobody preempts keys that nobody has.
 func (x nsChecks) preemptsNobody(ctx context.Context) error {
-	if err := x.holding(ctx, pr.WriteExclusiveRegistrantsOnly); err != nil {
+	// While nobody holds: what a holder preempts is another question.
+	if err := x.clear(ctx); err != nil {
+		return err
+	}
+	if err := x.join(ctx); err != nil {
 		return err
 	}
 	answer := x.do(ctx, Deed{Verb: Preempt, Type: pr.WriteExclusiveRegistrantsOnly, Key: Nobody})
 	x.found(Preempts, !answer.good(), Kept, "PreemptsNobody", "a preempt of a key that nobody has is Success")
+	if err := x.holding(ctx, pr.WriteExclusiveRegistrantsOnly); err != nil {
+		return err
+	}
 	answer = x.do(ctx, Deed{Verb: Preempt, Type: pr.WriteExclusiveRegistrantsOnly, Key: Zero})
 	x.found(Preempts, !answer.conflict(), Kept, "VictimZeroConflicts", "a preempt of key 0 is a conflict")
 	return x.clear(ctx)

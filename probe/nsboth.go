@@ -70,6 +70,15 @@ func (x nsPairChecks) announces(ctx context.Context) error {
 		x.found(Preempts, false, Broken, "", "preempt of a registrant: "+answer.String())
 		return nil
 	}
+	r, err := x.u.report(ctx)
+	if err != nil {
+		return err
+	}
+	if slices.ContainsFunc(r.Entries, func(e nvme.ReportEntry) bool { return e.Key == x.b.Key() }) {
+		// Whether one that does not hold removes the holder is tried by itself.
+		x.found(Preempts, false, Kept, "HolderPreemptsNobody", "who holds alone removes nobody by a preempt, which is Success")
+		return nil
+	}
 	if err := x.expelled(ctx, Preempts); err != nil {
 		return err
 	}
@@ -140,6 +149,9 @@ func (x nsPairChecks) allHold(ctx context.Context) error {
 
 // namesakes lets the holder preempt a key that another host has, too.
 func (x nsPairChecks) namesakes(ctx context.Context) error {
+	if x.has("HolderPreemptsNobody") {
+		return nil // nor does it remove them
+	}
 	if ok, err := x.pair(ctx); !ok {
 		return err
 	}

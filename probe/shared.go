@@ -174,7 +174,17 @@ func (x sharedChecks) abortsWrites(ctx context.Context) error {
 	if ok, err := x.pair(ctx); !ok {
 		return err
 	}
-	if answer := x.do(ctx, Deed{Verb: Reserve, Type: pr.WriteExclusiveRegistrantsOnly}); !answer.good() {
+	reserve := func() (Answer, error) {
+		d := Deed{Verb: Reserve, Type: pr.WriteExclusiveRegistrantsOnly}
+		if x.has("HolderPreemptsNobody") {
+			return x.b.Do(ctx, d)
+		}
+		return x.do(ctx, d), nil
+	}
+	switch answer, err := reserve(); {
+	case err != nil:
+		return err
+	case !answer.good():
 		return &AnswerError{"RESERVE", answer}
 	}
 	answer, err := x.b.Do(ctx, Deed{Verb: Load})

@@ -12,9 +12,17 @@ import (
 // mayJoin refuses to let a node in that was fenced in this life, or that uses what it is
 // not registered on: what it has in memory would go over what others have written since.
 func (a *agent) mayJoin(run *session.PackageRun, o *session.Opened) error {
-	was, err := session.DiaryOf(a.s).Joined()
+	joined, err := session.DiaryOf(a.s).Joined()
 	if err != nil {
 		return err
+	}
+	was := joined.LUNs
+	for _, pkg := range a.shared {
+		started, err := session.StartedOn(a.s, pkg)
+		if err != nil {
+			return err
+		}
+		was = append(was, started...)
 	}
 	var errs []error
 	var absent []*vg.Disk
@@ -23,7 +31,7 @@ func (a *agent) mayJoin(run *session.PackageRun, o *session.Opened) error {
 		case lun.Err != nil:
 			errs = append(errs, lun.Err)
 		case lun.Present:
-		case slices.Contains(was.LUNs, run.LUNs[i].WWID):
+		case slices.Contains(was, run.LUNs[i].WWID):
 			errs = append(errs, &fencedError{lun: lun.LUN, node: a.s.Node.Name})
 		default:
 			absent = append(absent, o.DiskOf(run.LUNs[i]))

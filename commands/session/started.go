@@ -42,6 +42,23 @@ func (s *Session) Memory(pkg *cluster.Package) (cluster.Memory, error) {
 	return m, nil
 }
 
+// StartedOn are the worldwide names of the LUNs on which this node has started a package
+// in this life of the host, and has not halted it.
+func StartedOn(s *Session, pkg *cluster.Package) ([]string, error) {
+	root, err := PackagesFolder(s.Call)
+	if err != nil {
+		return nil, &memoryError{pkg.Name, err}
+	}
+	started, err := runpkg.PeekStarted(root, pkg.Name, s.Node.Name)
+	switch {
+	case err != nil:
+		return nil, &memoryError{pkg.Name, err}
+	case started == nil || started.Halting || started.Starting:
+		return nil, nil
+	}
+	return started.LUNs, nil
+}
+
 // PackagesFolder is where packages are remembered.
 func PackagesFolder(c *front.Call) (string, error) {
 	run, _, err := RunFolders(c)
