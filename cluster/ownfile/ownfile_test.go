@@ -36,7 +36,10 @@ func TestReplace(t *testing.T) {
 	if err := Replace(conf, []byte("new\n"), []byte("old\n")); !errors.Is(err, ErrBeingWritten) {
 		t.Errorf("locked: %v", err)
 	}
-	held.Close()
+	// Closing it is not enough while another test forks.
+	if err := errors.Join(unix.Flock(int(held.Fd()), unix.LOCK_UN), held.Close()); err != nil {
+		t.Fatal(err)
+	}
 
 	// Links that somebody laid are not followed.
 	victim := write("victim", "precious")

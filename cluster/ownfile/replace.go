@@ -65,8 +65,12 @@ func Hold(ctx context.Context, path string, busy func()) (*Held, error) {
 	return h, nil
 }
 
-// Release gives the right up.
-func (h *Held) Release() { h.dir.Close() }
+// Release gives the right up, at once: a child that was forked meanwhile, and has not got
+// to its own program yet, has the descriptor, too.
+func (h *Held) Release() {
+	_ = unix.Flock(int(h.dir.Fd()), unix.LOCK_UN)
+	h.dir.Close()
+}
 
 // Replace is Held.Replace for one who does not wait for the right.
 func Replace(path string, text, old []byte) error {
