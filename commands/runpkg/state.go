@@ -93,8 +93,11 @@ func OpenState(root, pkg string) (*State, error) {
 // from OpenState, without *BusyError.
 func Join(root, pkg string) (*State, error) { return openState(root, pkg) }
 
-// Close lets others work on the package.
-func (s *State) Close() error { return s.lock.Close() }
+// Close lets others work on the package, at once: what was forked a moment ago has the lock
+// until it runs its own program.
+func (s *State) Close() error {
+	return errors.Join(unix.Flock(int(s.lock.Fd()), unix.LOCK_UN), s.lock.Close())
+}
 
 // openState makes the folders.
 func openState(root, pkg string) (*State, error) {
