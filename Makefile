@@ -7,8 +7,7 @@
 # make matrix   every command under every fault, judged by an outsider, into
 #               docs/honesty.md: some minutes; ONLY=regexp runs some and shows them
 # make lab-fence  what fence_scsi says under faults: the last table of docs/honesty.md
-# make lab-nvme  NVMe namespaces of three hosts, two of which hang in turn; what is
-#               there of it in make test is run only if its kernel has been fetched
+# make lab-nvme  NVMe namespaces of three hosts, two of which hang in turn
 # make lab-pacemaker  Pacemaker clusters in namespaces of one machine: an hour;
 #               ROUNDS=2 makes fewer splits. make lab has one of these tests
 # make mutants  the protocols changed in one place at a time, against their tests, into
