@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"hash/fnv"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -161,6 +162,14 @@ func jsonCases() []jsonCase {
 		w.on("jack3", "lunguard", "sim", "vgextend", array, "iscsi_vg3", "/dev/nvme0n1")
 		w.on("jack3", "pr_start", "--sim", filepath.Join(array, "jack3"), "pkg1")
 	}
+	leftBlock := func(w *jsonWorld) {
+		const wwid = "naa.6001405000000003"
+		sum := fnv.New128a()
+		sum.Write([]byte(wwid))
+		at := filepath.Join(w.dir, "A/jack3/lib/pr_probe")
+		w.must(os.MkdirAll(at, 0o700))
+		w.must(os.WriteFile(filepath.Join(at, fmt.Sprintf("%x", sum.Sum(nil))), fmt.Appendf(nil, "7 %q\n%0512d", wwid, 1), 0o600))
+	}
 	return []jsonCase{
 		{head: check, argv: []string{"pr_check", "--json", "--sim", "ARRAYN/jack3", "pkg1"}, before: namespaces},
 		{head: show, argv: []string{"vg_pr_key", "-g", "--json", "--sim", "ARRAYN/jack3", "iscsi_vg3"}, before: namespaces},
@@ -191,12 +200,14 @@ func jsonCases() []jsonCase {
 		{head: list, argv: []string{"pr_list", "--json", "--sim", "ARRAYN/jack3"}, before: func(w *jsonWorld) {
 			w.on("jack3", "lunguard", "sim", "create", filepath.Join(w.dir, "AN"), "--nvme", "--nodes", "jack3")
 		}},
+		{head: list, argv: []string{"pr_list", "--json"}, want: words.ExitNode, before: func(w *jsonWorld) { w.must(os.Remove(w.lun(2))) }},
 		{head: list, argv: []string{"pr_list", "--json", "--keys"}, want: words.ExitFailed, early: true},
 		{head: "pr_probe --json", argv: []string{"pr_probe", "--json", "--destroy-reservations", "/dev/mapper/mpathd", "--scratch", "7", "/dev/mapper/mpathd"}},
 		{head: "pr_probe --json", argv: []string{"pr_probe", "--json", "--destroy-reservations", "/dev/mapper/mpathd", "/dev/mapper/mpathd"}, want: words.ExitNode},
 		{head: "pr_probe --json", argv: []string{"pr_probe", "--json", "--destroy-reservations", "/dev/mapper/mpathd", "/dev/mapper/mpathd"}, want: words.ExitFailed, before: func(w *jsonWorld) {
 			w.must(simlun.SetQuirks(w.lun(3), simlun.Quirks{LiesGood: true}))
 		}},
+		{head: "pr_probe --json", argv: []string{"pr_probe", "--json", "--destroy-reservations", "/dev/mapper/mpathd", "/dev/mapper/mpathd"}, want: words.ExitNode, before: leftBlock},
 		{head: "pr_probe --json", argv: []string{"pr_probe", "--json", "/dev/mapper/mpathd"}, want: words.ExitFailed, early: true},
 		{head: "cmviewcl --json", argv: []string{"cmviewcl", "--json"}, want: words.ExitNode},
 		{head: "cmviewcl --json", argv: []string{"cmviewcl", "--json", "-l", "nonsense"}, want: words.ExitFailed, early: true},

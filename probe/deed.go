@@ -15,6 +15,8 @@ type Deed struct {
 	// Outside says that the initiator gives up its registration first. After a deed it
 	// is registered again, with a key that carries the answer.
 	Outside bool
+	// Saved says of a write that what stood in the scratch block was not zeros, and is kept.
+	Saved bool
 }
 
 // Verb is the kind of a deed.
@@ -61,11 +63,14 @@ func (d Deed) encode() uint32 {
 	if d.Outside {
 		p |= 1 << 11
 	}
+	if d.Saved {
+		p |= 1 << 12
+	}
 	return p
 }
 
 func decodeDeed(p uint32) Deed {
-	return Deed{Verb: Verb(p & 0x1f), Type: pr.Type(p >> 5 & 0xf), Key: Whose(p >> 9 & 3), Outside: p>>11&1 != 0}
+	return Deed{Verb: Verb(p & 0x1f), Type: pr.Type(p >> 5 & 0xf), Key: Whose(p >> 9 & 3), Outside: p>>11&1 != 0, Saved: p>>12&1 != 0}
 }
 
 // Answer is what came of a deed. It fits into the payload of a mark.

@@ -28,11 +28,11 @@ type LUNTrial struct {
 // NewLUNTrial begins a trial by one path of this host, or two.
 func NewLUNTrial(first LUNPath, second *LUNPath, o Options) *LUNTrial {
 	o.fit()
-	x := &LUNTrial{sharedChecks: sharedChecks{&bench{}}, u: newLUNUnit(first, o.Scratch), port: first.Port}
+	x := &LUNTrial{sharedChecks: sharedChecks{&bench{}}, u: newLUNUnit(first), port: first.Port}
 	x.Options, x.Kind, x.run = o, LUN, o.Run
-	x.a = &actor{unit: x.u}
+	x.a = &actor{unit: x.u, scratch: o.Scratch}
 	if second != nil {
-		x.second = newLUNUnit(*second, o.Scratch)
+		x.second = newLUNUnit(*second)
 	}
 	return x
 }
@@ -171,7 +171,7 @@ func (x *LUNTrial) checks() []trial {
 func (x *LUNTrial) registers(ctx context.Context) (ok bool, err error) {
 	x.led = true
 	// What there is was made by runs that live no more, and by the hello.
-	if err := x.clear(ctx); err != nil && !errors.Is(err, ErrDisturbed) {
+	if err := x.clearAll(ctx); err != nil && !errors.Is(err, ErrDisturbed) {
 		return false, err
 	}
 	key := x.mark()

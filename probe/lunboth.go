@@ -22,7 +22,7 @@ func (x pairChecks) initiators(ctx context.Context) error {
 		return err
 	}
 	if x.second != nil && x.b == nil {
-		x.b = &near{actor: actor{unit: x.second}, first: x.a, run: x.run}
+		x.b = &near{actor: actor{unit: x.second, scratch: x.Scratch}, first: x.a, run: x.run}
 	}
 	if x.b == nil {
 		x.found(Initiators, false, Untried, "", x.alone())

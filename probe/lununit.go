@@ -1,7 +1,6 @@
 package probe
 
 import (
-	"bytes"
 	"context"
 	"encoding/binary"
 	"errors"
@@ -26,33 +25,6 @@ type LUNPath struct {
 	// Port is the initiator port as the host knows it, zero if it does not.
 	Port scsi.TransportID
 }
-
-// Scratch is a block that may be written.
-type Scratch struct {
-	LBA uint32
-	// Anything says that it may hold what is no zeros: that is restored at the end, and
-	// lost if the run is killed.
-	Anything bool
-	// size is that of a block, in bytes; 0 if it is not known yet.
-	size int
-	// held is what stood there, nil if it was not written.
-	held []byte
-}
-
-// restored is what is to be left of the block that stands there.
-func (s *Scratch) restored(block []byte) ([]byte, error) {
-	zeros := make([]byte, len(block))
-	if LeftOver(block) || bytes.Equal(block, zeros) {
-		return zeros, nil
-	}
-	if !s.Anything {
-		return nil, ErrScratchInUse
-	}
-	return block, nil
-}
-
-// ErrScratchInUse says that the scratch block has something in it.
-var ErrScratchInUse = errors.New("the scratch block is not empty")
 
 // listener is a transport that keeps the unit attentions which come through it.
 type listener struct {
@@ -80,16 +52,13 @@ type lunUnit struct {
 	ear  *listener
 	// t repeats what may be repeated, attentions included.
 	t scsi.Transport
-	// scratch is nil if nothing may be written.
-	scratch *Scratch
 	// plain says that REGISTER AND IGNORE EXISTING KEY is not to be had.
 	plain bool
-	load  *load
 }
 
-func newLUNUnit(p LUNPath, s *Scratch) *lunUnit {
+func newLUNUnit(p LUNPath) *lunUnit {
 	ear := &listener{Transport: p.Transport}
-	return &lunUnit{path: p, ear: ear, scratch: s, t: &scsi.Retry{Transport: ear, AfterStateChange: true, Timeout: p.Timeout}}
+	return &lunUnit{path: p, ear: ear, t: &scsi.Retry{Transport: ear, AfterStateChange: true, Timeout: p.Timeout}}
 }
 
 func (u *lunUnit) keys(ctx context.Context) ([]pr.Key, error) {
@@ -147,7 +116,7 @@ func (u *lunUnit) unregister(ctx context.Context, last pr.Key) error {
 	return err
 }
 
-// perform does a deed.
+// perform sends the command of a deed.
 func (u *lunUnit) perform(ctx context.Context, d Deed, own, other pr.Key) Answer {
 	target := [...]pr.Key{Own: own, Other: other, Zero: 0, Nobody: nobodysKey}[d.Key]
 	p := scsi.PROut{Key: own, ActionKey: target, Type: d.Type}
@@ -162,16 +131,8 @@ func (u *lunUnit) perform(ctx context.Context, d Deed, own, other pr.Key) Answer
 		p.Action = scsi.OutPreemptAndAbort
 	case Clear:
 		p.Action = scsi.OutClear
-	case Read:
-		return u.read(ctx)
-	case Write:
-		return u.write(ctx, secondWriter)
 	case Announced:
 		return u.announced(ctx)
-	case Load:
-		return u.startLoad(ctx)
-	case Unload:
-		return u.endLoad()
 	default:
 		return answerOf(impossible, 0)
 	}
@@ -219,57 +180,14 @@ func (u *lunUnit) announced(ctx context.Context) Answer {
 	return answerOf(told, uint32(first))
 }
 
-// measure finds the size of the scratch block, and whether there is one.
-func (u *lunUnit) measure(ctx context.Context) error {
-	if u.scratch == nil {
-		return nil
-	}
+func (u *lunUnit) answer(err error) Answer { return lunAnswer(err) }
+
+func (u *lunUnit) capacity(ctx context.Context) (blocks uint64, size int, err error) {
 	c, err := scsi.ReadCapacity{}.Execute(ctx, u.t)
-	if err == nil && uint64(u.scratch.LBA) >= c.Blocks {
-		err = ErrNoBlock
-	}
-	u.scratch.size = int(c.BlockSize)
-	return err
+	return c.Blocks, int(c.BlockSize), err
 }
 
-// ErrNoBlock says that the device has no such block.
-var ErrNoBlock = errors.New("the device has no such block")
-
-// keep reads what stands in the scratch block.
-func (u *lunUnit) keep(ctx context.Context) error {
-	if u.scratch == nil {
-		return nil
-	}
-	block, err := u.readBlock(ctx)
-	if err != nil {
-		return err
-	}
-	u.scratch.held, err = u.scratch.restored(block)
-	return err
-}
-
-// restore writes what stood in the scratch block.
-func (u *lunUnit) restore(ctx context.Context) error {
-	if u.scratch == nil || u.scratch.held == nil {
-		return nil
-	}
-	return u.writeBlock(ctx, u.t, u.scratch.held)
-}
-
-// longestBlock is room for a block of any device.
-const longestBlock = 4096
-
-// read reads the first block, or the scratch block.
-func (u *lunUnit) read(ctx context.Context) Answer {
-	_, err := u.readBlock(ctx)
-	return lunAnswer(err)
-}
-
-func (u *lunUnit) readBlock(ctx context.Context) ([]byte, error) {
-	lba, size := uint32(0), longestBlock
-	if u.scratch != nil {
-		lba, size = u.scratch.LBA, u.scratch.size
-	}
+func (u *lunUnit) readBlock(ctx context.Context, lba uint32, size int) ([]byte, error) {
 	req := &scsi.Request{CDB: []byte{byte(scsi.OpRead10), 0, 0, 0, 0, 0, 0, 0, 1, 0}, Dir: scsi.DataIn, Data: make([]byte, size)}
 	binary.BigEndian.PutUint32(req.CDB[2:], lba)
 	reply, err := scsi.Exec(ctx, u.t, scsi.OpRead10.String(), req)
@@ -279,45 +197,18 @@ func (u *lunUnit) readBlock(ctx context.Context) ([]byte, error) {
 	return req.Data[:size-reply.Resid], nil
 }
 
-func (u *lunUnit) writeBlock(ctx context.Context, t scsi.Transport, data []byte) error {
-	return scsi.Write{LBA: u.scratch.LBA, BlockSize: u.scratch.size, Data: data}.Execute(ctx, t)
+func (u *lunUnit) writeBlock(ctx context.Context, lba uint32, data []byte) error {
+	return writeLUN(ctx, u.t, lba, data)
 }
 
-// write writes the scratch block.
-func (u *lunUnit) write(ctx context.Context, by writer) Answer {
-	if u.scratch == nil {
-		return answerOf(impossible, 0)
+func (u *lunUnit) another() (blockWriter, io.Closer, error) {
+	if u.path.Open == nil {
+		return nil, nil, errOneOpening
 	}
-	return lunAnswer(u.writeBlock(ctx, u.t, by.block(u.scratch.size)))
+	t, closer, err := u.path.Open()
+	return func(ctx context.Context, lba uint32, data []byte) error { return writeLUN(ctx, t, lba, data) }, closer, err
 }
 
-// startLoad begins to write through nexuses of its own.
-func (u *lunUnit) startLoad(ctx context.Context) Answer {
-	if u.scratch == nil || u.path.Open == nil {
-		return answerOf(impossible, 0)
-	}
-	var each []func(context.Context) error
-	var closers []io.Closer
-	for range loadWriters {
-		t, closer, err := u.path.Open()
-		if err != nil {
-			break
-		}
-		closers = append(closers, closer)
-		each = append(each, func(ctx context.Context) error {
-			return u.writeBlock(ctx, t, secondWriter.block(u.scratch.size))
-		})
-	}
-	u.load = startLoad(ctx, each, closers)
-	return u.load.begun()
-}
-
-// endLoad waits for the writes.
-func (u *lunUnit) endLoad() Answer {
-	if u.load == nil {
-		return answerOf(impossible, 0)
-	}
-	n := u.load.end()
-	u.load = nil
-	return n
+func writeLUN(ctx context.Context, t scsi.Transport, lba uint32, data []byte) error {
+	return scsi.Write{LBA: lba, BlockSize: len(data), Data: data}.Execute(ctx, t)
 }

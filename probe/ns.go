@@ -25,11 +25,11 @@ type NamespaceTrial struct {
 // NewNamespaceTrial begins a trial. The second path is of another host.
 func NewNamespaceTrial(first NamespacePath, second *NamespacePath, o Options) *NamespaceTrial {
 	o.fit()
-	x := &NamespaceTrial{sharedChecks: sharedChecks{&bench{}}, u: newNSUnit(first, o.Scratch)}
+	x := &NamespaceTrial{sharedChecks: sharedChecks{&bench{}}, u: newNSUnit(first)}
 	x.Options, x.Kind, x.run = o, Namespace, o.Run
-	x.a = &actor{unit: x.u}
+	x.a = &actor{unit: x.u, scratch: o.Scratch}
 	if second != nil {
-		x.second = newNSUnit(*second, o.Scratch)
+		x.second = newNSUnit(*second)
 	}
 	return x
 }
@@ -54,7 +54,7 @@ func (x *NamespaceTrial) Look(ctx context.Context) (*pr.State, error) {
 	x.found(Capabilities, c.LongHostIDs, Broken, "ShortHostIDs", "host identifiers have 8 bytes")
 	x.found(Capabilities, !n.WriteProtected, Broken, "WriteProtected", "it takes no writes")
 	if n.WriteProtected {
-		x.writesNothing()
+		x.Scratch, x.a.scratch = nil, nil
 	}
 	x.found(Persists, n.Reserves.Persists(), Otherwise, "NoPersistence", "by RESCAP registrations do not survive a power loss")
 	if x.host, err = nvme.ReadHostID(ctx, x.u.t); err != nil {
@@ -70,14 +70,6 @@ func (x *NamespaceTrial) Look(ctx context.Context) (*pr.State, error) {
 		return nil, err
 	}
 	return r.State()
-}
-
-// writesNothing leaves the scratch block out.
-func (x *NamespaceTrial) writesNothing() {
-	x.Scratch, x.u.scratch = nil, nil
-	if x.second != nil {
-		x.second.scratch = nil
-	}
 }
 
 // Run tries the namespace; see [LUNTrial.Run].
@@ -97,7 +89,7 @@ func (x *NamespaceTrial) checks() []trial {
 // registers tries whether a registration is made and shown.
 func (x *NamespaceTrial) registers(ctx context.Context) (ok bool, err error) {
 	x.led = true
-	if err := x.clear(ctx); err != nil && !errors.Is(err, ErrDisturbed) {
+	if err := x.clearAll(ctx); err != nil && !errors.Is(err, ErrDisturbed) {
 		return false, err
 	}
 	key := x.mark()

@@ -1,7 +1,6 @@
 package probe
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"io"
@@ -27,15 +26,13 @@ type NamespacePath struct {
 
 // nsUnit is a namespace as one host sees it.
 type nsUnit struct {
-	path    NamespacePath
-	t       nvme.Transport
-	format  nvme.ReportFormat
-	scratch *Scratch
-	load    *load
+	path   NamespacePath
+	t      nvme.Transport
+	format nvme.ReportFormat
 }
 
-func newNSUnit(p NamespacePath, s *Scratch) *nsUnit {
-	return &nsUnit{path: p, scratch: s, format: nvme.ExtendedReport, t: &nvme.Retry{Transport: p.Transport, Timeout: p.Timeout}}
+func newNSUnit(p NamespacePath) *nsUnit {
+	return &nsUnit{path: p, format: nvme.ExtendedReport, t: &nvme.Retry{Transport: p.Transport, Timeout: p.Timeout}}
 }
 
 // report reads registrants and reservation.
@@ -78,7 +75,7 @@ func (u *nsUnit) unregister(ctx context.Context, last pr.Key) error {
 	return err
 }
 
-// perform does a deed. What may be given up half-way is sent once.
+// perform sends the command of a deed. What may be given up half-way is sent once.
 func (u *nsUnit) perform(ctx context.Context, d Deed, own, other pr.Key) Answer {
 	target := [...]pr.Key{Own: own, Other: other, Zero: 0, Nobody: nobodysKey}[d.Key]
 	typ := nvme.TypeCode(d.Type)
@@ -96,17 +93,8 @@ func (u *nsUnit) perform(ctx context.Context, d Deed, own, other pr.Key) Answer 
 		return nsAnswer(err)
 	case Clear:
 		req = (&nvme.Releasing{Action: nvme.Clear, Current: own}).Encode()
-	case Read:
-		_, err := u.readBlock(ctx)
-		return nsAnswer(err)
-	case Write:
-		return u.write(ctx, secondWriter)
 	case Announced:
 		return u.announced(ctx)
-	case Load:
-		return u.startLoad(ctx)
-	case Unload:
-		return u.endLoad()
 	default:
 		return answerOf(impossible, 0)
 	}
@@ -150,86 +138,34 @@ func (u *nsUnit) announced(ctx context.Context) Answer {
 	return answerOf(told, uint32(first))
 }
 
-func (u *nsUnit) measure(ctx context.Context) error {
-	if u.scratch == nil {
-		return nil
-	}
+func (u *nsUnit) answer(err error) Answer { return nsAnswer(err) }
+
+func (u *nsUnit) capacity(ctx context.Context) (blocks uint64, size int, err error) {
 	n, err := nvme.IdentifyNamespace(ctx, u.t)
 	if err != nil {
-		return err
+		return 0, 0, err
 	}
-	if uint64(u.scratch.LBA) >= n.Blocks {
-		return ErrNoBlock
-	}
-	u.scratch.size = int(n.BlockSize)
-	return nil
+	return n.Blocks, int(n.BlockSize), nil
 }
 
-func (u *nsUnit) keep(ctx context.Context) error {
-	if u.scratch == nil {
-		return nil
-	}
-	block, err := u.readBlock(ctx)
-	if err != nil {
-		return err
-	}
-	u.scratch.held, err = u.scratch.restored(bytes.Clone(block))
-	return err
-}
-
-func (u *nsUnit) restore(ctx context.Context) error {
-	if u.scratch == nil || u.scratch.held == nil {
-		return nil
-	}
-	return u.writeBlock(ctx, u.t, u.scratch.held)
-}
-
-func (u *nsUnit) readBlock(ctx context.Context) ([]byte, error) {
-	lba, size := uint32(0), longestBlock
-	if u.scratch != nil {
-		lba, size = u.scratch.LBA, u.scratch.size
-	}
+func (u *nsUnit) readBlock(ctx context.Context, lba uint32, size int) ([]byte, error) {
 	req := &nvme.Request{Opcode: nvme.OpRead, Words: [6]uint32{lba}, Data: make([]byte, size)}
 	return req.Data, u.send(ctx, req)
 }
 
-func (u *nsUnit) writeBlock(ctx context.Context, t nvme.Transport, data []byte) error {
-	_, err := nvme.Exec(ctx, t, &nvme.Request{Opcode: nvme.OpWrite, Words: [6]uint32{u.scratch.LBA}, Data: data})
+func (u *nsUnit) writeBlock(ctx context.Context, lba uint32, data []byte) error {
+	return writeNamespace(ctx, u.t, lba, data)
+}
+
+func (u *nsUnit) another() (blockWriter, io.Closer, error) {
+	if u.path.Open == nil {
+		return nil, nil, errOneOpening
+	}
+	t, closer, err := u.path.Open()
+	return func(ctx context.Context, lba uint32, data []byte) error { return writeNamespace(ctx, t, lba, data) }, closer, err
+}
+
+func writeNamespace(ctx context.Context, t nvme.Transport, lba uint32, data []byte) error {
+	_, err := nvme.Exec(ctx, t, &nvme.Request{Opcode: nvme.OpWrite, Words: [6]uint32{lba}, Data: data})
 	return err
-}
-
-func (u *nsUnit) write(ctx context.Context, by writer) Answer {
-	if u.scratch == nil {
-		return answerOf(impossible, 0)
-	}
-	return nsAnswer(u.writeBlock(ctx, u.t, by.block(u.scratch.size)))
-}
-
-// startLoad begins to write by openings of its own.
-func (u *nsUnit) startLoad(ctx context.Context) Answer {
-	if u.scratch == nil || u.path.Open == nil {
-		return answerOf(impossible, 0)
-	}
-	var each []func(context.Context) error
-	var closers []io.Closer
-	for range loadWriters {
-		t, closer, err := u.path.Open()
-		if err != nil {
-			break
-		}
-		closers = append(closers, closer)
-		each = append(each, func(ctx context.Context) error { return u.writeBlock(ctx, t, secondWriter.block(u.scratch.size)) })
-	}
-	u.load = startLoad(ctx, each, closers)
-	return u.load.begun()
-}
-
-// endLoad waits for the writes.
-func (u *nsUnit) endLoad() Answer {
-	if u.load == nil {
-		return answerOf(impossible, 0)
-	}
-	n := u.load.end()
-	u.load = nil
-	return n
 }

@@ -12,6 +12,8 @@ type Options struct {
 	Wait
 	// Scratch is nil if nothing may be written.
 	Scratch *Scratch
+	// Memory is nil if nothing is kept; then the scratch block has to be empty.
+	Memory *Memory
 	// Now tells the time.
 	Now func() time.Time
 	// Say tells people what comes next; nil says nothing.

@@ -122,6 +122,8 @@ type Report struct {
 	// refused.
 	Limit   int
 	Limited bool
+	// Left is the scratch block of a run that was killed, nil if nothing is known of one.
+	Left *LeftBlock
 	// Joint is the verdict of the run that leads, where this one has followed.
 	Joint *Verdict
 	// Whole says that all was tried that is to be tried.

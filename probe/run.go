@@ -72,9 +72,17 @@ func (x *bench) found(c Check, ok bool, otherwise Result, quirk, why string) {
 	x.Findings = append(x.Findings, Finding{c, otherwise, quirk, why})
 }
 
-// clear takes every registration off, and the reservation, by whichever of the two
-// may do it. That somebody is left is an error.
+// clear is clearAll, unless somebody else has registered. The error is ErrDisturbed then.
 func (x *bench) clear(ctx context.Context) error {
+	if _, err := x.keys(ctx); err != nil {
+		return err
+	}
+	return x.clearAll(ctx)
+}
+
+// clearAll takes every registration off, and the reservation, by whichever of the two
+// may do it. That somebody is left is an error.
+func (x *bench) clearAll(ctx context.Context) error {
 	err := x.clearBy(ctx)
 	var refusal *AnswerError
 	if errors.As(err, &refusal) && x.b != nil && refusal.Answer.conflict() {
@@ -177,7 +185,10 @@ func (x *bench) try(ctx context.Context, begin func(context.Context) (bool, erro
 	if ok, err := begin(ctx); !ok || err != nil {
 		return err
 	}
-	if err := x.a.keep(ctx); err != nil {
+	if x.Left, err = x.a.putBack(ctx, x.Memory); err != nil {
+		return err
+	}
+	if err := x.a.keep(ctx, x.Memory); err != nil {
 		return err
 	}
 	for _, check := range checks() {
@@ -222,6 +233,11 @@ func (x *bench) meet(ctx context.Context) (done bool, err error) {
 // the verdict.
 func (x *bench) end(ctx context.Context) error {
 	var errs []error
+	// What is written from now on would come after what is restored.
+	x.a.endLoad()
+	if side, ok := x.b.(*near); ok {
+		side.endLoad()
+	}
 	if side, ok := x.b.(*far); ok && x.Err == nil {
 		errs = append(errs, side.end(ctx, x.Verdict()))
 	}
@@ -230,10 +246,15 @@ func (x *bench) end(ctx context.Context) error {
 		// There is nothing, and nothing can be taken off.
 		return errors.Join(errs...)
 	case x.Joint != nil, x.a.own == 0 && !x.led, errors.Is(x.Err, ErrDisturbed), !x.led:
-		// What else there is, is somebody else's.
+		// What else there is, is somebody else's. A registrant may write under more
+		// types of reservation.
+		errs = append(errs, x.a.restore(ctx, x.Memory))
 		return errors.Join(append(errs, x.a.leave(ctx))...)
 	}
-	errs = append(errs, x.clear(ctx))
-	errs = append(errs, x.a.restore(ctx))
+	err := x.clear(ctx)
+	errs = append(errs, err, x.a.restore(ctx, x.Memory))
+	if errors.Is(err, ErrDisturbed) {
+		errs = append(errs, x.a.leave(ctx))
+	}
 	return errors.Join(errs...)
 }

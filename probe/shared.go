@@ -59,8 +59,8 @@ func (x sharedChecks) accesses(t pr.Type) []access {
 		return list
 	}
 	return append(list,
-		access{Deed{Verb: Write, Outside: true}, false, FencesWrites, "a write of an initiator that is not registered"},
-		access{Deed{Verb: Write}, shared, FencesWrites, "a write of a registrant"})
+		access{Deed{Verb: Write, Outside: true, Saved: x.Scratch.saved}, false, FencesWrites, "a write of an initiator that is not registered"},
+		access{Deed{Verb: Write, Saved: x.Scratch.saved}, shared, FencesWrites, "a write of a registrant"})
 }
 
 // fences tries who may read and write under each type.
@@ -123,11 +123,11 @@ func (x sharedChecks) judge(ctx context.Context, t pr.Type, a access, answer Ans
 		x.nexusFailed = true
 	}
 	if a.deed.Verb == Write && a.deed.Outside && answer.conflict() {
-		b, err := x.a.readBlock(ctx)
+		b, err := x.a.read(ctx)
 		if err != nil {
 			return err
 		}
-		if !firstWriter.wrote(b) {
+		if !x.Scratch.has(b, firstWriter) {
 			x.found(a.check, false, Broken, "", a.exceeded+" under "+t.String()+" is refused, and the block has changed")
 		}
 	}
@@ -187,7 +187,7 @@ func (x sharedChecks) abortsWrites(ctx context.Context) error {
 	case !answer.good():
 		return &AnswerError{"RESERVE", answer}
 	}
-	answer, err := x.b.Do(ctx, Deed{Verb: Load})
+	answer, err := x.b.Do(ctx, Deed{Verb: Load, Saved: x.Scratch.saved})
 	if err != nil {
 		return err
 	}
@@ -210,7 +210,7 @@ func (x sharedChecks) abortsWrites(ctx context.Context) error {
 // judgeAborted says what came of the writes.
 func (x sharedChecks) judgeAborted(ctx context.Context, preempted, ours, wrote Answer) error {
 	x.Writes = int(wrote.detail() &^ unrefused)
-	block, err := x.a.readBlock(ctx)
+	block, err := x.a.read(ctx)
 	switch {
 	case err != nil:
 		return err
@@ -221,7 +221,7 @@ func (x sharedChecks) judgeAborted(ctx context.Context, preempted, ours, wrote A
 	case wrote.detail()&unrefused != 0:
 		x.found(AbortsWrites, false, Broken, loose(x.has("LooseFencing")), "who was preempted goes on writing")
 	default:
-		x.found(AbortsWrites, lastWriter.wrote(block), Broken, "", "a write of who was preempted took effect after PREEMPT AND ABORT")
+		x.found(AbortsWrites, x.Scratch.has(block, lastWriter), Broken, "", "a write of who was preempted took effect after PREEMPT AND ABORT")
 	}
 	return nil
 }

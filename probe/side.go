@@ -3,6 +3,7 @@ package probe
 import (
 	"context"
 	"errors"
+	"io"
 	"slices"
 
 	"lunguard/pr"
@@ -16,21 +17,31 @@ type unit interface {
 	register(ctx context.Context, last, key pr.Key) error
 	// unregister takes the registration off; none is no error.
 	unregister(ctx context.Context, last pr.Key) error
-	// perform does a deed that is a command, by a registration with the key own.
+	// perform sends the command of a deed, by a registration with the key own.
 	perform(ctx context.Context, d Deed, own, other pr.Key) Answer
-	// measure finds the size of the scratch block, keep reads what stands there, restore
-	// writes that again. They do nothing if nothing may be written.
-	measure(ctx context.Context) error
-	keep(ctx context.Context) error
-	restore(ctx context.Context) error
-	// write writes the scratch block, readBlock reads it.
-	write(ctx context.Context, by writer) Answer
-	readBlock(ctx context.Context) ([]byte, error)
+	// answer is what an error of the device says.
+	answer(err error) Answer
+	// capacity tells how many blocks there are, and the size of one in bytes.
+	capacity(ctx context.Context) (blocks uint64, size int, err error)
+	// readBlock reads a block that has size bytes at most; writeBlock writes one.
+	readBlock(ctx context.Context, lba uint32, size int) ([]byte, error)
+	writeBlock(ctx context.Context, lba uint32, data []byte) error
+	// another is writeBlock by an opening of its own, for writes at the same time.
+	another() (blockWriter, io.Closer, error)
 }
+
+// blockWriter writes a block.
+type blockWriter func(ctx context.Context, lba uint32, data []byte) error
+
+// errOneOpening says that a device cannot be opened once more.
+var errOneOpening = errors.New("the device cannot be opened once more")
 
 // actor is an initiator that does deeds.
 type actor struct {
 	unit
+	// scratch is nil if nothing may be written.
+	scratch *Scratch
+	load    *load
 	// own is what it was registered with last.
 	own pr.Key
 }
@@ -63,11 +74,25 @@ func (a *actor) do(ctx context.Context, d Deed, other pr.Key) Answer {
 			return answerOf(noAnswer, 0)
 		}
 	}
-	if d.Verb == Nothing {
+	switch d.Verb {
+	case Nothing:
 		return answerOf(good, 0)
+	case Read:
+		_, err := a.read(ctx)
+		return a.answer(err)
+	case Write, Load:
+		if a.scratch == nil {
+			return answerOf(impossible, 0)
+		}
+		a.scratch.saved = d.Saved
+		if d.Verb == Load {
+			return a.startLoad(ctx)
+		}
+		return a.write(ctx, secondWriter)
+	case Unload:
+		return a.endLoad()
 	}
-	own := a.own
-	return a.perform(ctx, d, own, other)
+	return a.perform(ctx, d, a.own, other)
 }
 
 // Side is the other initiator.

@@ -25,6 +25,9 @@ func (t *target) tryNamespace(c *front.Call) (*probe.Report, error) {
 			return more, more, err
 		},
 	}
+	if err := t.remember(c); err != nil {
+		return nil, err
+	}
 	trial := probe.NewNamespaceTrial(path, nil, t.options)
 	state, err := trial.Look(c.Ctx)
 	if err != nil || state == nil {

@@ -63,6 +63,7 @@ func (r *result) notes() []string {
 	if r.cut > 0 {
 		list = append(list, fmt.Sprintf("an earlier run was cut short: taken off: %s that it has left", words.Plural(r.cut, "registration")))
 	}
+	list = append(list, r.leftBlock()...)
 	if r.Preemption > 0 {
 		list = append(list, fmt.Sprintf("PREEMPT AND ABORT while 8 writers write: %v, after %s", r.Preemption.Round(100*time.Microsecond), words.Plural(r.Writes, "write")))
 	}
@@ -79,6 +80,22 @@ func (r *result) notes() []string {
 		list = append(list, "what was found is told by the other run")
 	}
 	return list
+}
+
+// leftBlock says what became of the scratch block of an earlier run, where one is known of.
+func (r *result) leftBlock() []string {
+	m := r.target.options.Memory
+	switch {
+	case m != nil && m.Left != nil:
+		return []string{fmt.Sprintf("block %d may still have what an earlier run wrote: it is restored by a run on this host that is not led by another", m.Left.LBA)}
+	case r.Left != nil && r.Left.Since:
+		return []string{fmt.Sprintf("block %d, which an earlier run wrote, was written by others since, and left alone", r.Left.LBA)}
+	case r.Left != nil:
+		return []string{fmt.Sprintf("block %d, which an earlier run wrote, is again what it was", r.Left.LBA)}
+	case r.cut > 0 && !r.target.remembered:
+		return []string{"its scratch block, if it had one and on another host, is restored by a run there, or by one with the same --scratch if it was empty"}
+	}
+	return nil
 }
 
 // print prints the report in the form that was asked for.
@@ -139,12 +156,19 @@ type document struct {
 	Verdict  string         `json:"verdict"`
 	Quirks   string         `json:"quirks"`
 	Leftover int            `json:"left_over"`
+	Block    *shownBlock    `json:"left_block"`
 	Findings []shownFinding `json:"findings"`
 	// What follows is null if it was not tried.
 	Preemption *float64 `json:"preempt_and_abort_ms"`
 	Writes     *int     `json:"writes_before"`
 	Limit      *int     `json:"registrations"`
 	Limited    bool     `json:"registrations_limited"`
+}
+
+// shownBlock is the scratch block of an earlier run: restored, changed since, or left.
+type shownBlock struct {
+	Block uint32 `json:"block"`
+	State string `json:"state"`
 }
 
 type shownFinding struct {
@@ -158,6 +182,14 @@ type shownFinding struct {
 func (r *result) document() *document {
 	d := &document{LUN: r.target.order.device, WWID: r.target.disk.WWID, Kind: string(r.Kind), Verdict: r.Verdict().String(),
 		Quirks: r.Quirks(), Leftover: r.cut, Findings: []shownFinding{}, Limited: r.Limited}
+	switch m := r.target.options.Memory; {
+	case m != nil && m.Left != nil:
+		d.Block = &shownBlock{m.Left.LBA, "left"}
+	case r.Left != nil && r.Left.Since:
+		d.Block = &shownBlock{r.Left.LBA, "changed"}
+	case r.Left != nil:
+		d.Block = &shownBlock{r.Left.LBA, "restored"}
+	}
 	for _, f := range r.Findings {
 		d.Findings = append(d.Findings, shownFinding{string(f.Check), f.Result.String(), picture.Printable(f.Why), way(f.Quirk), f.Quirk})
 	}

@@ -20,8 +20,10 @@ type target struct {
 	host vg.Host
 	disk *vg.Disk
 	// cut are the keys that an earlier run has left.
-	cut     int
-	closers []io.Closer
+	cut int
+	// remembered says that this host knows of a block that one has left.
+	remembered bool
+	closers    []io.Closer
 }
 
 // Close closes its paths.
@@ -133,6 +135,9 @@ func (t *target) try(c *front.Call) (*probe.Report, error) {
 	if len(paths) > 1 && !t.options.TwoHosts {
 		second = &paths[1]
 	}
+	if err := t.remember(c); err != nil {
+		return nil, err
+	}
 	trial := probe.NewLUNTrial(paths[0], second, t.options)
 	state, err := trial.Look(c.Ctx)
 	if err != nil || state == nil {
@@ -142,6 +147,13 @@ func (t *target) try(c *front.Call) (*probe.Report, error) {
 		return nil, err
 	}
 	return &trial.Report, trial.Run(c.Ctx)
+}
+
+// remember reads what this host has kept for the device.
+func (t *target) remember(c *front.Call) (err error) {
+	t.options.Memory, err = memoryOf(c.Ctx, c.Simulated(), t.disk.WWID)
+	t.remembered = t.options.Memory != nil && t.options.Memory.Left != nil
+	return err
 }
 
 // openLUN opens two paths: if there are some, those of different hosts. Each lets commands
