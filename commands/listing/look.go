@@ -74,14 +74,17 @@ func look(s *session.Session, devices []string, all bool) ([]*lun, error) {
 	var group errgroup.Group
 	group.SetLimit(atOnce)
 	for _, l := range luns {
-		// One path that cannot be opened is told of with the others.
-		opened, err := o.OpenDisk(s.Ctx, s.Host, l.Disk, func(error) {})
-		if err != nil {
-			l.unopened(err)
-			continue
-		}
 		group.Go(func() error {
-			l.read(s.Ctx, opened, all)
+			// Each is closed as soon as it was read: there may be more than a process can open.
+			one := o.Fork()
+			// One path that cannot be opened is told of with the others.
+			opened, err := one.OpenDisk(s.Ctx, s.Host, l.Disk, func(error) {})
+			if err != nil {
+				l.unopened(err)
+			} else {
+				l.read(s.Ctx, opened, all)
+			}
+			_ = one.Close() // nothing is kept in it
 			return nil
 		})
 	}
@@ -113,15 +116,12 @@ func find(s *session.Session, devices []string) ([]*lun, error) {
 		// Who has the LUN matters more than what is on it.
 		s.WarnErr(err)
 	}
+	at := places(listed)
 	for _, g := range groups {
 		for _, volume := range g.Volumes {
-			d, err := s.Host.Paths(volume)
-			if err != nil {
-				continue
-			}
-			for _, l := range all {
-				if l.has(d.Paths[0]) {
-					l.group = g.Name
+			if d, err := s.Host.Paths(volume); err == nil {
+				if i, ok := at.of(d); ok {
+					all[i].group = g.Name
 				}
 			}
 		}
@@ -129,16 +129,37 @@ func find(s *session.Session, devices []string) ([]*lun, error) {
 	return all, nil
 }
 
-// has reports whether a path is one of the LUN's.
-func (l *lun) has(d vg.Device) bool {
-	return slices.ContainsFunc(l.Paths, func(p vg.Device) bool { return p.Number == d.Number })
+// index finds a LUN in a list by the numbers of its paths, or else by its name.
+type index map[string]int
+
+func places(listed []vg.Listed) index {
+	at := index{}
+	for i, l := range listed {
+		for _, p := range l.Paths {
+			at[p.Number] = i
+		}
+		if _, ok := at[l.WWID]; !ok && l.WWID != "" {
+			at[l.WWID] = i
+		}
+	}
+	return at
 }
 
-// chosen are the LUNs under devices, in their order, by the names that were given.
-// Errors: *vg.DeviceError.
+// of finds that of a disk. One that was named by a character device has another number.
+func (at index) of(d *vg.Disk) (int, bool) {
+	i, ok := at[d.Paths[0].Number]
+	if !ok && d.WWID != "" {
+		i, ok = at[d.WWID]
+	}
+	return i, ok
+}
+
+// chosen are the LUNs under devices, once each, in their order, by the first names that were
+// given. Errors: *vg.DeviceError.
 func chosen(host vg.Host, listed []vg.Listed, devices []string) ([]vg.Listed, error) {
 	var list []vg.Listed
 	var errs []error
+	at, seen := places(listed), map[string]bool{}
 	for _, device := range devices {
 		d, err := host.Paths(device)
 		if err != nil {
@@ -146,15 +167,15 @@ func chosen(host vg.Host, listed []vg.Listed, devices []string) ([]vg.Listed, er
 			continue
 		}
 		one := vg.Listed{Disk: d}
-		for _, l := range listed {
-			if (&lun{Listed: l}).has(d.Paths[0]) {
-				disk := *l.Disk
-				disk.Device = device
-				one = l
-				one.Disk = &disk
-			}
+		if i, ok := at.of(d); ok {
+			one = listed[i]
+			disk := *one.Disk
+			disk.Device = device
+			one.Disk = &disk
 		}
-		list = append(list, one)
+		if first := one.Paths[0].Number; !seen[first] {
+			seen[first], list = true, append(list, one)
+		}
 	}
 	return list, errors.Join(errs...)
 }

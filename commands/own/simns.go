@@ -11,6 +11,7 @@ import (
 	"lunguard/commands/words"
 	"lunguard/nvme"
 	"lunguard/nvme/simns"
+	"lunguard/pr"
 	"lunguard/statefile"
 	"lunguard/vg"
 	"lunguard/vg/simhost"
@@ -57,7 +58,9 @@ func namespaceLine(file string) (front.LUNLine, error) {
 	state, err := d.Report.State()
 	if err != nil {
 		// Key 0, which no state has.
-		return front.LUNLine{LUN: file, WWID: d.Config.Names.WWIDs()[0], State: words.Unknown, Trouble: err.Error()}, nil
+		l := simLine(file, d.Config.Names.WWIDs()[0], d.Config.Blocks*uint64(d.Config.BlockSize), &pr.State{})
+		l.State, l.Trouble = words.Unknown, err.Error()
+		return l, nil
 	}
 	return simLine(file, d.Config.Names.WWIDs()[0], d.Config.Blocks*uint64(d.Config.BlockSize), state), nil
 }

@@ -66,6 +66,14 @@ func newOpened(a access) *Opened {
 	return &Opened{access: a, changes: map[string][]string{}, left: map[string]bool{}, disks: map[*protocol.LUN]*vg.Disk{}, copies: map[*protocol.LUN]*rehearsal.Device{}}
 }
 
+// Fork has no LUN yet, and the same progress: for LUNs that are opened at the same time as
+// others, and closed before them.
+func (o *Opened) Fork() *Opened {
+	f := newOpened(o.access)
+	f.meter = o.meter
+	return f
+}
+
 // Watch shows how far a run on the LUNs is.
 func (o *Opened) Watch(run *PackageRun) { o.meter.watch(run) }
 

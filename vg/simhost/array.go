@@ -58,15 +58,13 @@ func CreateArray(dir string, spec Spec) (*Array, error) {
 	for i := range spec.LUNs {
 		cfg := spec.LUN
 		cfg.Serial = fmt.Sprintf("SIM%05d", i)
-		// The names come in the order of the LUNs, so that the arbiter is
-		// the first one: easier to follow.
-		cfg.WWID = fmt.Sprintf("naa.600140500000%04x", i)
+		cfg.WWID = lunName(i)
 		if err := simlun.Create(a.lun(i), cfg); err != nil {
 			return nil, err
 		}
 	}
 	for i := range spec.Namespaces {
-		cfg := simns.Config{NSID: uint32(i + 1), Blocks: spec.LUN.Blocks, Names: nvme.Names{NGUID: [16]byte{0x60, 0x01, 0x40, 0x50, 15: byte(i), 14: byte(i >> 8)}}}
+		cfg := simns.Config{NSID: uint32(i + 1), Blocks: spec.LUN.Blocks, Names: namespaceNames(i)}
 		if err := simns.Create(a.namespace(i), cfg); err != nil {
 			return nil, err
 		}
@@ -77,6 +75,14 @@ func CreateArray(dir string, spec Spec) (*Array, error) {
 		}
 	}
 	return a, nil
+}
+
+// lunName is the WWID of a LUN. They come in the order of the LUNs, so that the arbiter is
+// the first one: easier to follow.
+func lunName(i int) string { return fmt.Sprintf("naa.600140500000%04x", i) }
+
+func namespaceNames(i int) nvme.Names {
+	return nvme.Names{NGUID: [16]byte{0x60, 0x01, 0x40, 0x50, 15: byte(i), 14: byte(i >> 8)}}
 }
 
 func (a *Array) namespace(i int) string {
@@ -103,6 +109,9 @@ func (a *Array) createHost(number int, name string, spec Spec) error {
 	if err := os.MkdirAll(filepath.Join(dev, "mapper"), 0o777); err != nil {
 		return err
 	}
+	if err := os.MkdirAll(filepath.Join(a.dir, name, byID), 0o777); err != nil {
+		return err
+	}
 	for i := range spec.LUNs {
 		var paths []string
 		for p := range spec.Paths {
@@ -119,6 +128,10 @@ func (a *Array) createHost(number int, name string, spec Spec) error {
 			if err := os.WriteFile(filepath.Join(dev, "mapper", "mpath"+letters(i)), []byte(n.text()), 0o666); err != nil {
 				return err
 			}
+			paths[0] = "mapper/mpath" + letters(i)
+		}
+		if err := a.link(name, "wwn-0x"+strings.TrimPrefix(lunName(i), "naa."), paths[0]); err != nil {
+			return err
 		}
 	}
 	for i := range spec.Namespaces {
@@ -126,11 +139,24 @@ func (a *Array) createHost(number int, name string, spec Spec) error {
 		for p := range spec.Paths {
 			n.controllers = append(n.controllers, simns.Controller{ID: uint16(number*spec.Paths + p + 1)})
 		}
-		if err := os.WriteFile(filepath.Join(dev, fmt.Sprintf("nvme0n%d", i+1)), []byte(n.text()), 0o666); err != nil {
+		device := fmt.Sprintf("nvme0n%d", i+1)
+		if err := os.WriteFile(filepath.Join(dev, device), []byte(n.text()), 0o666); err != nil {
+			return err
+		}
+		names := namespaceNames(i)
+		if err := a.link(name, "nvme-"+names.WWIDs()[0], device); err != nil {
 			return err
 		}
 	}
 	return os.WriteFile(filepath.Join(a.dir, name, "vgs"), nil, 0o666)
+}
+
+// byID is where udev makes links with names that last.
+const byID = "/dev/disk/by-id"
+
+// link makes such a link on a host.
+func (a *Array) link(host, name, device string) error {
+	return os.Symlink(filepath.Join("..", "..", device), filepath.Join(a.dir, host, byID, name))
 }
 
 // letters counts as disks do: a to z, aa, ab, ...

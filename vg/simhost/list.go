@@ -4,10 +4,12 @@ import (
 	"cmp"
 	"context"
 	"io/fs"
+	"os"
 	"path/filepath"
 	"slices"
 	"strings"
 
+	"lunguard/nvme/simns"
 	"lunguard/scsi/simlun"
 	"lunguard/vg"
 )
@@ -41,6 +43,7 @@ func (h *Host) LUNs() ([]vg.Listed, error) {
 	}
 	slices.SortFunc(names, func(a, b string) int { return cmp.Or(cmp.Compare(len(a), len(b)), cmp.Compare(a, b)) })
 	names = slices.DeleteFunc(names, func(device string) bool { return below[device] })
+	links := h.lastingNames()
 	var list []vg.Listed
 	at := map[string]int{}
 	for _, device := range names {
@@ -51,8 +54,12 @@ func (h *Host) LUNs() ([]vg.Listed, error) {
 			continue
 		}
 		if i, ok := at[d.WWID]; ok {
-			// No map joins its disks.
-			list[i].Paths = append(list[i].Paths, d.Paths...)
+			// No map joins its disks, or several do.
+			for _, p := range d.Paths {
+				if !slices.ContainsFunc(list[i].Paths, p.Same) {
+					list[i].Paths = append(list[i].Paths, p)
+				}
+			}
 			continue
 		}
 		at[d.WWID] = len(list)
@@ -60,19 +67,39 @@ func (h *Host) LUNs() ([]vg.Listed, error) {
 		if err != nil {
 			return nil, err
 		}
-		if n.namespace != "" {
-			list = append(list, vg.Listed{Disk: d, Vendor: "NVMe"})
-			continue
-		}
-		unit, err := simlun.Describe(n.lun)
-		if err != nil {
-			list = append(list, vg.Listed{Disk: d})
-			continue
-		}
-		c := unit.Config
-		list = append(list, vg.Listed{Disk: d, Vendor: c.Vendor, Model: c.Product, Size: c.Blocks * uint64(c.BlockSize)})
+		l := n.listed(d)
+		l.Links = links[device]
+		list = append(list, l)
 	}
 	return list, nil
+}
+
+// listed is the LUN or namespace, as far as it can be read.
+func (n *node) listed(d *vg.Disk) vg.Listed {
+	l := vg.Listed{Disk: d}
+	if n.namespace != "" {
+		l.Vendor = "NVMe"
+		if ns, err := simns.Describe(n.namespace); err == nil {
+			l.Size = ns.Config.Blocks * uint64(ns.Config.BlockSize)
+		}
+	} else if unit, err := simlun.Describe(n.lun); err == nil {
+		c := unit.Config
+		l.Vendor, l.Model, l.Size = c.Vendor, c.Product, c.Blocks*uint64(c.BlockSize)
+	}
+	return l
+}
+
+// lastingNames are the links in byID, by the device that they lead to.
+func (h *Host) lastingNames() map[string][]string {
+	list := map[string][]string{}
+	entries, _ := os.ReadDir(h.file(byID)) // without any there is none
+	for _, e := range entries {
+		name := filepath.Join(byID, e.Name())
+		if to := h.resolve(name); to != name {
+			list[to] = append(list[to], name)
+		}
+	}
+	return list
 }
 
 // Groups lists the host's table of volume groups.
