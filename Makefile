@@ -53,9 +53,10 @@ check: bin/lunguard
 	$(GO) vet ./...
 	$(GO) vet -tags lab ./lab/...
 
-# Tests that compare words, count bytes or go step by step through what others do beside
-# each other: the race detector makes them ten times slower, and sees nothing new.
-ALONE = ^(TestAdversityForEver|TestFailBack|TestHintsExist|TestHostileConfigCost|TestJSONDocument|TestManPageComplaints|TestManualPages|TestMemoryOf1024LUNs|TestMessagesCatalogue|TestMessagesComplete|TestSharedDiagnostics|TestVendorFiles|TestVendorSite|TestViewLarge)$$
+# Tests that compare words, count bytes, start hundreds of processes, or go step by step
+# through what others do beside each other: the race detector makes them four to ten times
+# slower, and sees nothing new. TestScriptRaces and TestMatrixRaces are their share of it.
+ALONE = ^(TestAdversity|TestAdversityForEver|TestFailBack|TestHintsExist|TestHostileConfigCost|TestJSONDocument|TestManPageComplaints|TestManualExamples|TestManualPages|TestMatrix|TestMemoryOf1024LUNs|TestMessageItems|TestMessagesCatalogue|TestMessagesComplete|TestOutputToFullDevice|TestScript|TestTrade|TestVendorFiles|TestVendorSite|TestViewLarge)$$
 
 # The race detector needs a C compiler; testdata/need.sh gets one if it can. What
 # cmgetpkgenv prints is read by the shells that package scripts are written for,
@@ -74,7 +75,7 @@ unit: .cache/gotestsum
 	@sh testdata/need.sh dh_bash-completion bash-completion
 	@sh testdata/need.sh mandoc mandoc
 	@set -x; .cache/gotestsum --format standard-quiet --hide-summary skipped --jsonfile .cache/unit.json -- -timeout 30m $$(command -v gcc >/dev/null && echo -race) -skip '$(ALONE)' ./...
-	@set -x; .cache/gotestsum --format standard-quiet --hide-summary skipped --jsonfile .cache/alone.json -- -timeout 30m -run '$(ALONE)' ./cluster ./commands ./protocol
+	@set -x; .cache/gotestsum --format standard-quiet --hide-summary skipped --jsonfile .cache/alone.json -- -timeout 30m -run '$(ALONE)' ./cluster ./commands ./honesty ./protocol
 	@cat .cache/alone.json >>.cache/unit.json
 	@sed -n 's/.*"Output":" *matrix_test.go:[0-9]*: \([0-9].*cells.*\)\\n".*/honesty: \1/p' .cache/unit.json
 	@echo 'the slowest of them:'; .cache/gotestsum tool slowest --num 10 --threshold 0s --jsonfile .cache/unit.json

@@ -182,3 +182,34 @@ func TestClaims(t *testing.T) {
 		t.Errorf("%d claims were found", claims)
 	}
 }
+
+// TestAlone: a test that make unit leaves out for the race detector is in one of the
+// packages in which it then runs without.
+func TestAlone(t *testing.T) {
+	makefile := read(t, "Makefile")
+	names := regexp.MustCompile(`(?m)^ALONE = \^\((.*)\)\$\$$`).FindStringSubmatch(makefile)
+	run := regexp.MustCompile(`-run '\$\(ALONE\)' (.*)\n`).FindStringSubmatch(makefile)
+	if names == nil || run == nil {
+		t.Fatal("Makefile: no ALONE, or nothing runs it")
+	}
+	packages := strings.Fields(run[1])
+	found := map[string]bool{}
+	for dir, files := range goFiles(t) {
+		for _, file := range files {
+			for _, name := range strings.Split(names[1], "|") {
+				if !strings.HasSuffix(file, "_test.go") || !strings.Contains(read(t, file), "\nfunc "+name+"(") {
+					continue
+				}
+				found[name] = true
+				if !slices.Contains(packages, "./"+dir) {
+					t.Errorf("%s: %s would never be run", file, name)
+				}
+			}
+		}
+	}
+	for _, name := range strings.Split(names[1], "|") {
+		if !found[name] {
+			t.Errorf("there is no %s", name)
+		}
+	}
+}

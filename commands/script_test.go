@@ -132,6 +132,28 @@ vg             iscsi_vg3
 //
 // and the conditions root, and noconfig: this machine has no config of its own.
 func TestScript(t *testing.T) {
+	all, err := filepath.Glob("testdata/script/*.txtar")
+	if err != nil || len(all) == 0 {
+		t.Fatalf("no scripts: %v", err)
+	}
+	runScripts(t, slices.DeleteFunc(all, func(file string) bool { return slices.Contains(raceScripts(), file) }))
+}
+
+// TestScriptRaces runs the others: make test does it under the race detector. A process of
+// a program with it takes four times as long, and most scripts start hundreds.
+func TestScriptRaces(t *testing.T) { runScripts(t, raceScripts()) }
+
+// raceScripts are those in which commands work on several LUNs, by several paths, or beside
+// each other.
+func raceScripts() []string {
+	var files []string
+	for _, name := range []string{"copy", "fence", "hidden", "life", "multi", "nvme_multi", "paths", "pr_list", "pr_watchdog", "readmit", "taking"} {
+		files = append(files, filepath.Join("testdata", "script", name+".txtar"))
+	}
+	return files
+}
+
+func runScripts(t *testing.T, files []string) {
 	root := t.TempDir()
 	for dir := root; dir != os.TempDir() && dir != "/"; dir = filepath.Dir(dir) {
 		// For those who have no rights.
@@ -139,7 +161,9 @@ func TestScript(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	testscript.Run(t, scriptParams("testdata/script", root))
+	params := scriptParams("", root)
+	params.Files = files
+	testscript.Run(t, params)
 }
 
 // scriptParams are what TestScript and TestManualExamples have in common.

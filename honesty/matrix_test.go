@@ -138,6 +138,42 @@ func TestMatrix(t *testing.T) {
 	case !opt.all:
 		queue = chosen(all)
 	}
+	r := runCells(t, queue, opt)
+	t.Logf("%d of %d cells; without -all they are, %s", len(queue), len(all), rule)
+	t.Log(r)
+	unknown, cured := r.against(knownFalse(), opt)
+	for _, o := range unknown {
+		t.Errorf("%s: exit status %d after %s: %s", o.cell.name(), o.status, o.took, strings.Join(append(o.lies, string(o.verdict())), "; "))
+	}
+	for _, k := range cured {
+		t.Errorf("%s / %s is right now: take it out of the list of known ones", k.command, k.fault)
+	}
+	if opt.all && opt.update {
+		if err := os.WriteFile(pageFile, []byte(page(r, all)), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// TestMatrixRaces runs a share of them: make test does it under the race detector, which
+// makes each command four times as long.
+func TestMatrixRaces(t *testing.T) {
+	const share = 16
+	var queue []cell
+	for i, x := range chosen(cells(list(), faults())) {
+		if i%share == 0 {
+			queue = append(queue, x)
+		}
+	}
+	r := runCells(t, queue, flags())
+	unknown, _ := r.against(knownFalse(), flags())
+	for _, o := range unknown {
+		t.Errorf("%s: exit status %d after %s: %s", o.cell.name(), o.status, o.took, strings.Join(append(o.lies, string(o.verdict())), "; "))
+	}
+}
+
+// runCells runs cells, some at once.
+func runCells(t *testing.T, queue []cell, opt options) *results {
 	r := newResults()
 	t.Run("cells", func(t *testing.T) {
 		for w := range workers {
@@ -155,18 +191,5 @@ func TestMatrix(t *testing.T) {
 			})
 		}
 	})
-	t.Logf("%d of %d cells; without -all they are, %s", len(queue), len(all), rule)
-	t.Log(r)
-	unknown, cured := r.against(knownFalse(), opt)
-	for _, o := range unknown {
-		t.Errorf("%s: exit status %d after %s: %s", o.cell.name(), o.status, o.took, strings.Join(append(o.lies, string(o.verdict())), "; "))
-	}
-	for _, k := range cured {
-		t.Errorf("%s / %s is right now: take it out of the list of known ones", k.command, k.fault)
-	}
-	if opt.all && opt.update {
-		if err := os.WriteFile(pageFile, []byte(page(r, all)), 0o644); err != nil {
-			t.Fatal(err)
-		}
-	}
+	return r
 }
