@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"unsafe"
 
@@ -24,8 +25,13 @@ func (s *System) openCount(number string) (int, error) {
 
 // mapperOpenCount asks device-mapper. sysfs does not have the number.
 func mapperOpenCount(number string) (int, error) {
-	var major, minor uint32
-	if _, err := fmt.Sscanf(number, "%d:%d", &major, &minor); err != nil {
+	first, second, _ := strings.Cut(number, ":")
+	major, err := strconv.ParseUint(first, 10, 32)
+	if err != nil {
+		return 0, err
+	}
+	minor, err := strconv.ParseUint(second, 10, 32)
+	if err != nil {
 		return 0, err
 	}
 	fd, err := retryInterrupted(func() (int, error) {
@@ -35,7 +41,7 @@ func mapperOpenCount(number string) (int, error) {
 		return 0, os.NewSyscallError("device-mapper", err)
 	}
 	defer unix.Close(fd)
-	arg := unix.DmIoctl{Version: [3]uint32{4, 0, 0}, Data_size: uint32(unsafe.Sizeof(unix.DmIoctl{})), Dev: unix.Mkdev(major, minor)}
+	arg := unix.DmIoctl{Version: [3]uint32{4, 0, 0}, Data_size: uint32(unsafe.Sizeof(unix.DmIoctl{})), Dev: unix.Mkdev(uint32(major), uint32(minor))}
 	if _, _, errno := unix.Syscall(unix.SYS_IOCTL, uintptr(fd), unix.DM_DEV_STATUS, uintptr(unsafe.Pointer(&arg))); errno != 0 {
 		return 0, os.NewSyscallError("device-mapper", errno)
 	}

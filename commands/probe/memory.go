@@ -3,13 +3,13 @@ package probe
 import (
 	"bytes"
 	"context"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"hash/fnv"
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strconv"
 
 	"lunguard/cluster/ownfile"
 	"lunguard/probe"
@@ -40,7 +40,7 @@ func memoryOf(ctx context.Context, sim, wwid string) (*probe.Memory, error) {
 	}
 	sum := fnv.New128a()
 	_, _ = sum.Write([]byte(wwid)) // it never fails
-	m := memory{filepath.Join(folder, hex.EncodeToString(sum.Sum(nil))), wwid}
+	m := memory{filepath.Join(folder, fmt.Sprintf("%x", sum.Sum(nil))), wwid}
 	left, err := m.read(ctx)
 	if err != nil {
 		return nil, &memoryError{m.path, err}
@@ -61,11 +61,12 @@ func (m memory) read(ctx context.Context) (*probe.Held, error) {
 		return nil, err
 	}
 	line, block, ok := bytes.Cut(text, []byte("\n"))
-	k := &probe.Held{Block: block}
-	if _, err := fmt.Sscanf(string(line), "%d", &k.LBA); !ok || err != nil || len(block) == 0 || !bytes.Equal(line, m.head(k.LBA)) {
+	number, _, _ := bytes.Cut(line, []byte(" "))
+	lba, err := strconv.ParseUint(string(number), 10, 32)
+	if !ok || err != nil || len(block) == 0 || !bytes.Equal(line, m.head(uint32(lba))) {
 		return nil, errNotKept
 	}
-	return k, nil
+	return &probe.Held{LBA: uint32(lba), Block: block}, nil
 }
 
 // head is the first line.

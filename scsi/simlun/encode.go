@@ -7,6 +7,8 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strconv"
+	"strings"
 	"time"
 
 	"lunguard/scsi"
@@ -198,8 +200,8 @@ func decode(file []byte) (*Machine, error) {
 		return nil, ErrNotSimulated
 	}
 	line, body, found := bytes.Cut(file, []byte("\n"))
-	var version int
-	if _, err := fmt.Sscanf(string(line), magic+" %d ", &version); found && err == nil && version != formatVersion {
+	number, _, _ := strings.Cut(string(line[min(len(line), len(magic)+1):]), " ")
+	if version, err := strconv.Atoi(number); found && err == nil && version != formatVersion {
 		return nil, fmt.Errorf("%w: format %d, this program reads %d", ErrCorrupt, version, formatVersion)
 	}
 	if !found || !bytes.Equal(append(line, '\n'), header(body)) {

@@ -117,11 +117,13 @@ func parsePort(text string) (scsi.TransportID, error) {
 }
 
 func parseSPI(rest string) (scsi.TransportID, error) {
-	var address, port uint16
-	if n, err := fmt.Sscanf(rest, "%d,%d", &address, &port); err != nil || n != 2 {
+	first, second, _ := strings.Cut(rest, ",")
+	address, err := strconv.ParseUint(first, 10, 16)
+	port, err2 := strconv.ParseUint(second, 10, 16)
+	if err != nil || err2 != nil {
 		return scsi.TransportID{}, fmt.Errorf("%w: spi takes ADDRESS,PORT", ErrBadNexus)
 	}
-	return scsi.SPITransportID(address, port), nil
+	return scsi.SPITransportID(uint16(address), uint16(port)), nil
 }
 
 // longestISCSIName is RFC 7143's limit.
