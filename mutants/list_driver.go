@@ -98,7 +98,7 @@ func unitMutants() []*mutant {
 		reading.edit("Reading.listing", `keys: AllKeys(rd.State)`, `keys: rd.State.Keys()`, "a foreign key that holds and is not registered is none"),
 		reading.edit("Reading.IsMine", `Plain(rd.Holder()) == rd.Me()`, `rd.Holder() == rd.Me()`, "who holds by a marked key does not hold"),
 		reading.edit("Reading.Others", `Plain(k) != rd.Me() &&`, `k != rd.Me() &&`, "this node's marked keys are another node's"),
-		file("protocol/run.go").edit("Run.survey", `return targets, judge(targets)`, `return targets, nil`, "a LUN is changed though another one has a foreign key"),
+		file("protocol/run.go").edit("Run.survey", `(*target).foreignError, func`, `func`, "a LUN is changed though another one has a foreign key"),
 		file("protocol/run.go").edit("Run.gather", `a.WWID == b.WWID`, `false`, "two names of one LUN are two LUNs"),
 		file("protocol/run.go").edit("byWWID", `strings.Compare(a.WWID, b.WWID); c != 0`, `strings.Compare(a.WWID, b.WWID); false && c != 0`, "the arbiter is the first by its name on the node"),
 		file("protocol/run.go").edit("Run.eachWhole", `return f(end, t)`, `_ = end

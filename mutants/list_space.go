@@ -23,10 +23,9 @@ func spaceMutants() []*mutant {
 		ns.edit("Unit.RegisterAndIgnore", `Action: ReplaceKey, IgnoreKey: true`, `Action: RegisterKey, IgnoreKey: true`, "a registration is replaced by Register, which conflicts"),
 		file("nvme/host.go").edit("HostID.Identity", `AllPorts: true`, `AllPorts: false`, "two paths of a host are two registrations"),
 		file("protocol/claim.go").edit("position.markedPath", `t.Identity(seat).Likens(r) != pr.Alike`, `seat != nil`, "the mark on the seat is another path's, too"),
-		file("protocol/start.go").edit("sameHost", `return &LUNError{`, `_ = &LUNError{`, "two machines with one host identifier do not matter"),
-		file("protocol/fence.go").edit("Run.Fence", `if err := r.each(targets, sameHost); err != nil {
-		return err
-	}`, ``, "a fence does not look whether its victim has this host's identifier"),
+		file("protocol/claim.go").edit("twinOf", `return r, true`, `continue`, "two machines with one host identifier do not matter"),
+		file("protocol/run.go").edit("Run.survey", `, func(t *target) error { return twinError(&t.position) }`, ``, "nobody who changes something looks whether another node has this host's identifier"),
+		file("protocol/look.go").edit("readOwn", `return twinError(&t.position)`, `return nil`, "who looks does not see that another node has this host's identifier"),
 		file("protocol/copy.go").edit("copier.copyOwn", `last := c.model.AllHold() && len(difference(c.model.staying(), t.staying())) == 0`, `last := c.model.AllHold()`, "the first copy on a namespace reserves, and shuts others out"),
 		verbs.edit("preemptsAs", `|| victim == 0 && t.waitsFor() != 0`, ``, "the doubt of a taker that goes with all others is forgotten"),
 		verbs.edit("preemptsAs", `t.tookAll = t.tookAll || victim == 0`, ``, "a target that leaves the type as it is is tried for ever"),

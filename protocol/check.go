@@ -22,6 +22,8 @@ const (
 	DeadPath FindingKind = "dead-path"
 	// ForeignKeys are keys that belong to no node.
 	ForeignKeys FindingKind = "foreign-keys"
+	// SameHost: another node is registered by what the device knows this host by.
+	SameHost FindingKind = "same-host"
 	// Unreserved: there are registrations but no reservation, so that every
 	// node can write.
 	Unreserved FindingKind = "unreserved"
@@ -67,7 +69,8 @@ type Finding struct {
 	Keys []pr.Key
 	// Other is another LUN that this one is compared with.
 	Other string
-	// Err tells why something could not be read.
+	// Err tells why something could not be read, or is the error that the finding would be
+	// of a command.
 	Err error
 }
 
@@ -175,6 +178,9 @@ func findings(t *position, caps *pr.Capabilities) []Finding {
 	add := func(kind FindingKind, keys ...pr.Key) { list = append(list, Finding{Kind: kind, Keys: keys}) }
 	if keys := t.Foreign(); len(keys) > 0 {
 		add(ForeignKeys, keys...)
+	}
+	if twin, is := twinOf(t); is {
+		list = append(list, Finding{Kind: SameHost, Path: twin.Initiator.String(), Keys: []pr.Key{Plain(twin.Key)}, Err: twinError(t)})
 	}
 	s := t.State
 	held := s.Reservation

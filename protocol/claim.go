@@ -327,6 +327,22 @@ func (t *position) widens() pr.Path {
 	return nil
 }
 
+// twinOf is another node's registration by what the device knows this host by. Where paths
+// can be registered for others it says less: a copy that was killed leaves such a path.
+func twinOf(t *position) (pr.Registration, bool) {
+	for _, p := range t.Paths {
+		if pr.Moves(p) {
+			continue
+		}
+		for _, r := range t.State.Registrations {
+			if n, ok := t.Members().Of(r.Key); ok && n.Key != t.Me() && t.Me() != 0 && t.Identity(p).Likens(r) == pr.Alike {
+				return r, true
+			}
+		}
+	}
+	return pr.Registration{}, false
+}
+
 // movesFrom is a path that holds, and can register another by moving the
 // reservation to it; nil if there is none. A start that makes the LUN its own
 // for the first time has nothing to lose by the simpler way.

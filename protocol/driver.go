@@ -63,6 +63,18 @@ func (t *target) foreignError() error {
 	return nil
 }
 
+// twinError is ErrSameHost if another node is registered by what the device knows this host
+// by: two machines have one host identifier, as clones of an installation do. Each registers
+// in the other's place, both write, and what is read or done of one is of both.
+func twinError(t *position) error {
+	twin, is := twinOf(t)
+	if !is {
+		return nil
+	}
+	n, _ := t.Members().Of(twin.Key)
+	return &LUNError{LUN: t.Name, Err: fmt.Errorf("%w: %v has the key of %s", ErrSameHost, twin.Initiator, n.Name)}
+}
+
 // notBegun is the error of a LUN that was left as it was.
 func (t *target) notBegun() error { return &LUNError{LUN: t.Name, Err: ErrNotBegun} }
 

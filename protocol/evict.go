@@ -42,6 +42,9 @@ func (r *Run) Evict(ctx context.Context, key pr.Key) (Evicted, error) {
 	if err != nil || len(targets) == 0 {
 		return Evicted{}, err
 	}
+	if err := judge(targets, func(t *target) error { return twinError(&t.position) }); err != nil {
+		return Evicted{}, err
+	}
 	e := &eviction{fencing: fencing{run: r, targets: targets, arbiter: targets[0]}, key: key}
 	found := e.found()
 	for _, t := range targets {

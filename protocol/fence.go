@@ -37,9 +37,6 @@ func (r *Run) Fence(ctx context.Context, victim Member) error {
 		// its other paths off, and lose nevertheless.
 		t.old = nil
 	}
-	if err := r.each(targets, sameHost); err != nil {
-		return err
-	}
 	if err := f.strays(); err != nil {
 		return err
 	}

@@ -19,7 +19,11 @@ import (
 // this node says that commands of others may not be over, and that cannot be
 // resolved), *SharedLUNError, *ForeignKeyError (nothing was changed).
 func (r *Run) Halt(ctx context.Context) error {
-	targets, err := r.survey(ctx, (*target).surveyLeaving)
+	targets, err := r.gather(ctx, (*target).surveyLeaving)
+	if err == nil {
+		// Who has a twin has nothing of his own there that could be taken off: he may halt.
+		err = judge(targets, (*target).foreignError)
+	}
 	if err != nil {
 		return err
 	}

@@ -65,7 +65,7 @@ func viewOf(ctx context.Context, t *target) View {
 			return v
 		}
 	}
-	err = t.read(ctx)
+	err = readOwn(t, ctx)
 	switch {
 	case err == nil:
 		v.State = t.State
@@ -151,7 +151,7 @@ type Status struct {
 
 // Show reads the LUNs of the run and changes nothing. The answers come in the
 // order of the LUNs. Without a Node none is present.
-func (r *Run) Show(ctx context.Context) []Status { return show(ctx, r, (*target).read) }
+func (r *Run) Show(ctx context.Context) []Status { return show(ctx, r, readOwn) }
 
 // ShowSure is Show for who draws conclusions from a key that is not there: the keys are
 // asked for by another command, too, and a LUN of which one lists a registration that the
@@ -174,9 +174,18 @@ func show(ctx context.Context, r *Run, read func(*target, context.Context) error
 	return list
 }
 
+// readOwn reads a LUN for who draws conclusions from whose keys are there: ErrSameHost if
+// to the device another node is this host.
+func readOwn(t *target, ctx context.Context) error {
+	if err := t.read(ctx); err != nil {
+		return err
+	}
+	return twinError(&t.position)
+}
+
 // readWhole reads a LUN and confirms it.
 func readWhole(t *target, ctx context.Context) error {
-	if err := t.read(ctx); err != nil {
+	if err := readOwn(t, ctx); err != nil {
 		return err
 	}
 	return confirmKeys(ctx, t)

@@ -65,9 +65,30 @@ func TestProbeForgets(t *testing.T) {
 // is refused while the key of another node is registered by it, and changes nothing.
 func TestSameHost(t *testing.T) {
 	for name, do := range map[string]func(*Run, context.Context) error{
-		"start": (*Run).Start,
-		"halt":  (*Run).Halt,
-		"fence": func(r *Run, ctx context.Context) error { return r.Fence(ctx, Member{Name: "C", Key: keyC}) },
+		"start":             (*Run).Start,
+		"halt":              (*Run).Halt,
+		"fence":             func(r *Run, ctx context.Context) error { return r.Fence(ctx, Member{Name: "C", Key: keyC}) },
+		"fence of the twin": func(r *Run, ctx context.Context) error { return r.Fence(ctx, Member{Name: "B", Key: keyB}) },
+		"repair":            (*Run).Repair,
+		"restore":           (*Run).Restore,
+		"readmit":           func(r *Run, ctx context.Context) error { _, err := r.Readmit(ctx); return err },
+		"copy":              func(r *Run, ctx context.Context) error { _, err := r.Copy(ctx); return err },
+		"show":              func(r *Run, ctx context.Context) error { return errors.Join(r.Show(ctx)[0].Err, r.Show(ctx)[1].Err) },
+		"sure": func(r *Run, ctx context.Context) error {
+			return errors.Join(r.ShowSure(ctx)[0].Err, r.ShowSure(ctx)[1].Err)
+		},
+		"view": func(r *Run, ctx context.Context) error {
+			return errors.Join(r.View(ctx, nil)[0].Err, r.View(ctx, nil)[1].Err)
+		},
+		"check": func(r *Run, ctx context.Context) error {
+			for _, rep := range r.Check(ctx) {
+				if slices.ContainsFunc(rep.Findings, func(f Finding) bool { return f.Kind == SameHost && slices.Equal(f.Keys, []pr.Key{keyB}) }) {
+					return ErrSameHost
+				}
+			}
+			return nil
+		},
+		"evict": func(r *Run, ctx context.Context) error { _, err := r.Evict(ctx, 0xdead); return err },
 	} {
 		for _, mode := range []Mode{Exclusive, Shared} {
 			w := newSpaces(t, 2, 1, simns.Quirks{})

@@ -298,14 +298,14 @@ func undoing(ctx context.Context, hurry <-chan struct{}) (context.Context, conte
 }
 
 // survey reads all LUNs and judges them: errors if one cannot be read, if two
-// names are one LUN, or if there is a foreign key anywhere (one
-// *ForeignKeyError a LUN). The targets come ordered, the arbiter first.
+// names are one LUN, if another node is there by this host's identifier
+// (ErrSameHost), or if there is a foreign key anywhere (one *ForeignKeyError a LUN). The targets come ordered, the arbiter first.
 func (r *Run) survey(ctx context.Context, read func(*target, context.Context) error) ([]*target, error) {
 	targets, err := r.gather(ctx, read)
 	if err != nil {
 		return nil, err
 	}
-	return targets, judge(targets)
+	return targets, judge(targets, (*target).foreignError, func(t *target) error { return twinError(&t.position) })
 }
 
 // gather is survey for who does not mind foreign keys.
@@ -329,11 +329,13 @@ func (r *Run) gather(ctx context.Context, read func(*target, context.Context) er
 	return targets, nil
 }
 
-// judge finds foreign keys.
-func judge(targets []*target) error {
+// judge joins what is wrong with each target.
+func judge(targets []*target, wrong ...func(*target) error) error {
 	var errs []error
 	for _, t := range targets {
-		errs = append(errs, t.foreignError())
+		for _, f := range wrong {
+			errs = append(errs, f(t))
+		}
 	}
 	return errors.Join(errs...)
 }

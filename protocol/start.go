@@ -39,9 +39,6 @@ func (r *Run) Start(ctx context.Context) error {
 	if err != nil || len(targets) == 0 {
 		return err
 	}
-	if err := r.each(targets, sameHost); err != nil {
-		return err
-	}
 	if err := r.each(targets, func(t *target) error { return confirmPaths(ctx, t) }); err != nil {
 		return err
 	}
@@ -74,24 +71,6 @@ func (r *Run) Start(ctx context.Context) error {
 	}
 	for _, t := range targets {
 		checkPaths(t)
-	}
-	return nil
-}
-
-// sameHost fails if another node is registered by what the device knows this host by:
-// two machines have one host identifier, as clones of an installation do. Each registers
-// in the other's place, both write, and a fence of one is of both. Where paths can be
-// registered for others it says less: a copy that was killed leaves such a path.
-func sameHost(t *target) error {
-	for _, p := range t.Paths {
-		if pr.Moves(p) {
-			continue
-		}
-		for _, r := range t.State.Registrations {
-			if n, ok := t.run.Members.Of(r.Key); ok && n.Key != t.Me() && t.Identity(p).Likens(r) == pr.Alike {
-				return &LUNError{LUN: t.Name, Err: fmt.Errorf("%w: %v has the key of %s", ErrSameHost, r.Initiator, n.Name)}
-			}
-		}
 	}
 	return nil
 }

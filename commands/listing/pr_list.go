@@ -2,6 +2,7 @@
 package listing
 
 import (
+	"io/fs"
 	"os"
 	"slices"
 
@@ -102,9 +103,7 @@ func once(c *front.Call) error {
 	if v.host, err = host.Hostname(); err != nil {
 		return err
 	}
-	if c.Simulated() == "" {
-		v.corosync = corosyncNodes(c)
-	}
+	v.corosync = corosyncNodes(c)
 	if v.luns, err = look(session.On(c, v.conf, host, cluster.Node{}), c.Operands(), c.Flags.Bool(front.JSONOption) || before != nil); err != nil {
 		return err
 	}
@@ -161,24 +160,41 @@ func (v *view) print(c *front.Call, before *document) error {
 	return v.table(c.Out)
 }
 
+// corosyncVariable names corosync's configuration, for corosync, too.
+const corosyncVariable = "COROSYNC_MAIN_CONFIG_FILE"
+
 // corosyncNodes are the nodes that corosync's configuration has, if there is one: what
-// fence_scsi makes keys of. It decides nothing.
+// fence_scsi makes keys of. It decides nothing. One that was named and cannot be had is
+// warned of. On a simulated host it counts only if it was named.
 func corosyncNodes(c *front.Call) *corosync.Config {
-	path := c.Getenv("COROSYNC_MAIN_CONFIG_FILE")
-	if path == "" {
+	path := c.Getenv(corosyncVariable)
+	named := path != ""
+	switch {
+	case named:
+	case c.Simulated() != "":
+		return nil
+	default:
 		path = corosync.DefaultPath
 	}
+	conf, err := readCorosync(path)
+	if err != nil && named {
+		c.Warn("no nodes can be had from %s: %v", corosyncVariable, err)
+	}
+	return conf
+}
+
+// readCorosync reads the file, if it is one.
+func readCorosync(path string) (*corosync.Config, error) {
 	st, err := os.Stat(path)
-	if err != nil || !st.Mode().IsRegular() || st.Size() > corosync.MaxSize {
-		return nil
+	if err != nil {
+		return nil, err
+	}
+	if !st.Mode().IsRegular() || st.Size() > corosync.MaxSize {
+		return nil, &fs.PathError{Op: "read", Path: path, Err: fs.ErrInvalid}
 	}
 	text, err := os.ReadFile(path)
 	if err != nil {
-		return nil
+		return nil, err
 	}
-	conf, err := corosync.Parse(text)
-	if err != nil {
-		return nil
-	}
-	return conf
+	return corosync.Parse(text)
 }

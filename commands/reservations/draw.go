@@ -189,7 +189,7 @@ func grave(kind protocol.FindingKind) bool {
 	switch kind {
 	case cluster.StartedUnregistered, cluster.StartedPartly, cluster.StartedTaken, cluster.StartFailed,
 		protocol.Unreadable, protocol.Contradiction, protocol.ForeignKeys, protocol.Unreserved, protocol.WrongType, protocol.TakingKeys,
-		protocol.SeveralOwners, protocol.DifferentSets, protocol.StaleNexus, words.InTwoPackages:
+		protocol.SeveralOwners, protocol.DifferentSets, protocol.StaleNexus, protocol.SameHost, words.InTwoPackages:
 		return true
 	}
 	return false

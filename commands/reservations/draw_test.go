@@ -97,7 +97,7 @@ func TestProtection(t *testing.T) {
 		"": &yes, protocol.DeadPath: &yes, protocol.LeavingKeys: &yes, protocol.PathsUnregistered: &yes,
 		protocol.KeysMissing: &yes, protocol.WrongKey: &yes, protocol.NotKept: &yes, protocol.NoAbort: &yes,
 		protocol.ForeignKeys: &no, protocol.Unreserved: &no, protocol.WrongType: &no,
-		protocol.TakingKeys: &no, protocol.DifferentSets: &no, protocol.SeveralOwners: &no, protocol.StaleNexus: &no, words.InTwoPackages: &no, protocol.Unreadable: nil,
+		protocol.TakingKeys: &no, protocol.DifferentSets: &no, protocol.SeveralOwners: &no, protocol.StaleNexus: &no, protocol.SameHost: &no, words.InTwoPackages: &no, protocol.Unreadable: nil,
 	} {
 		rep := protocol.Report{LUN: "a", State: held}
 		if kind != "" {

@@ -398,7 +398,7 @@ func (a *application) checkLUNs(pkg *cluster.Package) (mode cluster.PRMode, err 
 // faultOf is what a finding on a LUN means for a start, nil if that gets over it.
 func faultOf(rep protocol.Report, f protocol.Finding) error {
 	switch f.Kind {
-	case protocol.Unreadable, protocol.Contradiction:
+	case protocol.Unreadable, protocol.Contradiction, protocol.SameHost:
 		return f.Err
 	case protocol.ForeignKeys:
 		return &protocol.ForeignKeyError{LUN: rep.LUN, Keys: f.Keys}

@@ -96,7 +96,7 @@ func persistOn(c *front.Call, open Opener) Call {
 }
 
 // errNamespace says what to use for what is no SCSI device.
-var errNamespace = errors.New("an NVMe namespace, which takes no SCSI commands; vg_pr_key -g shows its keys, and nvme resv-report its registrants")
+var errNamespace = errors.New("an NVMe namespace, which takes no SCSI commands: pr_list --keys and vg_pr_key -g show its keys, pr_start, pr_halt, pr_fence and pr_cleanup change them; nvme resv-report shows registrants")
 
 // isNamespace reports whether a device file, or what links lead to from it, is called as
 // NVMe namespaces and controllers are.

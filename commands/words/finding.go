@@ -41,6 +41,8 @@ func FindingMessage(conf *cluster.Config, rep protocol.Report, f protocol.Findin
 		return Message{What: "path " + f.Path + " does not answer", Hint: "look at the path: cable, switch, session, kernel log"}
 	case protocol.ForeignKeys:
 		return Message{What: "foreign key " + foreignWords(conf, f.Keys), Hint: foreignHint(conf, rep.State, f.Keys)}
+	case protocol.SameHost:
+		return Message{What: "to the device this host is " + list + ", by its identifier " + f.Path, Hint: sameHostHint}
 	case protocol.Unreserved:
 		return Message{What: "not reserved, every node can write", Hint: "run pr_check --repair on a node that has it up"}
 	case protocol.WrongType:

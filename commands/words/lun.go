@@ -103,6 +103,9 @@ const nowhereToStore = "the device may be unable to store registrations; on a Li
 // waitForPath is what can be done about a command that the kernel does not return.
 const waitForPath = "the path hangs: see the kernel log and multipath -ll; when it has come back or is gone, run this again, and pr_check"
 
+// sameHostHint is what can be done about machines that are one to a device.
+const sameHostHint = "two machines have one host identifier, as clones of an installation do: give each its own (/etc/nvme/hostid), connect anew, and run this again"
+
 // nothingConcluded is what became of an answer that makes no sense.
 const nothingConcluded = "the device breaks the standard; its state is unknown, so nothing was concluded from it"
 
@@ -141,7 +144,7 @@ func lunWords(e *protocol.LUNError) Message {
 		m.What, m.Status = "another node has removed this node meanwhile", ExitFailed
 		m.Hint = "this node was fenced; end what is left of the package here, and find out why before starting it again"
 	case errors.Is(e, protocol.ErrSameHost):
-		m.Hint, m.Status = "two machines have one host identifier, as clones of an installation do: give each its own (/etc/nvme/hostid), connect anew, and run this again; nothing was changed", ExitFailed
+		m.Hint, m.Status = sameHostHint, ExitFailed
 	case errors.Is(e, protocol.ErrOtherType):
 		m.Hint = "see vg_pr_key -g and pr_check; halt the package on the nodes that have it, then start it again"
 	case errors.Is(e, protocol.ErrNotCopied):

@@ -265,7 +265,7 @@ func spokenFindings() []catalogue.Message {
 	list = append(list, catalogue.New("finding", "finding", "/dev/sda: "+Finding(conf, rep, protocol.Finding{Kind: cluster.KeptHere, Other: "jack3"})))
 	for _, k := range []protocol.FindingKind{
 		protocol.Unreadable, protocol.DeadPath, protocol.ForeignKeys, protocol.Unreserved, protocol.WrongType, protocol.LeavingKeys, protocol.TakingKeys,
-		protocol.PathsUnregistered, protocol.StaleNexus, protocol.KeysMissing, protocol.SeveralOwners, protocol.DifferentSets, protocol.WrongKey, protocol.NotKept, protocol.NoAbort, protocol.NoType,
+		protocol.PathsUnregistered, protocol.StaleNexus, protocol.KeysMissing, protocol.SeveralOwners, protocol.DifferentSets, protocol.WrongKey, protocol.NotKept, protocol.NoAbort, protocol.NoType, protocol.SameHost,
 	} {
 		f := protocol.Finding{Kind: k, Path: "/dev/sdb", Other: "/dev/sdc", Keys: []pr.Key{1, 2}, Err: catalogue.OnLUN("/dev/sda", "/dev/sdb", catalogue.Unreached())}
 		list = append(list, catalogue.New("finding", "finding", "/dev/sda: "+Finding(conf, rep, f)))

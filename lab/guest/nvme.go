@@ -319,7 +319,8 @@ func joinByMap(nsid int, first string) (string, error) {
 }
 
 // writerScript writes numbers to a block of a disk until a write fails, and tells how
-// that was: writer DISK; writer wait; writer stop.
+// that was: writer DISK; writer wait; writer stop. A write that is under way when its host
+// is removed may end as aborted, with EIO; how the next one ends is what counts.
 const writerScript = `#!/bin/bash
 case $1 in
 wait)
@@ -333,8 +334,11 @@ stop)
 	rm -f /run/writer.*
 	setsid bash -c '
 		until [ -e /run/writer.stop ]; do
-			printf %4096s $((++n)) | dd of='$1' bs=4k count=1 seek=2000 oflag=direct iflag=fullblock conv=notrunc status=none 2>/run/writer.err || break
-			echo $n >/run/writer.first
+			if printf %4096s $((++n)) | dd of='$1' bs=4k count=1 seek=2000 oflag=direct iflag=fullblock conv=notrunc status=none 2>/run/writer.err; then
+				echo $n >/run/writer.first
+			elif ! grep -q Input/output /run/writer.err || [ $((++aborted)) = 5 ]; then
+				break
+			fi
 		done
 		touch /run/writer.end' >/dev/null 2>&1 </dev/null &
 	until [ -s /run/writer.first ]; do sleep 0.05; done ;;
