@@ -53,7 +53,7 @@ const (
 	// StartedUnregistered: the package was started here, and this node is not
 	// registered on the LUN.
 	StartedUnregistered protocol.FindingKind = "started-unregistered"
-	// StartedPartly: the same, and this node is registered on another LUN of it.
+	// StartedPartly: the same, and nobody is, but this node on another LUN of it.
 	StartedPartly protocol.FindingKind = "started-partly"
 	// StartedTaken: the failover package was started here, and another node has the LUN.
 	StartedTaken protocol.FindingKind = "started-taken"
@@ -82,8 +82,8 @@ type Memory struct {
 	Kept string
 }
 
-// keeps reports whether what this node holds of a package it only keeps.
-func (m Memory) keeps(pkg *Package) bool {
+// Keeps reports whether what this node holds of a package it only keeps.
+func (m Memory) Keeps(pkg *Package) bool {
 	return m.Kept != "" && m.By == "" && !m.Unfinished && pkg.Type == Failover
 }
 
@@ -93,14 +93,14 @@ func (m Memory) Recall(reports []protocol.Report, pkg *Package, own pr.Key) {
 	elsewhere := slices.ContainsFunc(reports, func(r protocol.Report) bool { return !r.Unknown() && protocol.IsOn(r.State, own) })
 	for i := range reports {
 		rep := &reports[i]
-		if m.keeps(pkg) && !rep.Unknown() && protocol.Holds(rep.State, own) {
+		if m.Keeps(pkg) && !rep.Unknown() && protocol.Holds(rep.State, own) {
 			rep.Findings = append(rep.Findings, protocol.Finding{Kind: KeptHere, Other: m.Kept})
 		}
 		if m.By == "" || rep.Unknown() || protocol.IsOn(rep.State, own) {
 			continue
 		}
 		kind := StartedUnregistered
-		if elsewhere {
+		if elsewhere && len(rep.State.Registrations) == 0 {
 			kind = StartedPartly
 		}
 		if pkg.Type == Failover && rep.State.Reservation != nil {

@@ -153,7 +153,7 @@ func (v *PackageView) Recall(node string, m Memory) {
 	}
 	n := &v.Nodes[i]
 	switch {
-	case m.keeps(v.Package) && n.Status == StatusUp:
+	case m.Keeps(v.Package) && n.Status == StatusUp:
 		n.Status = StatusDown
 	case m.Failed, m.By != "" && n.Status == StatusDown:
 		n.Status = StatusFailed

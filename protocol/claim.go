@@ -51,6 +51,9 @@ type claim struct {
 	// commands are over: a PREEMPT AND ABORT of this run has an unknown end, or
 	// somebody before left a mark that says so.
 	doubt bool
+	// theirs says that the doubt is about nodes which another one removes, and whose mark
+	// says so.
+	theirs bool
 	// settled says that this run has resolved what was in doubt on the LUN.
 	settled bool
 	// suspect says that a node was removed and its commands should be over, by the
@@ -208,6 +211,7 @@ func (t *position) noticeRemoval(generation uint32) {
 		// By a command of this node that nobody has the answer of: an earlier
 		// run's, or one of this run's that was given up.
 		t.doubt, t.took = true, true
+		t.theirs = false
 	}
 	if gone {
 		t.removed, t.sure, t.old, t.looked = true, nil, nil, false

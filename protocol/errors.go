@@ -36,6 +36,12 @@ var (
 	// ErrRemoved says that another node has taken this one's registration off
 	// while it was starting: it was fenced.
 	ErrRemoved = errors.New("another node has removed this node's registration")
+	// ErrFenced says that this node was registered there since it was booted, that it did not
+	// leave by itself, and that others are registered and it is not.
+	ErrFenced = errors.New("this node was fenced: its key has gone")
+	// ErrUnlisted says that this node is registered there and that the device does not list
+	// it.
+	ErrUnlisted = fmt.Errorf("%w: this node is registered, and is not listed", pr.ErrMalformed)
 	// ErrSameHost says that another node is registered by the identifier that the device
 	// knows this host by, so that to it both are one.
 	ErrSameHost = errors.New("another node is registered by this host's identifier")

@@ -3,6 +3,7 @@ package protocol
 import (
 	"context"
 	"errors"
+	"slices"
 
 	"lunguard/pr"
 )
@@ -14,7 +15,10 @@ import (
 // In exclusive mode the LUNs are cleared. In shared mode only this node's
 // registrations go; a reservation that it holds passes to another node.
 //
-// Errors, joined where there are several: *LUNError (ErrStaleNexus if our key
+// Where this node has been since it was booted (LUN.Joined), that it is not listed does not
+// do: see provesGone.
+//
+// Errors, joined where there are several: *LUNError (ErrUnlisted; ErrStaleNexus if our key
 // is registered by no path that this host has now, ErrUnresolved if a mark of
 // this node says that commands of others may not be over, and that cannot be
 // resolved), *SharedLUNError, *ForeignKeyError (nothing was changed).
@@ -25,6 +29,9 @@ func (r *Run) Halt(ctx context.Context) error {
 		err = judge(targets, (*target).foreignError)
 	}
 	if err != nil {
+		return err
+	}
+	if err := r.each(targets, func(t *target) error { return provesGone(ctx, t) }); err != nil {
 		return err
 	}
 	for _, t := range targets {
@@ -47,6 +54,49 @@ func (t *target) surveyLeaving(ctx context.Context) error {
 		return err
 	}
 	return t.final(t.LacksOwn(ctx))
+}
+
+// provesGone makes sure that this node is not registered on a LUN where it has been and is
+// not listed: a device may have cut its answer. A REGISTER that quotes the key by which it
+// would be registered, and leaves it as it is, must be refused by every path.
+func provesGone(ctx context.Context, t *target) error {
+	if !t.Joined || len(t.Own()) > 0 || t.mode == Exclusive && t.HeldByOther() {
+		return nil
+	}
+	if err := keepPersistence(ctx, t); err != nil {
+		return err
+	}
+	for _, p := range slices.Clone(t.Usable) {
+		for _, key := range []pr.Key{t.Me(), Leaving(t.Me()), Taking(t.Me())} {
+			err := quotes(ctx, t, p, key)
+			if pr.PathFailed(err) {
+				t.GiveUp(p, err)
+				break
+			}
+			if err == nil {
+				err = ErrUnlisted
+			}
+			if !errors.Is(err, pr.ErrReservationConflict) {
+				return t.final(err)
+			}
+		}
+	}
+	if len(t.Usable) == 0 {
+		return t.final(t.NoPath())
+	}
+	return nil
+}
+
+// quotes sends a REGISTER by a path that changes nothing but is refused unless the path has
+// the key.
+func quotes(ctx context.Context, t *target, p pr.Path, key pr.Key) (err error) {
+	for range maxFailures {
+		err = t.Send(ctx, p, true, func(ctx context.Context) error { return p.Register(ctx, key, key, t.APTPL) })
+		if !errors.Is(err, pr.ErrStateChanged) && !errors.Is(err, pr.ErrUnitAttention) {
+			break
+		}
+	}
+	return err
 }
 
 // releaseRows give up a LUN that is this node's alone.

@@ -63,7 +63,7 @@ func joinRows() []row {
 		{"another node is removing somebody", func(t *position) bool { return t.waitsFor() != 0 && t.patience < maxPatience },
 			waits},
 		{"and its commands may not be over", func(t *position) bool { return t.waitsFor() != 0 },
-			func(t *target) action { t.doubt = true; return t.resets() }},
+			func(t *target) action { t.doubt, t.theirs = true, true; return t.resets() }},
 	}
 }
 
@@ -118,6 +118,10 @@ func (r *Run) backOut(ctx context.Context, targets []*target, why error) error {
 		t.retry()
 		if err := t.read(ctx); err != nil {
 			return err
+		}
+		if t.theirs && !t.suspect {
+			// The mark of who removes them says it, with this node or without.
+			t.doubt, t.unresolved = false, nil
 		}
 		return depart(ctx, t)
 	})

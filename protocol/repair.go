@@ -18,11 +18,14 @@ import (
 // stands: a node that was fenced must not let itself in again.
 //
 // Errors, joined where there are several: *LUNError (ErrRemoved; ErrPathLost if
-// it is not known that a path was registered), *ForeignKeyError and
-// *SharedLUNError (nothing was changed).
+// it is not known that a path was registered; ErrFenced, nothing was changed),
+// *ForeignKeyError and *SharedLUNError (nothing was changed).
 func (r *Run) Repair(ctx context.Context) error {
 	targets, err := r.survey(ctx, (*target).survey)
 	if err != nil {
+		return err
+	}
+	if err := r.each(targets, notFenced); err != nil {
 		return err
 	}
 	var member, absent []*target

@@ -22,11 +22,14 @@ const undoTime = 20 * time.Second
 // the others follow, by its winner only. Without it two nodes could win one LUN
 // each. Who has lost it once gives up.
 //
-// In shared mode this node registers, and the first one reserves.
+// In shared mode this node registers, and the first one reserves. Who was fenced since
+// it was booted does not (LUN.Joined): what it has in memory must not go over what others
+// have written since.
 //
 // Errors, joined where there are several: *LUNError, *SharedLUNError,
 // *ForeignKeyError (nothing was changed, unless the key appeared in the middle),
-// *LostError (another node has the LUNs; nothing of ours is left). ErrUnresolved
+// *LostError (another node has the LUNs; nothing of ours is left). ErrFenced (nothing was
+// changed). ErrUnresolved
 // and ErrPending say that the state is as it should be, and may not stay so.
 func (r *Run) Start(ctx context.Context) error {
 	targets, err := r.survey(ctx, func(t *target, ctx context.Context) error {
@@ -37,6 +40,9 @@ func (r *Run) Start(ctx context.Context) error {
 		return t.probe(ctx)
 	})
 	if err != nil || len(targets) == 0 {
+		return err
+	}
+	if err := r.each(targets, notFenced); err != nil {
 		return err
 	}
 	if err := r.each(targets, func(t *target) error { return confirmPaths(ctx, t) }); err != nil {
@@ -71,6 +77,16 @@ func (r *Run) Start(ctx context.Context) error {
 	}
 	for _, t := range targets {
 		checkPaths(t)
+	}
+	return nil
+}
+
+// notFenced fails on a LUN that nodes share if this node was fenced from it. Where nobody is
+// registered the device has forgotten all, or somebody has cleared it, and everybody can
+// write.
+func notFenced(t *target) error {
+	if t.mode == Shared && t.Joined && len(t.Own()) == 0 && len(t.State.Registrations) > 0 {
+		return &LUNError{LUN: t.Name, Err: ErrFenced}
 	}
 	return nil
 }

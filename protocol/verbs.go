@@ -121,6 +121,7 @@ func preemptsAs(t *target, p pr.Path, key, victim pr.Key, typ pr.Type) action {
 			if how == unknown {
 				t.doubt, t.open = true, true
 			}
+			t.theirs = t.theirs && how != unknown && !inherits
 			if how == performed {
 				t.reserved, t.took = false, t.took || takes
 				t.tookAll = t.tookAll || victim == 0
@@ -158,7 +159,7 @@ func (t *target) resets() action {
 		effect: func() bool { return true },
 		ended: func(how end, err error) {
 			if how == performed {
-				t.doubt, t.suspect, t.settled, t.resolved = false, false, true, append(t.resolved, takers...)
+				t.doubt, t.theirs, t.suspect, t.settled, t.resolved = false, false, false, true, append(t.resolved, takers...)
 				return
 			}
 			if errors.Is(err, pr.ErrUnitAttention) {

@@ -60,6 +60,9 @@ func (r *restorer) run(name string) error {
 	c := r.Beside(ctx, front.Streams{Out: lineWriter{r.lines, r.Out}, Err: lineWriter{r.lines, r.Err}})
 	s := session.On(c, conf, r.host, r.node)
 	return s.WithPackage(pkg, func(run *session.PackageRun, _ *session.Opened) error {
+		if err := session.DiaryOf(s).Recall(run); err != nil {
+			return err
+		}
 		return run.Restore(ctx)
 	})
 }

@@ -159,23 +159,32 @@ func (a *agent) keep(pkg *cluster.Package, node cluster.Node, changed *atomic.Bo
 		if err := notEmpty(run, []*cluster.Package{pkg}); err != nil {
 			return err
 		}
-		next := custody{members: a.conf.Members(), here: a.s.Node.Member(), victim: node.Member()}
+		next := &custody{members: a.conf.Members(), here: a.s.Node.Member(), victim: node.Member()}
 		switch act, err := next.decide(run.ShowSure(a.Ctx)); {
 		case err != nil:
 			return err
 		case act == leaveIt:
 			return nil
 		}
-		if err := a.mayKeep(pkg, run); err != nil {
+		memory, err := a.s.Memory(pkg)
+		if err == nil {
+			err = a.mayKeep(memory, run)
+		}
+		if err != nil {
 			return err
 		}
 		if err := a.s.MayTake(a.Ctx, run); err != nil {
 			return err
 		}
-		run.MayStart = func(ctx context.Context) error { return a.s.MayTake(ctx, run) }
+		run.MayStart = func(ctx context.Context) error {
+			if err := next.mayTake(run.ShowSure(ctx)); err != nil {
+				return err
+			}
+			return a.s.MayTake(ctx, run)
+		}
 		note(run, changed)
-		err := a.s.Perform(run, o, session.Task{Deed: front.DeedKeep}, func(ctx context.Context) error { return run.Run.Start(ctx) })
-		if err == nil {
+		err = a.s.Perform(run, o, session.Task{Deed: front.DeedKeep}, func(ctx context.Context) error { return run.Run.Start(ctx) })
+		if err == nil && memory.By == "" {
 			session.DiaryOf(a.s).NoteKept(pkg, node)
 		}
 		return err
@@ -185,11 +194,7 @@ func (a *agent) keep(pkg *cluster.Package, node cluster.Node, changed *atomic.Bo
 // mayKeep refuses to take a package for who was fenced himself. He has started it and is
 // not registered there any more; or he is registered nowhere on what is shared, so that
 // another node's removal there was not his doing.
-func (a *agent) mayKeep(pkg *cluster.Package, run *session.PackageRun) error {
-	memory, err := a.s.Memory(pkg)
-	if err != nil {
-		return err
-	}
+func (a *agent) mayKeep(memory cluster.Memory, run *session.PackageRun) error {
 	if memory.By != "" {
 		for _, lun := range run.ShowSure(a.Ctx) {
 			if lun.Err != nil {

@@ -1,6 +1,10 @@
 package fenceagent
 
 import (
+	"cmp"
+	"slices"
+
+	"lunguard/pr"
 	"lunguard/protocol"
 )
 
@@ -15,18 +19,20 @@ type custody struct {
 type keeping uint8
 
 const (
-	// leaveIt: the node that is fenced is registered nowhere, and its commands are over.
+	// leaveIt: the node that is fenced is registered nowhere, its commands are over, and a
+	// reservation of another node keeps it out of every LUN.
 	leaveIt keeping = iota
-	// takeIt: it is, or this node was taking it and does not know whether that is over;
-	// and nobody else has it.
+	// takeIt: it is registered, or nobody reserves a LUN, so that it can write to it all the
+	// same, or this node was taking it and does not know whether that is over; and nobody
+	// else has it.
 	takeIt
 )
 
 // decide reads the LUNs of one package. Errors: that of a LUN whose state is unknown,
-// *protocol.ForeignKeyError, *heldError where a third node has it, and *takingError where
-// one is taking it.
-func (c custody) decide(luns []protocol.Status) (keeping, error) {
-	decision := leaveIt
+// *protocol.ForeignKeyError, *heldError where a third node has it, *openError where one has
+// a part of it, and *takingError where one is taking it.
+func (c *custody) decide(luns []protocol.Status) (keeping, error) {
+	decision, open := leaveIt, ""
 	for _, lun := range luns {
 		if lun.Err != nil {
 			return leaveIt, lun.Err
@@ -39,18 +45,70 @@ func (c custody) decide(luns []protocol.Status) (keeping, error) {
 			decision = takeIt
 		case isTaking(lun.State):
 			return leaveIt, &takingError{lun.LUN}
+		case !isReserved(c.members, lun.State):
+			open = cmp.Or(open, lun.LUN)
 		}
 	}
-	if decision == leaveIt {
+	switch {
+	case decision == leaveIt && open == "":
 		return leaveIt, nil
+	case decision == leaveIt:
+		if other := c.third(luns); other != "" {
+			return leaveIt, &openError{lun: open, other: other}
+		}
 	}
 	for _, lun := range luns {
 		if held := lun.State.Reservation; held != nil {
 			holder, ok := c.members.Of(held.Key)
-			if ok && holder != c.here && holder != c.victim {
+			if ok && c.isThird(holder) {
 				return leaveIt, &heldError{lun: lun.LUN, holder: holder.Name, victim: c.victim.Name}
 			}
 		}
 	}
 	return takeIt, nil
+}
+
+// mayTake is decide once more, before the first change: a third node that has begun to start
+// the package since must not lose it. Errors: as from decide.
+func (c *custody) mayTake(luns []protocol.Status) error {
+	act, err := c.decide(luns)
+	if err != nil || act == takeIt {
+		return err
+	}
+	if other := c.third(luns); other != "" {
+		return &openError{lun: luns[0].LUN, other: other}
+	}
+	return nil
+}
+
+// isThird reports whether a node is neither the one that fences nor the one that is fenced.
+func (c *custody) isThird(n protocol.Member) bool { return n != c.here && n != c.victim }
+
+// third is the name of a third node that is registered or holds, empty if there is none.
+func (c *custody) third(luns []protocol.Status) string {
+	for _, lun := range luns {
+		keys := lun.State.Keys()
+		if held := lun.State.Reservation; held != nil {
+			keys = append(keys, held.Key)
+		}
+		for _, k := range keys {
+			if n, ok := c.members.Of(k); ok && c.isThird(n) {
+				return n.Name
+			}
+		}
+	}
+	return ""
+}
+
+// isReserved reports whether a node of the cluster that is registered holds a LUN in a
+// way that keeps who is not registered from writing.
+func isReserved(members protocol.Members, state *pr.State) bool {
+	held := state.Reservation
+	if held == nil || held.Part || !held.Type.Shared() {
+		return false
+	}
+	return slices.ContainsFunc(state.Keys(), func(k pr.Key) bool {
+		_, ours := members.Of(k)
+		return ours && state.HeldBy(k)
+	})
 }

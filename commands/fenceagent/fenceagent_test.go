@@ -137,7 +137,9 @@ func TestPower(t *testing.T) {
 		{"in on the other one", []protocol.Status{unread, lun(keyA, wero, keyA, keyB)}, nil, on},
 		{"unknown before open to all", []protocol.Status{unread, lun(0, 0)}, nil, unknown},
 		{"in on one of two", []protocol.Status{lun(keyA, wero, keyA), lun(keyA, wero, keyA, keyB)}, nil, on},
-		{"a package that is down", []protocol.Status{lun(keyA, wero, keyA)}, []protocol.Status{lun(0, 0)}, off},
+		{"a package that is down", []protocol.Status{lun(keyA, wero, keyA)}, []protocol.Status{lun(0, 0)}, on},
+		{"a package that another node has", []protocol.Status{lun(keyA, wero, keyA)}, []protocol.Status{lun(keyC, wero, keyC)}, off},
+		{"a package of which a LUN is open", []protocol.Status{lun(keyA, wero, keyA)}, []protocol.Status{lun(keyC, wero, keyC), lun(0, 0)}, on},
 		{"a package of its own", []protocol.Status{lun(keyA, wero, keyA)}, []protocol.Status{lun(keyB, wero, keyB)}, on},
 		{"a package that cannot be read", []protocol.Status{lun(keyA, wero, keyA)}, []protocol.Status{unread}, unknown},
 	} {
@@ -181,7 +183,13 @@ func TestCustody(t *testing.T) {
 		want keeping
 		fail bool
 	}{
-		{"down", []protocol.Status{lun(0, 0)}, leaveIt, false},
+		{"nobody has it", []protocol.Status{lun(0, 0)}, takeIt, false},
+		{"nobody has one LUN", []protocol.Status{lun(keyA, wero, keyA), lun(0, 0)}, takeIt, false},
+		{"the reservation is by a type that keeps nobody out", []protocol.Status{lun(keyA, pr.WriteExclusive, keyA)}, takeIt, false},
+		{"registered here, and not reserved", []protocol.Status{lun(0, 0, keyA)}, takeIt, false},
+		{"up elsewhere, and one LUN was added", []protocol.Status{lun(keyC, wero, keyC), lun(0, 0)}, leaveIt, true},
+		{"another one is starting it", []protocol.Status{lun(0, 0, keyC)}, leaveIt, true},
+		{"another one is starting it, after it", []protocol.Status{lun(0, 0, keyC), lun(0, 0, keyB)}, takeIt, false},
 		{"up elsewhere", []protocol.Status{lun(keyC, wero, keyC)}, leaveIt, false},
 		{"up on it", []protocol.Status{lun(keyB, wero, keyB)}, takeIt, false},
 		{"up on it, on one LUN", []protocol.Status{lun(0, 0), lun(keyB, wero, keyB)}, takeIt, false},
@@ -195,10 +203,31 @@ func TestCustody(t *testing.T) {
 		{"a stranger", []protocol.Status{lun(keyB, wero, keyB, foreign)}, leaveIt, true},
 		{"one cannot be read", []protocol.Status{lun(0, 0), {LUN: "lun", Err: errors.New("no answer")}}, leaveIt, true},
 	} {
-		next := custody{members: nodes(), here: nodes()[0], victim: nodes()[1]}
+		next := &custody{members: nodes(), here: nodes()[0], victim: nodes()[1]}
 		got, err := next.decide(c.luns)
 		if got != c.want || (err != nil) != c.fail {
 			t.Errorf("%s: %v, %v", c.name, got, err)
+		}
+	}
+}
+
+// TestMayTake: what has changed since node a decided to take a package from node b.
+func TestMayTake(t *testing.T) {
+	next := &custody{members: nodes(), here: nodes()[0], victim: nodes()[1]}
+	for _, c := range []struct {
+		name string
+		luns []protocol.Status
+		fail bool
+	}{
+		{"nothing", []protocol.Status{lun(keyB, wero, keyB)}, false},
+		{"nobody has it still", []protocol.Status{lun(0, 0)}, false},
+		{"it was taken by this node, from elsewhere", []protocol.Status{lun(keyA, wero, keyA)}, false},
+		{"it was started by another node", []protocol.Status{lun(keyC, wero, keyC)}, true},
+		{"it is being started by another node", []protocol.Status{lun(0, 0, keyC)}, true},
+		{"it cannot be read", []protocol.Status{{LUN: "lun", Err: errors.New("no answer")}}, true},
+	} {
+		if err := next.mayTake(c.luns); (err != nil) != c.fail {
+			t.Errorf("%s: %v", c.name, err)
 		}
 	}
 }

@@ -14,10 +14,10 @@ type power string
 
 // Powers.
 const (
-	// on: the node is registered somewhere, or something shared is open to all.
+	// on: the node is registered somewhere, or a LUN is open to all.
 	on power = "on"
-	// off: it is registered nowhere, by any mark, and all that is shared is reserved
-	// by a node of the cluster.
+	// off: it is registered nowhere, by any mark, and every LUN is reserved by a node of the
+	// cluster.
 	off power = "off"
 	// unknown: a LUN could not be read, or holds a key of no node.
 	unknown power = "unknown"
@@ -43,8 +43,8 @@ func (s seen) power(node protocol.Member) power {
 			return on
 		}
 	}
-	for _, lun := range s.shared {
-		if lun.Err == nil && !s.isReserved(lun.State) && result == off {
+	for _, lun := range s.all() {
+		if lun.Err == nil && !isReserved(s.members, lun.State) && result == off {
 			result = on
 		}
 	}
@@ -60,19 +60,6 @@ func isTaking(state *pr.State) bool {
 // all are the LUNs of both kinds.
 func (s seen) all() []protocol.Status {
 	return append(append([]protocol.Status(nil), s.shared...), s.exclusive...)
-}
-
-// isReserved reports whether a node of the cluster that is registered holds a LUN in a
-// way that keeps who is not registered from writing.
-func (s seen) isReserved(state *pr.State) bool {
-	held := state.Reservation
-	if held == nil || held.Part || !held.Type.Shared() {
-		return false
-	}
-	return slices.ContainsFunc(state.Keys(), func(k pr.Key) bool {
-		_, ours := s.members.Of(k)
-		return ours && state.HeldBy(k)
-	})
 }
 
 // doubts are why it is not known whether a node can write.
@@ -127,7 +114,7 @@ func (s seen) faults(here protocol.Member) []error {
 		case lun.Err != nil:
 		case !lun.Present:
 			errs = append(errs, &notInError{lun: lun.LUN, node: here.Name})
-		case !s.isReserved(lun.State):
+		case !isReserved(s.members, lun.State):
 			errs = append(errs, &notReservedError{lun.LUN})
 		}
 	}

@@ -91,6 +91,17 @@ func (e *heldError) Message() words.Message {
 		Hint: "run pr_check --repair on " + e.holder, Status: words.ExitFailed}
 }
 
+// openError says that nobody reserves a LUN of a package of which a third node has a part.
+type openError struct{ lun, other string }
+
+func (e *openError) Error() string {
+	return e.lun + ": not reserved, and " + e.other + " has the package, or is starting it"
+}
+
+func (e *openError) Message() words.Message {
+	return words.Message{What: e.Error(), Hint: "every host can write: run vg_pr_key -s on " + e.other + " if the LUN was added, else pr_check --repair", Status: words.ExitFailed}
+}
+
 // notReservedError says that a LUN is open to all.
 type notReservedError struct{ lun string }
 

@@ -129,7 +129,7 @@ func (a *agent) lost(record *runpkg.Started, run *session.PackageRun) error {
 func (a *agent) nothingLeft(run *session.PackageRun) bool {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(a.Ctx), grace)
 	defer cancel()
-	return !slices.ContainsFunc(run.Show(ctx), func(lun protocol.Status) bool {
+	return !slices.ContainsFunc(run.ShowSure(ctx), func(lun protocol.Status) bool {
 		return lun.Err != nil || protocol.IsOn(lun.State, a.s.Node.Key)
 	})
 }
@@ -166,7 +166,7 @@ func (a *agent) stop() (int, error) {
 		return exitOK, nil
 	}
 	err = a.s.WithPackage(a.pkg, func(run *session.PackageRun, o *session.Opened) error {
-		return a.s.Perform(run, o, session.Task{Deed: front.DeedHalt}, func(ctx context.Context) error { return run.Halt(ctx) })
+		return a.s.Perform(run, o, session.Task{Deed: front.DeedHalt}, func(ctx context.Context) error { return session.DiaryOf(a.s).Halt(ctx, run) })
 	})
 	if err != nil {
 		return exitFailed, err
@@ -232,7 +232,9 @@ func (a *agent) monitor() (int, error) {
 			g, why = failed, []error{&emptyError{a.pkg.Name}}
 			return nil
 		}
-		g, why = a.judge(record.LUNs).verdict(run.Show(a.Ctx), wwids(run))
+		j := a.judge(record.LUNs)
+		g, why = j.verdict(run.Show(a.Ctx), wwids(run))
+		g, why = j.left(g, why, wwids(run))
 		if a.depth >= 10 && g < unknown {
 			g, why = a.deeper(run, g, why)
 		}

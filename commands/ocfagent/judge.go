@@ -44,6 +44,25 @@ func (j judge) verdict(luns []protocol.Status, wwids []string) (grade, []error) 
 	return worst, why[worst]
 }
 
+// left is the verdict where the package has not all LUNs any more that it was started with;
+// where it has others in their place, what it was started for is not what is protected.
+func (j judge) left(g grade, why []error, wwids []string) (grade, []error) {
+	as := degraded
+	if slices.ContainsFunc(wwids, func(w string) bool { return !slices.Contains(j.known, w) }) {
+		as = failed
+	}
+	for _, was := range j.known {
+		if slices.Contains(wwids, was) || as < g {
+			continue
+		}
+		if as > g {
+			g, why = as, nil
+		}
+		why = append(why, &leftError{was})
+	}
+	return g, why
+}
+
 // lun judges one LUN.
 func (j judge) lun(lun protocol.Status, wwid string) (grade, error) {
 	if lun.Err != nil {

@@ -19,7 +19,7 @@ func errorsOf() []error {
 		&parameterError{"package", "pkg1", "devices and vgs stand for a cluster without a config"}, &parameterError{"scope", "all", "that is for packages of a config"},
 		&parameterError{"OCF_CHECK_LEVEL", "deep", "a number was expected"},
 		&disabledError{"/etc/lunguard/cluster.conf"}, &emptyError{"pkg1"},
-		&goneError{"/dev/sda", jack3, protocol.Member{}, false}, &goneError{"/dev/sda", jack3, protocol.Member{}, true}, &goneError{"/dev/sda", jack3, jack4, false}, &outError{"/dev/sda", "jack3"}, &newError{"/dev/sda"},
+		&goneError{"/dev/sda", jack3, protocol.Member{}, false}, &goneError{"/dev/sda", jack3, protocol.Member{}, true}, &goneError{"/dev/sda", jack3, jack4, false}, &outError{"/dev/sda", "jack3"}, &newError{"/dev/sda"}, &leftError{"naa.6"},
 		&openError{"/dev/sda"}, &sharedError{"/dev/sda", jack4}, &strangerError{"/dev/sda", []pr.Key{0xdead}}, &pathError{"/dev/mapper/mpatha", "/dev/sda"}, &pathError{"/dev/mapper/mpatha", ""},
 		&unfinishedError{"pkg1", "start or stop"}, &unfinishedError{"pkg1", "stop"}, &memoryError{"pkg1", errors.New("unexpected end of JSON input")},
 		&scopeError{"pkg1"}, &serviceError{"pkg1", "web: exit status 1"}, &stepsError{"cmrunpkg", "pkg1", 1}, &supportError{"/dev/sda"},

@@ -76,6 +76,15 @@ func (e *newError) Message() words.Message {
 	return words.Message{Subject: e.lun, What: "it was added since the package was started, and is not protected", Hint: "run vg_pr_key -s on its volume group", Status: words.ExitFailed}
 }
 
+// leftError says that a LUN has left the package since it was started.
+type leftError struct{ wwid string }
+
+func (e *leftError) Error() string { return e.Message().Text() }
+
+func (e *leftError) Message() words.Message {
+	return words.Message{Subject: "LUN " + e.wwid, What: "the package was started on it, and has it no more", Hint: "it is still reserved for this node: a stop gives it up", Status: words.ExitFailed}
+}
+
 // openError says that a LUN is open to all.
 type openError struct{ lun string }
 

@@ -201,7 +201,7 @@ func checkSection(s *session.Session, pkg *cluster.Package) (picture.Section, er
 	if s.Flags.Bool("repair") && len(at) == len(reports) {
 		err := errors.Join(shared...)
 		if err == nil {
-			err = s.Perform(run, o, session.Task{Deed: front.DeedRepair}, run.Repair)
+			err = s.Perform(run, o, session.Task{Deed: front.DeedRepair}, func(ctx context.Context) error { return session.DiaryOf(s).Repair(ctx, run) })
 		}
 		if err != nil {
 			s.Fail(err)

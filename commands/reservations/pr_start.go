@@ -54,7 +54,9 @@ exit status: 0 nothing of this node is left; 1 failed, do not retry elsewhere
 128 + N ended by signal N, and what is left is said`,
 		Flags: session.PackageFlags(), Operands: session.CompleteOnePackage, PlanJSON: true,
 		Run: func(c *front.Call) error {
-			return runPackage(c, front.DeedHalt, func(_ *session.Session, run *session.PackageRun, ctx context.Context) error { return run.Halt(ctx) })
+			return runPackage(c, front.DeedHalt, func(s *session.Session, run *session.PackageRun, ctx context.Context) error {
+				return session.DiaryOf(s).Halt(ctx, run)
+			})
 		},
 	}
 }

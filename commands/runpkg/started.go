@@ -5,6 +5,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -36,12 +37,38 @@ func startedPath(dir, node string) (string, error) { return child(dir, startedPr
 const startedPrefix = "started."
 
 // NoteStarted writes down, below the folder root, that a node has taken a package's
-// LUNs, or is about to; boot and time are put in. Errors: as from OpenState, without
-// *BusyError.
+// LUNs, or is about to; boot and time are put in. LUNs that it had taken before and has not
+// given up stay among them. Errors: as from OpenState, without *BusyError.
 func NoteStarted(root, pkg, node string, now Started) error {
 	now.Time = time.Now().UTC()
-	err := note(root, pkg, node, func(Started, string) (Started, bool) { return now, true })
+	err := note(root, pkg, node, func(was Started, boot string) (Started, bool) {
+		if was.Boot == boot {
+			now.add(was.LUNs)
+		}
+		return now, true
+	})
 	return errors.Join(err, forgetKept(root, pkg, node))
+}
+
+// NoteGrown writes down that it has taken these LUNs, too, if it is written that it has taken
+// the package's.
+func NoteGrown(root, pkg, node string, luns []string) error {
+	if now, err := PeekStarted(root, pkg, node); err != nil || now == nil || now.Halting {
+		return err
+	}
+	return note(root, pkg, node, func(now Started, boot string) (Started, bool) {
+		return now, now.add(luns) && now.Boot == boot
+	})
+}
+
+// add adds LUNs, and reports whether there were any to be added.
+func (s *Started) add(luns []string) (grown bool) {
+	for _, name := range luns {
+		if !slices.Contains(s.LUNs, name) {
+			s.LUNs, grown = append(s.LUNs, name), true
+		}
+	}
+	return grown
 }
 
 // NoteHalting writes down that they are being given up, if it is written that they were

@@ -115,7 +115,7 @@ func (j *job) isDown(ctx context.Context, state phaser) (bool, error) {
 // the start are given up, too, where that can be done: left, they would keep
 // every node out that makes none.
 func (j *job) release(ctx context.Context) error {
-	err := j.onLUNs(ctx, front.DeedHalt, func(ctx context.Context, run *session.PackageRun) error { return run.Halt(ctx) })
+	err := j.onLUNs(ctx, front.DeedHalt, func(ctx context.Context, run *session.PackageRun) error { return session.DiaryOf(j.s).Halt(ctx, run) })
 	if err != nil && j.s.Conf.PRDisabled {
 		j.s.WarnErr(err)
 		return nil

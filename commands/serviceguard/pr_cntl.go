@@ -132,7 +132,7 @@ func carryOutCntl(c *front.Call, action cntlAction, name string) error {
 		case cntlStart:
 			return s.Perform(run, o, session.Task{Deed: front.DeedStart}, func(ctx context.Context) error { return s.StartLUNs(ctx, run) })
 		case cntlStop:
-			return s.Perform(run, o, session.Task{Deed: front.DeedHalt}, run.Halt)
+			return s.Perform(run, o, session.Task{Deed: front.DeedHalt}, func(ctx context.Context) error { return session.DiaryOf(s).Halt(ctx, run) })
 		}
 		return validateLUNs(c, run)
 	})

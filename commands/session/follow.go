@@ -15,6 +15,9 @@ import (
 // StartLUNs brings the LUNs up, unless that took them back while they are in use
 // here, which is asked last: what is read before may take as long as a path does not answer.
 func (s *Session) StartLUNs(ctx context.Context, run *PackageRun) error {
+	if err := DiaryOf(s).Recall(run); err != nil {
+		return err
+	}
 	run.MayStart = func(ctx context.Context) error { return s.MayTake(ctx, run) }
 	run.Probe = isFirst(s, run.Package)
 	err := run.Start(ctx)

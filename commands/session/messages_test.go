@@ -50,6 +50,7 @@ func errorsByTopic() map[string][]error {
 			inUse(vg.Usage{Err: &vg.DeviceError{Device: "/dev/sda", Err: fmt.Errorf("swaps: %w", syscall.EIO)}}),
 		},
 		"ended":    endedErrors(),
+		"protocol": {&awayError{"pkg1", "naa.6", vg.ErrGone}},
 		"pr_fence": {&notBegunError{[]*cluster.Package{pkg}}},
 		"job":      {&notBegunError{[]*cluster.Package{pkg}}},
 	}
@@ -71,7 +72,7 @@ func messages() []catalogue.Message {
 		list = append(list, catalogue.New("finding", "finding", "/dev/sda: "+words.Finding(nil, rep, protocol.Finding{Kind: words.InTwoPackages, Err: two})))
 	}
 	list = append(list, catalogue.New("nolun", "warning", (&lunlessError{"pkg1"}).Error()+": nothing is protected"))
-	list = append(list, catalogue.New("warning", "warning", notRemembered("pkg1", syscall.ENOSPC)))
+	list = append(list, catalogue.New("warning", "warning", notRemembered("pkg1", syscall.ENOSPC)), catalogue.New("warning", "warning", openedWords("pkg1", "jack3")))
 	list = append(list, catalogue.New("config", "warning", simulatedWords("/sim/jack3", "/etc/lunguard/cluster.conf")))
 	return catalogue.Sort(list)
 }

@@ -40,7 +40,8 @@ func (s *Session) Perform(run *PackageRun, o *Opened, t Task, do func(context.Co
 	s.noteBegin(run, t.Deed)
 	err := do(s.Ctx)
 	if err == nil {
-		s.noteEnd(run, t.Deed)
+		DiaryOf(s).sayOpened(run, o, t.Deed)
+		s.noteEnd(run, t)
 	}
 	if t.Deed == front.DeedHalt {
 		DiaryOf(s).left(run, o)

@@ -1,6 +1,7 @@
 package session
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"io/fs"
@@ -15,6 +16,7 @@ import (
 	"lunguard/commands/runpkg"
 	"lunguard/commands/words"
 	"lunguard/protocol"
+	"lunguard/vg"
 )
 
 // Memory is what this node has written down about a package, by pr_start and by
@@ -231,16 +233,147 @@ func (s *Session) noteBegin(run *PackageRun, d front.Deed) {
 	}
 }
 
-func (s *Session) noteEnd(run *PackageRun, d front.Deed) {
-	switch {
+func (s *Session) noteEnd(run *PackageRun, t Task) {
+	switch d := t.Deed; {
 	case run.Package == nil || run.Package.Name == "":
 	case d == front.DeedStart:
 		s.remember(run.Package, func(root string) error {
 			return runpkg.NoteStarted(root, run.Package.Name, run.Node.Name, runpkg.Started{By: s.Prog(), LUNs: run.names()})
 		})
+	case d == front.DeedRepair, d == front.DeedCopy && t.Group == "":
+		DiaryOf(s).noteGrown(run.Package, run)
+	case d == front.DeedCopy && s.Conf != nil:
+		for i := range s.Conf.Packages {
+			if pkg := &s.Conf.Packages[i]; slices.Contains(pkg.Groups, t.Group) {
+				DiaryOf(s).noteGrown(pkg, run)
+			}
+		}
 	case d == front.DeedHalt:
 		s.remember(run.Package, func(root string) error { return runpkg.NoteHalted(root, run.Package.Name, run.Node.Name) })
 	}
+}
+
+// sayOpened tells whom a halt has let in that gave up what this node kept since a fence.
+func (d Diary) sayOpened(run *PackageRun, o *Opened, deed front.Deed) {
+	if deed != front.DeedHalt || len(o.changes) == 0 || run.Package == nil {
+		return
+	}
+	if m, err := d.s.Memory(run.Package); err == nil && m.Keeps(run.Package) {
+		d.s.Warn("%s", openedWords(run.Package.Name, m.Kept))
+	}
+}
+
+// openedWords says whom that lets in.
+func openedWords(pkg, victim string) string {
+	return "package " + pkg + " was kept here since " + victim + " was fenced: now every node can write, " + victim + ", too"
+}
+
+// noteGrown writes down that a package which was started here has the LUNs of a run, too.
+func (d Diary) noteGrown(pkg *cluster.Package, run *PackageRun) {
+	d.s.remember(pkg, func(root string) error { return runpkg.NoteGrown(root, pkg.Name, run.Node.Name, run.names()) })
+}
+
+// Recall tells the LUNs that nodes share on which of them this node was let in, or has
+// started the package, since it was booted, and has not left. Errors: *memoryError and
+// *joinedError: then it is not known whether it was fenced.
+func (d Diary) Recall(run *PackageRun) error {
+	if run.Mode != protocol.Shared || run.Package == nil || run.Package.Name == "" {
+		return nil
+	}
+	joined, err := d.Joined()
+	if err != nil {
+		return err
+	}
+	started, err := StartedOn(d.s, run.Package)
+	if err != nil {
+		return err
+	}
+	for _, l := range run.LUNs {
+		l.Joined = slices.Contains(joined.LUNs, l.WWID) || slices.Contains(started, l.WWID)
+	}
+	return nil
+}
+
+// Repair mends what a check of the LUNs has found, unless this node was fenced.
+func (d Diary) Repair(ctx context.Context, run *PackageRun) error {
+	if err := d.Recall(run); err != nil {
+		return err
+	}
+	return run.Repair(ctx)
+}
+
+// Halt gives up the LUNs of a package, and with them those on which it was started here
+// and that have left it since. That this node is not listed on one does not do for those.
+// Errors: those of [protocol.Run.Halt]; *awayError and *memoryError, after all others were
+// given up.
+func (d Diary) Halt(ctx context.Context, run *PackageRun) error {
+	was, err := d.startedWith(run)
+	errs := []error{err}
+	joined, unread := d.Joined()
+	for _, l := range run.LUNs {
+		l.Joined = err != nil || slices.Contains(was, l.WWID) || run.Mode == protocol.Shared && (unread != nil || slices.Contains(joined.LUNs, l.WWID))
+		was = slices.DeleteFunc(was, func(wwid string) bool { return wwid == l.WWID })
+	}
+	for _, wwid := range was {
+		lun, err := d.openLeft(ctx, run, wwid)
+		if err != nil {
+			errs = append(errs, &awayError{pkg: run.Package.Name, wwid: wwid, err: err})
+			continue
+		}
+		lun.Joined = true
+		run.LUNs = append(run.LUNs, lun)
+	}
+	return errors.Join(append(errs, run.Halt(ctx))...)
+}
+
+// startedWith are the LUNs of a start here that was begun, or of a halt that has not ended.
+func (d Diary) startedWith(run *PackageRun) ([]string, error) {
+	root, err := PackagesFolder(d.s.Call)
+	if err != nil {
+		return nil, &memoryError{run.Package.Name, err}
+	}
+	started, err := runpkg.PeekStarted(root, run.Package.Name, d.s.Node.Name)
+	switch {
+	case err != nil:
+		return nil, &memoryError{run.Package.Name, err}
+	case started == nil:
+		return nil, nil
+	}
+	return started.LUNs, nil
+}
+
+// openLeft opens a LUN of this host that no volume of the package is on any more. It must
+// be in no other package.
+func (d Diary) openLeft(ctx context.Context, run *PackageRun, wwid string) (*protocol.LUN, error) {
+	all, err := d.s.Host.LUNs()
+	if err != nil {
+		return nil, err
+	}
+	at := slices.IndexFunc(all, func(l vg.Listed) bool { return wwid != "" && l.WWID == wwid })
+	if at < 0 {
+		return nil, vg.ErrGone
+	}
+	if err := d.s.Owners().TwoPackages(run.Package, all[at].Disk); err != nil {
+		return nil, err
+	}
+	return run.opened.OpenDisk(ctx, d.s.Host, all[at].Disk, d.s.WarnErr)
+}
+
+// awayError says that a LUN on which a package was started here cannot be given up.
+type awayError struct {
+	pkg, wwid string
+	err       error
+}
+
+func (e *awayError) Error() string { return e.Message().Text() }
+
+// Unwrap gives the reason.
+func (e *awayError) Unwrap() error { return e.err }
+
+// Message says it to people.
+func (e *awayError) Message() words.Message {
+	return words.Message{Subject: "LUN " + e.wwid, What: "package " + e.pkg + " was started on it, and has it no more; it could not be given up: " + words.Reason(e.wwid, e.err),
+		Hint: "let this host see it again and halt the package once more; or clear it by pr_cleanup on another node, and restart this one", Status: words.ExitNode}
 }
 
 // memoryError says that it is not known whether a package was started here.

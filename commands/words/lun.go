@@ -143,6 +143,8 @@ func lunWords(e *protocol.LUNError) Message {
 	case errors.Is(e, protocol.ErrRemoved):
 		m.What, m.Status = "another node has removed this node meanwhile", ExitFailed
 		m.Hint = "this node was fenced; end what is left of the package here, and find out why before starting it again"
+	case errors.Is(e, protocol.ErrFenced):
+		m.Hint, m.Status = "restart this node: what it has in memory must not go over what others have written since; where no fence agent has let it in, it does to end what runs of the package here, and pr_halt", ExitFailed
 	case errors.Is(e, protocol.ErrSameHost):
 		m.Hint, m.Status = sameHostHint, ExitFailed
 	case errors.Is(e, protocol.ErrOtherType):

@@ -14,6 +14,10 @@ type LUN struct {
 	// WWID is the same on every node.
 	WWID  string
 	Paths []pr.Path
+	// Joined says that this node, as it remembers, has registered there since it was booted
+	// and has not left by itself. If its key is not listed, another node has taken it off, the
+	// device has forgotten it, or does not tell.
+	Joined bool
 	// Unopened are further paths, which could not be opened. No command goes
 	// through them, but they may be registered, and may come back.
 	Unopened []UnopenedPath
