@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"reflect"
+	"strings"
 	"testing"
 	"unicode"
 
@@ -103,10 +104,20 @@ func safeText(t *testing.T, text string) {
 	}
 }
 
+// onlyASCII drops what strings.ToLower would treat otherwise.
+func onlyASCII(r rune) rune {
+	if r > 0x7f {
+		return -1
+	}
+	return r
+}
+
 func FuzzTransportID(f *testing.F) {
 	for _, s := range []string{"06 000000 6001405000000011 00*12", "00*24", "05 00 0014 69716e2e323032342d30312e783a61 00*5",
 		"45 00 0024 69716e2e323032342d30312e783a61 2c692c3078 383030303030343130303031 00*4", "0b 01*27", "45 00 0014 ff*15 2c492c3058",
-		"45 00 0024 69716e2e323032342d30312e783a61 2c692c3078 383030303030343130303031 00*4 06 00*23"} {
+		"45 00 0024 69716e2e323032342d30312e783a61 2c692c3078 383030303030343130303031 00*4 06 00*23",
+		// A reserved byte, and something behind the name's end.
+		"05 01 0014 69716e2e323032342d30312e783a61 00*5", "05 00 0014 69716e2e323032342d30312e783a61 00*4 61"} {
 		f.Add(hx(f, s))
 	}
 	f.Fuzz(func(t *testing.T, wire []byte) {
@@ -124,6 +135,12 @@ func FuzzTransportID(f *testing.F) {
 				t.Fatalf("% x became % x, %v", id.Bytes(), again.Bytes(), err)
 			}
 			folded := id.Canonical()
+			if text := id.iscsiText(); id.Protocol() == ProtocolISCSI && id.Format() <= 1 && len(text) <= maxISCSIText {
+				diff(t, "canonical", iscsiTransportID(id.raw[0], strings.ToLower(strings.Map(onlyASCII, text))), iscsiTransportID(id.raw[0], strings.Map(onlyASCII, folded.iscsiText())))
+				if want := iscsiTransportID(id.raw[0], folded.iscsiText()); folded != want {
+					t.Fatalf("% x folds to % x, not to % x", id.Bytes(), folded.Bytes(), want.Bytes())
+				}
+			}
 			if back, err := DecodeTransportID(folded.Bytes()); err != nil || back != folded || folded.Canonical() != folded {
 				t.Fatalf("% x folds to % x, %v", id.Bytes(), folded.Bytes(), err)
 			}

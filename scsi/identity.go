@@ -51,13 +51,13 @@ func (t TransportID) Likens(listed pr.Initiator, guessed bool) pr.Likeness {
 		return pr.Unlike
 	}
 	own, theirs := t.Canonical(), o.Canonical()
+	if own == theirs && (own.Whole() || own.IsZero()) {
+		return pr.Alike
+	}
 	name, isid, ok := own.ISCSIName()
 	name2, isid2, ok2 := theirs.ISCSIName()
 	switch {
 	case !ok || !ok2:
-		if own == theirs {
-			return pr.Alike
-		}
 		return pr.Unlike
 	case name != name2:
 		return pr.Unlike

@@ -191,14 +191,17 @@ func iscsiTransportID(first byte, text string) TransportID {
 	if len(text) > maxISCSIText {
 		return TransportID{}
 	}
-	// The name is NUL-terminated and padded to a multiple of four.
-	n := max((len(text)+1+3)&^3, minTransportID-4)
+	n := paddedISCSIText(len(text))
 	b := make([]byte, 4+n)
 	b[0] = first
 	binary.BigEndian.PutUint16(b[2:], uint16(n))
 	copy(b[4:], text)
 	return TransportID{raw: string(b)}
 }
+
+// paddedISCSIText is the ADDITIONAL LENGTH for a name of so many bytes, which is
+// NUL-terminated and padded to a multiple of four.
+func paddedISCSIText(length int) int { return max((length+1+3)&^3, minTransportID-4) }
 
 // IsZero reports whether there is no TransportID.
 func (t TransportID) IsZero() bool { return t.raw == "" }
@@ -225,7 +228,7 @@ func (t TransportID) Format() uint8 {
 // ISCSIName returns the initiator's name and, for format 01b, its ISID as the
 // text behind ",i,0x". ok is false for other protocols.
 func (t TransportID) ISCSIName() (name, isid string, ok bool) {
-	if t.Protocol() != ProtocolISCSI || len(t.raw) < minTransportID {
+	if !t.hasISCSIText() {
 		return "", "", false
 	}
 	text := t.iscsiText()
@@ -237,6 +240,10 @@ func (t TransportID) ISCSIName() (name, isid string, ok bool) {
 	return text, "", true
 }
 
+func (t TransportID) hasISCSIText() bool {
+	return t.Protocol() == ProtocolISCSI && len(t.raw) >= minTransportID
+}
+
 // iscsiText is all up to the NUL.
 func (t TransportID) iscsiText() string {
 	text, _, _ := strings.Cut(t.raw[4:], "\x00")
@@ -246,7 +253,11 @@ func (t TransportID) iscsiText() string {
 // lowerASCII leaves every other byte as it is: strings.ToLower changes the
 // length of some runes and makes all bytes that are no UTF-8 equal.
 func lowerASCII(s string) string {
-	if !strings.ContainsFunc(s, func(c rune) bool { return 'A' <= c && c <= 'Z' }) {
+	at := 0
+	for at < len(s) && (s[at] < 'A' || s[at] > 'Z') {
+		at++
+	}
+	if at == len(s) {
 		return s
 	}
 	b := []byte(s)
@@ -262,14 +273,18 @@ func lowerASCII(s string) string {
 // compare equal: lower case (of ASCII, which iSCSI names are but for a few) and
 // least padding. Others come back as they are.
 func (t TransportID) Canonical() TransportID {
-	if _, _, ok := t.ISCSIName(); !ok || t.Format() > 1 {
+	if !t.hasISCSIText() || t.Format() > 1 {
 		return t
 	}
-	text := lowerASCII(t.iscsiText())
-	if len(text) > maxISCSIText {
+	text := t.iscsiText()
+	lower := lowerASCII(text)
+	switch n := paddedISCSIText(len(text)); {
+	case len(text) > maxISCSIText:
+		return t
+	case lower == text && t.raw[1] == 0 && t.raw[2] == byte(n>>8) && t.raw[3] == byte(n) && strings.Trim(t.raw[4+len(text):], "\x00") == "":
 		return t
 	}
-	return iscsiTransportID(t.raw[0], text)
+	return iscsiTransportID(t.raw[0], lower)
 }
 
 // String names the port for people: the protocol and its own identifier in
