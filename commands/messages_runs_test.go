@@ -44,7 +44,7 @@ func sampleRuns() []sampleRun {
 		{"pr_watchdog", "pr_watchdog --watchdog-timeout 1500ms pkg1", nil}, {"pr_watchdog", "pr_watchdog --watchdog-timeout 2 pkg1", nil},
 		{"vg_pr_key", "vg_pr_key vg", nil}, {"vg_pr_key", "vg_pr_key -g", nil},
 		{"pr_list", "pr_list --keys --paths", nil}, {"pr_list", "pr_list --diff x --foreign", nil}, {"pr_list", "pr_list --diff nothere", nil}, {"pr_list", "pr_list --diff .", nil}, {"pr_list", "pr_list --diff two", nil},
-		{"pr_list", "pr_list --names nothere", nil}, {"pr_list", "pr_list --names .", nil}, {"pr_list", "pr_list --names same.saved", nil},
+		{"pr_list", "pr_list", []string{"COROSYNC_MAIN_CONFIG_FILE=nothere"}}, {"pr_list", "pr_list --names nothere", nil}, {"pr_list", "pr_list --names .", nil}, {"pr_list", "pr_list --names same.saved", nil},
 		{"pr_probe", "pr_probe", nil}, {"pr_probe", "pr_probe /dev/sda", nil}, {"pr_probe", "pr_probe --destroy-reservations /dev/sdb /dev/sda", nil},
 		{"pr_probe", "pr_probe --destroy-reservations /dev/sda --html --json /dev/sda", nil}, {"pr_probe", "pr_probe --destroy-reservations /dev/sda --scratch x /dev/sda", nil},
 		{"pr_probe", "pr_probe --destroy-reservations /dev/sda --wait 0 /dev/sda", nil},

@@ -160,14 +160,11 @@ func (v *view) print(c *front.Call, before *document) error {
 	return v.table(c.Out)
 }
 
-// corosyncVariable names corosync's configuration, for corosync, too.
-const corosyncVariable = "COROSYNC_MAIN_CONFIG_FILE"
-
 // corosyncNodes are the nodes that corosync's configuration has, if there is one: what
 // fence_scsi makes keys of. It decides nothing. One that was named and cannot be had is
 // warned of. On a simulated host it counts only if it was named.
 func corosyncNodes(c *front.Call) *corosync.Config {
-	path := c.Getenv(corosyncVariable)
+	path := c.Getenv("COROSYNC_MAIN_CONFIG_FILE")
 	named := path != ""
 	switch {
 	case named:
@@ -178,7 +175,7 @@ func corosyncNodes(c *front.Call) *corosync.Config {
 	}
 	conf, err := readCorosync(path)
 	if err != nil && named {
-		c.Warn("no nodes can be had from %s: %v", corosyncVariable, err)
+		c.Warn("no nodes can be had from COROSYNC_MAIN_CONFIG_FILE: %v", err)
 	}
 	return conf
 }
