@@ -95,7 +95,7 @@ func (tr *tree) sd(name string, a adapter, lun, port int) string {
 	}
 	page := page83(designator(1, 0x14, string([]byte{0, 0, 0, byte(port)})))
 	if lun > 0 {
-		page = page83(designator(1, 3, fmt.Sprintf("\x60\x01\x40\x50\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00%c%c", lun>>8, lun&0xff)),
+		page = page83(designator(1, 3, string([]byte{0x60, 0x01, 0x40, 0x50, 14: byte(lun >> 8), 15: byte(lun)})),
 			designator(1, 0x14, string([]byte{0, 0, 0, byte(port)})))
 	}
 	tr.write(scsiDir+"/type", "0\n")

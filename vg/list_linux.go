@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"errors"
-	"io/fs"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -16,10 +15,10 @@ import (
 )
 
 // LUNs lists every SCSI disk and NVMe namespace of this machine, by sysfs alone. One that vanishes meanwhile
-// is left out. Errors: fs.ErrNotExist without sysfs.
+// is left out. Errors: ErrNoSysfs.
 func (s *System) LUNs() ([]Listed, error) {
 	if !exists(filepath.Join(s.sysfs, "class")) {
-		return nil, &fs.PathError{Op: "open", Path: filepath.Join(s.sysfs, "class"), Err: fs.ErrNotExist}
+		return nil, &DeviceError{Device: s.sysfs, Err: ErrNoSysfs}
 	}
 	links := lastingNames(s.byID)
 	var list []Listed

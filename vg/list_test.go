@@ -2,6 +2,8 @@ package vg
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"testing"
@@ -54,7 +56,7 @@ func TestLUNs(t *testing.T) {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
 	s.sysfs = t.TempDir()
-	if _, err := s.LUNs(); !os.IsNotExist(err) {
+	if _, err := s.LUNs(); !errors.Is(err, ErrNoSysfs) {
 		t.Errorf("without sysfs: %v", err)
 	}
 }
@@ -115,4 +117,53 @@ func TestGroups(t *testing.T) {
 	if diff := cmp.Diff(want, got); diff != "" || err != nil {
 		t.Errorf("%v, of lvm2 (-want +got):\n%s", err, diff)
 	}
+}
+
+// What it takes to list disks grows with their number, and not with its square: by what is
+// allocated, since time is the machine's.
+func TestLUNsGrowth(t *testing.T) {
+	const few, many = 50, 800
+	for name, make := range map[string]func(tr *tree, i int){
+		"disks": func(tr *tree, i int) {
+			tr.sd("sd"+letters(i), fcAdapter(1+i%4, fmt.Sprintf("0x210000000000000%d", i%4)), 1+i/2, 1+i%2)
+		},
+		"namespaces": func(tr *tree, i int) {
+			name := fmt.Sprintf("nvme%dn1", i)
+			dir := "devices/virtual/" + name
+			tr.write(dir+"/nsid", "1\n")
+			tr.write(dir+"/wwid", fmt.Sprintf("uuid.00000000-0000-4000-8000-%012d\n", i+1))
+			tr.write(dir+"/dev", fmt.Sprintf("259:%d\n", i))
+			tr.link("class/block/"+name, dir)
+			tr.link("block/"+name, dir)
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			cost := func(n int) float64 {
+				tr := newTree(t)
+				for i := range n {
+					make(tr, i)
+				}
+				return testing.AllocsPerRun(1, func() {
+					got, err := tr.system().LUNs()
+					if err != nil || len(got) != n && len(got) != n/2 {
+						t.Fatalf("%d, %v", len(got), err)
+					}
+				})
+			}
+			few, many := cost(few)/few, cost(many)/many
+			t.Logf("%.0f allocations a disk of few, %.0f of many", few, many)
+			if many > 2*few {
+				t.Errorf("a disk takes %.0f allocations among few, and %.0f among many", few, many)
+			}
+		})
+	}
+}
+
+// letters counts as disks do: a to z, aa, ab, ...
+func letters(n int) string {
+	s := ""
+	for n++; n > 0; n = (n - 1) / 26 {
+		s = string(rune('a'+(n-1)%26)) + s
+	}
+	return s
 }

@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"lunguard/nvme"
@@ -40,21 +41,44 @@ func namespace(asked, dir string) (lun, error) {
 	return lun{wwid: wwid, paths: []string{asked}, namespace: true}, nil
 }
 
-// otherNamespaces are the disks that are the same namespace by other controllers, where
-// the kernel does not join them itself.
-func otherNamespaces(sysfs string, l lun) []string {
+// nvmeDisks are the namespaces of this machine by their names. What is known is used again
+// for as long as the SCSI disks are: see [scsiDisks].
+type nvmeDisks struct {
+	mu     sync.Mutex
+	byWWID map[string][]string
+	at     time.Time
+}
+
+// read brings the list up to date, unless that has been done just now, and holds the lock
+// when it returns.
+func (d *nvmeDisks) read(sysfs string) {
+	d.mu.Lock()
+	if d.byWWID != nil && time.Since(d.at) < reportAge {
+		return
+	}
+	d.byWWID, d.at = map[string][]string{}, time.Now()
 	block := filepath.Join(sysfs, "block")
 	entries, _ := os.ReadDir(block) // without it nothing was found before either
-	var more []string
 	for _, e := range entries {
 		dir := filepath.Join(block, e.Name())
-		if attribute(dir, "wwid") != l.wwid || attribute(dir, "hidden") == "1" {
-			continue
-		}
 		if to, err := os.Readlink(dir); err == nil {
 			dir = absolute(block, to)
 		}
-		if _, ok := namespaceIn(dir); ok && !slices.ContainsFunc(l.paths, func(p string) bool { known, _ := namespaceIn(p); return known == dir }) {
+		if _, ok := namespaceIn(dir); ok && attribute(dir, "hidden") != "1" {
+			wwid := attribute(dir, "wwid")
+			d.byWWID[wwid] = append(d.byWWID[wwid], dir)
+		}
+	}
+}
+
+// others are the disks that are the same namespace by other controllers, where the kernel
+// does not join them itself.
+func (d *nvmeDisks) others(sysfs string, l lun) []string {
+	d.read(sysfs)
+	defer d.mu.Unlock()
+	var more []string
+	for _, dir := range d.byWWID[l.wwid] {
+		if !slices.ContainsFunc(l.paths, func(p string) bool { known, _ := namespaceIn(p); return known == dir }) {
 			more = append(more, dir)
 		}
 	}

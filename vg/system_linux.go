@@ -26,6 +26,7 @@ type System struct {
 	disks inventories
 	noLVM bool
 	scsi  scsiDisks
+	nvme  nvmeDisks
 	// pending is where processes tell each other of commands that were given up;
 	// see [pending.Gate].
 	pending string
@@ -223,7 +224,7 @@ func (s *System) diskIn(device, dir string, loose bool) (*Disk, error) {
 	paths := luns[0].paths
 	others := s.scsi.others
 	if luns[0].namespace {
-		others = otherNamespaces
+		others = s.nvme.others
 	}
 	if more := others(s.sysfs, luns[0]); len(more) > 0 {
 		paths = slices.Concat(paths, more)

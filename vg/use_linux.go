@@ -9,6 +9,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"golang.org/x/sync/errgroup"
 )
 
 // InUse tells what uses each of the LUNs: the kernel's tables of mounts and of
@@ -19,13 +21,20 @@ import (
 func (s *System) InUse(disks []*Disk) []Usage {
 	list := make([]Usage, len(disks))
 	t, err := s.useTables()
+	var group errgroup.Group
+	// Each may wait for a use that is over in a moment.
+	group.SetLimit(usesAtOnce)
 	for i, d := range disks {
-		if err != nil {
-			list[i].Err = deviceError(d.Device, err)
-			continue
-		}
-		list[i] = s.usage(d, t)
+		group.Go(func() error {
+			if err != nil {
+				list[i].Err = deviceError(d.Device, err)
+			} else {
+				list[i] = s.usage(d, t)
+			}
+			return nil
+		})
 	}
+	_ = group.Wait() // none has an error
 	return list
 }
 
@@ -278,6 +287,8 @@ func useName(s *System, dir string) string {
 const (
 	useLooks = 3
 	usePause = 200 * time.Millisecond
+	// usesAtOnce is how many LUNs are looked at, at the same time.
+	usesAtOnce = 256
 )
 
 // lasting reports whether something is so, and stays so.

@@ -132,6 +132,8 @@ var (
 	ErrStacked = errors.New("a stacked device, not a LUN")
 	// ErrNoMatch says that a pattern of device files fits none.
 	ErrNoMatch = errors.New("no device file fits this pattern")
+	// ErrNoSysfs says that the kernel's view of its devices is not to be seen.
+	ErrNoSysfs = errors.New("sysfs is not mounted there")
 	// ErrNoPath says that the disks under a device are gone.
 	ErrNoPath = errors.New("no path is left")
 	// ErrOtherDevice says that a name leads to another device than it did when it

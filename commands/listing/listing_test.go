@@ -83,6 +83,10 @@ func TestHosts(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	if err := os.WriteFile(file, []byte("10.0.0.5\tfive.test FIVE # six\n10.0.0.1\n"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	h.readKnown(t.Context(), file)
 	for _, c := range []struct {
 		i    pr.Initiator
 		want string
@@ -92,6 +96,10 @@ func TestHosts(t *testing.T) {
 		{scsi.SASTransportID(0x5000000000000002), "three"},
 		{scsi.ISCSIPortTransportID("iqn.2026-01.test:a", 0x23d000001), "four"},
 		{scsi.ISCSIPortTransportID("iqn.2026-01.test:b", 0x23d000001), ""},
+		{scsi.ISCSIPortTransportID("iqn.2026-01.test:x:Five", 1), "five"},
+		{scsi.ISCSIPortTransportID("iqn.2026-01.test:six", 1), ""},
+		{scsi.ISCSIPortTransportID("iqn.2026-01.test:five.test", 1), "five.test"},
+		{scsi.ISCSIPortTransportID("five", 1), "five"},
 		{nil, ""},
 	} {
 		if got := h.of(c.i); got != c.want {

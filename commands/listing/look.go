@@ -233,7 +233,9 @@ func stateBy(ctx context.Context, p pr.Path) (*pr.State, error) {
 		if err != nil {
 			return nil, err
 		}
-		if !slices.ContainsFunc(keys, func(k pr.Key) bool { return !s.Has(k) }) {
+		more := slices.ContainsFunc(keys, func(k pr.Key) bool { return !s.Has(k) })
+		less := slices.ContainsFunc(s.Keys(), func(k pr.Key) bool { return !slices.Contains(keys, k) })
+		if !more && !less {
 			return s, nil
 		}
 	}

@@ -2,6 +2,7 @@
 package listing
 
 import (
+	"cmp"
 	"io/fs"
 	"os"
 	"slices"
@@ -13,6 +14,7 @@ import (
 	"lunguard/commands/front"
 	"lunguard/commands/session"
 	"lunguard/commands/words"
+	"lunguard/pr"
 )
 
 // Name is what the command is called.
@@ -93,6 +95,7 @@ func once(c *front.Call) error {
 	if v.hosts, err = readHosts(c.Ctx, c.Flags.String("names")); err != nil {
 		return err
 	}
+	v.readKnown(c.Ctx, cmp.Or(c.Simulated(), "/")+"/etc/hosts")
 	if v.conf, err = session.OptionalConfig(c); err != nil {
 		return err
 	}
@@ -107,10 +110,18 @@ func once(c *front.Call) error {
 	if v.luns, err = look(session.On(c, v.conf, host, cluster.Node{}), c.Operands(), c.Flags.Bool(front.JSONOption) || before != nil); err != nil {
 		return err
 	}
+	var refused error
 	for _, l := range v.luns {
 		if l.unknown() {
 			c.Status = front.Worse(c.Status, words.ExitNode)
 		}
+		if refused == nil && pr.HostRefused(l.err) {
+			refused = l.err
+		}
+	}
+	if refused != nil {
+		// The same of each, as a rule: what to do is said once.
+		c.WarnErr(refused)
 	}
 	return v.print(c, before)
 }

@@ -119,6 +119,8 @@ func diskWords(e *vg.DeviceError) Message {
 		m.Hint, m.Status = "give each of its controllers that of this host, by a udev rule: nvme set-feature -f 0x81, with the 16 bytes of /etc/nvme/hostid; see lunguard(8)", ExitFailed
 	case errors.Is(e, vg.ErrHostIDs):
 		m.Hint, m.Status = "to the namespace this node is several, and a fence would leave one of them: connect all of its controllers with one hostid", ExitFailed
+	case errors.Is(e, vg.ErrNoSysfs):
+		m.Hint = "no disk of this host can be seen without; mount -t sysfs sysfs /sys"
 	case errors.Is(e, vg.ErrNoPath), errors.Is(e, vg.ErrGone):
 		m.Hint = "look at the paths: multipath -ll, and the kernel log"
 	case errors.Is(e, vg.ErrOtherDevice):
