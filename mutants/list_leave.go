@@ -60,6 +60,8 @@ func releaseMutants() []*mutant {
 		f.edit("marksLeaving", `Leaving(r.Key)`, `Leaving(t.Me())`, "the mark of leaving replaces that of taking"),
 		f.edit("marking", `t.absent = append(t.absent, registeredPath{path: p, key: key})`, ``, "a path that refuses the key is tried for ever"),
 		f.never(rows, "registrations are left that no path can take off"),
+		f.edit("provesGone", `err = ErrUnlisted`, `err = pr.ErrReservationConflict`, "that no answer shows this node is believed"),
+		f.edit("provesGone", `[]pr.Key{t.Me(), Leaving(t.Me()), Taking(t.Me())}`, `[]pr.Key{t.Me()}`, "a mark that no answer shows is not asked for"),
 		f.edit("marksLeaving", `a.effect = nil`, ``, "a taker that marks itself leaving does not look whether it holds by now"),
 	}
 }

@@ -25,6 +25,9 @@ func repairMutants() []*mutant {
 			member`, `if len(t.Own()) > 0 || len(targets) > 1 {
 			member`, "no witness is asked for"),
 		f.never(readmit, "another node has taken it"),
+		f.edit("Run.Repair", `if err := r.each(targets, notFenced); err != nil {
+		return err
+	}`, ``, "who was fenced is let in by a repair"),
 		f.edit("Run.Repair", `len(member) == 0`, `false && len(member) == 0`, "a node that has the package not up is repaired"),
 	}
 }

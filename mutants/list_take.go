@@ -64,6 +64,9 @@ func startMutants() []*mutant {
 		f.edit("Run.takeAll", `if err := stillOurs(ctx, arbiter); err != nil {
 		return err
 	}`, ``, "the arbiter is not looked at between registering on the others and taking them"),
+		f.edit("Run.Start", `if err := r.each(targets, notFenced); err != nil {
+		return err
+	}`, ``, "who was fenced is let in by a start"),
 		f.edit("Run.Start", `err = r.each(targets, hasAllPaths)`, `err = nil`, "--strict does not look whether each path is registered"),
 		f.edit("Run.Start", `return errors.Join(err, undo(ctx, targets, err))`, `_, _ = undo, ctx
 		return err`, "a start that failed undoes nothing"),

@@ -119,7 +119,7 @@ func (r *Run) backOut(ctx context.Context, targets []*target, why error) error {
 		if err := t.read(ctx); err != nil {
 			return err
 		}
-		if t.theirs && !t.suspect {
+		if t.theirs {
 			// The mark of who removes them says it, with this node or without.
 			t.doubt, t.unresolved = false, nil
 		}

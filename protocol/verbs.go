@@ -121,7 +121,6 @@ func preemptsAs(t *target, p pr.Path, key, victim pr.Key, typ pr.Type) action {
 			if how == unknown {
 				t.doubt, t.open = true, true
 			}
-			t.theirs = t.theirs && how != unknown && !inherits
 			if how == performed {
 				t.reserved, t.took = false, t.took || takes
 				t.tookAll = t.tookAll || victim == 0

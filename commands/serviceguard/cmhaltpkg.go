@@ -108,7 +108,9 @@ func (j *job) isDown(ctx context.Context, state phaser) (bool, error) {
 	case j.pkg.Type == cluster.Failover && len(who.others) > 0:
 		return false, &elsewhereError{pkg: j.pkg.Name, node: j.s.Node.Name, others: who.others, halt: true}
 	}
-	return true, nil
+	// It may have lost the LUNs that pr_start has taken.
+	started, err := session.StartedOn(j.s, j.pkg)
+	return len(started) == 0, err
 }
 
 // release gives the reservations up. Reservations that were turned off after
