@@ -1,19 +1,11 @@
 package main
 
 import (
-	"bytes"
 	"cmp"
-	"context"
-	"errors"
-	"fmt"
-	"io"
-	"path/filepath"
 	"slices"
 	"strconv"
-	"strings"
 
 	"lunguard/lab/image"
-	"lunguard/lab/machine"
 	"lunguard/lab/report"
 )
 
@@ -80,37 +72,4 @@ func (o options) testArgs(which ...string) []string {
 		args = append(args, "-test.v")
 	}
 	return args
-}
-
-// runGuests runs the tests, in two guests if all are wanted. What the one beside has
-// printed is shown when both have ended.
-func runGuests(ctx context.Context, m, beside machine.Machine, o options, stdout, stderr io.Writer, logPath string) error {
-	if !o.halves() {
-		return m.Test(ctx, stdout, stderr, logPath)
-	}
-	ctx, cancel := context.WithCancel(ctx)
-	defer cancel()
-	var out, errOut bytes.Buffer
-	done := make(chan error, 1)
-	go func() {
-		besideLog := logPath
-		if logPath != "" {
-			besideLog = filepath.Join(filepath.Dir(logPath), "console-beside.log")
-		}
-		done <- beside.Test(ctx, &out, &errOut, besideLog)
-	}()
-	err := m.Test(ctx, stdout, stderr, logPath)
-	if err != nil {
-		cancel()
-	}
-	besideErr := <-done
-	if err != nil {
-		// It was interrupted, unless it had failed before.
-		besideErr = nil
-	}
-	_, copyErr := io.Copy(stdout, &out)
-	for line := range strings.Lines(errOut.String()) {
-		fmt.Fprint(stderr, strings.Replace(line, "lab: guest", "lab: guest beside", 1))
-	}
-	return errors.Join(err, besideErr, copyErr)
 }

@@ -1,6 +1,6 @@
-// Lab boots a real Linux kernel in QEMU and runs the scenario tests of lab/guest in it, then
-// boots three at once for the test in which a whole node hangs, and for the tutorial, and one
-// with a Pacemaker cluster in it.
+// Lab boots a real Linux kernel in QEMU and runs the scenario tests of lab/guest in it, and
+// beside that three at once for the test in which a whole node hangs, and for the tutorial,
+// and one with a Pacemaker cluster in it.
 //
 // Usage, from anywhere in the repository:
 //
@@ -186,94 +186,24 @@ func runLab(ctx context.Context, o options, stdout, stderr io.Writer) error {
 			return err
 		}
 	}
-	m := machine.Machine{Kernel: cache.Kernel(), Initrd: filepath.Join(runDir, "initrd"), Timeout: o.timeout}
-	if err := image.WriteInitrd(m.Initrd, cache, bins, guestArgs(o)); err != nil {
-		return fmt.Errorf("writing the initramfs: %w", err)
+	l := labRun{options: o, packages: cache, bins: bins, root: root, dir: runDir}
+	l.m = machine.Machine{Kernel: cache.Kernel(), Timeout: o.timeout}
+	if l.m.Initrd, err = l.initrd("guest", cache, guestArgs(o)); err != nil {
+		return err
 	}
 	if o.only == onlyPacemaker {
-		m.Memory = pacemakerMemory
-	}
-	beside := m
-	beside.Initrd = filepath.Join(runDir, "initrd-beside")
-	if o.halves() {
-		if err := image.WriteInitrd(beside.Initrd, cache, bins, besideArgs(o)); err != nil {
-			return fmt.Errorf("writing the initramfs: %w", err)
-		}
+		l.m.Memory = pacemakerMemory
 	}
 	fmt.Fprintf(stderr, "lab: prepared in %.1f s\n", time.Since(start).Seconds())
 
-	switch {
-	case o.shell:
-		return m.Shell(ctx)
-	case o.only == onlyNVMe:
-		return runNVMe(ctx, m, root, o, stdout, stderr)
+	if o.shell {
+		return l.m.Shell(ctx)
 	}
-	logPath := ""
-	if o.keep {
-		logPath = filepath.Join(runDir, "console.log")
-	}
-	if err := runParts(ctx, m, beside, o, stdout, stderr, logPath); err != nil {
-		return err
-	}
-	if tutorialToo {
-		if err := runTutorial(ctx, m, filepath.Join(root, tutorialFile), o, stdout, stderr); err != nil {
-			return err
-		}
-	}
-	if err := runPacemaker(ctx, m, bins, o, stdout, stderr, logPath); err != nil {
-		return err
-	}
-	nvmeToo, err := wantNVMe(o)
-	if err != nil || !nvmeToo {
-		return err
-	}
-	return nvmeBeside(ctx, m, root, bins, o, stdout, stderr)
-}
-
-// nvmeBeside is [runNVMe] after the other parts, whose machines have another kernel.
-func nvmeBeside(ctx context.Context, m machine.Machine, root string, bins image.Binaries, o options, stdout, stderr io.Writer) error {
-	cache, err := image.Open(ctx, o.cache, nvmeKernel, image.NVMe, false, stderr)
-	if err != nil {
-		return fmt.Errorf("preparing the cache: %w", err)
-	}
-	m.Kernel = cache.Kernel()
-	if err := image.WriteInitrd(m.Initrd, cache, bins, nil); err != nil {
-		return fmt.Errorf("writing the initramfs: %w", err)
-	}
-	return runNVMe(ctx, m, root, o, stdout, stderr)
-}
-
-// runParts runs the tests in one guest or two, then the hung-node test in three. What -run does
-// not name is left out where the host can tell; after a failure there is no further part.
-// The deadman test sleeps most of the time, so it runs beside the tests in one guest.
-func runParts(ctx context.Context, m, beside machine.Machine, o options, stdout, stderr io.Writer, logPath string) error {
-	hungToo, err := wantHung(o)
+	lanes, err := l.lanes()
 	if err != nil {
 		return err
 	}
-	deadmanToo, err := wantDeadman(o)
-	if err != nil {
-		return err
-	}
-	ctx, cancel := context.WithCancel(ctx)
-	defer cancel()
-	dead := make(chan error, 1)
-	if deadmanToo {
-		go func() { dead <- runDeadman(ctx, m, o, stdout, stderr) }()
-	} else {
-		dead <- nil
-	}
-	if o.only == "" || o.only == onlyGuest || o.only == onlyBench || o.only == onlyPacemaker {
-		if err := runGuests(ctx, m, beside, o, stdout, stderr, logPath); err != nil {
-			cancel()
-			<-dead
-			return err
-		}
-	}
-	if err := <-dead; err != nil || !hungToo {
-		return err
-	}
-	return runHung(ctx, m, o, stdout, stderr)
+	return runLanes(ctx, lanes, stdout, stderr)
 }
 
 // timeoutMargin is how much earlier than the machine the tests in it give up, so that a

@@ -4,11 +4,9 @@ import (
 	"context"
 	"fmt"
 	"io"
-	"path/filepath"
 	"regexp"
 
 	"lunguard/lab/image"
-	"lunguard/lab/machine"
 )
 
 // pacemakerTests are those that need a cluster engine, in a machine that has one.
@@ -33,25 +31,19 @@ func wantPacemaker(o options) (bool, error) {
 	return !o.noBinary && !o.shell && o.only == "" && pattern.MatchString(pacemakerTest), nil
 }
 
-// runPacemaker boots a machine with a cluster engine, which is made of more packages than
+// pacemaker boots a machine with a cluster engine, which is made of more packages than
 // the others, for one test.
-func runPacemaker(ctx context.Context, m machine.Machine, bins image.Binaries, o options, stdout, stderr io.Writer, logPath string) error {
-	wanted, err := wantPacemaker(o)
-	if err != nil || !wanted {
-		return err
-	}
+func (l labRun) pacemaker(ctx context.Context, stdout, stderr io.Writer) error {
+	o := l.options
 	o.only, o.run, o.rounds = onlyPacemaker, "^"+pacemakerTest+"$", pacemakerRounds
 	cache, err := image.Open(ctx, o.cache, o.kernel, o.set(), o.refresh, stderr)
 	if err != nil {
 		return fmt.Errorf("preparing the cache: %w", err)
 	}
-	m.Kernel, m.Initrd, m.Memory = cache.Kernel(), filepath.Join(filepath.Dir(m.Initrd), "initrd-pacemaker"), pacemakerMemory
-	if err := image.WriteInitrd(m.Initrd, cache, bins, guestArgs(o)); err != nil {
-		return fmt.Errorf("writing the initramfs: %w", err)
+	m := l.m
+	m.Kernel, m.Memory = cache.Kernel(), pacemakerMemory
+	if m.Initrd, err = l.initrd("pacemaker", cache, guestArgs(o)); err != nil {
+		return err
 	}
-	if logPath != "" {
-		logPath = filepath.Join(filepath.Dir(logPath), "console-pacemaker.log")
-	}
-	fmt.Fprintln(stdout, pacemakerTest)
-	return m.Test(ctx, stdout, stderr, logPath)
+	return m.Test(ctx, stdout, stderr, l.log("pacemaker"))
 }

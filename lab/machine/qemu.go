@@ -107,7 +107,8 @@ func (m Machine) Test(ctx context.Context, stdout, stderr io.Writer, logPath str
 	}
 	readErr := c.Read(pipe, stdout)
 	waitErr := cmd.Wait()
-	fmt.Fprintf(stderr, "lab: guest ran %.1f s\n", time.Since(start).Seconds())
+	busy := cmd.ProcessState.UserTime() + cmd.ProcessState.SystemTime()
+	fmt.Fprintf(stderr, "lab: guest ran %.1f s, %.1f s of a processor\n", time.Since(start).Seconds(), busy.Seconds())
 	if err := m.verdict(ctx, c, waitErr); err != nil {
 		if !c.Exited {
 			c.Dump(stderr)
