@@ -40,7 +40,7 @@ func Build(ctx context.Context, root, dest string, noBinary bool) (Binaries, err
 		return b, nil
 	}
 	b.Lunguard = filepath.Join(dest, "lunguard")
-	if err := goTool(ctx, root, "build", "-trimpath", "-ldflags", "-s -w -funcalign=8",
+	if err := goTool(ctx, root, "build", "-trimpath", "-ldflags", "-s -w -funcalign=4",
 		"-gcflags", "all=-l", "-gcflags", "runtime/...=", "-gcflags", "internal/...=", "-gcflags", "sync/...=", "-tags", "urfave_cli_no_docs", "-o", b.Lunguard, "."); err != nil {
 		return b, fmt.Errorf("building lunguard: %w", err)
 	}
