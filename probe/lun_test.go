@@ -11,6 +11,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
+
 	"lunguard/pr"
 	"lunguard/probe"
 	"lunguard/scsi"
@@ -148,6 +150,43 @@ func TestFitLUN(t *testing.T) {
 	}
 	if r.Limit != 256 || r.Limited {
 		t.Errorf("limit %d, %v", r.Limit, r.Limited)
+	}
+}
+
+// TestTgt is the target of userspace: unfit, and for what it does, not for what it is only
+// odd in. By two hosts it is the same.
+func TestTgt(t *testing.T) {
+	want := map[probe.Check]string{
+		probe.WrongKey: "RESERVE with a key that nobody has is GOOD",
+		probe.Aborts:   "PREEMPT AND ABORT: 5/20/00",
+	}
+	broken := func(r *probe.Report) map[probe.Check]string {
+		got := map[probe.Check]string{}
+		for _, f := range r.Findings {
+			if f.Result == probe.Broken {
+				got[f.Check] = strings.TrimPrefix(f.Why, "PERSISTENT RESERVE OUT, ")
+			}
+		}
+		return got
+	}
+	lun := newLUN(t, "tgt")
+	r, err := tryLUN(t, lun, options())
+	if diff := cmp.Diff(want, broken(r)); diff != "" || err != nil || r.Verdict() != probe.Unfit {
+		t.Errorf("%v, %v (-want +got):\n%s%s", err, r.Verdict(), diff, findings(r))
+	}
+	// No path logs out, and nobody can be moved to who is not told of.
+	same, err := simlun.ParseQuirks("tgt")
+	seen, err2 := simlun.ParseQuirks(r.Quirks())
+	same.NexusLostOnRelogin = false
+	if err != nil || err2 != nil || seen != same {
+		t.Errorf("%v, %v: found %v, want %v", err, err2, seen, same)
+	}
+	leader, follower, errs := pairLUN(t, lun, patient())
+	if diff := cmp.Diff(want, broken(leader)); diff != "" || errs != [2]error{} || follower.Verdict() != probe.Unfit {
+		t.Errorf("by two hosts: %v, %v (-want +got):\n%s", errs, follower.Verdict(), diff)
+	}
+	if !clean(lun) {
+		t.Error("something is left")
 	}
 }
 

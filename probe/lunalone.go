@@ -50,6 +50,7 @@ func (x aloneChecks) ignores(ctx context.Context) error {
 }
 
 func (x aloneChecks) wrongKey(ctx context.Context) error {
+	holds := false
 	for _, p := range []scsi.PROut{
 		{Action: scsi.OutRegister, Key: nobodysKey, ActionKey: x.mark()},
 		{Action: scsi.OutReserve, Key: nobodysKey, Type: pr.WriteExclusiveRegistrantsOnly},
@@ -64,9 +65,19 @@ func (x aloneChecks) wrongKey(ctx context.Context) error {
 			x.found(WrongKey, false, Kept, "", "PREEMPT of a key that nobody has is GOOD")
 			continue
 		}
-		x.found(WrongKey, !answer.good(), Broken, "", p.Action.String()+" with a key that nobody has is GOOD")
+		quirk := ""
+		if answer.good() && p.Action == scsi.OutReserve {
+			quirk, holds = "ReserveAnyKey", true
+		}
+		x.found(WrongKey, !answer.good(), Broken, quirk, p.Action.String()+" with a key that nobody has is GOOD")
 	}
-	return nil
+	if !holds {
+		return nil
+	}
+	if err := x.clear(ctx); err != nil {
+		return err
+	}
+	return x.join(ctx)
 }
 
 // listing is the raw answer to a PERSISTENT RESERVE IN: the length that it claims, and how

@@ -410,3 +410,16 @@ func TestLiesGood(t *testing.T) {
 	l.m.Attend(at("a"), scsi.PowerOnOrReset)
 	l.out("a", scsi.PROut{Action: scsi.OutClear, Key: 1}, "6/29/00")
 }
+
+// tgt is what the target of userspace does otherwise; RESERVE does not look at the key there.
+func TestTgt(t *testing.T) {
+	q, err := ParseQuirks("Busy=2,tgt")
+	if err != nil || !q.NoFullStatus || !q.ReserveAnyKey || q.Busy != 2 || q.NoRegIgnore {
+		t.Errorf("%v, %v", q, err)
+	}
+	l := newLab(t, "ReserveAnyKey")
+	l.register("a", 1)
+	l.out("a", scsi.PROut{Action: scsi.OutClear, Key: 2}, "RC")
+	l.out("c", scsi.PROut{Action: scsi.OutReserve, Key: 2, Type: wero}, "RC")
+	l.out("a", scsi.PROut{Action: scsi.OutReserve, Key: 2, Type: wero}, "GOOD")
+}

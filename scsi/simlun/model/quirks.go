@@ -97,6 +97,8 @@ type Quirks struct {
 	// NoPreemptAndAbort: PREEMPT AND ABORT is refused with 5/20/00, as by those who have
 	// its other service actions only.
 	NoPreemptAndAbort bool `json:"NoPreemptAndAbort,omitempty"`
+	// ReserveAnyKey: RESERVE of a registrant is done whatever key it quotes (tgtd).
+	ReserveAnyKey bool `json:"ReserveAnyKey,omitempty"`
 	// NoOpcodes: REPORT SUPPORTED OPERATION CODES is refused with 5/20/00 (SPC-2, bridges).
 	NoOpcodes bool `json:"NoOpcodes,omitempty"`
 	// NoReset: LOGICAL UNIT RESET is unsupported, as it is by adapters that can
@@ -112,6 +114,9 @@ type Quirks struct {
 	OnlyTypes scsi.TypeMask `json:"OnlyTypes,omitempty"`
 }
 
+// tgtd is the text of what the target of userspace, tgt 1.0.85, does otherwise.
+const tgtd = "NoFullStatus,MinAlloc8,NoRegisterMove,NoSpecIPT,NoAllTgPt,NoAPTPL,OldSense,DoubleGenBump,PreemptUA2A03,UAInverted,FirstCmdUA=29/00,NexusLostOnRelogin,NoPreemptAndAbort,ReserveAnyKey"
+
 // ErrBadQuirk says that a text is no list of quirks.
 var ErrBadQuirk = errors.New("not a quirk")
 
@@ -121,20 +126,29 @@ const keepSender = "KeepSenderOnARSelfPreempt"
 // ParseQuirks reads "NoFullStatus,MaxRegs=3,FirstCmdUA=29/00": the fields of
 // Quirks by their names, with commas between them. Switches take =true and
 // =false, too; TransitioningUntil takes an RFC 3339 time or, as +5s, the time
-// from now; OnlyTypes takes the numbers of the types, as 5+7.
+// from now; OnlyTypes takes the numbers of the types, as 5+7. The word tgt stands for all
+// that this target does otherwise.
 // The error is ErrBadQuirk.
 func ParseQuirks(text string) (Quirks, error) {
 	var q Quirks
+	if err := q.take(strings.ReplaceAll(","+text+",", ",tgt,", ","+tgtd+",")); err != nil {
+		return Quirks{}, err
+	}
+	return q, nil
+}
+
+// take adds what a text says.
+func (q *Quirks) take(text string) error {
 	for word := range strings.SplitSeq(text, ",") {
 		if word = strings.TrimSpace(word); word == "" {
 			continue
 		}
 		name, value, hasValue := strings.Cut(word, "=")
 		if err := q.set(name, value, hasValue); err != nil {
-			return Quirks{}, fmt.Errorf("%q: %w", word, err)
+			return fmt.Errorf("%q: %w", word, err)
 		}
 	}
-	return q, nil
+	return nil
 }
 
 func (q *Quirks) set(name, value string, hasValue bool) error {

@@ -68,7 +68,7 @@ func (m *Commands) Out(from model.NexusID, req *scsi.Request, abort func(of func
 		return m.register(from, req, out)
 	}
 	at := m.registered(from)
-	if at < 0 || m.Registrations[at].Key != out.Key {
+	if at < 0 || m.Registrations[at].Key != out.Key && !(q.ReserveAnyKey && action == scsi.OutReserve) {
 		return m.Conflict(req)
 	}
 	switch action {
