@@ -22,9 +22,10 @@ const undoTime = 20 * time.Second
 // the others follow, by its winner only. Without it two nodes could win one LUN
 // each. Who has lost it once gives up.
 //
-// In shared mode this node registers, and the first one reserves. Who was fenced since
-// it was booted does not (LUN.Joined): what it has in memory must not go over what others
-// have written since.
+// In shared mode this node registers, and the first one reserves.
+//
+// Who was fenced since it was booted does not start (LUN.Joined): what it has in memory must
+// not go over what others have written since.
 //
 // Errors, joined where there are several: *LUNError, *SharedLUNError,
 // *ForeignKeyError (nothing was changed, unless the key appeared in the middle),
@@ -81,11 +82,10 @@ func (r *Run) Start(ctx context.Context) error {
 	return nil
 }
 
-// notFenced fails on a LUN that nodes share if this node was fenced from it. Where nobody is
-// registered the device has forgotten all, or somebody has cleared it, and everybody can
-// write.
+// notFenced fails on a LUN if this node was fenced from it. Where nobody is registered the
+// device has forgotten all, or somebody has cleared it, and everybody can write.
 func notFenced(t *target) error {
-	if t.mode == Shared && t.Joined && len(t.Own()) == 0 && len(t.State.Registrations) > 0 {
+	if t.Joined && len(t.Own()) == 0 && len(t.State.Registrations) > 0 {
 		return &LUNError{LUN: t.Name, Err: ErrFenced}
 	}
 	return nil

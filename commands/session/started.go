@@ -273,20 +273,23 @@ func (d Diary) noteGrown(pkg *cluster.Package, run *PackageRun) {
 	d.s.remember(pkg, func(root string) error { return runpkg.NoteGrown(root, pkg.Name, run.Node.Name, run.names()) })
 }
 
-// Recall tells the LUNs that nodes share on which of them this node was let in, or has
-// started the package, since it was booted, and has not left. Errors: *memoryError and
-// *joinedError: then it is not known whether it was fenced.
+// Recall tells the LUNs of a run on which of them this node was let in, or has started the
+// package, since it was booted, and has not left. What one node has at a time may be taken
+// back by who has lost it and does not use it, unless a fence agent lets nodes in here.
+// Errors: *memoryError and *joinedError: then it is not known whether it was fenced.
 func (d Diary) Recall(run *PackageRun) error {
-	if run.Mode != protocol.Shared || run.Package == nil || run.Package.Name == "" {
+	if run.Package == nil || run.Package.Name == "" {
 		return nil
 	}
 	joined, err := d.Joined()
 	if err != nil {
 		return err
 	}
-	started, err := StartedOn(d.s, run.Package)
-	if err != nil {
-		return err
+	var started []string
+	if run.Mode == protocol.Shared || len(joined.LUNs) > 0 {
+		if started, err = StartedOn(d.s, run.Package); err != nil {
+			return err
+		}
 	}
 	for _, l := range run.LUNs {
 		l.Joined = slices.Contains(joined.LUNs, l.WWID) || slices.Contains(started, l.WWID)
