@@ -4,6 +4,7 @@ import (
 	"slices"
 
 	"lunguard/scsi"
+	"lunguard/scsi/simlun/model"
 )
 
 // nexusLossOccurred is 29/07.
@@ -19,7 +20,7 @@ func (m *Machine) Login(n NexusID) {
 	s.LoggedIn = true
 	if !slices.Contains(m.Cfg.TargetPorts, n.RelativePort()) {
 		c := m.Config()
-		c.TargetPorts = slices.Sorted(slices.Values(append(c.TargetPorts, n.RelativePort())))
+		c.TargetPorts = model.WithPort(c.TargetPorts, n.RelativePort())
 		m.Cfg = &c
 	}
 	if asc := m.Quirks().FirstCmdUA; asc != 0 {

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"hash/fnv"
-	"slices"
 	"strings"
 )
 
@@ -54,7 +53,11 @@ func (c Config) Complete() (Config, error) {
 	if len(c.TargetPorts) == 0 {
 		c.TargetPorts = []uint16{1, 2}
 	}
-	c.TargetPorts = slices.Compact(slices.Sorted(slices.Values(c.TargetPorts)))
+	ports := c.TargetPorts
+	c.TargetPorts = nil
+	for _, p := range ports {
+		c.TargetPorts = WithPort(c.TargetPorts, p)
+	}
 	switch {
 	case c.BlockSize != 512 && c.BlockSize != 4096:
 		return c, fmt.Errorf("%w: block size %d, 512 or 4096 expected", ErrBadConfig, c.BlockSize)
@@ -104,4 +107,16 @@ func Digest(b []byte) (sum [16]byte) {
 	h.Write(b)
 	h.Sum(sum[:0])
 	return sum
+}
+
+// WithPort is a list of target ports, in order, with one more, if it lacks that.
+func WithPort(ports []uint16, port uint16) []uint16 {
+	at := 0
+	for at < len(ports) && ports[at] < port {
+		at++
+	}
+	if at < len(ports) && ports[at] == port {
+		return ports
+	}
+	return append(append(append([]uint16(nil), ports[:at]...), port), ports[at:]...)
 }
