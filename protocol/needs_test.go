@@ -14,7 +14,7 @@ import (
 // probing is a start that asks what a failover will need.
 func (w *world) probing(node string) error {
 	r := w.run(node)
-	r.Probe = true
+	r.Probe = func(*LUN) bool { return true }
 	return r.Start(context.Background())
 }
 
@@ -39,6 +39,53 @@ func TestProbe(t *testing.T) {
 		if w.logged(Forgets) {
 			t.Errorf("%s: it is said to forget", name)
 		}
+	}
+}
+
+// What a take-over will need is known of all LUNs before the first of them is taken: else
+// two nodes have a part of the package each. So is what a member of a shared package needs
+// to fence. Who has it already needs nothing.
+func TestProbeBeforeTaking(t *testing.T) {
+	for _, mode := range []Mode{Exclusive, Shared} {
+		w := newWorld(t, 3, 2, simlun.Quirks{})
+		w.mode = mode
+		w.start("A")
+		w.quirks(2, simlun.Quirks{NoPreemptAndAbort: true})
+		var before []uint32
+		for i := range w.luns {
+			before = append(before, w.heldBy(i).Generation)
+		}
+		if err := w.probing("B"); !errors.Is(err, ErrNoAbort) {
+			t.Errorf("%s: %v", mode, err)
+		}
+		for i, generation := range before {
+			if s := w.heldBy(i); s.Generation != generation || s.Has(keyB) || !s.Has(keyA) {
+				t.Errorf("%s: LUN %d was changed: %+v", mode, i, s)
+			}
+		}
+		if err := w.probing("A"); err != nil {
+			t.Errorf("%s, up: %v", mode, err)
+		}
+	}
+}
+
+// LUNs that were asked before are not asked again, and those that were not are.
+func TestProbeOnce(t *testing.T) {
+	sent := func(probe func(*LUN) bool) [2]int64 {
+		w := newWorld(t, 2, 1, simlun.Quirks{})
+		w.start("A")
+		before := [2]int64{w.sent[0].Load(), w.sent[1].Load()}
+		r := w.run("B")
+		r.Probe = probe
+		if err := r.Start(context.Background()); err != nil {
+			t.Fatal(err)
+		}
+		return [2]int64{w.sent[0].Load() - before[0], w.sent[1].Load() - before[1]}
+	}
+	none := sent(nil)
+	const second = "sdb"
+	if got := sent(func(l *LUN) bool { return l.Name == second }); got != [2]int64{none[0], none[1] + 1} {
+		t.Errorf("%v with the question to the second, %v without", got, none)
 	}
 }
 

@@ -52,9 +52,10 @@ type Run struct {
 	Parallel int
 	// Room, if not nil, is told how many commands are about to be sent at once.
 	Room func(commands int)
-	// Probe makes a start ask a LUN that is free whether the device can do what a failover
-	// will need: one command more.
-	Probe bool
+	// Probe is asked of each LUN that is free or another node's whether a start has to ask
+	// the device if it can do what a failover will need, or this start: one command more,
+	// before the first change. It is called from several goroutines at once; nil is of none.
+	Probe func(*LUN) bool
 	// Strict makes a start fail if any path does.
 	Strict bool
 	// MayStart is asked by a start when all has been read and checked, before the first

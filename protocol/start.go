@@ -35,7 +35,7 @@ const undoTime = 20 * time.Second
 func (r *Run) Start(ctx context.Context) error {
 	targets, err := r.survey(ctx, func(t *target, ctx context.Context) error {
 		t.Registers = true
-		if err := t.survey(ctx); err != nil || !r.Probe || !t.State.Empty() {
+		if err := t.survey(ctx); err != nil || r.Probe == nil || !needs(t) || !r.Probe(t.LUN) {
 			return err
 		}
 		return t.probe(ctx)
@@ -90,6 +90,11 @@ func notFenced(t *target) error {
 	}
 	return nil
 }
+
+// needs reports whether a start relies on what a device may lack: the first one does, for
+// the failover to come, one that removes others, and one that joins them, for the fence.
+// Found out after the first of several LUNs was taken, two nodes would have a part each.
+func needs(t *target) bool { return t.State.Empty() || t.mustMark() }
 
 // confirmPaths asks by each path whether it leads to the LUN, before anything is
 // changed: one that leads elsewhere is no path that fails, but a host whose writes go

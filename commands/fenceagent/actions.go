@@ -95,6 +95,7 @@ func (a *agent) on(node cluster.Node) error {
 			if err != nil {
 				a.WarnErr(err)
 			}
+			run.Probe = func(*protocol.LUN) bool { return true }
 			err = a.s.Perform(run, o, session.Task{Deed: front.DeedStart}, func(ctx context.Context) error { return run.Run.Start(ctx) })
 			if err != nil {
 				return err

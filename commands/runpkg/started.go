@@ -177,26 +177,38 @@ func forgetKept(root, pkg, node string) error {
 	return remove(path)
 }
 
-// askedFile says that the devices of a package were asked what they can do. No service has
-// a name that begins with a dot.
+// askedFile has which devices of a package were asked what they can do. No service has a
+// name that begins with a dot.
 const askedFile = ".asked"
 
-// NoteAsked writes down that the devices of a package were asked what they can do.
-func NoteAsked(root, pkg string) error {
+// asked is what is in it: the worldwide names of the LUNs.
+type asked struct {
+	LUNs []string `json:"luns"`
+}
+
+// NoteAsked writes down that LUNs of a package were asked what they can do, beside those
+// that were before.
+func NoteAsked(root, pkg string, luns []string) error {
 	s, err := openState(root, pkg)
 	if err != nil {
 		return err
 	}
-	return save(filepath.Join(s.dir, askedFile), struct{}{})
+	all := append(Asked(root, pkg), luns...)
+	slices.Sort(all)
+	return save(filepath.Join(s.dir, askedFile), asked{slices.Compact(all)})
 }
 
-// IsAsked reports whether they were, on this host since the boot.
-func IsAsked(root, pkg string) bool {
+// Asked are those that were, on this host since the boot, as far as it is known.
+func Asked(root, pkg string) []string {
 	dir, err := child(root, pkg)
-	if err == nil {
-		_, err = os.Stat(filepath.Join(dir, askedFile))
+	if err != nil {
+		return nil
 	}
-	return err == nil
+	var a asked
+	if err := load(filepath.Join(dir, askedFile), &a); err != nil {
+		return nil
+	}
+	return a.LUNs
 }
 
 // AllStarted is what was written down of a package since the boot, by the node that this

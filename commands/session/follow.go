@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
+	"sync"
 
 	"lunguard/cluster"
 	"lunguard/commands/runpkg"
@@ -19,19 +21,26 @@ func (s *Session) StartLUNs(ctx context.Context, run *PackageRun) error {
 		return err
 	}
 	run.MayStart = func(ctx context.Context) error { return s.MayTake(ctx, run) }
-	run.Probe = isFirst(s, run.Package)
+	root, rootErr := PackagesFolder(s.Call)
+	var known, now []string
+	if rootErr == nil {
+		known = runpkg.Asked(root, run.Package.Name)
+	}
+	var mu sync.Mutex
+	run.Probe = func(l *protocol.LUN) bool {
+		if l.WWID != "" && slices.Contains(known, l.WWID) {
+			return false
+		}
+		mu.Lock()
+		defer mu.Unlock()
+		now = append(now, l.WWID)
+		return true
+	}
 	err := run.Start(ctx)
-	if err == nil && run.Probe && !run.opened.Rehearse {
-		s.remember(run.Package, func(root string) error { return runpkg.NoteAsked(root, run.Package.Name) })
+	if err == nil && len(now) > 0 && !run.opened.Rehearse {
+		s.remember(run.Package, func(root string) error { return runpkg.NoteAsked(root, run.Package.Name, now) })
 	}
 	return err
-}
-
-// isFirst reports whether a start of the package is the first one here since the boot, as
-// far as is known: then the devices are asked what a failover will need of them.
-func isFirst(s *Session, pkg *cluster.Package) bool {
-	root, err := PackagesFolder(s.Call)
-	return err != nil || !runpkg.IsAsked(root, pkg.Name)
 }
 
 // Follow makes the run tell what it does: the log, the terminal, and, as far as
