@@ -57,6 +57,8 @@ const (
 	StartedPartly protocol.FindingKind = "started-partly"
 	// StartedTaken: the failover package was started here, and another node has the LUN.
 	StartedTaken protocol.FindingKind = "started-taken"
+	// StartedOutside: the package was started here on the LUN, and does not have it any more.
+	StartedOutside protocol.FindingKind = "started-outside"
 	// StartFailed: the last start or halt here has left something of the package.
 	StartFailed protocol.FindingKind = "start-failed"
 	// KeptHere: this node has taken the failover package from a node that it fenced, and
@@ -72,6 +74,9 @@ type Memory struct {
 	// By is the command that has taken the LUNs; empty if none has, or if they were given
 	// up since.
 	By string
+	// LUNs are the worldwide names of those that were taken, or were to be, and are not
+	// known to have been given up.
+	LUNs []string
 	// Unfinished says that a start or halt was begun and not ended, Failed that the last
 	// one has left something.
 	Unfinished, Failed bool
@@ -151,7 +156,7 @@ func conditionOf(kind protocol.FindingKind, s *pr.State) Condition {
 			return Unprotected
 		}
 		return Degraded
-	case KeptHere, protocol.DeadPath, protocol.PathsUnregistered, protocol.WrongKey, protocol.NotKept, protocol.NoAbort:
+	case KeptHere, StartedOutside, protocol.DeadPath, protocol.PathsUnregistered, protocol.WrongKey, protocol.NotKept, protocol.NoAbort:
 		return Degraded
 	}
 	return Unprotected

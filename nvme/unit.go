@@ -19,10 +19,10 @@ type Unit struct {
 	format ReportFormat
 	// persisting is what the last report said of PTPLS.
 	persisting bool
-	// wwid is what the namespace has to be called, empty if anything will do;
+	// wwid and stated are what the namespace has to be called, empty if anything will do;
 	// confirmed says that it has told so, and nothing went wrong since.
-	wwid      string
-	confirmed bool
+	wwid, stated string
+	confirmed    bool
 }
 
 var _ pr.Path = (*Unit)(nil)
@@ -39,9 +39,9 @@ func (u *Unit) WithIdentity(f func() pr.Identity) *Unit {
 }
 
 // Expect makes the unit ask the namespace for its names before the first command about
-// reservations, and again after a path has failed. Nothing is sent to one that has no
-// name of these: pr.ErrWrongDevice. Empty is a namespace without a name.
-func (u *Unit) Expect(wwid string) { u.wwid, u.confirmed = wwid, false }
+// reservations, and again after a path has failed. Nothing is sent to one that lacks
+// one of these: pr.ErrWrongDevice. Empty is no name.
+func (u *Unit) Expect(wwid, stated string) { u.wwid, u.stated, u.confirmed = wwid, stated, false }
 
 // Name returns the name of the path, as people know it: /dev/nvme0n1.
 func (u *Unit) Name() string { return u.name }
@@ -73,18 +73,21 @@ func (u *Unit) named(err error) error {
 // Confirm asks the namespace for its names, unless they are known to be right. The
 // error is pr.ErrWrongDevice if they are not.
 func (u *Unit) Confirm(ctx context.Context) error {
-	if u.confirmed || u.wwid == "" {
+	if u.confirmed || u.wwid == "" && u.stated == "" {
 		return nil
 	}
 	names, err := ReadNames(ctx, u.t)
 	var e *OpError
-	switch {
-	case err == nil && slices.Contains(names.WWIDs(), u.wwid):
-		u.confirmed = true
-		return nil
-	case err == nil:
-		err = &OpError{Op: OpIdentify.String(), Class: &WrongNamespaceError{Want: u.wwid, Got: names.WWIDs()}}
-	case errors.As(err, &e):
+	if err == nil {
+		got, want := names.WWIDs(), u.wwid
+		if u.stated != "" && (want == "" || slices.Contains(got, want)) {
+			want = u.stated
+		}
+		if u.confirmed = slices.Contains(got, want); u.confirmed {
+			return nil
+		}
+		err = &OpError{Op: OpIdentify.String(), Class: &WrongNamespaceError{Want: want, Got: got}}
+	} else if errors.As(err, &e) {
 		// Nothing was changed.
 		e.outcomeUnknown = false
 	}

@@ -102,7 +102,7 @@ func TestExpect(t *testing.T) {
 		mine, report, report, status(HostPathingError), others,
 	}}
 	u := NewUnit("/dev/nvme0n1", a)
-	u.Expect(right.WWIDs()[1])
+	u.Expect(right.WWIDs()[1], "")
 	for range 2 {
 		if _, err := u.State(t.Context()); err != nil {
 			t.Fatal(err)
@@ -115,6 +115,17 @@ func TestExpect(t *testing.T) {
 	var wrong *WrongNamespaceError
 	if !errors.Is(err, pr.ErrWrongDevice) || !errors.As(err, &wrong) || len(a.sent) != 5 || pr.OutcomeUnknown(err) {
 		t.Errorf("%v after %d", err, len(a.sent))
+	}
+	// What the device's name states has to be its name, too.
+	for _, c := range []struct {
+		wwid, stated string
+		err          error
+	}{{"", right.WWIDs()[1], nil}, {right.WWIDs()[0], right.WWIDs()[1], nil}, {right.WWIDs()[0], "eui.09", pr.ErrWrongDevice}, {"", "eui.09", pr.ErrWrongDevice}, {"eui.09", right.WWIDs()[1], pr.ErrWrongDevice}} {
+		u := NewUnit("/dev/nvme0n1", &answering{answers: []func(*Request) (Reply, error){mine, report}})
+		u.Expect(c.wwid, c.stated)
+		if _, err := u.State(t.Context()); !errors.Is(err, c.err) {
+			t.Errorf("%q, stated %q: %v", c.wwid, c.stated, err)
+		}
 	}
 	// A controller that predates the list of names has those of Identify Namespace.
 	old := &answering{answers: []func(*Request) (Reply, error){

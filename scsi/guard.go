@@ -20,6 +20,8 @@ type Guard struct {
 	// WWID is what the unit is called, by one of its names: see
 	// [Designators.Includes]. Empty is a unit without a name: everything passes.
 	WWID string
+	// Stated is a further name that the unit has to have; empty for none.
+	Stated string
 	// Rules are those for asking; their Transport is not looked at. Their Sends is told of
 	// what is let through, too.
 	Rules Retry
@@ -67,20 +69,24 @@ func (g *Guard) Do(ctx context.Context, req *Request) (Reply, error) {
 // Confirm asks the unit for its name, unless it has told it. Errors: *OpError;
 // OutcomeUnknown is false, for nothing was changed.
 func (g *Guard) Confirm(ctx context.Context) error {
-	if g.confirmed || g.WWID == "" {
+	if g.confirmed || g.WWID == "" && g.Stated == "" {
 		return nil
 	}
 	ask := g.Rules
 	ask.Transport = g.Transport
 	names, err := DeviceIdentification{}.Execute(ctx, &ask)
 	var e *OpError
+	want := g.WWID
+	if g.Stated != "" && (want == "" || names.Includes(want)) {
+		want = g.Stated
+	}
 	switch {
-	case err == nil && names.Includes(g.WWID):
+	case err == nil && names.Includes(want):
 		g.confirmed = true
 		return nil
 	case err == nil, errors.Is(err, ErrUnsupported):
 		// Whoever has told the name has the page.
-		return &OpError{Op: OpInquiry.String(), Class: &WrongUnitError{Want: g.WWID, Got: names.WWID()}}
+		return &OpError{Op: OpInquiry.String(), Class: &WrongUnitError{Want: want, Got: names.WWID()}}
 	case errors.As(err, &e):
 		e.outcomeUnknown = false
 	}

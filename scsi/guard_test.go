@@ -64,29 +64,37 @@ func TestGuard(t *testing.T) {
 		do    []Opcode
 		sent  []Opcode
 		err   error
+		// stated is what the device's name says.
+		stated string
 	}{
-		{"the right one, asked once", "u", []string{"u"}, nil, []Opcode{out, out}, []Opcode{inq, out, out}, nil},
-		{"by another of its names", "naa.5102030405060708", []string{"u"}, nil, []Opcode{out}, []Opcode{inq, out}, nil},
-		{"another one", "u", []string{"v"}, nil, []Opcode{out, out}, []Opcode{inq, inq}, pr.ErrWrongDevice},
-		{"no name", "u", []string{""}, nil, []Opcode{out}, []Opcode{inq}, pr.ErrWrongDevice},
-		{"no answer", "u", []string{"lost"}, nil, []Opcode{out}, []Opcode{inq}, pr.ErrTransport},
-		{"nobody knows its name", "", []string{"v"}, nil, []Opcode{out}, []Opcode{out}, nil},
-		{"a reset", "u", []string{"v"}, nil, []Opcode{rst}, []Opcode{inq}, pr.ErrWrongDevice},
-		{"what is not guarded", "u", []string{"v"}, nil, []Opcode{sns}, []Opcode{sns}, nil},
-		{"3F/0E, the same", "u", []string{"u"}, ua(ReportedLUNsChanged), []Opcode{out}, []Opcode{inq, out, inq, out}, nil},
-		{"3F/0E, another", "u", []string{"u", "v"}, ua(ReportedLUNsChanged), []Opcode{out}, []Opcode{inq, out, inq}, pr.ErrWrongDevice},
-		{"3F/03, another", "u", []string{"u", "v"}, ua(InquiryDataChanged), []Opcode{out}, []Opcode{inq, out, inq}, pr.ErrWrongDevice},
-		{"3F/05, another", "u", []string{"u", "v"}, ua(DeviceIdentifierChanged), []Opcode{out}, []Opcode{inq, out, inq}, pr.ErrWrongDevice},
-		{"29/00, another", "u", []string{"u", "v"}, ua(PowerOnOrReset), []Opcode{out}, []Opcode{inq, out, inq}, pr.ErrWrongDevice},
-		{"29/07, another", "u", []string{"u", "v"}, ua(0x2907), []Opcode{out}, []Opcode{inq, out, inq}, pr.ErrWrongDevice},
-		{"29/03 is the unit's own", "u", []string{"u", "v"}, ua(BusDeviceReset), []Opcode{out}, []Opcode{inq, out, out}, nil},
-		{"taken off by REQUEST SENSE", "u", []string{"u", "v"}, ua(ReportedLUNsChanged), []Opcode{out, sns, out}, []Opcode{inq, out, sns, inq}, pr.ErrWrongDevice},
+		{"its name states it", "u", []string{"u"}, nil, []Opcode{out, out}, []Opcode{inq, out, out}, nil, "naa.5102030405060708"},
+		{"its name states another", "u", []string{"u"}, nil, []Opcode{out}, []Opcode{inq}, pr.ErrWrongDevice, "naa.5102030405060709"},
+		{"its name states it, and it is another", "u", []string{"v"}, nil, []Opcode{out}, []Opcode{inq}, pr.ErrWrongDevice, "v"},
+		{"its name alone states it", "", []string{"u"}, nil, []Opcode{out}, []Opcode{inq, out}, nil, "naa.5102030405060708"},
+		{"its name alone states another", "", []string{"u"}, nil, []Opcode{out}, []Opcode{inq}, pr.ErrWrongDevice, "eui.5102030405060708"},
+		{"its name states it, and it has none", "", []string{""}, nil, []Opcode{out}, []Opcode{inq}, pr.ErrWrongDevice, "naa.5102030405060708"},
+		{"the right one, asked once", "u", []string{"u"}, nil, []Opcode{out, out}, []Opcode{inq, out, out}, nil, ""},
+		{"by another of its names", "naa.5102030405060708", []string{"u"}, nil, []Opcode{out}, []Opcode{inq, out}, nil, ""},
+		{"another one", "u", []string{"v"}, nil, []Opcode{out, out}, []Opcode{inq, inq}, pr.ErrWrongDevice, ""},
+		{"no name", "u", []string{""}, nil, []Opcode{out}, []Opcode{inq}, pr.ErrWrongDevice, ""},
+		{"no answer", "u", []string{"lost"}, nil, []Opcode{out}, []Opcode{inq}, pr.ErrTransport, ""},
+		{"nobody knows its name", "", []string{"v"}, nil, []Opcode{out}, []Opcode{out}, nil, ""},
+		{"a reset", "u", []string{"v"}, nil, []Opcode{rst}, []Opcode{inq}, pr.ErrWrongDevice, ""},
+		{"what is not guarded", "u", []string{"v"}, nil, []Opcode{sns}, []Opcode{sns}, nil, ""},
+		{"3F/0E, the same", "u", []string{"u"}, ua(ReportedLUNsChanged), []Opcode{out}, []Opcode{inq, out, inq, out}, nil, ""},
+		{"3F/0E, another", "u", []string{"u", "v"}, ua(ReportedLUNsChanged), []Opcode{out}, []Opcode{inq, out, inq}, pr.ErrWrongDevice, ""},
+		{"3F/03, another", "u", []string{"u", "v"}, ua(InquiryDataChanged), []Opcode{out}, []Opcode{inq, out, inq}, pr.ErrWrongDevice, ""},
+		{"3F/05, another", "u", []string{"u", "v"}, ua(DeviceIdentifierChanged), []Opcode{out}, []Opcode{inq, out, inq}, pr.ErrWrongDevice, ""},
+		{"29/00, another", "u", []string{"u", "v"}, ua(PowerOnOrReset), []Opcode{out}, []Opcode{inq, out, inq}, pr.ErrWrongDevice, ""},
+		{"29/07, another", "u", []string{"u", "v"}, ua(0x2907), []Opcode{out}, []Opcode{inq, out, inq}, pr.ErrWrongDevice, ""},
+		{"29/03 is the unit's own", "u", []string{"u", "v"}, ua(BusDeviceReset), []Opcode{out}, []Opcode{inq, out, out}, nil, ""},
+		{"taken off by REQUEST SENSE", "u", []string{"u", "v"}, ua(ReportedLUNsChanged), []Opcode{out, sns, out}, []Opcode{inq, out, sns, inq}, pr.ErrWrongDevice, ""},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			unit := &remapped{t: t, names: slices.Clone(tc.names), senses: tc.ua, asSense: slices.Contains(tc.do, sns)}
 			noWait := func(ctx context.Context, _ time.Duration) error { return ctx.Err() }
 			rules := Retry{Sleep: noWait}
-			guard := &Guard{Transport: unit, WWID: tc.want, Rules: rules}
+			guard := &Guard{Transport: unit, WWID: tc.want, Stated: tc.stated, Rules: rules}
 			retry := rules
 			retry.Transport = guard
 			u := NewUnit("/dev/sda", &retry).WithGuard(guard)

@@ -271,6 +271,17 @@ func (d Designators) Includes(wwid string) bool {
 	return slices.ContainsFunc(d, func(x Designator) bool { return x.Association == 0 && x.text() == wwid })
 }
 
+// Names are all those that may name the logical unit, in the order of the page.
+func (d Designators) Names() []string {
+	var list []string
+	for _, x := range d {
+		if x.rank() > 0 {
+			list = append(list, x.text())
+		}
+	}
+	return list
+}
+
 // NAA values that matter here: the upper half of the first byte.
 const (
 	naaExtended         = 2

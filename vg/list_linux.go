@@ -4,6 +4,8 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"io/fs"
+	"maps"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -42,7 +44,7 @@ func (s *System) LUNs() ([]Listed, error) {
 		for _, p := range d.Paths {
 			seen[p.Number] = true
 		}
-		l := Listed{Disk: d, Links: links[filepath.Base(top)]}
+		l := Listed{Disk: d, Links: honest(s, links[filepath.Base(top)], d)}
 		l.Vendor, l.Model = printable(attribute(filepath.Join(dir, "device"), "vendor")), printable(attribute(filepath.Join(dir, "device"), "model"))
 		if sectors, err := strconv.ParseUint(attribute(top, "size"), 10, 54); err == nil {
 			l.Size = sectors * 512
@@ -69,8 +71,10 @@ func (s *System) Groups(ctx context.Context) ([]Group, error) {
 	if err != nil {
 		return nil, err
 	}
+	all := slices.Collect(maps.Values(inv.groups))
+	slices.SortFunc(all, func(a, b *metadata) int { return strings.Compare(a.Name, b.Name) })
 	var list []Group
-	for _, m := range inv.groups {
+	for _, m := range all {
 		g := Group{Name: m.Name}
 		for _, v := range m.Volumes {
 			for _, d := range inv.volumes[v.UUID] {
@@ -79,7 +83,6 @@ func (s *System) Groups(ctx context.Context) ([]Group, error) {
 		}
 		list = append(list, g)
 	}
-	slices.SortFunc(list, func(a, b Group) int { return strings.Compare(a.Name, b.Name) })
 	return list, nil
 }
 
@@ -150,6 +153,15 @@ func lastingNames(replaced string) map[string][]string {
 		}
 	}
 	return list
+}
+
+// honest are those links to a LUN that do not state another one.
+func honest(s *System, links []string, d *Disk) []string {
+	known := knownNames(s, d)
+	return slices.DeleteFunc(links, func(link string) bool {
+		_, err := CheckName(link, func(string) (string, error) { return "", fs.ErrNotExist }, known)
+		return err != nil
+	})
 }
 
 // printable leaves what can be shown: the text is a device's.

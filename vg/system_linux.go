@@ -193,22 +193,41 @@ func deviceNumber(device string) (kind, number string, err error) {
 //
 // The paths are all that this machine has to the LUN: those of a multipath map,
 // and disks that the map does not have yet. Several disks that no map joins are
-// refused, since what is written to one of them knows nothing of the others.
-func (s *System) Disk(device string) (*Disk, error) {
+// refused, since what is written to one of them knows nothing of the others, and so is
+// a name that states another LUN.
+func (s *System) Disk(device string) (*Disk, error) { return lookUp(s, device, false) }
+
+// Paths is Disk without the first refusal.
+func (s *System) Paths(device string) (*Disk, error) { return lookUp(s, device, true) }
+
+// lookUp finds the LUN that a name leads to, and states if it states one.
+func lookUp(s *System, device string, loose bool) (*Disk, error) {
 	dir, err := s.folder(device)
 	if err != nil {
 		return nil, err
 	}
-	return s.diskIn(device, dir, false)
+	d, err := s.diskIn(device, dir, loose)
+	if err != nil {
+		return nil, err
+	}
+	if d.Stated, err = CheckName(device, os.Readlink, knownNames(s, d)); err != nil {
+		return nil, &DeviceError{Device: device, Err: err}
+	}
+	return d, nil
 }
 
-// Paths is Disk without that refusal.
-func (s *System) Paths(device string) (*Disk, error) {
-	dir, err := s.folder(device)
+// knownNames are what the kernel knows a LUN by.
+func knownNames(s *System, d *Disk) []string {
+	known := []string{d.WWID}
+	dir, err := s.folderOf(d.Paths[0])
 	if err != nil {
-		return nil, err
+		return known // gone meanwhile
 	}
-	return s.diskIn(device, dir, true)
+	names, err := scsi.DecodeDesignators(attributeBytes(filepath.Join(dir, "device"), "vpd_pg83"))
+	if err != nil {
+		return known // it has no copy of them, or it is a namespace
+	}
+	return append(known, names.Names()...)
 }
 
 // diskIn finds the LUN of the device whose sysfs folder is dir. loose says that

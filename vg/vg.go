@@ -105,6 +105,9 @@ type Disk struct {
 	// Gone are those that the kernel has removed, by the names that they had:
 	// nothing must be opened by these.
 	Gone []string
+	// Stated is the worldwide name that Device states, which the LUN has to answer to
+	// as well; empty for none. See [CheckName].
+	Stated string
 }
 
 // Reasons of a *GroupError or *DeviceError, to be tested with errors.Is.
@@ -139,6 +142,8 @@ var (
 	// ErrOtherDevice says that a name leads to another device than it did when it
 	// was looked up.
 	ErrOtherDevice = errors.New("the device file is another device's")
+	// ErrMisnamed says that a name states another LUN than it leads to.
+	ErrMisnamed = errors.New("the name is another LUN's")
 	// ErrNotHere says that something is no device of this host.
 	ErrNotHere = errors.New("it is no device of this host")
 	// ErrNotYet says that there is no such device, which may come with a volume group.

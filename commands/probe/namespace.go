@@ -47,7 +47,8 @@ func (t *target) openNamespace(c *front.Call, device vg.Device) (vg.NamespacePat
 	}
 	t.closers = append(t.closers, p)
 	names, err := nvme.ReadNames(c.Ctx, &nvme.Retry{Transport: p, Timeout: t.timeout})
-	if err == nil && t.disk.WWID != "" && !slices.Contains(names.WWIDs(), t.disk.WWID) {
+	other := func(name string) bool { return name != "" && !slices.Contains(names.WWIDs(), name) }
+	if err == nil && (other(t.disk.WWID) || other(t.disk.Stated)) {
 		err = &vg.DeviceError{Device: device.Name, Err: pr.ErrWrongDevice}
 	}
 	return p, err

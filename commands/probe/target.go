@@ -196,7 +196,7 @@ func (t *target) open(d vg.Device) (*scsi.Guard, io.Closer, error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	return &scsi.Guard{Transport: p, WWID: t.disk.WWID, Rules: scsi.Retry{Timeout: t.timeout}}, p, nil
+	return &scsi.Guard{Transport: p, WWID: t.disk.WWID, Stated: t.disk.Stated, Rules: scsi.Retry{Timeout: t.timeout}}, p, nil
 }
 
 // chosen are the paths, the second one of another host if there is one.

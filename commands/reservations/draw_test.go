@@ -64,7 +64,7 @@ func TestUnopenedPath(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer o.Close()
-	reports, at := o.OpenEach(t.Context(), on.Host, []string{"/dev/mapper/mpatha"}, c.WarnErr)
+	reports, at := o.OpenEach(t.Context(), on.Host, []string{"/dev/mapper/mpatha"}, c.WarnErr, nil, nil)
 	if len(reports) != 1 || len(at) != 1 {
 		t.Fatalf("%v, %v", reports, at)
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -175,6 +176,11 @@ func (k *checker) look(c *front.Call) (*picture.Picture, error) {
 		}
 		p.Sections = append(p.Sections, section)
 	}
+	if len(c.Operands()) == 0 {
+		if err := session.Unlisted(s); err != nil {
+			c.Fail(err)
+		}
+	}
 	p.Took, p.Errors, p.Status = time.Since(p.Time), c.Said, c.Status
 	return p, nil
 }
@@ -191,15 +197,15 @@ func checkSection(s *session.Session, pkg *cluster.Package) (picture.Section, er
 	if err != nil {
 		return picture.Section{}, errors.Join(err, o.Close())
 	}
-	reports, at := o.OpenEach(s.Ctx, s.Host, devices, s.WarnErr)
+	reports, at := o.OpenEach(s.Ctx, s.Host, devices, s.WarnErr, nil, nil)
 	run := s.Run(pkg, o)
 	s.Follow(run, o)
-	shared := make([]error, len(o.LUNs))
-	for i, l := range o.LUNs {
-		shared[i] = s.Owners().TwoPackages(pkg, o.DiskOf(l))
-	}
+	shared := func(l *protocol.LUN) error { return s.Owners().TwoPackages(pkg, o.DiskOf(l)) }
 	if s.Flags.Bool("repair") && len(at) == len(reports) {
-		err := errors.Join(shared...)
+		var err error
+		for _, l := range o.LUNs {
+			err = errors.Join(err, shared(l))
+		}
 		if err == nil {
 			err = s.Perform(run, o, session.Task{Deed: front.DeedRepair}, func(ctx context.Context) error { return session.DiaryOf(s).Repair(ctx, run) })
 		}
@@ -207,18 +213,31 @@ func checkSection(s *session.Session, pkg *cluster.Package) (picture.Section, er
 			s.Fail(err)
 		}
 	}
+	memory, memoryErr := s.Memory(pkg)
+	outside := len(reports)
+	if len(at) == outside {
+		reports, at = o.OpenEach(s.Ctx, s.Host, outsideOf(s, o, memory), s.WarnErr, reports, at)
+		run.LUNs = o.LUNs
+	}
 	for i, rep := range run.Check(s.Ctx) {
-		if shared[i] != nil && !rep.Unknown() {
-			rep.Findings = append(rep.Findings, protocol.Finding{Kind: words.InTwoPackages, Err: shared[i]})
+		if err := shared(o.LUNs[i]); err != nil && !rep.Unknown() {
+			rep.Findings = append(rep.Findings, protocol.Finding{Kind: words.InTwoPackages, Err: err})
 		}
 		reports[at[i]] = rep
 	}
-	memory, err := s.Memory(pkg)
-	if err != nil {
+	if memoryErr != nil {
 		s.Status = words.ExitNode
-		s.Report(err)
+		s.Report(memoryErr)
 	}
 	memory.Recall(reports, pkg, s.Node.Key)
+	for i := outside; i < len(reports); i++ {
+		// What it says of all others is of use when it is in the package again.
+		found, rest := []protocol.Finding{{Kind: cluster.StartedOutside}}, reports[i].Findings
+		if reports[i].Unknown() {
+			found, rest = rest, found
+		}
+		reports[i].Findings = append(found, rest...)
+	}
 	judge(s.Call, reports, at)
 	if s.Verbose() {
 		s.SayCost(pkg, o)
@@ -228,7 +247,7 @@ func checkSection(s *session.Session, pkg *cluster.Package) (picture.Section, er
 		sayCan(s.Call, drawn.LUNs)
 	}
 	drawn.StartedBy = memory.By
-	if err != nil {
+	if memoryErr != nil {
 		drawn.State = string(cluster.ConditionUnknown)
 	}
 	for i, l := range o.LUNs {
@@ -243,6 +262,30 @@ func checkSection(s *session.Session, pkg *cluster.Package) (picture.Section, er
 		s.Fail(err)
 	}
 	return drawn, nil
+}
+
+// outsideOf are devices of the LUNs on which this node has started a package that does not
+// have them any more, or their worldwide names if this host does not see them. Who runs on
+// them is protected there or not, whatever the config says by now.
+func outsideOf(s *session.Session, o *session.Opened, memory cluster.Memory) []string {
+	names := map[string]string{}
+	for _, wwid := range memory.LUNs {
+		names[wwid] = wwid
+	}
+	for _, l := range o.LUNs {
+		delete(names, l.WWID)
+	}
+	delete(names, "")
+	if len(names) == 0 {
+		return nil
+	}
+	listed, _ := s.Host.LUNs() // what is not found there is not found
+	for _, l := range listed {
+		if names[l.WWID] != "" {
+			names[l.WWID] = l.Device
+		}
+	}
+	return slices.Sorted(maps.Values(names))
 }
 
 // sayCan tells what a failover needs of the devices.

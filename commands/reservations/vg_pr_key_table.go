@@ -97,7 +97,7 @@ func (d *drawnGroups) section(s *session.Session, own cluster.Node, name string)
 		unread(s.Call, err)
 		return unopened(name, "", err), nil
 	}
-	reports, at := o.OpenEach(s.Ctx, s.Host, group.Volumes, s.WarnErr)
+	reports, at := o.OpenEach(s.Ctx, s.Host, group.Volumes, s.WarnErr, nil, nil)
 	run := session.NewPackageRun(d.Conf, d.owner(group.Name), own, o)
 	for i, rep := range run.Check(s.Ctx) {
 		reports[at[i]] = rep

@@ -132,7 +132,7 @@ func (o *Opened) OpenDisk(ctx context.Context, host vg.Host, d *vg.Disk, warn fu
 			// The kernel does not know it; the device does, or nobody.
 			lun.WWID, _ = p.WWID(ctx)
 		}
-		p.Expect(lun.WWID)
+		p.Expect(lun.WWID, d.Stated)
 		if o.Rehearse {
 			lun.Paths = append(lun.Paths, played.Path(p))
 			continue
@@ -172,8 +172,8 @@ func (o *Opened) OpenDisks(ctx context.Context, host vg.Host, disks []*vg.Disk, 
 
 // OpenEach opens those LUNs of the volumes that can be opened, once each.
 // Of the reports, one for each LUN in order, those of the others have the error;
-// at says where each LUN that was opened belongs.
-func (o *Opened) OpenEach(ctx context.Context, host vg.Host, devices []string, warn func(error)) (reports []protocol.Report, at []int) {
+// at says where each LUN that was opened belongs. Both go on from those that are given.
+func (o *Opened) OpenEach(ctx context.Context, host vg.Host, devices []string, warn func(error), reports []protocol.Report, at []int) ([]protocol.Report, []int) {
 	seen := map[string]bool{}
 	lost := func(dev string, err error) {
 		reports = append(reports, protocol.Report{LUN: dev, Findings: []protocol.Finding{{Kind: protocol.Unreadable, Err: err}}})

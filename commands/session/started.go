@@ -35,6 +35,9 @@ func (s *Session) Memory(pkg *cluster.Package) (cluster.Memory, error) {
 		return cluster.Memory{}, &memoryError{pkg.Name, err}
 	}
 	m := cluster.Memory{Unfinished: started != nil && started.Starting || phase == runpkg.Starting || phase == runpkg.Halting, Halting: phase == runpkg.Halting, Failed: phase == runpkg.Failed}
+	if started != nil {
+		m.LUNs = started.LUNs
+	}
 	if started != nil && !started.Halting && !started.Starting {
 		m.By = started.By
 	}
@@ -59,6 +62,36 @@ func StartedOn(s *Session, pkg *cluster.Package) ([]string, error) {
 		return nil, nil
 	}
 	return started.LUNs, nil
+}
+
+// Unlisted fails for packages that this node has taken and not given up, by what it has
+// written down, and that the config does not have any more: *unlistedError.
+func Unlisted(s *Session) error {
+	root, err := PackagesFolder(s.Call)
+	errs := []error{err}
+	entries, _ := os.ReadDir(root) // without it nothing is remembered
+	for _, e := range entries {
+		if _, err := s.Conf.Package(e.Name()); err == nil {
+			continue
+		}
+		started, err := runpkg.PeekStarted(root, e.Name(), s.Node.Name)
+		if started != nil || err != nil {
+			errs = append(errs, &unlistedError{e.Name()})
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// unlistedError says that a package which was started here is not in the config.
+type unlistedError struct{ pkg string }
+
+func (e *unlistedError) Error() string {
+	return "package " + e.pkg + " was started here and not halted, and is not in the config"
+}
+
+// Message says it to people.
+func (e *unlistedError) Message() words.Message {
+	return words.Message{What: e.Error(), Hint: "put it back, halt it here, and only then take it out: this node's keys are on its LUNs", Status: words.ExitFailed}
 }
 
 // PackagesFolder is where packages are remembered.

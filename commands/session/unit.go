@@ -23,10 +23,10 @@ type OpenPath interface {
 	// WWID reads the worldwide name of the LUN from the device; it is empty, without
 	// an error, if the device has none.
 	WWID(ctx context.Context) (string, error)
-	// Expect makes the path ask the device for its name before commands about
-	// reservations, and lets none through to one with another name; nothing is asked for
-	// an empty name.
-	Expect(wwid string)
+	// Expect makes the path ask the device for its names before commands about
+	// reservations, and lets none through to one that lacks one of these; nothing is asked
+	// for an empty one.
+	Expect(wwid, stated string)
 	// Idle reports whether the kernel has returned every command: one that was given
 	// up is still under way.
 	Idle() bool
@@ -105,8 +105,8 @@ func newUnit(path vg.Device, device vg.Path, guard *scsi.Guard, through scsi.Tra
 	return &openUnit{Unit: u, device: device, guard: guard}
 }
 
-// Expect tells the guard the name.
-func (u *openUnit) Expect(wwid string) { u.guard.WWID = wwid }
+// Expect tells the guard the names.
+func (u *openUnit) Expect(wwid, stated string) { u.guard.WWID, u.guard.Stated = wwid, stated }
 
 // openNamespace is openRetrying for an NVMe namespace.
 func openNamespace(host vg.Host, path vg.Device, timeout time.Duration, t traffic) (OpenPath, error) {
@@ -142,10 +142,10 @@ func newNamespace(path vg.Device, device vg.NamespacePath, through nvme.Transpor
 	return &openedNamespace{Unit: u, device: device}
 }
 
-// Expect tells the unit the name.
-func (n *openedNamespace) Expect(wwid string) {
+// Expect tells the unit the names.
+func (n *openedNamespace) Expect(wwid, stated string) {
 	if n.guarded {
-		n.Unit.Expect(wwid)
+		n.Unit.Expect(wwid, stated)
 	}
 }
 

@@ -42,7 +42,7 @@ func TestOpenExpects(t *testing.T) {
 			t.Fatal(err)
 		}
 		t.Cleanup(func() { p.Close() })
-		p.Expect(wwid)
+		p.Expect(wwid, "")
 		return p
 	}
 	p := open(d.WWID)
@@ -62,7 +62,7 @@ func TestOpenExpects(t *testing.T) {
 	for _, sense := range []string{"6/3f/0e", "6/3f/03"} {
 		p := open("")
 		plan("")
-		p.Expect(d.WWID)
+		p.Expect(d.WWID, "")
 		if _, err := pr.List(t.Context(), p); err != nil {
 			t.Error(err)
 		}

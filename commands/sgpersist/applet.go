@@ -119,11 +119,29 @@ func isNamespace(path string) bool {
 	return false
 }
 
+// checkName refuses a name that states another LUN than it leads to.
+func checkName(c *front.Call, path string) error {
+	if !strings.HasPrefix(path, "/dev/disk/") && !strings.HasPrefix(path, "/dev/mapper/") {
+		return nil
+	}
+	host, err := session.OpenHost(c)
+	if err != nil {
+		return err
+	}
+	if _, err = host.Paths(path); !errors.Is(err, vg.ErrMisnamed) {
+		return nil
+	}
+	return err
+}
+
 // openRaw opens whatever is named, as the command line wants it, or the path that
 // was found if it was. On a simulated host every device can be written to.
 func openRaw(c *front.Call, path string, found vg.Device, readOnly bool) (vg.Path, error) {
 	if found.Namespace || isNamespace(path) {
 		return nil, errNamespace
+	}
+	if err := checkName(c, path); err != nil && !readOnly {
+		return nil, err
 	}
 	if dir := c.Simulated(); dir != "" {
 		host, err := simhost.Open(dir)

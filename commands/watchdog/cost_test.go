@@ -30,7 +30,7 @@ func (memoryPath) Close() error { return nil }
 
 func (memoryPath) Idle() bool { return true }
 
-func (memoryPath) Expect(string) {}
+func (memoryPath) Expect(string, string) {}
 
 // newMemoryHost makes LUNs on which this node is registered on all paths.
 func newMemoryHost(tb testing.TB, luns int) (*memoryHost, []*LUN) {

@@ -369,7 +369,7 @@ func (l *LUN) open(held []vg.Device) (opened []*path, gone func(vg.Device) bool,
 			errs = append(errs, err)
 			continue
 		}
-		t.Expect(l.WWID)
+		t.Expect(l.WWID, d.Stated)
 		opened = append(opened, newPath(l, dev, t))
 	}
 	if len(opened) == 0 && len(errs) > 0 {

@@ -20,9 +20,9 @@ type Path interface {
 	io.Closer
 	// Idle reports whether the kernel has returned every command.
 	Idle() bool
-	// Expect lets nothing through to a unit that tells another name than this; it is asked
+	// Expect lets nothing through to a unit that lacks one of these names; it is asked
 	// before the first command, and again when the device tells that units were exchanged.
-	Expect(wwid string)
+	Expect(wwid, stated string)
 }
 
 // Host finds the LUNs' paths and opens them.

@@ -106,7 +106,7 @@ type nexus struct {
 
 func (n *nexus) Close() error { return nil }
 
-func (n *nexus) Expect(wwid string) {
+func (n *nexus) Expect(wwid, _ string) {
 	if wwid != n.disk.wwid {
 		n.disk.t.Errorf("a path of %s is to be one of %s", n.disk.wwid, wwid)
 	}

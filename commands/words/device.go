@@ -125,6 +125,8 @@ func diskWords(e *vg.DeviceError) Message {
 		m.Hint = "look at the paths: multipath -ll, and the kernel log"
 	case errors.Is(e, vg.ErrOtherDevice):
 		m.Hint = "disks come and go, and their names with them: run it again"
+	case errors.Is(e, vg.ErrMisnamed):
+		m.Hint = "the link is of the past, or the disk has become another: let udev make it anew (udevadm trigger, then ls -l), or name the right LUN; pr_list shows them"
 	case errors.Is(e, vg.ErrUnjoined):
 		m.Hint = "a LUN with several paths needs multipath above it: multipath -ll shows the maps, and the package names one of them"
 	case errors.Is(e, vg.ErrStacked):

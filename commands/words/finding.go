@@ -87,6 +87,8 @@ func FindingMessage(conf *cluster.Config, rep protocol.Report, f protocol.Findin
 		return Message{What: "started here by " + f.Other + ", and this node is registered on other LUNs of the package, not here", Hint: "run pr_check --repair here; find out who took the keys off"}
 	case cluster.StartedTaken:
 		return Message{What: "started here by " + f.Other + ", and taken by " + list, Hint: "end what is left of it here with cmhaltpkg or pr_halt: it can no longer write"}
+	case cluster.StartedOutside:
+		return Message{What: "started here with the package, and not in it any more", Hint: "halt the package here, which gives it up, too, before another package has it; or put it back"}
 	case cluster.StartFailed:
 		return Message{What: "the last start or halt of the package here has failed and left something", Hint: "see its log, then halt it with cmhaltpkg"}
 	case cluster.KeptHere:

@@ -83,6 +83,7 @@ func errorsByTopic() map[string][]error {
 			&vg.DeviceError{Device: "/dev/sda", Err: fmt.Errorf("%w: SCSI device of type 5", vg.ErrNotSCSIDisk)},
 			&vg.DeviceError{Device: "/dev/sda", Err: fmt.Errorf("dm-0 lies on sdc: %w", syscall.EIO)},
 			&vg.DeviceError{Device: "/dev/sda", Err: vg.ErrOtherDevice},
+			&vg.DeviceError{Device: "/dev/sda", Err: &vg.MisnamedError{Link: "/dev/disk/by-id/wwn-0x5000000000000001", Stated: "naa.5000000000000001", WWID: "naa.5000000000000002"}},
 			&vg.DeviceError{Device: "/dev/nvme0", Err: vg.ErrController},
 			&vg.DeviceError{Device: "/dev/nvme0n1", Err: fmt.Errorf("%w: %q", vg.ErrNoName, "nvme.1b36")},
 			&vg.DeviceError{Device: "/dev/nvme0n1", Err: fmt.Errorf("%w: nvme0", vg.ErrNoHostID)}, &vg.DeviceError{Device: "/dev/nvme0n1", Err: vg.ErrNoHostID},
@@ -260,7 +261,7 @@ func spokenFindings() []catalogue.Message {
 	list = append(list, catalogue.New("finding", "finding", "/dev/sda: "+Finding(conf, rep, protocol.Finding{Kind: protocol.Contradiction, Err: contradiction()})))
 	free := protocol.Report{LUN: "/dev/sda", State: &pr.State{}}
 	list = append(list, catalogue.New("finding", "finding", "/dev/sda: "+Finding(conf, free, protocol.Finding{Kind: cluster.StartedUnregistered, Other: "pr_start"})))
-	for _, k := range []protocol.FindingKind{cluster.StartedUnregistered, cluster.StartedPartly, cluster.StartedTaken, cluster.StartFailed, cluster.Unfinished} {
+	for _, k := range []protocol.FindingKind{cluster.StartedUnregistered, cluster.StartedPartly, cluster.StartedTaken, cluster.StartFailed, cluster.Unfinished, cluster.StartedOutside} {
 		list = append(list, catalogue.New("finding", "finding", "/dev/sda: "+Finding(conf, rep, protocol.Finding{Kind: k, Other: "pr_start", Keys: []pr.Key{2}})))
 	}
 	list = append(list, catalogue.New("finding", "finding", "/dev/sda: "+Finding(conf, rep, protocol.Finding{Kind: cluster.KeptHere, Other: "jack3"})))

@@ -215,6 +215,10 @@ func (h *Host) Disk(device string) (*vg.Disk, error) {
 	if err := h.collect(device, d, 0); err != nil {
 		return nil, err
 	}
+	var err error
+	if d.Stated, err = vg.CheckName(device, func(at string) (string, error) { return os.Readlink(h.file(at)) }, []string{d.WWID}); err != nil {
+		return nil, &vg.DeviceError{Device: device, Err: err}
+	}
 	return d, nil
 }
 
