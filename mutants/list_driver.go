@@ -79,7 +79,7 @@ func verbMutants() []*mutant {
 		file("protocol/unit/effects.go").edit("Unit.ExpectPreempted", `r.Key == victim || victim == 0`, `false`, "a PREEMPT AND ABORT is expected to remove nobody"),
 		f.edit("preemptsAs", `t.suspect = t.suspect || how == performed && suspect`, `_ = suspect`, "no answer of PREEMPT AND ABORT is doubted"),
 		f.edit("preemptsAs", `t.reserved, t.took = false, t.took || takes`, `t.took = t.took || takes`, "a LUN that was taken from another node counts as found free"),
-		f.edit("preemptsAs", `t.unswept = true`, `_ = t`, "what a device refused to remove is tried for ever"),
+		f.edit("preemptsAs", `t.staleKept = true`, `_ = t`, "what a device refused to remove is tried for ever"),
 		f.edit("target.resets", `if errors.Is(err, pr.ErrUnitAttention) {`, `if false {`, "a reset that met a unit attention has failed"),
 		f.edit("target.resets", `t.doubt = t.doubt || t.suspect`, `_ = t`, "a reset that failed leaves no doubt where PREEMPT AND ABORT was answered"),
 		f.edit("target.resets", `!t.doubt && errors.Is(err, pr.ErrUnsupported)`, `false`, "a device without resets protects nobody"),

@@ -30,7 +30,7 @@ func joinMutants() []*mutant {
 		f.edit("Run.backOut", `&& !fenced`, `&& (fenced || !fenced)`, "a fenced node stays on LUNs where it was before its start"),
 		f.edit("Run.backOut", `if t.theirs {`, `if false {`, "a start that cannot end another node's doubt leaves its registration"),
 		f.edit("Run.backOut", `t.retry()`, ``, "a path on which a REGISTER got lost is not tried again"),
-		f.edit("position.sweeps", `!t.up &&`, ``, "a start removes registrations of the past though the package may be up"),
+		f.edit("position.removesStale", `!t.up &&`, ``, "a start removes registrations of the past though the package may be up"),
 		f.edit("Run.backOut", `t.before.Has(r.Node.Key) && !fenced`, `false && !fenced`, "a start that failed leaves LUNs on which the node was before"),
 	}
 }

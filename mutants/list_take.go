@@ -34,8 +34,8 @@ func takeMutants() []*mutant {
 		f.earlier(rows, "a path is not registered", "nobody holds"),
 		f.edit("position.mustMark", `len(t.Others()) > 0 || t.HeldByOther() || allHoldYet(t) ||
 		t.victim() != 0 || t.doubt`, `t.doubt`, "others are removed without a mark"),
-		f.edit("position.victim", `!t.up && !t.unswept`, `!t.unswept`, "registrations of the past are removed though the package may be up"),
-		f.edit("position.victim", `!t.up && !t.unswept`, `!t.up`, "what the device refused to remove is removed for ever"),
+		f.edit("position.victim", `!t.up && !t.staleKept`, `!t.staleKept`, "registrations of the past are removed though the package may be up"),
+		f.edit("position.victim", `!t.up && !t.staleKept`, `!t.up`, "what the device refused to remove is removed for ever"),
 		f.edit("position.victim", `marked := r.Key&Marks != 0 && t.ofNoPath(r)`, `marked := false && t.ofNoPath(r)`, "a mark on a path that has died stays"),
 		f.edit("seats", `a = t.registers(Registered, p, r.Key, key)`, `_, a = r, t.registersAnew(p, key)`, "the seat is registered without quoting the key that is listed for it"),
 		f.edit("seats", `a = t.registers(Registered, p, 0, key)`, `a = t.registersAnew(p, key)`, "a second seat is registered whatever it was"),

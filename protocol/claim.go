@@ -88,8 +88,8 @@ type claim struct {
 	touched bool
 	// looked says that the arbiter was ours after the seat was registered.
 	looked bool
-	// unswept says that the device refused to remove registrations of the past.
-	unswept bool
+	// staleKept says that the device refused to remove registrations of the past.
+	staleKept bool
 	// noMove says that the device cannot do REGISTER AND MOVE, or not to there.
 	noMove bool
 	// failures counts the commands in a row that the device itself failed.

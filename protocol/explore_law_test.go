@@ -70,7 +70,7 @@ func (x *explorer) holds(s *state) string {
 			}
 		}
 		if left := s.halted[i] & (f.keyed | f.any) &^ s.admits; left != 0 && !cleans {
-			if left &^= s.haunted; left == 0 || x.mends(s, left) {
+			if left &^= s.late; left == 0 || x.mends(s, left) {
 				continue
 			}
 			return fmt.Sprintf("H: %v has halted, but LUN %d has %v", left, i, f)

@@ -169,7 +169,7 @@ func (x *explorer) haunts(s *state, v int) {
 	case cleanupKind:
 		s.upset = 7
 	default:
-		s.haunted |= bit(verb.node)
+		s.late |= bit(verb.node)
 	}
 }
 

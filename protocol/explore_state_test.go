@@ -88,8 +88,8 @@ type state struct {
 	upset nodes
 	// admits are the nodes that may be registered by the admitted hole.
 	admits nodes
-	// haunted are the nodes of which a command was performed late.
-	haunted nodes
+	// late are the nodes of which a command was performed late.
+	late nodes
 	// The following have a bit a verb. begun: it has changed something. cut: a
 	// start that lost a registration by a fence of its node while it was under
 	// way. beaten: a rival that was under way, too, has said ok.

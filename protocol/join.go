@@ -54,7 +54,7 @@ func joinRows() []row {
 			func(t *target) action { return t.reserves(t.seat(), t.Me()) }},
 		{"who holds leaves", func(t *position) bool { return unit.IsLeaving(t.Holder()) },
 			func(t *target) action { return t.preempts(t.seat(), t.Me(), t.Holder()) }},
-		{"this node holds by another type, or by a nexus of the past", func(t *position) bool { return t.IsMine() && (!t.RightType() || t.sweeps()) },
+		{"this node holds by another type, or by a nexus of the past", func(t *position) bool { return t.IsMine() && (!t.RightType() || t.removesStale()) },
 			func(t *target) action { return t.preempts(t.seat(), t.Me(), t.Holder()) }},
 		{"others hold by another type", func(t *position) bool { return !t.RightType() },
 			func(*target) action { return fail(ErrOtherType) }},
@@ -81,10 +81,10 @@ func joins(t *target) action {
 	return seats(t, p, key)
 }
 
-// sweeps reports whether registrations of the past are to be removed: this node
+// removesStale reports whether registrations of the past are to be removed: this node
 // holds the reservation, so that a PREEMPT of its own key takes them away, and
 // nothing of it can be up through a path that there is now.
-func (t *position) sweeps() bool { return !t.up && !t.unswept && len(t.Past()) > 0 }
+func (t *position) removesStale() bool { return !t.up && !t.staleKept && len(t.Past()) > 0 }
 
 // waitsFor is another node's key marked taking whose doubt this run has not
 // resolved, 0 if there is none.

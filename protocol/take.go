@@ -147,7 +147,7 @@ func (t *position) victim() pr.Key {
 	}
 	for _, r := range t.Own() {
 		marked := r.Key&Marks != 0 && t.ofNoPath(r)
-		if marked || !t.up && !t.unswept && !t.IsPresent(r) {
+		if marked || !t.up && !t.staleKept && !t.IsPresent(r) {
 			return r.Key
 		}
 	}

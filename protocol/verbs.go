@@ -131,7 +131,7 @@ func preemptsAs(t *target, p pr.Path, key, victim pr.Key, typ pr.Type) action {
 			t.doubt = t.doubt || how == performed && inherits
 			t.suspect = t.suspect || how == performed && suspect
 			if how == refused && victim == t.Me() {
-				t.unswept = true
+				t.staleKept = true
 			}
 			if how == performed && (Plain(victim) == t.Me() || victim == 0) {
 				t.preempted(p, victim)

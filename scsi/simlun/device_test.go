@@ -28,6 +28,9 @@ func TestMain(m *testing.M) {
 	if words := strings.Fields(os.Getenv(workerEnv)); len(words) == 3 {
 		os.Exit(worker(words[0], words[1], words[2]))
 	}
+	if text := os.Getenv(linearEnv); text != "" {
+		os.Exit(linearWorker(text))
+	}
 	os.Exit(m.Run())
 }
 
