@@ -53,7 +53,7 @@ const (
 
 // engineWait is how long anything of a cluster may take. It is far more than a slow
 // machine needs.
-const engineWait = 4 * time.Minute
+const engineWait = 10 * time.Minute
 
 // enginePause is the time between two looks at a cluster: each takes an emulated processor
 // for about a second.
