@@ -118,6 +118,11 @@ func (x pairChecks) releases(ctx context.Context) error {
 		if answer := x.do(ctx, Deed{Verb: Release, Type: t}); !answer.good() {
 			return &AnswerError{"RELEASE", answer}
 		}
+		held, err := scsi.ReadReservation{}.Execute(ctx, x.u.t)
+		if err != nil {
+			return err
+		}
+		x.found(Releases, held.Reservation == nil, Broken, "", "RELEASE is GOOD, and reserved is "+reserved(held.Reservation))
 		own, others, err := x.announced(ctx)
 		if err != nil {
 			return err

@@ -142,6 +142,14 @@ func alive() *life {
 	return h
 }
 
+// more says how many commands a test of all of them leaves out if it is to be short.
+func more() int64 {
+	if testing.Short() {
+		return 150
+	}
+	return 0
+}
+
 // TestScratchOfKilled kills a host behind each command of a run that writes a block which
 // was not empty. Another host takes it for what it is, and leaves it; a run on the same host,
 // which was told of no block, restores it.
@@ -153,7 +161,7 @@ func TestScratchOfKilled(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			restored := 0
-			for commands := int64(1); ; commands += 37 {
+			for commands := int64(1); ; commands += 37 + more() {
 				try, block := make(t)
 				block.write(precious)
 				host := &life{}
@@ -193,7 +201,7 @@ func TestScratchOfKilled(t *testing.T) {
 
 // What was empty is empty again, though the next run is told of no block.
 func TestEmptyScratchOfKilled(t *testing.T) {
-	for commands := int64(1); ; commands += 41 {
+	for commands := int64(1); ; commands += 41 + more() {
 		try, block, _ := scratchLUN(t)
 		host := &life{}
 		host.left.Store(commands)
