@@ -43,7 +43,7 @@ func sampleRuns() []sampleRun {
 		{"pr_watchdog", "pr_watchdog --interval 0 pkg1", nil}, {"pr_watchdog", "pr_watchdog --timeout 2 pkg1", nil},
 		{"pr_watchdog", "pr_watchdog --watchdog-timeout 1500ms pkg1", nil}, {"pr_watchdog", "pr_watchdog --watchdog-timeout 2 pkg1", nil},
 		{"vg_pr_key", "vg_pr_key vg", nil}, {"vg_pr_key", "vg_pr_key -g", nil},
-		{"pr_list", "pr_list --keys --paths", nil}, {"pr_list", "pr_list --diff x --foreign", nil}, {"pr_list", "pr_list --diff nothere", nil}, {"pr_list", "pr_list --diff .", nil}, {"pr_list", "pr_list --diff two", nil},
+		{"pr_list", "pr_list", []string{front.SimVariable + "=bare"}}, {"pr_list", "pr_list --keys --paths", nil}, {"pr_list", "pr_list --diff x --foreign", nil}, {"pr_list", "pr_list --diff nothere", nil}, {"pr_list", "pr_list --diff .", nil}, {"pr_list", "pr_list --diff two", nil},
 		{"pr_list", "pr_list", []string{"COROSYNC_MAIN_CONFIG_FILE=nothere"}}, {"pr_list", "pr_list --names nothere", nil}, {"pr_list", "pr_list --names .", nil}, {"pr_list", "pr_list --names same.saved", nil},
 		{"pr_probe", "pr_probe", nil}, {"pr_probe", "pr_probe /dev/sda", nil}, {"pr_probe", "pr_probe --destroy-reservations /dev/sdb /dev/sda", nil},
 		{"pr_probe", "pr_probe --destroy-reservations /dev/sda --html --json /dev/sda", nil}, {"pr_probe", "pr_probe --destroy-reservations /dev/sda --scratch x /dev/sda", nil},
@@ -109,6 +109,10 @@ func spokenRuns(t *testing.T) []catalogue.Message {
 		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600); err != nil {
 			t.Fatal(err)
 		}
+	}
+	// A host without a LUN.
+	if err := os.MkdirAll(filepath.Join(dir, "bare", "dev"), 0o700); err != nil {
+		t.Fatal(err)
 	}
 	back, err := os.Getwd()
 	if err != nil {

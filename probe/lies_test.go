@@ -3,10 +3,13 @@ package probe_test
 import (
 	"bytes"
 	"context"
+	"encoding/binary"
 	"io"
+	"strings"
 	"testing"
 
 	"lunguard/nvme"
+	"lunguard/pr"
 	"lunguard/probe"
 	"lunguard/scsi"
 	"lunguard/scsi/simlun"
@@ -27,6 +30,8 @@ type lunLie struct {
 	quirks model.Quirks
 	check  probe.Check
 	want   probe.Result
+	// why is a part of what is said of it.
+	why string
 }
 
 // out matches a PERSISTENT RESERVE OUT.
@@ -63,6 +68,11 @@ func changed(change func(data []byte)) func(*simlun.LUN, scsi.Transport, *scsi.R
 	}
 }
 
+func onlyWriteExclusive() (q simlun.Quirks) {
+	q.OnlyTypes.Set(scsi.WriteExclusive)
+	return q
+}
+
 func lunLies() map[string]lunLie {
 	return map[string]lunLie{
 		"a registration is refused":                 {during: probe.Registers, match: out(scsi.OutRegister), do: conflicts, check: probe.Registers, want: probe.Broken},
@@ -70,7 +80,7 @@ func lunLies() map[string]lunLie {
 		"CLEAR takes any key":                       {during: probe.WrongKey, match: out(scsi.OutClear), check: probe.WrongKey, want: probe.Broken},
 		"the full status leaves a registration out": {during: probe.FullStatus, match: in(scsi.InReadFullStatus), do: changed(func(b []byte) { clear(b[4:8]) }), check: probe.FullStatus, want: probe.Broken},
 		"RESERVE does nothing":                      {during: probe.Types, match: out(scsi.OutReserve), check: probe.Types, want: probe.Broken},
-		"RELEASE is refused":                        {during: probe.Types, match: out(scsi.OutRelease), do: conflicts, check: probe.Types, want: probe.Broken},
+		"RELEASE is refused":                        {during: probe.Types, match: out(scsi.OutRelease), do: conflicts, check: probe.Types, want: probe.Broken, why: "RELEASE, "},
 		"RELEASE does nothing":                      {during: probe.Releases, match: out(scsi.OutRelease), check: probe.Releases, want: probe.Broken},
 		"APTPL does nothing":                        {during: probe.Persists, match: in(scsi.InReportCapabilities), do: changed(func(b []byte) { b[3] &^= 1 }), check: probe.Persists, want: probe.Otherwise},
 		"ALL_TG_PT cannot be taken off":             {during: probe.AllPorts, skip: 1, match: func(req *scsi.Request) bool { return out(scsi.OutRegister)(req) && req.Data[20]&4 != 0 }, do: conflicts, check: probe.AllPorts, want: probe.Broken},
@@ -85,12 +95,21 @@ func lunLies() map[string]lunLie {
 				}
 				return scsi.Reply{Status: scsi.ReservationConflict}, nil
 			}},
-		"PREEMPT is refused":             {during: probe.Aborts, match: out(scsi.OutPreempt), do: conflicts, check: probe.Preempts, want: probe.Broken},
+		"PREEMPT is refused":             {during: probe.Aborts, match: out(scsi.OutPreempt), do: conflicts, check: probe.Preempts, want: probe.Broken, why: "RESERVATION CONFLICT"},
 		"PREEMPT does nothing":           {during: probe.Aborts, match: out(scsi.OutPreempt), check: probe.Preempts, want: probe.Broken},
-		"PREEMPT AND ABORT is refused":   {during: probe.Aborts, match: out(scsi.OutPreemptAndAbort), do: conflicts, check: probe.Aborts, want: probe.Broken},
+		"PREEMPT AND ABORT is refused":   {during: probe.Aborts, match: out(scsi.OutPreemptAndAbort), do: conflicts, check: probe.Aborts, want: probe.Broken, why: "RESERVATION CONFLICT"},
 		"PREEMPT AND ABORT does nothing": {during: probe.Aborts, match: out(scsi.OutPreemptAndAbort), check: probe.Aborts, want: probe.Broken},
-		"CLEAR is refused":               {during: probe.Clears, skip: 1, match: out(scsi.OutClear), do: conflicts, check: probe.Clears, want: probe.Broken},
+		"CLEAR is refused":               {during: probe.Clears, skip: 1, match: out(scsi.OutClear), do: conflicts, check: probe.Clears, want: probe.Broken, why: "RESERVATION CONFLICT"},
 		"CLEAR does nothing":             {during: probe.Clears, skip: 1, match: out(scsi.OutClear), check: probe.Clears, want: probe.Broken},
+		"who preempts the holder does not hold": {during: probe.Aborts, match: out(scsi.OutPreemptAndAbort), check: probe.Aborts, want: probe.Broken,
+			do: func(_ *simlun.LUN, next scsi.Transport, req *scsi.Request) (scsi.Reply, error) {
+				reply, err := next.Do(context.Background(), req)
+				if err == nil {
+					release := scsi.PROut{Action: scsi.OutRelease, Key: pr.Key(binary.BigEndian.Uint64(req.Data)), Type: scsi.Type(req.CDB[2] & 15)}
+					err = release.Execute(context.Background(), next)
+				}
+				return reply, err
+			}},
 		"REGISTER AND MOVE does nothing": {during: probe.Moves, match: out(scsi.OutRegisterAndMove), check: probe.Moves, want: probe.Broken},
 		"a reset takes all off": {during: probe.Resets, match: func(req *scsi.Request) bool { return req.Function == scsi.LogicalUnitReset }, check: probe.Resets, want: probe.Broken,
 			do: func(lun *simlun.LUN, _ scsi.Transport, _ *scsi.Request) (scsi.Reply, error) {
@@ -102,7 +121,7 @@ func lunLies() map[string]lunLie {
 		"PREEMPT AND ABORT is refused under load":   {during: probe.AbortsWrites, match: out(scsi.OutPreemptAndAbort), do: conflicts, check: probe.AbortsWrites, want: probe.Untried},
 		"one registration":                          {during: probe.Registers, quirks: simlun.Quirks{MaxRegs: 1, NoSpecIPT: true}, check: probe.Initiators, want: probe.Broken},
 		"three registrations":                       {during: probe.Registers, quirks: simlun.Quirks{MaxRegs: 3}, check: probe.Limit, want: probe.Broken},
-		"none of the types that a cluster works by": {during: probe.Registers, quirks: simlun.Quirks{OnlyTypes: 1 << scsi.WriteExclusive}, check: probe.Types, want: probe.Broken},
+		"none of the types that a cluster works by": {during: probe.Registers, quirks: onlyWriteExclusive(), check: probe.Types, want: probe.Broken, why: "no reservation of the type"},
 	}
 }
 
@@ -150,17 +169,17 @@ func TestLies(t *testing.T) {
 			if err == nil {
 				err = trial.Run(t.Context())
 			}
-			judgeLie(t, &trial.Report, err, lie.check, lie.want)
+			judgeLie(t, &trial.Report, err, lie.check, lie.want, lie.why)
 		})
 	}
 }
 
 // judgeLie looks whether a lie was found, and nothing called fit.
-func judgeLie(t *testing.T, r *probe.Report, err error, check probe.Check, want probe.Result) {
+func judgeLie(t *testing.T, r *probe.Report, err error, check probe.Check, want probe.Result, why string) {
 	t.Helper()
 	found := false
 	for _, f := range r.Findings {
-		found = found || f.Check == check && f.Result == want
+		found = found || f.Check == check && f.Result == want && strings.Contains(f.Why, why)
 	}
 	verdict := map[probe.Result]probe.Verdict{probe.Broken: probe.Unfit, probe.Otherwise: probe.FitWith, probe.Untried: probe.Unknown}[want]
 	if err != nil || !found || r.Verdict() != verdict {
@@ -257,7 +276,7 @@ func TestNamespaceLies(t *testing.T) {
 			if err == nil {
 				err = trial.Run(t.Context())
 			}
-			judgeLie(t, &trial.Report, err, lie.check, probe.Broken)
+			judgeLie(t, &trial.Report, err, lie.check, probe.Broken, "")
 		})
 	}
 }

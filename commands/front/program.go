@@ -44,7 +44,7 @@ func (b *Program) Behind(word string) *Applet { return named(b.Words, word) }
 // List prints the applets.
 func (b *Program) List(w io.Writer) {
 	for _, a := range b.Applets {
-		fmt.Fprintf(w, "%-12s %s\n", a.Name, a.Summary)
+		fmt.Fprintf(w, "%-14s %s\n", a.Name, a.Summary)
 	}
 }
 

@@ -119,6 +119,9 @@ func once(c *front.Call) error {
 			refused = l.err
 		}
 	}
+	if len(v.luns) == 0 {
+		c.Warn("no SCSI disk and no NVMe namespace is attached to this host")
+	}
 	if refused != nil {
 		// The same of each, as a rule: what to do is said once.
 		c.WarnErr(refused)

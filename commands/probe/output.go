@@ -129,8 +129,20 @@ func (r *result) text(c *front.Call) error {
 	for _, note := range r.notes() {
 		c.Printf("%s\n", note)
 	}
-	c.Printf("%s: %s\n", picture.Printable(r.target.order.device), r.Verdict())
+	c.Printf("%s: %s\n", picture.Printable(r.target.order.device), r.verdict())
 	return nil
+}
+
+// verdict is the verdict, and the checks that are the reason of one that is not fit.
+func (r *result) verdict() string {
+	reason := map[probe.Verdict]probe.Result{probe.Unfit: probe.Broken, probe.Unknown: probe.Untried}[r.Verdict()]
+	text, between := r.Verdict().String(), ": "
+	for _, l := range r.lines() {
+		if reason != probe.NotTried && l.result == reason {
+			text, between = text+between+string(l.check), ", "
+		}
+	}
+	return text
 }
 
 // sheet is the report as a page.

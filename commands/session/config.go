@@ -71,7 +71,7 @@ func (e *ConfigFileError) Unwrap() error { return e.Err }
 
 // Message says why the config could not be read or written.
 func (e *ConfigFileError) Message() words.Message {
-	m := words.Message{What: e.Error(), Hint: "name it with -C FILE or " + ConfigVariable, Status: words.ExitFailed}
+	m := words.Message{What: e.Error(), Hint: "name it with -C FILE or " + ConfigVariable + "; cluster.conf(5) has one to begin with", Status: words.ExitFailed}
 	switch {
 	case errors.Is(e, ownfile.ErrNotTrusted):
 		m.Hint = "what root does stands in it: make root its owner, and take the right to write from group and others, of its directories, too"

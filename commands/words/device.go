@@ -136,6 +136,9 @@ func diskWords(e *vg.DeviceError) Message {
 	case errors.Is(e, fs.ErrNotExist):
 		m.What = "no such device"
 		m.Hint = "is the LUN attached to this host?"
+		if !strings.HasPrefix(e.Device, "/") {
+			m.Hint = "name its device file, such as /dev/" + e.Device + " or /dev/mapper/" + e.Device
+		}
 	default:
 		if errno := syscall.Errno(0); errors.As(e, &errno) {
 			m.Hint = lookAtPath

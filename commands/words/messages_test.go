@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"slices"
 	"syscall"
@@ -93,7 +94,7 @@ func errorsByTopic() map[string][]error {
 			&vg.DeviceError{Device: "/dev/sda", Err: errors.New("a device file has either lun and nexus, or paths, or part, or namespace, host and controllers")},
 			&vg.DeviceError{Device: "/dev/sda", Err: errors.New(`line "lun" of a device file`)},
 			&vg.DeviceError{Device: "/dev/sda", Err: errors.New("too many devices lie on one another")},
-			&vg.DeviceError{Device: "/sys", Err: vg.ErrNoSysfs},
+			&vg.DeviceError{Device: "/sys", Err: vg.ErrNoSysfs}, &vg.DeviceError{Device: "sda", Err: fs.ErrNotExist},
 			&vg.DeviceError{Device: "/dev/dm-0", Err: fmt.Errorf("%w: dm-0 lies on sdc, which is gone", vg.ErrNoPath)},
 			&vg.DeviceError{Device: "/dev/nvme0n1", Err: fmt.Errorf("%w: no controller", vg.ErrNoPath)},
 		},
