@@ -220,9 +220,9 @@ func (l *lun) read(ctx context.Context, opened *protocol.LUN, all bool) {
 	}
 }
 
-// stateBy reads the state by a path, and the keys by another command: zeros say that nobody
-// is registered, too, and a list may be cut. Somebody who comes or goes in between is no
-// contradiction.
+// stateBy reads the state by a path, and the keys by another command: a list may be cut.
+// Somebody who comes or goes in between is no contradiction. Zeros say that nobody is
+// registered, by both, and by what the device can do they say nothing that can be.
 func stateBy(ctx context.Context, p pr.Path) (*pr.State, error) {
 	for range 3 {
 		s, err := p.State(ctx)
@@ -235,9 +235,15 @@ func stateBy(ctx context.Context, p pr.Path) (*pr.State, error) {
 		}
 		more := slices.ContainsFunc(keys, func(k pr.Key) bool { return !s.Has(k) })
 		less := slices.ContainsFunc(s.Keys(), func(k pr.Key) bool { return !slices.Contains(keys, k) })
-		if !more && !less {
-			return s, nil
+		switch {
+		case more || less:
+			continue
+		case s.Empty():
+			if _, err := p.Capabilities(ctx); err != nil && (errors.Is(err, pr.ErrNoReservations) || !errors.Is(err, pr.ErrUnsupported)) {
+				return nil, err
+			}
 		}
+		return s, nil
 	}
 	return nil, fmt.Errorf("%w: by one command a key is registered, by another it is not", pr.ErrMalformed)
 }

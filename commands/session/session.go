@@ -260,6 +260,10 @@ func GroupOf(c *front.Call, host vg.Host, name string) (*vg.Group, error) {
 	if err != nil {
 		return nil, err
 	}
+	if len(g.Volumes) == 0 {
+		// Nothing that was protected must not read as all of it.
+		return nil, &vg.GroupError{Group: name, Err: &vg.MissingError{Volumes: []vg.MissingVolume{{UUID: "[unknown]"}}}}
+	}
 	for _, text := range g.Warnings {
 		// They come with each group.
 		c.WarnOnce(text)
