@@ -85,7 +85,7 @@ func lunLies() map[string]lunLie {
 		"APTPL does nothing":                        {during: probe.Persists, match: in(scsi.InReportCapabilities), do: changed(func(b []byte) { b[3] &^= 1 }), check: probe.Persists, want: probe.Otherwise},
 		"ALL_TG_PT cannot be taken off":             {during: probe.AllPorts, skip: 1, match: func(req *scsi.Request) bool { return out(scsi.OutRegister)(req) && req.Data[20]&4 != 0 }, do: conflicts, check: probe.AllPorts, want: probe.Broken},
 		"a second registration is not made":         {during: probe.Initiators, second: true, match: out(scsi.OutRegisterAndIgnoreExistingKey), check: probe.Initiators, want: probe.Broken},
-		"the holder cannot write":                   {during: probe.FencesWrites, match: writes("first"), do: conflicts, check: probe.FencesWrites, want: probe.Broken},
+		"the holder cannot write":                   {during: probe.FencesWrites, match: writes("first"), do: conflicts, check: probe.FencesWrites, want: probe.Broken, why: "a write of the holder"},
 		"a write is refused and done": {during: probe.FencesWrites, second: true, match: writes("second"), check: probe.FencesWrites, want: probe.Broken,
 			do: func(lun *simlun.LUN, next scsi.Transport, req *scsi.Request) (scsi.Reply, error) {
 				lun.With(func(m *simlun.Machine) { m.SetQuirks(simlun.Quirks{LooseFencing: true}) })
@@ -117,7 +117,7 @@ func lunLies() map[string]lunLie {
 				return scsi.Reply{}, nil
 			}},
 		"a write comes after PREEMPT AND ABORT":     {during: probe.AbortsWrites, match: writes("last"), check: probe.AbortsWrites, want: probe.Broken},
-		"who was preempted goes on":                 {during: probe.AbortsWrites, quirks: simlun.Quirks{LooseFencing: true}, check: probe.AbortsWrites, want: probe.Broken},
+		"who was preempted goes on":                 {during: probe.AbortsWrites, quirks: simlun.Quirks{LooseFencing: true}, check: probe.AbortsWrites, want: probe.Broken, why: "goes on writing"},
 		"PREEMPT AND ABORT is refused under load":   {during: probe.AbortsWrites, match: out(scsi.OutPreemptAndAbort), do: conflicts, check: probe.AbortsWrites, want: probe.Untried},
 		"one registration":                          {during: probe.Registers, quirks: simlun.Quirks{MaxRegs: 1, NoSpecIPT: true}, check: probe.Initiators, want: probe.Broken},
 		"three registrations":                       {during: probe.Registers, quirks: simlun.Quirks{MaxRegs: 3}, check: probe.Limit, want: probe.Broken},

@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -13,8 +14,10 @@ import (
 
 	"lunguard/nvme"
 	"lunguard/nvme/nvmetest"
+	"lunguard/nvme/simns"
 	"lunguard/pr"
 	"lunguard/pr/pathtest"
+	"lunguard/probe"
 )
 
 // suiteControllers are the controllers of the suites, by the names of nvmetest.
@@ -113,11 +116,51 @@ func nvmeSuites(t *testing.T) error {
 				return b.paths(t)
 			})
 		})
+		t.Run("Probe", func(t *testing.T) { nvmetProbed(t, b) })
 		t.Run("Target", func(t *testing.T) { nvmetDiffers(t, b) })
 	}) {
 		return errors.New("the suites have failed")
 	}
 	return nil
+}
+
+// nvmetProbed tries Linux's target as pr_probe does, by two hosts: it is fit, and does
+// otherwise just what the simulated one of that name does.
+func nvmetProbed(t *testing.T, b *suiteBench) {
+	b.clear(t)
+	path := func(name string) probe.NamespacePath {
+		return probe.NamespacePath{Name: b.disks[name], Transport: b.devices[name], Timeout: 10 * time.Second,
+			Open: func() (nvme.Transport, io.Closer, error) {
+				d, err := nvme.Open(b.disks[name])
+				return d, d, err
+			}}
+	}
+	second := path("B")
+	trial := probe.NewNamespaceTrial(path("A"), &second, probe.Options{
+		Run: 1, ID: 1, Scratch: &probe.Scratch{LBA: 7}, Now: time.Now,
+		Wait: probe.Wait{Patience: 100, Pause: func(ctx context.Context) error { return ctx.Err() }},
+	})
+	if _, err := trial.Look(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if err := trial.Run(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	t.Logf("%v, %s, preempt and abort under load in %v after %d writes", trial.Verdict(), trial.Quirks(), trial.Preemption, trial.Writes)
+	if v := trial.Verdict(); v != probe.Fit && v != probe.FitWith {
+		t.Errorf("%v: %+v", v, trial.Findings)
+	}
+	seen, err := simns.ParseQuirks(trial.Quirks())
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := simns.NVMet()
+	// How many controllers a host has is not known here, and the other one is hidden by
+	// HolderPreemptsNobody.
+	want.OneEntry, want.NamesakesStay = false, false
+	if seen != want {
+		t.Errorf("it does otherwise: %v; the simulated one: %v", seen, want)
+	}
 }
 
 // paths are those of the three hosts.

@@ -24,7 +24,7 @@ import (
 )
 
 // stories are the tests that run on each kernel.
-const stories = "^Test(Login|Paths|NodeDeath|BrokenConnection|Reset|RegisterReserve|PreemptAbort|Copy|FailoverLife|HandOver|Fence|PowerCycle|" +
+const stories = "^Test(Login|Paths|NodeDeath|BrokenConnection|Reset|RegisterReserve|PreemptAbort|Probe|Copy|FailoverLife|HandOver|Fence|PowerCycle|" +
 	"KilledHalfWay|StartResets|FenceResets|StuckTakeOver|StuckFence|StuckMember|Conformance)$"
 
 // page is where the result goes.
