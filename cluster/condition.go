@@ -68,6 +68,9 @@ const (
 	Unfinished protocol.FindingKind = "unfinished"
 )
 
+// LetIn is who has let a node in to LUNs of a package that it has not started.
+const LetIn = "fence_lunguard"
+
 // Memory is what a node has written down about a package since it was booted. The zero
 // value is that of a node which has not started it.
 type Memory struct {

@@ -225,11 +225,18 @@ func checkSection(s *session.Session, pkg *cluster.Package) (picture.Section, er
 		}
 		reports[at[i]] = rep
 	}
+	recalled := memory
+	if memoryErr == nil && memory.By == "" && pkg.Type != cluster.Failover {
+		var in bool
+		if in, memoryErr = session.DiaryOf(s).LetIn(o.LUNs); in {
+			recalled.By = cluster.LetIn
+		}
+	}
 	if memoryErr != nil {
 		s.Status = words.ExitNode
 		s.Report(memoryErr)
 	}
-	memory.Recall(reports, pkg, s.Node.Key)
+	recalled.Recall(reports, pkg, s.Node.Key)
 	for i := outside; i < len(reports); i++ {
 		// What it says of all others is of use when it is in the package again.
 		found, rest := []protocol.Finding{{Kind: cluster.StartedOutside}}, reports[i].Findings

@@ -330,6 +330,13 @@ func (d Diary) Recall(run *PackageRun) error {
 	return nil
 }
 
+// LetIn reports whether a fence agent has let this node in to one of the LUNs. Errors:
+// *joinedError.
+func (d Diary) LetIn(luns []*protocol.LUN) (bool, error) {
+	was, err := d.Joined()
+	return slices.ContainsFunc(luns, func(l *protocol.LUN) bool { return slices.Contains(was.LUNs, l.WWID) }), err
+}
+
 // Repair mends what a check of the LUNs has found, unless this node was fenced.
 func (d Diary) Repair(ctx context.Context, run *PackageRun) error {
 	if err := d.Recall(run); err != nil {

@@ -82,6 +82,9 @@ func FindingMessage(conf *cluster.Config, rep protocol.Report, f protocol.Findin
 		if rep.State.Reservation == nil {
 			what += ": every node can write"
 		}
+		if f.Other == cluster.LetIn {
+			return Message{What: "this node was let in, and is not registered any more", Hint: "restart this node: it was fenced, unless the device has forgotten its registrations"}
+		}
 		return Message{What: what, Hint: "end what runs of the package here, then pr_halt and pr_start; find out who took the keys off"}
 	case cluster.StartedPartly:
 		return Message{What: "started here by " + f.Other + ", and this node is registered on other LUNs of the package, not here", Hint: "run pr_check --repair here; find out who took the keys off"}

@@ -262,6 +262,7 @@ func spokenFindings() []catalogue.Message {
 	list = append(list, catalogue.New("finding", "finding", "/dev/sda: "+Finding(conf, rep, protocol.Finding{Kind: protocol.Contradiction, Err: contradiction()})))
 	free := protocol.Report{LUN: "/dev/sda", State: &pr.State{}}
 	list = append(list, catalogue.New("finding", "finding", "/dev/sda: "+Finding(conf, free, protocol.Finding{Kind: cluster.StartedUnregistered, Other: "pr_start"})))
+	list = append(list, catalogue.New("finding", "finding", "/dev/sda: "+Finding(conf, rep, protocol.Finding{Kind: cluster.StartedUnregistered, Other: cluster.LetIn})))
 	for _, k := range []protocol.FindingKind{cluster.StartedUnregistered, cluster.StartedPartly, cluster.StartedTaken, cluster.StartFailed, cluster.Unfinished, cluster.StartedOutside} {
 		list = append(list, catalogue.New("finding", "finding", "/dev/sda: "+Finding(conf, rep, protocol.Finding{Kind: k, Other: "pr_start", Keys: []pr.Key{2}})))
 	}
