@@ -52,7 +52,8 @@ func TestMemoryOf1024LUNs(t *testing.T) {
 }
 
 // A list of 256 LUNs by 4 paths takes a command a path and two more a LUN, and stays below
-// 60 MB. By --json it is one more, for what the LUN can do.
+// 60 MB. By --json it is one more, for what the LUN can do; that is asked, too, where nobody
+// has ever registered, for zeros are no answer.
 func TestCostOfList(t *testing.T) {
 	const luns, paths, limit = 256, 4, 60 << 10
 	dir := t.TempDir()
@@ -82,7 +83,19 @@ func TestCostOfList(t *testing.T) {
 		}
 	}
 	bin := shipped(t)
-	for argv, want := range map[string]int{"": luns * (paths + 2), "--json": luns * (paths + 3)} {
+	for _, c := range []struct {
+		argv       string
+		registered bool
+		want       int
+	}{{"", false, luns * (paths + 3)}, {"--json", false, luns * (paths + 3)}, {"", true, luns * (paths + 2)}, {"--json", true, luns * (paths + 3)}} {
+		argv, want := c.argv, c.want
+		for i := range luns {
+			if c.registered && argv == "" {
+				if err := registerByHand(filepath.Join(array, "a"), "/dev/sd"+diskLetters(i*paths), 1, 0); err != nil {
+					t.Fatal(err)
+				}
+			}
+		}
 		before := counted()
 		// Fewer files than there are paths: LUNs are opened as they are read.
 		cmd := exec.Command("sh", "-c", "ulimit -n 900; exec measured "+bin+" pr_list "+argv)

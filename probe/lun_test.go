@@ -157,8 +157,7 @@ func TestFitLUN(t *testing.T) {
 // odd in. By two hosts it is the same.
 func TestTgt(t *testing.T) {
 	want := map[probe.Check]string{
-		probe.WrongKey: "RESERVE with a key that nobody has is GOOD",
-		probe.Aborts:   "PREEMPT AND ABORT: 5/20/00",
+		probe.Aborts: "PREEMPT AND ABORT: 5/20/00",
 	}
 	broken := func(r *probe.Report) map[probe.Check]string {
 		got := map[probe.Check]string{}

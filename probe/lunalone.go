@@ -65,11 +65,12 @@ func (x aloneChecks) wrongKey(ctx context.Context) error {
 			x.found(WrongKey, false, Kept, "", "PREEMPT of a key that nobody has is GOOD")
 			continue
 		}
-		quirk := ""
+		result, quirk := Broken, ""
 		if answer.good() && p.Action == scsi.OutReserve {
-			quirk, holds = "ReserveAnyKey", true
+			// Who is registered may reserve, by another key.
+			result, quirk, holds = Otherwise, "ReserveAnyKey", true
 		}
-		x.found(WrongKey, !answer.good(), Broken, quirk, p.Action.String()+" with a key that nobody has is GOOD")
+		x.found(WrongKey, !answer.good(), result, quirk, p.Action.String()+" with a key that nobody has is GOOD")
 	}
 	if !holds {
 		return nil

@@ -207,8 +207,8 @@ func (l *lun) read(ctx context.Context, opened *protocol.LUN, all bool) {
 		if l.err = l.paths[i].err; l.err != nil {
 			continue
 		}
-		l.state, l.err = stateBy(ctx, p)
-		if l.state != nil && all {
+		l.state, l.can, l.err = stateBy(ctx, p)
+		if l.state != nil && all && l.can == nil {
 			// What it does not tell is unknown.
 			l.can, _ = p.Capabilities(ctx)
 		} else if l.state == nil && !l.incapable() {
@@ -222,30 +222,33 @@ func (l *lun) read(ctx context.Context, opened *protocol.LUN, all bool) {
 
 // stateBy reads the state by a path, and the keys by another command: a list may be cut.
 // Somebody who comes or goes in between is no contradiction. Zeros say that nobody is
-// registered, by both, and by what the device can do they say nothing that can be.
-func stateBy(ctx context.Context, p pr.Path) (*pr.State, error) {
+// registered, by both, and by what the device can do they say nothing that can be; that
+// is asked, and told, of a LUN on which nobody has ever registered.
+func stateBy(ctx context.Context, p pr.Path) (*pr.State, *pr.Capabilities, error) {
 	for range 3 {
 		s, err := p.State(ctx)
 		if err != nil {
-			return nil, err
+			return nil, nil, err
 		}
 		keys, err := p.Keys(ctx)
 		if err != nil {
-			return nil, err
+			return nil, nil, err
 		}
 		more := slices.ContainsFunc(keys, func(k pr.Key) bool { return !s.Has(k) })
 		less := slices.ContainsFunc(s.Keys(), func(k pr.Key) bool { return !slices.Contains(keys, k) })
-		switch {
-		case more || less:
+		if more || less {
 			continue
-		case s.Empty():
-			if _, err := p.Capabilities(ctx); err != nil && (errors.Is(err, pr.ErrNoReservations) || !errors.Is(err, pr.ErrUnsupported)) {
-				return nil, err
-			}
 		}
-		return s, nil
+		if !s.Empty() || s.Generation != 0 {
+			return s, nil, nil
+		}
+		can, err := p.Capabilities(ctx)
+		if err != nil && (errors.Is(err, pr.ErrNoReservations) || !errors.Is(err, pr.ErrUnsupported)) {
+			return nil, nil, err
+		}
+		return s, can, nil
 	}
-	return nil, fmt.Errorf("%w: by one command a key is registered, by another it is not", pr.ErrMalformed)
+	return nil, nil, fmt.Errorf("%w: by one command a key is registered, by another it is not", pr.ErrMalformed)
 }
 
 // use says what of this host uses the LUN.

@@ -23,6 +23,8 @@ func way(quirk string) string {
 		return "after a power loss of the array nobody is registered; pr_watchdog restores it"
 	case "AllTgPtImplicit":
 		return "one registration stands for all paths"
+	case "ReserveAnyKey":
+		return "a RESERVE that comes late is done, whatever was registered since: who holds is read back"
 	case "NoReset":
 		return "a command that hangs cannot be ended"
 	case "MaxRegs":
