@@ -1,6 +1,7 @@
 package cluster
 
 import (
+	"strings"
 	"testing"
 
 	"lunguard/pr"
@@ -98,13 +99,17 @@ func TestViewRecall(t *testing.T) {
 		"down":             {StatusDown, Memory{}, StatusDown},
 		"start failed":     {StatusUp, Memory{By: "cmrunpkg", Failed: true}, StatusFailed},
 		"keys gone":        {StatusDown, Memory{By: "cmrunpkg"}, StatusFailed},
+		"keys partly gone": {StatusStarting, Memory{By: "pr_start"}, StatusFailed},
+		"partly, starting": {StatusStarting, Memory{By: "cmrunpkg", Unfinished: true}, StatusStarting},
+		"partly elsewhere": {StatusStarting, Memory{}, StatusStarting},
+		"fences":           {StatusStarting, Memory{By: "pr_start"}, StatusStarting},
 		"being started":    {StatusUp, Memory{By: "cmrunpkg", Unfinished: true}, StatusStarting},
 		"being halted":     {StatusUp, Memory{Unfinished: true, Halting: true}, StatusHalting},
 		"nobody can tell":  {StatusUnknown, Memory{Failed: true}, StatusUnknown},
 		"up without words": {StatusUp, Memory{}, StatusUp},
 	} {
 		t.Run(name, func(t *testing.T) {
-			v := &PackageView{Package: &Package{}, Nodes: []NodeView{{Node: "a", Status: c.onLUN}}}
+			v := &PackageView{Package: &Package{}, Nodes: []NodeView{{Node: "a", Status: c.onLUN, partly: strings.Contains(name, "partly")}}}
 			v.Recall("a", c.memory)
 			if got := [2]UpStatus{v.Nodes[0].Status, v.Status}; c.want != StatusUnknown && got != [2]UpStatus{c.want, c.want} || got[0] != c.want {
 				t.Errorf("%v, %s expected", got, c.want)

@@ -58,6 +58,8 @@ type NodeView struct {
 	Seen bool
 	// Holds says that the node holds the reservation of one of the LUNs.
 	Holds bool
+	// partly says that the node is not registered on each LUN, or that one is not reserved.
+	partly bool
 }
 
 // PackageView is what the LUNs of a package tell of it.
@@ -123,7 +125,9 @@ func (v *PackageView) node(n Node) NodeView {
 		out.Status = StatusDown
 	case leaving:
 		out.Status = StatusHalting
-	case on < read, !reserved, taking && v.Package.Type == Failover:
+	case on < read, !reserved:
+		out.Status, out.partly = StatusStarting, true
+	case taking && v.Package.Type == Failover:
 		out.Status = StatusStarting
 	default:
 		out.Status = StatusUp
@@ -155,7 +159,8 @@ func (v *PackageView) Recall(node string, m Memory) {
 	switch {
 	case m.Keeps(v.Package) && n.Status == StatusUp:
 		n.Status = StatusDown
-	case m.Failed, m.By != "" && n.Status == StatusDown:
+	case m.Failed, m.By != "" && (n.Status == StatusDown || n.partly && !m.Unfinished):
+		// A start that has ended is not under way: what is missing was taken off.
 		n.Status = StatusFailed
 	case m.Halting:
 		n.Status = StatusHalting

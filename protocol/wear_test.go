@@ -77,3 +77,17 @@ func TestExpectAllHold(t *testing.T) {
 		}
 	}
 }
+
+// A copy of what all registrants hold is held by all, whatever the config prefers by now.
+func TestCopyOfAllHold(t *testing.T) {
+	w := newWorld(t, 2, 1, simlun.Quirks{})
+	w.mode = Shared
+	w.put(0, "A", 0, keyA, unit.SharedType)
+	w.put(0, "B", 0, keyB, 0)
+	if _, err := w.run("A").Copy(context.Background()); err != nil {
+		t.Fatal(err)
+	}
+	if s := w.heldBy(1); s.Reservation == nil || s.Reservation.Type != unit.SharedType || !s.Has(keyA) || !s.Has(keyB) {
+		t.Errorf("%+v, reserved %+v", s, s.Reservation)
+	}
+}
