@@ -185,3 +185,43 @@ func TestHaltTakenOverCost(t *testing.T) {
 		t.Errorf("%d commands", n)
 	}
 }
+
+// A fence that was killed half-way is brought to its end, and at any instant of that the
+// fenced node tries to come back.
+func TestFencedStaysOutBesideFence(t *testing.T) {
+	ctx := context.Background()
+	for name, let := range map[string]func(*Run) error{
+		"start": func(r *Run) error { return r.Start(ctx) }, "repair": func(r *Run) error { return r.Repair(ctx) },
+	} {
+		instants := 0
+		for at, tried := 1, true; tried; at++ {
+			instants = at
+			w := sharedWorld(t, 2, 2, simlun.Quirks{}, "B", "A")
+			w.must(w.pathOf("B", 0).PreemptAndAbort(ctx, keyB, keyA, unit.ReservationType))
+			a := newWorld(t, 0, 2, simlun.Quirks{})
+			a.luns, a.sent, a.mode = w.luns, w.sent, Shared
+			tried = false
+			n := 0
+			w.dies = func() error {
+				if n++; n == at {
+					tried = true
+					if err := let(a.joined("A")); !errors.Is(err, ErrFenced) {
+						t.Errorf("%s before command %d: %v", name, at, err)
+					}
+				}
+				return nil
+			}
+			r := w.run("B")
+			r.Parallel = 1
+			w.must(r.Fence(ctx, w.members[0]))
+			for i := range w.luns {
+				if IsOn(w.device(i).state(), keyA) {
+					t.Errorf("%s before command %d: LUN %d has %+v", name, at, i, w.status(i))
+				}
+			}
+		}
+		if instants < 15 {
+			t.Errorf("%s: the fence has %d commands", name, instants)
+		}
+	}
+}
