@@ -37,15 +37,39 @@ func spaceMutants() []*mutant {
 
 // wearMutants are of reservations that all registrants hold, on LUNs, too.
 func wearMutants() []*mutant {
-	depart, reading := file("protocol/depart.go"), file("protocol/unit/reading.go")
+	depart, reading, effects := file("protocol/depart.go"), file("protocol/unit/reading.go"), file("protocol/unit/effects.go")
 	return []*mutant{
 		depart.never("departure.rows", "all registrants hold, and this node has one registration"),
 		depart.edit("departure.onlyPath", `!d.AllHold() || len(own) != 1`, `len(own) != 1`, "a node with one registration leaves without a mark, whoever holds"),
 		depart.edit("departure.onlyPath", `!d.AllHold() || len(own) != 1`, `!d.AllHold() || len(own) == 0`, "one of several registrations is the only one"),
 		file("protocol/unit/unit.go").edit("Unit.Wants", `(u.Caps == nil || u.Caps.Supports(SharedType))`, `true`, "a type is made that the device has not"),
+		file("protocol/verbs.go").edit("position.wants", `return t.State.Reservation.Type`, `return t.Wants(t.preferred)`, "the type that is in force is changed for the preferred one"),
 		file("protocol/verbs.go").edit("position.wants", `case t.mode == Exclusive:
 		return unit.ReservationType`, ``, "an exclusive package may have all registrants hold"),
 		reading.edit("Reading.RightType", `shared && held.Type == SharedType`, `false && shared`, "a reservation of all registrants is of a wrong type"),
+		reading.edit("Reading.RightType", `shared && held.Type == SharedType`, `held.Type == SharedType`, "an exclusive package may share what all registrants hold"),
+		reading.edit("Reading.sole", `Plain(r.Key) != Plain(key)`, `Plain(r.Key) != Plain(r.Key)`, "the first of several registrants has what all hold"),
 		reading.edit("Reading.IsHeld", `rd.AllHold() ||`, ``, "nobody holds what all registrants hold"),
+		effects.edit("Unit.ExpectReserved", `if typ.AllRegistrants() {`, `if false {`, "a reservation of all registrants is expected to have a holder"),
+		effects.edit("Unit.ExpectRegistered", `!s.Reservation.Type.AllRegistrants()`, `true`, "a registrant's new key is expected to hold what all registrants hold"),
+		file("protocol/copy.go").edit("copier.copy", `t.preferred = unit.SharedType`, `_ = unit.SharedType`, "a copy of what all registrants hold has one holder"),
+	}
+}
+
+// needMutants are of what a start asks of a device before it changes anything.
+func needMutants() []*mutant {
+	f, start := file("protocol/driver.go"), file("protocol/start.go")
+	return []*mutant{
+		f.edit("target.probe", `return t.final(ErrNoAbort)`, `return nil`, "a device without PREEMPT AND ABORT is started on"),
+		f.edit("target.probe", `t.Caps.PreemptAndAbort == pr.CanNot`, `t.Caps.PreemptAndAbort != pr.CanDo`, "a device that does not tell is refused"),
+		f.edit("target.probe", `t.run.log(Event{Action: Forgets, LUN: t.Name})`, ``, "a device that forgets at power loss is not told of"),
+		f.edit("target.probe", `!t.Caps.Persists`, `true`, "every device forgets at power loss"),
+		f.edit("target.probe", `t.Probe(ctx)`, ``, "the device is not asked"),
+		start.edit("Run.Start", `|| !needs(t)`, ``, "who has the LUN already is asked"),
+		start.edit("needs", `t.State.Empty() || t.mustMark()`, `t.State.Empty()`, "a LUN is taken before the device of the next one is known to allow that"),
+		start.edit("needs", `t.State.Empty() || t.mustMark()`, `t.mustMark()`, "the first start asks nothing"),
+		start.edit("Run.Start", `|| !r.Probe(t.LUN)`, ``, "a LUN that was asked before is asked again"),
+		file("scsi/guard.go").edit("Guard.Confirm", `want = g.Stated`, `want = g.WWID`, "a name that states another unit is believed"),
+		file("scsi/guard.go").edit("Guard.Confirm", `(want == "" || names.Includes(want))`, `true`, "a unit is believed that has what its name states, and not its own name"),
 	}
 }
