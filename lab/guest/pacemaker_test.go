@@ -26,6 +26,9 @@ func needEngine(t *testing.T) (rounds int) {
 	return rounds
 }
 
+// anotherFence is the name of a device that comes in the place of the one named fence.
+const anotherFence = "guard"
+
 // fenceDevice is the fence agent in the CIB, with parameters NAME=VALUE.
 func fenceDevice(agent string, params ...string) string {
 	return `<primitive id="fence" class="stonith" type="` + agent + `">` + attributes("fence", params) + `
@@ -115,7 +118,7 @@ func (e *Engine) together(t *testing.T) {
 	t.Helper()
 	for _, m := range e.nodes {
 		m.until(t, "together", func(x monitorXML) bool {
-			return len(x.online()) == len(e.nodes) && x.on(e.Resource) != "" && x.on("fence") != "" && x.members() >= e.clones() && e.areIn(t, e.nodes...)
+			return len(x.online()) == len(e.nodes) && x.on(e.Resource) != "" && x.on("fence")+x.on(anotherFence) != "" && x.members() >= e.clones() && e.areIn(t, e.nodes...)
 		})
 	}
 }
