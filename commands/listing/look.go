@@ -201,13 +201,14 @@ func (l *lun) read(ctx context.Context, opened *protocol.LUN, all bool) {
 	}
 	_ = group.Wait() // none has an error
 	for i, p := range opened.Paths {
-		if l.state != nil || l.incapable() {
+		if l.state != nil || l.incapable() || errors.Is(l.err, errTwoStories) {
+			// Which of two stories is true another path does not tell either.
 			break
 		}
 		if l.err = l.paths[i].err; l.err != nil {
 			continue
 		}
-		l.state, l.can, l.err = stateBy(ctx, p)
+		l.state, l.can, l.err = stateBy(ctx, p, l.beside(i, opened.Paths))
 		if l.state != nil && all && l.can == nil {
 			// What it does not tell is unknown.
 			l.can, _ = p.Capabilities(ctx)
@@ -220,17 +221,31 @@ func (l *lun) read(ctx context.Context, opened *protocol.LUN, all bool) {
 	}
 }
 
+// beside is another path than that of the number that leads to the LUN, if there is one.
+func (l *lun) beside(i int, paths []pr.Path) pr.Path {
+	for j, p := range paths {
+		if j != i && l.paths[j].err == nil {
+			return p
+		}
+	}
+	return paths[i]
+}
+
 // stateBy reads the state by a path, and the keys by another command: a list may be cut.
-// Somebody who comes or goes in between is no contradiction. Zeros say that nobody is
+// That goes by another path, if one answers: a path may tell of another LUN. Somebody who comes or goes in between is no contradiction. Zeros say that nobody is
 // registered, by both, and by what the device can do they say nothing that can be; that
 // is asked, and told, of a LUN on which nobody has ever registered.
-func stateBy(ctx context.Context, p pr.Path) (*pr.State, *pr.Capabilities, error) {
+func stateBy(ctx context.Context, p, other pr.Path) (*pr.State, *pr.Capabilities, error) {
 	for range 3 {
 		s, err := p.State(ctx)
 		if err != nil {
 			return nil, nil, err
 		}
-		keys, err := p.Keys(ctx)
+		keys, err := other.Keys(ctx)
+		if err != nil && other != p {
+			other = p
+			keys, err = p.Keys(ctx)
+		}
 		if err != nil {
 			return nil, nil, err
 		}
@@ -248,8 +263,11 @@ func stateBy(ctx context.Context, p pr.Path) (*pr.State, *pr.Capabilities, error
 		}
 		return s, can, nil
 	}
-	return nil, nil, fmt.Errorf("%w: by one command a key is registered, by another it is not", pr.ErrMalformed)
+	return nil, nil, errTwoStories
 }
+
+// errTwoStories says that two answers exclude each other.
+var errTwoStories = fmt.Errorf("%w: by one command a key is registered, by another it is not", pr.ErrMalformed)
 
 // use says what of this host uses the LUN.
 func (l *lun) use() string {
