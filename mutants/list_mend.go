@@ -56,7 +56,7 @@ func copyMutants() []*mutant {
 		f.edit("copier.withdraw", `plan.member && !stays`, `false && plan.member`, "a copy that failed takes a node off that runs"),
 		f.edit("copier.withdraw", `if !stays {`, `if false {`, "a copy that failed leaves this node where it has no business"),
 		f.edit("copier.lastLook", `if !slices.Contains(now.staying(), plan.holder.Key) {`, `if false {`, "the reservation of a copy goes to who has left the model"),
-		f.edit("copier.reserve", `if !t.State.HeldBy(c.run.Node.Key) {`, `if false {`, "a copy that was not reserved goes on"),
+		f.edit("copier.reserve", `other || t.State.HeldBy(c.run.Node.Key)`, `true || other`, "a copy that was not reserved goes on"),
 		f.edit("copier.carryOut", `if len(ids) == 0 {
 			continue
 		}`, ``, "a copy registers again who is registered"),

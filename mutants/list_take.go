@@ -82,7 +82,7 @@ func giveUpMutants() []*mutant {
 		f.never(rows, "a mark of this run is not needed any more"),
 		f.never(rows, "this node had it before"),
 		f.never(rows, "it was taken from another node"),
-		f.edit(rows, `t.IsMine() && (!t.reserved || t.doubt)`, `t.IsMine() && !t.reserved`, "a LUN is given up though removed nodes' commands may be under way"),
+		f.edit(rows, `(t.took || t.open) && (!t.reserved || t.doubt)`, `(t.took || t.open) && !t.reserved`, "a LUN is given up though removed nodes' commands may be under way"),
 		f.never(rows, "a command may still take it"),
 		f.never(rows, "a path is registered"),
 		f.edit("Run.giveUp", `t.retry()`, ``, "a path on which a REGISTER got lost is not tried again"),

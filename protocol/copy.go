@@ -69,9 +69,9 @@ func (r *Run) Copy(ctx context.Context) ([]Copied, error) {
 	if err != nil || len(lacking) == 0 {
 		return nil, err
 	}
-	c := &copier{run: r, model: model}
 	done := make([]*Copied, len(lacking))
 	err = r.eachWhole(ctx, lacking, func(ctx context.Context, t *target) error {
+		c := &copier{run: r, model: modelFor(t, model, targets)}
 		res, err := c.copy(ctx, t)
 		done[slices.Index(lacking, t)] = res
 		return err
@@ -107,6 +107,22 @@ func modelOf(targets []*target) *target {
 		}
 	}
 	return model
+}
+
+// modelFor is the model of a copy: of those with the same keys one of its own kind, if there
+// is one, LUN or namespace.
+func modelFor(t, model *target, targets []*target) *target {
+	for _, m := range targets {
+		if !sameKind(model, t) && sameKind(m, t) && slices.Equal(m.staying(), model.staying()) && m.State.Reservation != nil {
+			return m
+		}
+	}
+	return model
+}
+
+// sameKind reports whether both are LUNs, or both namespaces.
+func sameKind(a, b *target) bool {
+	return len(a.Paths) > 0 && len(b.Paths) > 0 && pr.Moves(a.Paths[0]) == pr.Moves(b.Paths[0])
 }
 
 // staying are the registrations of nodes that do not leave, by key.
@@ -169,10 +185,10 @@ type copier struct {
 
 // copy makes one LUN like the model.
 func (c *copier) copy(ctx context.Context, t *target) (*Copied, error) {
-	if c.model.AllHold() {
+	if c.model.AllHold() && sameKind(c.model, t) {
 		t.preferred = unit.SharedType
 	}
-	if !c.model.State.Identified || t.Caps == nil || !t.Caps.Introduces {
+	if !sameKind(c.model, t) || !c.model.State.Identified || t.Caps == nil || !t.Caps.Introduces {
 		return c.copyOwn(ctx, t)
 	}
 	plan, err := c.plan(ctx, t)
@@ -367,7 +383,8 @@ func (c *copier) reserveAndMove(ctx context.Context, t *target, plan *copyPlan) 
 	}))
 }
 
-// reserve reserves the copy. If only the answer was lost, that shows.
+// reserve reserves the copy. If only the answer was lost, or another node that shares it was
+// first, that shows.
 func (c *copier) reserve(ctx context.Context, t *target) error {
 	err := t.send(ctx, t.reserves(t.seat(), t.Me()))
 	if err == nil || t.goesOn(action{}, err) != nil {
@@ -376,10 +393,10 @@ func (c *copier) reserve(ctx context.Context, t *target) error {
 	if rerr := t.read(ctx); rerr != nil {
 		return rerr
 	}
-	if !t.State.HeldBy(c.run.Node.Key) {
-		return err
+	if other := t.mode == Shared && t.RightType() && t.IsHeld(); other || t.State.HeldBy(c.run.Node.Key) {
+		return nil
 	}
-	return nil
+	return err
 }
 
 // lastLook removes from the copy who has left the model, and fails if that is
@@ -454,10 +471,12 @@ func (c *copier) copyOwn(ctx context.Context, t *target) (*Copied, error) {
 		if err := t.drive(ctx, ownRows()); err != nil {
 			return nil, err
 		}
-		// Where all hold, it is the last one who reserves: the first would shut the
-		// others out of what their package writes to.
-		last := c.model.AllHold() && len(difference(c.model.staying(), t.staying())) == 0
-		if (c.model.IsMine() || last) && t.State.Reservation == nil {
+		// Where all hold, or who holds cannot be taken over from another kind of storage,
+		// it is the last one who reserves: the first would shut the others out of what
+		// their package writes to.
+		last := len(difference(c.model.staying(), t.staying())) == 0
+		first := c.model.IsMine() && sameKind(c.model, t)
+		if (first || last && (c.model.AllHold() || !sameKind(c.model, t))) && t.State.Reservation == nil {
 			if err := c.reserve(ctx, t); err != nil {
 				return nil, t.final(err)
 			}

@@ -168,6 +168,24 @@ func threeMendScenes(lossy adversity) []scenario {
 	return g.list
 }
 
+// A node halts whose config has the package as one of one node.
+func TestExploreHaltAlone(t *testing.T) {
+	g := group{dims: "a halt by a config of one node beside nodes that share; LUNs, NVMe namespaces; " + lossy.words(), quick: 3, each: 12_000}
+	for _, d := range append(spaces(), standard) {
+		for _, shape := range [][2]int{{1, 1}, {2, 1}} {
+			for _, f := range []found{shared("A", "B"), shared("B", "A"), held("A", "B"), held("B", "A"), shared("A", "B", "C"), held("A", "B", "C")} {
+				for _, b := range []verb{halts("B"), haltsAlone("B"), starts("B"), fences("B", "C")} {
+					if b.kind == fenceKind && (d.space == nil || f.name != shared(f.up...).name) {
+						continue // It looks like a start that takes the LUN over.
+					}
+					g.list = append(g.list, d.on(scene(Shared, f, shape, lossy, one(haltsAlone("A")), one(b))))
+				}
+			}
+		}
+	}
+	g.run(t)
+}
+
 // All orders of three without any fault.
 func TestExploreThreeCalm(t *testing.T) {
 	g := group{dims: "three actors with repair, readmit, copy, clean-up among them; newest registration first; " + harmless.words(), quick: 37, each: 150_000}

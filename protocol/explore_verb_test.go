@@ -50,6 +50,14 @@ func halts(node string) verb {
 	return verb{node: node, name: "halt", kind: haltKind, do: func(ctx context.Context, r *Run) error { return r.Halt(ctx) }}
 }
 
+// haltsAlone is a halt by a config that has the package as one of one node.
+func haltsAlone(node string) verb {
+	return verb{node: node, name: "halt by another config", kind: haltKind, do: func(ctx context.Context, r *Run) error {
+		r.Mode = Exclusive
+		return r.Halt(ctx)
+	}}
+}
+
 func fences(node, victim string) verb {
 	return verb{node: node, name: "fence of " + victim, kind: fenceKind, victim: victim, do: func(ctx context.Context, r *Run) error {
 		n, err := named(r.Members, victim)

@@ -239,6 +239,12 @@ func (f *fencing) strikeRows(t *target) []row {
 			func(*target) action { return action{kind: paused} }},
 		{"another node has removed this one", func(t *position) bool { return t.removed || len(t.Own()) == 0 },
 			func(t *target) action { return fail(f.gone(t)) }},
+		{"the victim is removing others, its key is the lower one, and the seat is marked", func(t *position) bool {
+			return mustWait(t, Taking(f.victim.Key)) && f.victim.Key < t.Me() && t.isSure(t.seat()) && seatMarked(t)
+		},
+			func(t *target) action { return standsDown(t) }},
+		{"the victim is removing others", func(t *position) bool { return mustWait(t, Taking(f.victim.Key)) },
+			waits},
 		{"the seat is not marked", func(t *position) bool { return !t.isSure(t.seat()) || !seatMarked(t) },
 			func(t *target) action { return f.marks(t) }},
 		{"our mark on the arbiter was not seen since the seat was marked", func(t *position) bool { return arbiter != nil && !t.looked },
@@ -266,12 +272,23 @@ func (f *fencing) strikeRows(t *target) []row {
 	}
 }
 
+// standsDown takes the mark off again for the sake of another node that removes, too: of two
+// that remove each other one has to, or neither could remove the other without having its
+// doubt. What is read then decides.
+func standsDown(t *target) action {
+	a := unmarks(t, t.seat())
+	a.effect = nil
+	return a
+}
+
 // settleRows take the marks off, and wait for the end of what others remove.
 func (f *fencing) settleRows() []row {
 	return []row{
 		foreignRow(), noPathRow(),
 		unresolvedRow(), doubtRow(),
-		{"another node is removing somebody", func(t *position) bool { return t.waitsFor() != 0 && t.patience < maxPatience },
+		{"another node is removing others, and may wait for the mark on the seat to go", func(t *position) bool { return mustWait(t, t.waitsFor()) && t.HasOwn(TakingMark) && t.isSure(t.seat()) },
+			unmarksSeat},
+		{"another node is removing somebody", func(t *position) bool { return t.waitsFor() != 0 && isPatient(t) },
 			waits},
 		{"and its commands may not be over", func(t *position) bool { return t.waitsFor() != 0 },
 			func(t *target) action { t.doubt = true; return t.resets() }},

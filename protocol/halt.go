@@ -12,8 +12,9 @@ import (
 // nothing of ours is left, and that is success. Nothing is ever registered in
 // order to clear.
 //
-// In exclusive mode the LUNs are cleared. In shared mode only this node's
-// registrations go; a reservation that it holds passes to another node.
+// In exclusive mode the LUNs are cleared. In shared mode, and where another node is
+// registered that has started by a config of shared mode, only this node's registrations
+// go; a reservation that it holds passes to another node.
 //
 // Where this node has been since it was booted (LUN.Joined), that it is not listed does not
 // do: see provesGone.
@@ -42,9 +43,22 @@ func (r *Run) Halt(ctx context.Context) error {
 	if r.Mode == Shared {
 		err = departAll(ctx, r, targets)
 	} else {
-		err = r.eachWhole(ctx, targets, func(ctx context.Context, t *target) error { return t.drive(ctx, releaseRows()) })
+		err = r.eachWhole(ctx, targets, func(ctx context.Context, t *target) error {
+			if isShared(&t.position) {
+				return depart(ctx, t)
+			}
+			return t.drive(ctx, releaseRows())
+		})
 	}
 	return errors.Join(err, r.each(targets, (*target).unfinished))
+}
+
+// isShared reports whether another node is registered to stay, which relies on the
+// reservation: a CLEAR would take its protection away, and one that leaves may hand over to
+// this node. A rival start that would take the LUN from this node is marked taking, and no
+// exclusive package is reserved for all registrants.
+func isShared(t *position) bool {
+	return !t.HasOwn(TakingMark) && slices.ContainsFunc(t.Others(), func(k pr.Key) bool { return k&TakingMark == 0 || t.AllHold() })
 }
 
 // surveyLeaving is surveyState; that others are registered and this node is not, by which

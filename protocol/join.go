@@ -60,7 +60,7 @@ func joinRows() []row {
 			func(*target) action { return fail(ErrOtherType) }},
 		{"a path is not registered", func(t *position) bool { return t.widens() != nil },
 			func(t *target) action { return widen(t, t.widens(), Registered) }},
-		{"another node is removing somebody", func(t *position) bool { return t.waitsFor() != 0 && t.patience < maxPatience },
+		{"another node is removing somebody", func(t *position) bool { return t.waitsFor() != 0 && isPatient(t) },
 			waits},
 		{"and its commands may not be over", func(t *position) bool { return t.waitsFor() != 0 },
 			func(t *target) action { t.doubt, t.theirs = true, true; return t.resets() }},
@@ -70,6 +70,27 @@ func joinRows() []row {
 // maxPatience is how often a run looks again for the end of another node's
 // removing before it resolves the doubt itself.
 const maxPatience = 3
+
+// maxPatienceOnSpaces is that on namespaces, where nothing but the other node's own end
+// resolves it, and where a target may wait ten seconds for the commands of a host that hangs.
+const maxPatienceOnSpaces = 20
+
+// isPatient reports whether the run has not yet looked as often for the end of another
+// node's removing as is worth while.
+func isPatient(t *position) bool {
+	if seat := t.seat(); seat != nil && !pr.Resets(seat) {
+		return t.patience < maxPatienceOnSpaces
+	}
+	return t.patience < maxPatience
+}
+
+// mustWait reports whether a node that is removing others should come to its end before it
+// is itself removed: whose commands it leaves under way nobody could tell afterwards, where
+// no reset ends them.
+func mustWait(t *position, taker pr.Key) bool {
+	seat := t.seat()
+	return taker&TakingMark != 0 && !t.doubt && t.State.Has(taker) && seat != nil && !pr.Resets(seat) && isPatient(t)
+}
 
 // joins registers the seat: anew, or by quoting the key that is listed for it.
 func joins(t *target) action {

@@ -234,7 +234,8 @@ func (r *Run) giveUp(ctx context.Context, targets []*target, why error) error {
 
 // giveUpRows are what becomes of one LUN.
 //
-// A reservation that was taken from another node is kept, with the mark if there
+// A reservation that this run has taken from another node, and was not given by one that
+// halts, is kept, with the mark if there
 // is one: what is not known stays not known. If a command may still be on its way
 // that takes the LUN, it is left registered: that one would find nobody
 // registered, or, worse, be followed by what unregisters. Who has no business on
@@ -249,7 +250,7 @@ func giveUpRows(leaveAll bool) []row {
 		},
 			func(t *target) action { return unmarks(t, t.markedByUs()) }},
 		{"this node had it before", func(t *position) bool { return t.hadIt() && !leaveAll }, finish},
-		{"it was taken from another node", func(t *position) bool { return t.IsMine() && (!t.reserved || t.doubt) },
+		{"it was taken from another node", func(t *position) bool { return t.IsMine() && (t.took || t.open) && (!t.reserved || t.doubt) },
 			func(t *target) action { return keeps(t, Kept) }},
 		{"a command may still take it", func(t *position) bool { return t.open && !t.IsMine() && !leaveAll },
 			func(t *target) action { return keeps(t, TakingOpen) }},

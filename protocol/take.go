@@ -28,6 +28,8 @@ func takeRows(arbiter *target) []row {
 			func(t *target) action { return t.preempts(t.seat(), t.seatKey(), t.Holder()) }},
 		row{"this node holds, and the device removes nobody for who holds", func(t *position) bool { return t.holdsInVain(t.victim()) },
 			turns},
+		row{"a rival has lost, and has not left yet", func(t *position) bool { return t.IsMine() && mustWait(t, t.victim()) },
+			waits},
 		row{"other keys are registered", func(t *position) bool { return t.victim() != 0 },
 			func(t *target) action { return t.preempts(t.seat(), t.seatKey(), t.victim()) }},
 		row{"this node holds by another type", func(t *position) bool { return !t.RightType() },
@@ -51,8 +53,16 @@ func enterRows(arbiter *target) []row {
 		{"it is not known whether another node has removed this one, nor whether it has lost the arbiter", func(t *position) bool { return t.unseen && arbiter != nil && !t.looked },
 			func(t *target) action { return asksArbiter(t, arbiter) }},
 		unseenRow(), liarRow(),
+		{"another node is removing others, and this run has done nothing yet", func(t *position) bool { return !t.touched && mustWait(t, t.waitsFor()) },
+			waits},
 		{"the seat is not known to be registered", func(t *position) bool { return !t.isSure(t.seat()) },
 			sits},
+		{"who holds is removing others, and the seat is marked", func(t *position) bool {
+			return mustWait(t, t.Holder()) && t.HeldByOther() && t.seatKey()&TakingMark != 0
+		},
+			func(t *target) action { return standsDown(t) }},
+		{"who holds is removing others", func(t *position) bool { return mustWait(t, t.Holder()) && t.HeldByOther() },
+			waits},
 		{"others are to be removed, and the seat is not marked", func(t *position) bool { return t.mustMark() && t.seatKey()&TakingMark == 0 },
 			func(t *target) action { return t.marksTaking(t.seat(), t.seatKey()) }},
 	}

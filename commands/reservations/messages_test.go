@@ -1,6 +1,7 @@
 package reservations
 
 import (
+	"errors"
 	"os"
 	"syscall"
 	"testing"
@@ -9,6 +10,7 @@ import (
 	"lunguard/commands/catalogue"
 	"lunguard/commands/words"
 	"lunguard/pr"
+	"lunguard/protocol"
 )
 
 // errorsByTopic are errors, by topic.
@@ -16,7 +18,7 @@ func errorsByTopic() map[string][]error {
 	path := func(op string, err error) error { return &os.PathError{Op: op, Path: "/run/lunguard", Err: err} }
 	return map[string][]error{
 		"vg_pr_key":  {&notCopiedError{[]string{"vg1", "vg2"}}},
-		"pr_cleanup": {&twinError{"/dev/sda", "/dev/sdb", "naa.6001405"}},
+		"pr_cleanup": {&twinError{"/dev/sda", "/dev/sdb", "naa.6001405"}, &doubtError{"/dev/sda", &protocol.LUNError{LUN: "/dev/sda", Err: protocol.ErrUnresolved}}, &doubtError{"/dev/sda", &protocol.LUNError{LUN: "/dev/sda", Err: errors.Join(protocol.ErrUnresolved, pr.ErrUnsupported)}}},
 		"pr_check":   {&publishError{path("open", syscall.EACCES)}},
 		"pr_fence": {
 			&nodeKeyError{2, "jack4", false}, &nodeKeyError{1, "jack3", true}, &absentKeyError{0xdaed, []pr.Key{0xdead}},

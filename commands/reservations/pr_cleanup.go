@@ -106,6 +106,9 @@ func runPrCleanup(c *front.Call) error {
 		results, err = run.Cleanup(ctx, protocol.Clearing{Only: key, Force: c.Flags.Bool("force")})
 		errs := []error{err}
 		for _, res := range results {
+			if res.Cleared && errors.Is(res.Err, protocol.ErrUnresolved) {
+				res.Err = &doubtError{res.LUN, res.Err}
+			}
 			errs = append(errs, res.Err)
 		}
 		return errors.Join(errs...)
@@ -137,6 +140,23 @@ func stillThere(s *session.Session, o *session.Opened, again []twin) error {
 		}
 	}
 	return errors.Join(errs...)
+}
+
+// doubtError says that a LUN was cleared, and that what nodes had under way which were
+// removed from it before may not be over.
+type doubtError struct {
+	lun string
+	err error
+}
+
+func (e *doubtError) Error() string { return e.Message().Text() }
+
+// Unwrap gives the reason.
+func (e *doubtError) Unwrap() error { return e.err }
+
+func (e *doubtError) Message() words.Message {
+	return words.Message{Subject: e.lun, What: "cleared, but " + words.Of(e.err).What, Status: words.ExitNode,
+		Hint: "shut that node down or cut it off from the array before anything is started on it; there is nothing else to be done here"}
 }
 
 // twin is a LUN that has the name of one before it.

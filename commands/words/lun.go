@@ -121,7 +121,7 @@ func lunWords(e *protocol.LUNError) Message {
 	case errors.Is(e, protocol.ErrCameToHold):
 		m.Hint, m.Status = "the LUN was not reserved, and is by this node now; see it with pr_check, and run pr_start on the nodes that have the package up", ExitFailed
 	case errors.Is(e, protocol.ErrUnresolved) && errors.Is(e, pr.ErrUnsupported):
-		m.Hint = "do not start anything on it: writes of the node that was removed may still land, and the device has no reset to end them; shut that node down or cut it off from the array, then clear it with pr_cleanup --force, and run this again"
+		m.Hint = "do not start anything on it: writes of the node that was removed may still land, and the device has no reset to end them; shut that node down or cut it off from the array, then clear it with pr_cleanup --force, and run pr_start where the package is to be up"
 	case errors.Is(e, protocol.ErrUnresolved):
 		m.Hint = "do not start anything on it: writes of the node that was removed may still land; shut that node down or cut it off from the array, then run this again, with a longer --timeout if the array is slow"
 	case errors.Is(e, protocol.ErrPending):
