@@ -43,8 +43,8 @@ func nvmeVariants() [2]hungVariant {
 }
 
 // wantNVMe reports whether the test of namespaces is among what was asked for. Beside the
-// other parts it runs if -run names it and its kernel is in the cache: two of its stories
-// have not been seen to pass as a whole.
+// other parts it runs if -run names it and its kernel is in the cache: it takes ten minutes,
+// one of them for the three machines to be ready.
 func wantNVMe(o options) (bool, error) {
 	first, _, _ := strings.Cut(o.run, "/")
 	pattern, err := regexp.Compile(first)
