@@ -121,11 +121,15 @@ func (p *path) State(ctx context.Context) (s *pr.State, err error) {
 	return s, err
 }
 
-// Keys are those of the copy.
+// Keys are those of the copy; as long as that is as it was read, those that the real path
+// tells, which may tell another story.
 func (p *path) Keys(ctx context.Context) ([]pr.Key, error) {
 	s, err := p.State(ctx)
-	if err != nil {
+	switch {
+	case err != nil:
 		return nil, err
+	case s.Generation == p.device.Before().Generation:
+		return p.real.Keys(ctx)
 	}
 	return s.Keys(), nil
 }

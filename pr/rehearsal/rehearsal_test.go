@@ -25,7 +25,11 @@ type empty struct {
 	id pr.Identity
 }
 
-func (e *empty) Name() string          { return e.id.Initiator.String() }
+func (e *empty) Name() string { return e.id.Initiator.String() }
+
+// Keys are none.
+func (e *empty) Keys(context.Context) ([]pr.Key, error) { return nil, nil }
+
 func (e *empty) Identity() pr.Identity { return e.id }
 
 func (e *empty) Capabilities(context.Context) (*pr.Capabilities, error) {

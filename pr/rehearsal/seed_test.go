@@ -115,7 +115,10 @@ func TestSeed(t *testing.T) {
 	if caps, err := second.Capabilities(t.Context()); caps != nil || !errors.Is(err, pr.ErrUnsupported) {
 		t.Errorf("%v %v", caps, err)
 	}
-	keys, err := first.Keys(t.Context())
+	if _, err := first.Keys(t.Context()); !errors.Is(err, pr.ErrTransport) {
+		t.Error(err)
+	}
+	keys, err := second.Keys(t.Context())
 	if err != nil || len(keys) != 0 || dead.reads+live.reads != 2 {
 		t.Errorf("%v %v, read %d times", keys, err, dead.reads+live.reads)
 	}
@@ -162,5 +165,32 @@ func TestResetsNothing(t *testing.T) {
 	}
 	if after := attentions(); after != before {
 		t.Errorf("%d unit attentions more on the real LUN", after-before)
+	}
+}
+
+// Keys are those of the device.
+func (p *told) Keys(context.Context) ([]pr.Key, error) {
+	if p.err != nil {
+		return nil, p.err
+	}
+	return p.state.Keys(), nil
+}
+
+// As long as nothing was changed each path tells the keys that its device tells, and then
+// those of the copy.
+func TestOtherStory(t *testing.T) {
+	d := New(1)
+	none := d.Path(&told{state: &pr.State{}, id: pr.Identity{Initiator: madeUp{number: 0}, RelativePort: 1}})
+	other := d.Path(&told{state: &pr.State{Registrations: []pr.Registration{{Key: 2}}}, id: pr.Identity{Initiator: madeUp{number: 1}, RelativePort: 1}})
+	for i, want := range [][]pr.Key{{2}, {1}} {
+		if s, err := none.State(t.Context()); err != nil || len(s.Registrations) != i {
+			t.Fatalf("%v, %v", s, err)
+		}
+		if keys, err := other.Keys(t.Context()); err != nil || !slices.Equal(keys, want) {
+			t.Errorf("%v, %v; %v wanted", keys, err, want)
+		}
+		if err := none.RegisterAndIgnore(t.Context(), 1, false); err != nil {
+			t.Fatal(err)
+		}
 	}
 }
