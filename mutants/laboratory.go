@@ -26,6 +26,8 @@ type stage struct {
 	env  []string
 	// of are the packages whose mutants meet it, empty for all.
 	of []string
+	// but is a package whose mutants do not: nothing of protocol is made of it.
+	but string
 }
 
 // slow are unit tests that take seconds; skipped are those and what has stages of
@@ -42,12 +44,13 @@ func stages(full bool) []stage {
 	explore := []string{"-test.run", "^TestExplore"}
 	list := []stage{
 		{pkg: "scsi", args: unit, of: []string{"scsi", "pr"}},
-		{pkg: "protocol", args: append([]string{"-test.skip", skipped}, unit...)},
-		{pkg: "protocol", args: append(explore, unit...), env: []string{"EXPLORE=first"}},
-		{pkg: "protocol", args: append([]string{"-test.run", slow}, unit...)},
+		{pkg: "probe", args: unit, of: []string{"probe"}},
+		{pkg: "protocol", args: append([]string{"-test.skip", skipped}, unit...), but: "probe"},
+		{pkg: "protocol", args: append(explore, unit...), env: []string{"EXPLORE=first"}, but: "probe"},
+		{pkg: "protocol", args: append([]string{"-test.run", slow}, unit...), but: "probe"},
 	}
 	if full {
-		list = append(list, stage{pkg: "protocol", args: append(explore, "-test.failfast"), env: []string{"EXPLORE=first"}})
+		list = append(list, stage{pkg: "protocol", args: append(explore, "-test.failfast"), env: []string{"EXPLORE=first"}, but: "probe"})
 	}
 	return list
 }
@@ -140,7 +143,7 @@ func (l *laboratory) run(ctx context.Context, m *mutant) (outcome, error) {
 		return outcome{}, err
 	}
 	for _, s := range l.stages {
-		if len(s.of) > 0 && !slices.Contains(s.of, m.pkg()) {
+		if len(s.of) > 0 && !slices.Contains(s.of, m.pkg()) || s.but == m.pkg() {
 			continue
 		}
 		bin, err := l.build(ctx, dir, s.pkg, overlay)

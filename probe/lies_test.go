@@ -199,6 +199,8 @@ type nsLie struct {
 	// refused says that the command is a conflict, and not Success without being done.
 	refused bool
 	change  func([]byte)
+	// returns says that who is removed is registered again at once.
+	returns bool
 	check   probe.Check
 }
 
@@ -218,11 +220,13 @@ func nsLies() map[string]nsLie {
 		"clear takes any key":                 {during: probe.WrongKey, op: nvme.OpRelease, action: clears, check: probe.WrongKey},
 		"another host is told of":             {during: probe.FullStatus, op: nvme.OpReport, change: func(b []byte) { clear(b[80:]) }, check: probe.FullStatus},
 		"acquire does nothing":                {during: probe.Types, op: nvme.OpAcquire, action: acquires, check: probe.Types},
+		"acquire is refused":                  {during: probe.Types, op: nvme.OpAcquire, action: acquires, refused: true, check: probe.Types},
 		"release is refused":                  {during: probe.Types, op: nvme.OpRelease, action: releases, refused: true, check: probe.Types},
 		"a second registration does nothing":  {during: probe.Initiators, second: true, op: nvme.OpRegister, action: replaces, check: probe.Initiators},
 		"preempt is refused":                  {during: probe.Announcements, op: nvme.OpAcquire, action: preempts, refused: true, check: probe.Preempts},
 		"preempt and abort is refused":        {during: probe.Aborts, op: nvme.OpAcquire, action: aborts, refused: true, check: probe.Aborts},
 		"preempt and abort does nothing":      {during: probe.Aborts, op: nvme.OpAcquire, action: aborts, check: probe.Aborts},
+		"who was removed is there again":      {during: probe.Aborts, op: nvme.OpAcquire, action: aborts, returns: true, check: probe.Aborts},
 		"clear is refused":                    {during: probe.Clears, skip: 1, op: nvme.OpRelease, action: clears, refused: true, check: probe.Clears},
 		"clear does nothing":                  {during: probe.Clears, skip: 1, op: nvme.OpRelease, action: clears, check: probe.Clears},
 		"a write comes after it was aborted":  {during: probe.AbortsWrites, op: nvme.OpWrite, by: "last initiator", check: probe.AbortsWrites},
@@ -237,6 +241,8 @@ type nsLiar struct {
 	lie    *nsLie
 	second bool
 	on     *bool
+	// other is the second host, without a lie.
+	other nvme.Transport
 }
 
 func (l nsLiar) Do(ctx context.Context, req *nvme.Request) (nvme.Reply, error) {
@@ -251,6 +257,12 @@ func (l nsLiar) Do(ctx context.Context, req *nvme.Request) (nvme.Reply, error) {
 	case l.lie.change != nil:
 		reply, err := l.Transport.Do(ctx, req)
 		l.lie.change(req.Data)
+		return reply, err
+	case l.lie.returns:
+		reply, err := l.Transport.Do(ctx, req)
+		if err == nil {
+			_, err = nvme.Exec(ctx, l.other, (&nvme.Register{Action: nvme.ReplaceKey, IgnoreKey: true, New: pr.Key(binary.LittleEndian.Uint64(req.Data[8:]))}).Encode())
+		}
 		return reply, err
 	case l.lie.refused:
 		return nvme.Reply{Status: nvme.ReservationConflict}, nil
@@ -267,8 +279,8 @@ func TestNamespaceLies(t *testing.T) {
 			on := false
 			honest := second.Transport
 			second.Open = func() (nvme.Transport, io.Closer, error) { return honest, nothing{}, nil }
-			first.Transport = nsLiar{first.Transport, &lie, false, &on}
-			second.Transport = nsLiar{second.Transport, &lie, true, &on}
+			first.Transport = nsLiar{first.Transport, &lie, false, &on, honest}
+			second.Transport = nsLiar{second.Transport, &lie, true, &on, honest}
 			o := options()
 			o.Say = func(c probe.Check) { on = c == lie.during }
 			trial := probe.NewNamespaceTrial(first, &second, o)

@@ -347,6 +347,24 @@ func TestPeerDies(t *testing.T) {
 	}
 }
 
+// TestCrowd begins where another run says hello again and again: that one is let alone.
+func TestCrowd(t *testing.T) {
+	lun := newLUN(t, "")
+	other := scsi.NewUnit("", &scsi.Retry{Transport: lun.Nexus(scsi.SASTransportID(8), 1), AfterStateChange: true})
+	o := options()
+	hello := pr.Key(0x9b0be5<<40 | 0x155<<28)
+	o.Pause = func(ctx context.Context) error {
+		hello += 1 << 24
+		return other.RegisterAndIgnore(ctx, hello, false)
+	}
+	r, err := tryLUN(t, lun, o)
+	var s *pr.State
+	lun.With(func(m *simlun.Machine) { s = m.State() })
+	if !errors.Is(err, probe.ErrCrowd) || r.Verdict() != probe.Unknown || len(s.Registrations) != 1 || !s.Has(hello) {
+		t.Errorf("%v, %v, left is %v", err, r.Verdict(), s)
+	}
+}
+
 // TestTwoAlone starts a run on a LUN that another one is at work on: neither says anything
 // of the device.
 func TestTwoAlone(t *testing.T) {

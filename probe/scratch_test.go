@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"lunguard/nvme"
+	"lunguard/pr"
 	"lunguard/probe"
 	"lunguard/scsi"
 	"lunguard/scsi/simlun"
@@ -145,7 +146,7 @@ func alive() *life {
 // more says how many commands a test of all of them leaves out if it is to be short.
 func more() int64 {
 	if testing.Short() {
-		return 150
+		return 400
 	}
 	return 0
 }
@@ -239,7 +240,7 @@ func TestScratchWrittenSince(t *testing.T) {
 // A block that cannot be kept is not written, and one that cannot be restored is told of.
 func TestScratchNotKept(t *testing.T) {
 	precious := bytes.Repeat([]byte("precious"), 64)
-	try, block, lun := scratchLUN(t)
+	try, block, _ := scratchLUN(t)
 	block.write(precious)
 	o := options()
 	o.Scratch = &probe.Scratch{LBA: 100, Anything: true}
@@ -252,7 +253,20 @@ func TestScratchNotKept(t *testing.T) {
 	if _, err := try(o, alive()); !errors.Is(err, full) || !bytes.Equal(block.read(), precious) {
 		t.Errorf("with one that is full: %v", err)
 	}
-	// Somebody registers in the middle: what was written is restored all the same.
+	// Somebody registers in the middle, or another run: what was written is restored all the
+	// same.
+	for _, key := range []pr.Key{0xdead, 0x9b0be5<<40 | 3<<38 | 0x155<<28 | 1} {
+		disturbed(t, key)
+	}
+}
+
+// disturbed has somebody register with a key in the middle.
+func disturbed(t *testing.T, key pr.Key) {
+	t.Helper()
+	precious := bytes.Repeat([]byte("precious"), 64)
+	try, block, lun := scratchLUN(t)
+	block.write(precious)
+	o := options()
 	book := &notebook{host: alive()}
 	memory := book.memory()
 	save := memory.Save
@@ -260,7 +274,7 @@ func TestScratchNotKept(t *testing.T) {
 	o.Scratch, o.Memory = &probe.Scratch{LBA: 100, Anything: true}, memory
 	o.Say = func(c probe.Check) {
 		if c == probe.Releases {
-			if err := stranger.Register(t.Context(), 0, 0xdead, false); err != nil {
+			if err := stranger.Register(t.Context(), 0, key, false); err != nil {
 				t.Error(err)
 			}
 		}
@@ -271,3 +285,69 @@ func TestScratchNotKept(t *testing.T) {
 		t.Errorf("disturbed: %v, %v, %.20q, %v", err, written, block.read(), book.kept)
 	}
 }
+
+// A device that says GOOD to the last write, and does not do it, is found out; what stood
+// there stays kept.
+func TestScratchNotRestored(t *testing.T) {
+	precious := bytes.Repeat([]byte("precious"), 64)
+	_, block, lun := scratchLUN(t)
+	block.write(precious)
+	first := pathOf(lun, "/dev/sda", scsi.ISCSIPortTransportID("iqn.2026-01.sim:one", 1), 1)
+	second := pathOf(lun, "/dev/sdb", scsi.ISCSIPortTransportID("iqn.2026-01.sim:one", 2), 2)
+	on := true
+	first.Transport = lunLiar{first.Transport, lun, &lunLie{match: func(req *scsi.Request) bool {
+		return req.Opcode() == scsi.OpWrite10 && bytes.Equal(req.Data, precious)
+	}}, false, &on}
+	book := &notebook{host: alive()}
+	o := options()
+	o.Scratch, o.Memory = &probe.Scratch{LBA: 100, Anything: true}, book.memory()
+	trial := probe.NewLUNTrial(first, &second, o)
+	_, err := trial.Look(t.Context())
+	if err == nil {
+		err = trial.Run(t.Context())
+	}
+	var left *probe.ScratchError
+	if !errors.As(err, &left) || left.LBA != 100 || trial.Verdict() != probe.Unknown || book.kept == nil {
+		t.Errorf("%v, %v, %v", err, trial.Verdict(), book.kept)
+	}
+}
+
+// A run that fails while the other initiator writes waits for those writes, and then
+// restores the block.
+func TestLoadEnds(t *testing.T) {
+	precious := bytes.Repeat([]byte("precious"), 64)
+	_, block, lun := scratchLUN(t)
+	block.write(precious)
+	first := pathOf(lun, "/dev/sda", scsi.ISCSIPortTransportID("iqn.2026-01.sim:one", 1), 1)
+	second := pathOf(lun, "/dev/sdb", scsi.ISCSIPortTransportID("iqn.2026-01.sim:one", 2), 2)
+	on := false
+	opened, all, open := 0, 0, second.Open
+	writing := func(req *scsi.Request) bool { return opened > 0 && out(scsi.OutRegisterAndIgnoreExistingKey)(req) }
+	lie := lunLie{second: true, match: writing, do: func(*simlun.LUN, scsi.Transport, *scsi.Request) (scsi.Reply, error) {
+		return scsi.Reply{}, errDead
+	}}
+	second.Open = func() (scsi.Transport, io.Closer, error) {
+		p, _, err := open()
+		opened++
+		all++
+		return p, closerFunc(func() { opened-- }), err
+	}
+	second.Transport = lunLiar{second.Transport, lun, &lie, true, &on}
+	book := &notebook{host: alive()}
+	o := options()
+	o.Scratch, o.Memory = &probe.Scratch{LBA: 100, Anything: true}, book.memory()
+	o.Say = func(c probe.Check) { on = c == probe.AbortsWrites }
+	trial := probe.NewLUNTrial(first, &second, o)
+	_, err := trial.Look(t.Context())
+	if err == nil {
+		err = trial.Run(t.Context())
+	}
+	if !errors.Is(err, errDead) || !bytes.Equal(block.read(), precious) || book.kept != nil || opened != 0 || all == 0 {
+		t.Errorf("%v, %.60q, %v, %d of %d writers", err, block.read(), book.kept, opened, all)
+	}
+}
+
+// closerFunc is a Closer of a function.
+type closerFunc func()
+
+func (f closerFunc) Close() error { f(); return nil }
