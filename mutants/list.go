@@ -9,7 +9,7 @@ import (
 func all() []*mutant {
 	return slices.Concat(takeMutants(), startMutants(), giveUpMutants(), joinMutants(), fenceMutants(), settleMutants(), evictMutants(),
 		departMutants(), releaseMutants(), repairMutants(), restoreMutants(), copyMutants(), cleanUpMutants(),
-		driverMutants(), claimMutants(), verbMutants(), spaceMutants(), wearMutants(), needMutants(), unitMutants(), retryMutants(), probeMutants(), scratchMutants())
+		driverMutants(), claimMutants(), verbMutants(), spaceMutants(), wearMutants(), needMutants(), deadlineMutants(), unitMutants(), retryMutants(), probeMutants(), scratchMutants())
 }
 
 // file makes mutants of a file.

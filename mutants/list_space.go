@@ -83,3 +83,14 @@ func needMutants() []*mutant {
 		file("scsi/guard.go").edit("Guard.Confirm", `(want == "" || names.Includes(want))`, `true`, "a unit is believed that has what its name states, and not its own name"),
 	}
 }
+
+// deadlineMutants are of the one deadline of a LUN.
+func deadlineMutants() []*mutant {
+	f := file("protocol/unit/paths.go")
+	return []*mutant{
+		f.edit("LUN.spend", `l.spent.Add(int64(time.Since(begin)))`, `_ = begin`, "what a path took in vain is not counted"),
+		f.edit("LUN.spend", `if pr.PathTroubled(err) {`, `if true {`, "what was not in vain counts, too"),
+		f.edit("LUN.share", `left/time.Duration(paths)`, `left`, "the first path may take all of the time"),
+		f.edit("Unit.ask", `ctx, cancel := context.WithTimeout(ctx, u.share(ctx, paths))`, `ctx, cancel := context.WithCancel(ctx)`, "a path may take as long as it likes for an answer"),
+	}
+}
