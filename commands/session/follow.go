@@ -36,7 +36,7 @@ func (s *Session) StartLUNs(ctx context.Context, run *PackageRun) error {
 		now = append(now, l.WWID)
 		return true
 	}
-	err := run.Start(ctx)
+	err := DiaryOf(s).startUnfenced(ctx, run)
 	if err == nil && len(now) > 0 && !run.opened.Rehearse {
 		s.remember(run.Package, func(root string) error { return runpkg.NoteAsked(root, run.Package.Name, now) })
 	}

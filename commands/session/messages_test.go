@@ -36,8 +36,11 @@ func errorsByTopic() map[string][]error {
 			&ConfigFileError{&fs.PathError{Op: "open", Path: "/etc/x", Err: ownfile.ErrNotFile}},
 			&ConfigFileError{&fs.PathError{Op: "open", Path: "/etc/x", Err: syscall.EACCES}},
 		},
-		"fence_lunguard": {&joinedError{"/run/lunguard/joined", errors.New("unexpected end of JSON input")}},
-		"pr_check":       {&memoryError{"pkg1", path("trust", ownfile.ErrNotTrusted)}, &unlistedError{"pkg1"}},
+		"fence_lunguard": {
+			&joinedError{"/run/lunguard/joined", errors.New("unexpected end of JSON input")},
+			&unaskedError{"/dev/sda", &protocol.LUNError{LUN: "/dev/sda", Err: protocol.ErrTwoAnswers}}, &unaskedError{"naa.6001405000000001", vg.ErrGone},
+		},
+		"pr_check": {&memoryError{"pkg1", path("trust", ownfile.ErrNotTrusted)}, &unlistedError{"pkg1"}},
 		"owner": {
 			&twoPackagesError{lun: "/dev/sda", wwid: "naa.6", pkg: "pkg1", others: []ownedDisk{{"pkg2", &vg.Disk{Device: "/dev/sda"}}}},
 			&twoPackagesError{lun: "/dev/sda1", pkg: "pkg1", others: []ownedDisk{{"pkg2", &vg.Disk{Device: "/dev/sda2"}}}},
