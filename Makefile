@@ -134,6 +134,7 @@ matrix-lab: bin/lunguard
 # The page of messages is made first, then the archive.
 man-text:
 	@sh testdata/need.sh mandoc mandoc
+	@sh testdata/need.sh bzip2 bzip2
 	$(GO) test -count=1 ./man -run TestMessages -update
 	$(GO) test -count=1 ./man -run TestPacked -update
 	$(GO) test -count=1 ./man

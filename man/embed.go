@@ -4,18 +4,18 @@ package man
 
 import (
 	"bytes"
-	"compress/flate"
+	"compress/bzip2"
 	_ "embed" // for the pages
 	"errors"
 	"io"
 	"strings"
 )
 
-// pagesFlate is every page behind the other, each behind a line of mark and its
+// pagesPacked is every page behind the other, each behind a line of mark and its
 // file name, compressed.
 //
-//go:embed pages.flate
-var pagesFlate []byte
+//go:embed pages.bz2
+var pagesPacked []byte
 
 // mark begins the line before a page. No page has a form feed.
 const mark = "\f"
@@ -35,7 +35,7 @@ var ErrNoPage = errors.New("no manual page")
 
 // Pages returns all pages, those of commands first.
 func Pages() ([]Page, error) {
-	text, err := io.ReadAll(flate.NewReader(bytes.NewReader(pagesFlate)))
+	text, err := io.ReadAll(bzip2.NewReader(bytes.NewReader(pagesPacked)))
 	if err != nil {
 		return nil, err
 	}

@@ -1,8 +1,6 @@
 package man
 
 import (
-	"bytes"
-	"compress/flate"
 	"errors"
 	"flag"
 	"fmt"
@@ -204,7 +202,7 @@ func plainText(t *testing.T, file string) string {
 }
 
 // The binary has the pages as mandoc makes them now. The compressed bytes are not
-// compared: another Go compresses otherwise.
+// compared: another bzip2 may compress otherwise.
 func TestPacked(t *testing.T) {
 	var all strings.Builder
 	for _, file := range sources(t) {
@@ -213,27 +211,23 @@ func TestPacked(t *testing.T) {
 	got, err := Pages()
 	if diff := cmp.Diff(unpack(all.String()), got); err != nil || diff != "" {
 		if !*update {
-			t.Errorf("pages.flate is stale, run make man-text: %v (-want +got):\n%s", err, diff)
+			t.Errorf("pages.bz2 is stale, run make man-text: %v (-want +got):\n%s", err, diff)
 			return
 		}
 		pack(t, all.String())
 	}
 }
 
-// pack writes the compressed pages.
+// pack writes the compressed pages: bzip2 makes them a quarter smaller than flate, and its
+// reader is smaller, too.
 func pack(t *testing.T, text string) {
-	var b bytes.Buffer
-	w, err := flate.NewWriter(&b, flate.BestCompression)
+	bzip2 := exec.Command("bzip2", "-9")
+	bzip2.Stdin, bzip2.Stderr = strings.NewReader(text), os.Stderr
+	packed, err := bzip2.Output()
+	if err == nil {
+		err = os.WriteFile("pages.bz2", packed, 0o644)
+	}
 	if err != nil {
-		t.Fatal(err)
-	}
-	if _, err := w.Write([]byte(text)); err != nil {
-		t.Fatal(err)
-	}
-	if err := w.Close(); err != nil {
-		t.Fatal(err)
-	}
-	if err := os.WriteFile("pages.flate", b.Bytes(), 0o644); err != nil {
 		t.Fatal(err)
 	}
 }
