@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"runtime/debug"
 	"slices"
 	"strings"
 	"time"
@@ -64,6 +65,8 @@ func Applet() *front.Applet {
 	}
 	a.Usage = usage()
 	a.Main = func(c *front.Call, args []string) int {
+		// A program of Go's that crashes ends with 2, unless it is to leave a core.
+		debug.SetTraceback("crash")
 		v, err := given(c, args)
 		if err != nil {
 			c.Report(err)
@@ -85,6 +88,10 @@ func given(c *front.Call, args []string) (v values, err error) {
 			return nil, err
 		}
 		v, unknown := fromInput(text)
+		if len(unknown) > 0 && v[paramAction] == "" {
+			// It may have been the action: what nobody has said is not done.
+			return nil, front.Usagef("no action is given, and parameter %q is not known", unknown[0])
+		}
 		for _, name := range unknown {
 			c.Warn("parameter %q is not known and was not looked at", name)
 		}

@@ -19,7 +19,7 @@ func errorsOf() []error {
 	conf := &cluster.Config{Path: "/etc/lunguard/cluster.conf", Nodes: []cluster.Node{{Name: "jack3", Key: 1}}}
 	path := &os.PathError{Op: "open", Path: "/etc/corosync/corosync.conf", Err: syscall.ENOENT}
 	list := []error{
-		front.Usagef("no node is named: plug or nodename is missing"), front.Usagef("%q is no option", "node3"),
+		front.Usagef("no node is named: plug or nodename is missing"), front.Usagef("%q is no option", "node3"), front.Usagef("no action is given, and parameter %q is not known", "acton"),
 		front.Usagef("unsupported action %q; there are %s", "reboot", "on, off"), front.Usagef("key_value is %s, and there is no config", "config"),
 		front.Usagef("packages are those of the config; devices and vgs stand for a cluster that has none"),
 		front.Usagef("%s is %q, neither yes nor no", "force_on", "perhaps"), front.Usagef("%s is %q; seconds were expected, such as 30", "deadline", "soon"),

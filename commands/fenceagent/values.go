@@ -35,6 +35,9 @@ func fromInput(text []byte) (v values, unknown []string) {
 		}
 		name, value, _ := strings.Cut(line, "=")
 		name = strings.ReplaceAll(name, "-", "_")
+		if name == oldAction {
+			name = paramAction
+		}
 		i := slices.IndexFunc(all, func(p parameter) bool { return strings.ReplaceAll(p.name, "-", "_") == name })
 		switch {
 		case i >= 0:
@@ -45,6 +48,9 @@ func fromInput(text []byte) (v values, unknown []string) {
 	}
 	return v, unknown
 }
+
+// oldAction is what agents called the action on standard input before they had options.
+const oldAction = "option"
 
 // handed is the name of no parameter: it marks values that were given as options.
 const handed = "by hand"
