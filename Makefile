@@ -41,10 +41,9 @@ bin/lunguard binary: FORCE
 	$(BUILD) -o $(BINARY) .
 
 demo: bin/lunguard
-	sh testdata/demo/demo.sh
-
-test: check lint packages-check unit explore
 	sh testdata/demo/demo.sh --check README.md
+
+test: check lint packages-check unit explore demo
 	$(MAKE) lab
 
 check: bin/lunguard

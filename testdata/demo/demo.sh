@@ -3,16 +3,17 @@
 # as a user types it and its real output, and is checked. Exit 1 if any step's
 # result is not the expected one.
 #
-# demo.sh --check FILE also compares the whole transcript with the block of
-# FILE between the markers "demo:begin" and "demo:end".
+# demo.sh --check FILE prints the transcript at the end, and compares all of it with
+# the block of FILE between the markers "demo:begin" and "demo:end". LUNGUARD is
+# another binary than bin/lunguard.
 set -u
 top=$(cd "$(dirname "$0")/../.." && pwd)
 work=$(mktemp -d) || exit 1
 trap 'rm -rf "$work"' EXIT
 trap 'exit 1' INT TERM
 # As a user has it who has just run make.
-mkdir "$work/bin" && cp "$top/bin/lunguard" "$work/bin/" || exit 1
-unset LUNGUARD_SIM LUNGUARD_CONF SG_NODE SG_PACKAGE
+mkdir "$work/bin" && cp "${LUNGUARD:-$top/bin/lunguard}" "$work/bin/lunguard" || exit 1
+unset LUNGUARD LUNGUARD_SIM LUNGUARD_CONF SG_NODE SG_PACKAGE
 cd "$work" || exit 1
 exec 3>&1
 [ "${1:-}" != --check ] || exec 3>"$work/transcript"
@@ -101,6 +102,7 @@ step 0 " REGISTERED KEYS : NONE
 
 cd "$work" || exit 1
 if [ "${1:-}" = --check ]; then
+	cat transcript
 	sed -n '/demo:begin/,/demo:end/p' "$top/$2" | grep -v -e 'demo:begin' -e 'demo:end' -e '^```' >expected
 	sed -e '$d' transcript | diff -u expected - >difference || {
 		echo "demo: the transcript in $2 is not what the commands print:" >&2
