@@ -83,28 +83,26 @@ func (a *agent) on(node cluster.Node) error {
 	if err != nil {
 		return err
 	}
-	if len(a.shared) > 0 {
-		err := a.s.WithSet(a.shared, func(run *session.PackageRun, o *session.Opened) error {
-			if err := a.allThere(run); err != nil {
-				return err
-			}
-			err := a.mayJoin(run, o)
-			if err != nil && !force {
-				return err
-			}
-			if err != nil {
-				a.WarnErr(err)
-			}
-			run.Probe = func(*protocol.LUN) bool { return true }
-			err = a.s.Perform(run, o, session.Task{Deed: front.DeedStart}, func(ctx context.Context) error { return run.Run.Start(ctx) })
-			if err != nil {
-				return err
-			}
-			return session.DiaryOf(a.s).Note(run)
-		})
+	err = a.s.WithSet(a.shared, func(run *session.PackageRun, o *session.Opened) error {
+		if err := a.allThere(run); err != nil {
+			return err
+		}
+		err := a.mayJoin(run, o)
+		if err != nil && !force {
+			return err
+		}
+		if err != nil {
+			a.WarnErr(err)
+		}
+		run.Probe = func(*protocol.LUN) bool { return true }
+		err = a.s.Perform(run, o, session.Task{Deed: front.DeedStart}, func(ctx context.Context) error { return run.Run.Start(ctx) })
 		if err != nil {
 			return err
 		}
+		return session.DiaryOf(a.s).Note(run)
+	})
+	if err != nil {
+		return err
 	}
 	fmt.Fprintln(a.Out, "Success: Powered ON")
 	return nil
@@ -117,17 +115,15 @@ func (a *agent) off(node cluster.Node) error {
 		return &ownNodeError{node.Name}
 	}
 	var changed atomic.Bool
-	if len(a.shared) > 0 {
-		err := a.s.WithSet(a.shared, func(run *session.PackageRun, o *session.Opened) error {
-			if err := a.allThere(run); err != nil {
-				return err
-			}
-			note(run, &changed)
-			return a.s.Perform(run, o, session.Task{Deed: front.DeedFence, Victim: node}, func(ctx context.Context) error { return run.Fence(ctx, node.Member()) })
-		})
-		if err != nil {
+	err := a.s.WithSet(a.shared, func(run *session.PackageRun, o *session.Opened) error {
+		if err := a.allThere(run); err != nil {
 			return err
 		}
+		note(run, &changed)
+		return a.s.Perform(run, o, session.Task{Deed: front.DeedFence, Victim: node}, func(ctx context.Context) error { return run.Fence(ctx, node.Member()) })
+	})
+	if err != nil {
+		return err
 	}
 	for _, pkg := range a.exclusive {
 		if err := a.keep(pkg, node, &changed); err != nil {
@@ -205,9 +201,6 @@ func (a *agent) mayKeep(memory cluster.Memory, run *session.PackageRun) error {
 				return &fencedError{lun: lun.LUN, node: a.s.Node.Name}
 			}
 		}
-	}
-	if len(a.shared) == 0 {
-		return nil
 	}
 	return a.s.LookAtSet(a.shared, func(run *session.PackageRun, _ *session.Opened) error {
 		for _, lun := range run.ShowSure(a.Ctx) {

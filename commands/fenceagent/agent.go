@@ -246,6 +246,11 @@ func (a *agent) open() error {
 
 // run performs an action. With an error the status is that of a failure.
 func (a *agent) run(what action) (int, error) {
+	if slices.Contains([]action{actionOn, actionOff, actionMonitor, actionValidate}, what) {
+		if err := a.decides(); err != nil {
+			return exitFailed, err
+		}
+	}
 	switch what {
 	case actionValidate:
 		return exitOK, a.validate()

@@ -209,10 +209,17 @@ func (sc *scope) findGroups(ctx context.Context, host vg.Host) error {
 
 // check refuses what no fence can be made of.
 func (sc *scope) check() error {
-	switch {
-	case len(sc.shared)+len(sc.exclusive) == 0 && !sc.everyGroup:
+	if len(sc.shared)+len(sc.exclusive) == 0 && !sc.everyGroup {
 		return &nothingError{}
-	case len(sc.shared) == 0 && len(sc.exclusive) > 1:
+	}
+	return nil
+}
+
+// decides refuses to act where nothing decides between two nodes that fence each other: a
+// LUN that one node has at a time does not tell a survivor from who was fenced. Errors:
+// *noArbiterError.
+func (sc *scope) decides() error {
+	if len(sc.shared) == 0 && !sc.everyGroup {
 		return &noArbiterError{}
 	}
 	return nil
@@ -342,9 +349,9 @@ func (e *nothingError) Message() words.Message {
 type noArbiterError struct{}
 
 func (*noArbiterError) Error() string {
-	return "no package is shared by several nodes, and more than one belongs to one node at a time"
+	return "nothing decides which of two nodes fences the other: no package is shared by several nodes"
 }
 
 func (e *noArbiterError) Message() words.Message {
-	return words.Message{What: e.Error(), Hint: "two nodes that fence each other need a LUN that decides: give the cluster a package of type system_multi_node with one small LUN", Status: words.ExitFailed}
+	return words.Message{What: e.Error(), Hint: "give the cluster a shared package, of type system_multi_node or multi_node, with one small LUN, and let nodes be fenced from it, too", Status: words.ExitFailed}
 }
