@@ -90,13 +90,11 @@ func scratchMutants() []*mutant {
 `, ``, "what was restored before is restored for ever"),
 		load.edit("actor.startLoad", `a.load = l
 `, ``, "nobody waits for the writes"),
-		run.edit("bench.end", `	x.a.endLoad()
-	if side, ok := x.b.(*near); ok {
-		side.endLoad()
-	}
+		run.edit("bench.end", `		side.endLoad()
 `, ``, "writes go on while the block is restored"),
-		run.edit("bench.end", `		errs = append(errs, x.a.restore(ctx, x.Memory))
-		return`, `		return`, "a run that was disturbed does not restore the block"),
+		run.edit("bench.end", `	errs = append(errs, x.a.restore(ctx, x.Memory))
+	return`, `	return`, "a run that was disturbed does not restore the block"),
+		run.edit("bench.end", `errors.Join(append(errs, x.withdraw(ctx))...)`, `errors.Join(append(errs, x.a.leave(ctx))...)`, "a run that was disturbed takes off one path's registration only"),
 		run.edit("bench.clear", `if _, err := x.keys(ctx); err != nil {
 		return err
 	}

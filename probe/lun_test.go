@@ -352,7 +352,7 @@ func TestCrowd(t *testing.T) {
 	lun := newLUN(t, "")
 	other := scsi.NewUnit("", &scsi.Retry{Transport: lun.Nexus(scsi.SASTransportID(8), 1), AfterStateChange: true})
 	o := options()
-	hello := pr.Key(0x9b0be5<<40 | 0x155<<28)
+	hello := pr.Key(0x1b0be5<<40 | 0x155<<28)
 	o.Pause = func(ctx context.Context) error {
 		hello += 1 << 24
 		return other.RegisterAndIgnore(ctx, hello, false)

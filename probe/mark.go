@@ -28,8 +28,9 @@ const (
 )
 
 const (
-	// magic is the beginning of every mark. No maker of keys that is known uses it.
-	magic       = 0x9b0be5
+	// magic is the beginning of every mark. No maker of keys that is known uses it, and
+	// the two high bits, which are the marks of package protocol, are none of it.
+	magic       = 0x1b0be5
 	runBits     = 10
 	seqBits     = 4
 	payloadBits = 24

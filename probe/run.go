@@ -235,26 +235,31 @@ func (x *bench) end(ctx context.Context) error {
 	var errs []error
 	// What is written from now on would come after what is restored.
 	x.a.endLoad()
-	if side, ok := x.b.(*near); ok {
+	switch side := x.b.(type) {
+	case *near:
 		side.endLoad()
-	}
-	if side, ok := x.b.(*far); ok && x.Err == nil {
-		errs = append(errs, side.end(ctx, x.Verdict()))
+		// What it holds would refuse the block's being restored. What is left is read.
+		_ = side.leave(ctx)
+	case *far:
+		if x.Err == nil {
+			errs = append(errs, side.end(ctx, x.Verdict()))
+		}
 	}
 	switch {
 	case x.has("LiesGood"):
 		// There is nothing, and nothing can be taken off.
 		return errors.Join(errs...)
-	case x.Joint != nil, x.a.own == 0 && !x.led, errors.Is(x.Err, ErrDisturbed), !x.led:
-		// What else there is, is somebody else's. A registrant may write under more
-		// types of reservation.
-		errs = append(errs, x.a.restore(ctx, x.Memory))
-		return errors.Join(append(errs, x.a.leave(ctx))...)
+	case !x.led, x.Joint != nil, errors.Is(x.Err, ErrDisturbed):
+	case x.TwoHosts:
+		// The other run may hold, and live no more.
+		errs = append(errs, x.clear(ctx))
+	default:
+		if _, err := x.keys(ctx); errors.Is(err, ErrDisturbed) {
+			errs = append(errs, err)
+		}
 	}
-	err := x.clear(ctx)
-	errs = append(errs, err, x.a.restore(ctx, x.Memory))
-	if errors.Is(err, ErrDisturbed) {
-		errs = append(errs, x.a.leave(ctx))
-	}
-	return errors.Join(errs...)
+	// What else there is, is somebody else's. A registrant may write under more types of
+	// reservation.
+	errs = append(errs, x.a.restore(ctx, x.Memory))
+	return errors.Join(append(errs, x.withdraw(ctx))...)
 }

@@ -255,7 +255,7 @@ func TestScratchNotKept(t *testing.T) {
 	}
 	// Somebody registers in the middle, or another run: what was written is restored all the
 	// same.
-	for _, key := range []pr.Key{0xdead, 0x9b0be5<<40 | 3<<38 | 0x155<<28 | 1} {
+	for _, key := range []pr.Key{0xdead, 0x1b0be5<<40 | 3<<38 | 0x155<<28 | 1} {
 		disturbed(t, key)
 	}
 }

@@ -45,7 +45,7 @@ func TestWhose(t *testing.T) {
 		0x2fcb0011:         "", // more nodes than a cluster has
 		5:                  "looks like a key given by hand, or by the resource agent sg_persist",
 		0x6e1f8a3c90b2d475: "",
-		0x9b0be5c000000001: "looks like a run of pr_probe that was cut short, or is at work",
+		0x1b0be5c000000001: "looks like a run of pr_probe that was cut short, or is at work",
 		0x565a444545443031: "", // VZ
 	} {
 		if got := o.whose(k); got != want {

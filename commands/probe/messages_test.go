@@ -6,6 +6,7 @@ import (
 
 	"lunguard/commands/catalogue"
 	"lunguard/commands/words"
+	"lunguard/pr"
 	"lunguard/probe"
 )
 
@@ -16,6 +17,7 @@ func messages() []catalogue.Message {
 	for _, err := range []error{
 		probe.ErrNobody, probe.ErrCrowd, probe.ErrPeerLost, probe.ErrDisturbed, probe.ErrScratchInUse, probe.ErrScratchElsewhere, &probe.ScratchError{LBA: 7, Err: probe.ErrNotWritten}, probe.ErrNoBlock, probe.ErrNotReady,
 		&probe.AnswerError{Command: "CLEAR"}, errors.New("some error"),
+		errors.Join(probe.ErrDisturbed, &probe.LeftError{Keys: []pr.Key{0x1b0be5c000000001, 0x1b0be5c000000002}}), &probe.LeftError{Err: errors.New("some error")},
 	} {
 		errs = append(errs, &trialError{"/dev/sda", err})
 	}

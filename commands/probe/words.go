@@ -83,5 +83,20 @@ func (e *trialError) Message() words.Message {
 	default:
 		m.What = "not tried to the end: " + words.JoinedLines(words.Reason(e.lun, e.err))
 	}
+	var left *probe.LeftError
+	if errors.As(e.err, &left) {
+		m.What, m.Hint = m.What+"; "+leftWords(left), leftHint
+	}
 	return m
+}
+
+// leftHint is how what is left is taken off.
+const leftHint = "run it again when nobody else is registered, which takes that off; where a package is up, take it off by pr_fence --key KEY"
+
+// leftWords says what a run has left.
+func leftWords(e *probe.LeftError) string {
+	if e.Err != nil {
+		return "whether registrations of this run are left is not known"
+	}
+	return "left there, registered by this run: " + keyList(e.Keys)
 }
