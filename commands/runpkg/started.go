@@ -47,6 +47,10 @@ func NoteStarted(root, pkg, node string, now Started) error {
 		}
 		return now, true
 	})
+	if now.Starting {
+		// Until it has ended the package is as it was: kept, if it was kept.
+		return err
+	}
 	return errors.Join(err, forgetKept(root, pkg, node))
 }
 

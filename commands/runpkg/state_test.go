@@ -276,3 +276,26 @@ func TestVGChange(t *testing.T) {
 		}
 	}
 }
+
+// What is kept since a fence is kept until a start has succeeded, or a halt: one that was
+// begun and has failed leaves it.
+func TestKeptUntilStarted(t *testing.T) {
+	for _, c := range []struct {
+		name string
+		note func(root string) error
+		want string
+	}{
+		{"nothing", func(string) error { return nil }, "jack3"},
+		{"a start that was begun", func(root string) error { return NoteStarted(root, "pkg1", "jack4", Started{Starting: true}) }, "jack3"},
+		{"a start", func(root string) error { return NoteStarted(root, "pkg1", "jack4", Started{}) }, ""},
+		{"a halt", func(root string) error { return NoteHalted(root, "pkg1", "jack4") }, ""},
+	} {
+		root := t.TempDir()
+		if err := errors.Join(NoteKept(root, "pkg1", "jack4", "jack3"), c.note(root)); err != nil {
+			t.Fatal(err)
+		}
+		if got, err := PeekKept(root, "pkg1", "jack4"); got != c.want || err != nil {
+			t.Errorf("%s: %q, %v; want %q", c.name, got, err, c.want)
+		}
+	}
+}

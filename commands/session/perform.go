@@ -39,12 +39,12 @@ func (s *Session) Perform(run *PackageRun, o *Opened, t Task, do func(context.Co
 	begin := time.Now()
 	s.noteBegin(run, t.Deed)
 	err := do(s.Ctx)
-	if err == nil {
-		DiaryOf(s).sayOpened(run, o, t.Deed)
-		s.noteEnd(run, t)
-	}
 	if t.Deed == front.DeedHalt {
+		DiaryOf(s).sayOpened(run, o)
 		DiaryOf(s).left(run, o)
+	}
+	if err == nil {
+		s.noteEnd(run, t)
 	}
 	seen()
 	sig := front.SignalOf(s.Ctx)

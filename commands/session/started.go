@@ -286,12 +286,13 @@ func (s *Session) noteEnd(run *PackageRun, t Task) {
 	}
 }
 
-// sayOpened tells whom a halt has let in that gave up what this node kept since a fence.
-func (d Diary) sayOpened(run *PackageRun, o *Opened, deed front.Deed) {
-	if deed != front.DeedHalt || len(o.changes) == 0 || run.Package == nil {
+// sayOpened tells whom a halt has let in that gave up what this node kept since a fence, be it
+// the last step of a halt of more, or in part.
+func (d Diary) sayOpened(run *PackageRun, o *Opened) {
+	if run.Package == nil || !slices.ContainsFunc(run.LUNs, func(l *protocol.LUN) bool { return o.left[l.Name] }) {
 		return
 	}
-	if m, err := d.s.Memory(run.Package); err == nil && m.Keeps(run.Package) {
+	if m, err := d.s.Memory(run.Package); err == nil && m.Kept != "" && run.Package.Type == cluster.Failover {
 		d.s.Warn("%s", openedWords(run.Package.Name, m.Kept))
 	}
 }
