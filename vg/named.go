@@ -88,8 +88,12 @@ func statedBy(device string) string {
 func isHalf(name string) bool { return strings.HasPrefix(name, "naa.6") && len(name) < len("naa.")+32 }
 
 // isLike reports whether a LUN that has one of the names has no other one like it: they are
-// of one type of designator, of NAA of one of its own, and of one length.
+// of one type of designator, of NAA of one of its own, and of one length. A namespace that
+// the kernel calls by its UUID has no NAA, and one that it calls nvme. has no other name.
 func isLike(name, wwid string) bool {
+	if strings.HasPrefix(wwid, "nvme.") || name[0] == 'n' && strings.HasPrefix(wwid, "uuid.") {
+		return true
+	}
 	kind := len("eui.")
 	if name[0] == 'n' {
 		kind++

@@ -88,6 +88,34 @@ func TestCheckName(t *testing.T) {
 	}
 }
 
+// A name of a LUN leads to no namespace whose name the kernel prefers to all others, and
+// such a namespace has no name beside it that contradicts. EUI-64 and NGUID name both.
+func TestCheckNameNamespace(t *testing.T) {
+	nowhere := func(string) (string, error) { return "", fs.ErrNotExist }
+	const uuid, serial, nguid = "uuid.ab000000-0000-0000-0000-000000000001", "nvme.1b36-31-51454d55-00000001", "eui.00112233445566778899aabbccddeeff"
+	for _, c := range []struct {
+		name, wwid string
+		refused    bool
+	}{
+		{"wwn-0x600140500000000100000000000000aa", uuid, true},
+		{"wwn-0x6001405000000001", uuid, true},
+		{"wwn-0x6001405000000001", serial, true},
+		{"scsi-35000c50012345678", uuid, true},
+		{"scsi-35000c50012345678-part1", serial, true},
+		{"nvme-" + uuid, serial, true},
+		{"nvme-" + nguid, serial, true},
+		{"nvme-" + nguid, uuid, false},
+		{"nvme-eui.0011223344556677", uuid, false},
+		{"nvme-" + uuid, uuid, false},
+		{"wwn-0x600140500000000100000000000000aa", nguid, false},
+		{"nvme-" + serial, serial, false},
+	} {
+		if _, err := CheckName("/dev/disk/by-id/"+c.name, nowhere, []string{c.wwid}); errors.Is(err, ErrMisnamed) != c.refused {
+			t.Errorf("%s of %s: %v", c.name, c.wwid, err)
+		}
+	}
+}
+
 // A link that states another LUN than it leads to leads nowhere, and is none of the names
 // that are shown.
 func TestMisnamed(t *testing.T) {
