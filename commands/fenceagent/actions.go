@@ -65,11 +65,16 @@ func notEmpty(run *session.PackageRun, packages []*cluster.Package) error {
 }
 
 // monitor says whether this node could fence another one now. A path that is missing
-// does not keep it from that.
+// does not keep it from that, and is warned of.
 func (a *agent) monitor() error {
 	now, err := a.look()
 	if err != nil {
 		return err
+	}
+	for _, lun := range now.shared {
+		if slices.ContainsFunc(lun.Findings, func(f protocol.Finding) bool { return f.Kind == protocol.PathsUnregistered }) {
+			a.WarnErr(&partlyError{lun.LUN})
+		}
 	}
 	return errors.Join(append(now.faults(a.s.Node.Member()), loaded(a.Ctx, a.conf.Corosync))...)
 }

@@ -28,7 +28,7 @@ func errorsOf() []error {
 		&front.DeadlineError{Limit: 30 * time.Second}, &inputError{TooLong: true}, &inputError{Err: context.DeadlineExceeded},
 		&unknownError{"jack3"}, &takingError{"/dev/sda"},
 		&emptyError{"pkg1"}, &missingError{"naa.5000"}, &otherHostError{"jack3", "jack4"}, &ownNodeError{"jack3"}, &notInError{"/dev/sda", "jack3"},
-		&heldError{"/dev/sda", "jack3", "jack4"}, &openError{"/dev/sda", "jack5"}, &notReservedError{"/dev/sda"}, &fencedError{"/dev/sda", "jack3"},
+		&partlyError{"/dev/sda"}, &heldError{"/dev/sda", "jack3", "jack4"}, &openError{"/dev/sda", "jack5"}, &notReservedError{"/dev/sda"}, &fencedError{"/dev/sda", "jack3"},
 		&usedError{"/dev/sda", "/dev/sda is mounted on /data"},
 		&derivedError{0xf9660000, "jack3", corosync.ByPosition},
 		&unloadedError{path.Path, &corosync.Config{Name: "lab", Nodes: []corosync.Node{{Name: "jack3", ID: 1}, {Name: "jack4", ID: 2}}}},

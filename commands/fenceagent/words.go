@@ -79,6 +79,13 @@ func (e *notInError) Message() words.Message {
 	return words.Message{What: e.Error(), Hint: "nobody is fenced from here before action on has succeeded on this node", Status: words.ExitFailed}
 }
 
+// partlyError says that this node has lost a registration, or has a path that never had one.
+type partlyError struct{ lun string }
+
+func (e *partlyError) Error() string {
+	return e.lun + ": this node is not registered by all of its paths; run pr_check --repair"
+}
+
 // heldError says that a third node has a package on which the victim is registered.
 type heldError struct{ lun, holder, victim string }
 
