@@ -46,6 +46,8 @@ func namespace(asked, dir string) (lun, error) {
 type nvmeDisks struct {
 	mu     sync.Mutex
 	byWWID map[string][]string
+	// beside are the controllers of the namespaces in a folder.
+	beside map[string][]string
 	at     time.Time
 }
 
@@ -56,7 +58,7 @@ func (d *nvmeDisks) read(sysfs string) {
 	if d.byWWID != nil && time.Since(d.at) < reportAge {
 		return
 	}
-	d.byWWID, d.at = map[string][]string{}, time.Now()
+	d.byWWID, d.beside, d.at = map[string][]string{}, map[string][]string{}, time.Now()
 	block := filepath.Join(sysfs, "block")
 	entries, _ := os.ReadDir(block) // without it nothing was found before either
 	for _, e := range entries {
@@ -83,6 +85,19 @@ func (d *nvmeDisks) others(sysfs string, l lun) []string {
 		}
 	}
 	return more
+}
+
+// controllers is [controllersOf], which a subsystem of a thousand namespaces is asked once.
+func (d *nvmeDisks) controllers(sysfs, dir string) []string {
+	d.read(sysfs)
+	defer d.mu.Unlock()
+	above := filepath.Dir(dir)
+	list, known := d.beside[above]
+	if !known {
+		list = controllersOf(dir)
+		d.beside[above] = list
+	}
+	return list
 }
 
 // controllersOf are the folders of the controllers by which a namespace is reached: all of
@@ -150,13 +165,13 @@ func oneHost(ids map[string]nvme.HostID) (nvme.HostID, error) {
 
 // namespaceDevice is the block device of a namespace, whose device file is node, or its
 // character device.
-func namespaceDevice(node, dir string) (Device, error) {
+func (s *System) namespaceDevice(node, dir string) (Device, error) {
 	kind := "block"
 	disk, _ := namespaceIn(dir)
 	if disk != dir {
 		kind = "char"
 	}
-	host, _, err := hostOf(controllersOf(disk))
+	host, _, err := hostOf(s.nvme.controllers(s.sysfs, disk))
 	if err != nil {
 		return Device{}, err
 	}
