@@ -163,15 +163,15 @@ func oneHost(ids map[string]nvme.HostID) (nvme.HostID, error) {
 	return host, nil
 }
 
-// namespaceDevice is the block device of a namespace, whose device file is node, or its
+// device is the block device of a namespace, whose device file is node, or its
 // character device.
-func (s *System) namespaceDevice(node, dir string) (Device, error) {
+func (d *nvmeDisks) device(sysfs, node, dir string) (Device, error) {
 	kind := "block"
 	disk, _ := namespaceIn(dir)
 	if disk != dir {
 		kind = "char"
 	}
-	host, _, err := hostOf(s.nvme.controllers(s.sysfs, disk))
+	host, _, err := hostOf(d.controllers(sysfs, disk))
 	if err != nil {
 		return Device{}, err
 	}

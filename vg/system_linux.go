@@ -268,7 +268,7 @@ func (s *System) diskIn(device, dir string, loose bool) (*Disk, error) {
 // device is the path whose sysfs folder is dir, to a LUN that was asked for as asked.
 func (s *System) device(asked, dir string) (Device, error) {
 	if _, ok := namespaceIn(dir); ok {
-		return s.namespaceDevice(s.node(asked, dir), dir)
+		return s.nvme.device(s.sysfs, s.node(asked, dir), dir)
 	}
 	kind := "block"
 	if isSG(dir) {
