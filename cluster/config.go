@@ -19,8 +19,11 @@ type Config struct {
 	// PRDisabled is FORCED_PR_DISABLE: no package makes reservations.
 	PRDisabled bool
 	// Retired are nodes that are no longer members.
-	Retired  []RetiredNode
-	Nodes    []Node
+	Retired []RetiredNode
+	Nodes   []Node
+	// ByHand is the name of the node whose key was given by hand, in place of its own; empty
+	// if there is none.
+	ByHand   string
 	Packages []Package
 	// Settings are the parameters of the cluster as a whole, in the order of
 	// the file, those above among them.

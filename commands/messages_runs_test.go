@@ -36,7 +36,7 @@ func sampleRuns() []sampleRun {
 		{"operand", "pr_start a b", nil},
 		{"unprotected", "pr_start pkg1", off}, {"nolun", "pr_halt pkg1", empty}, {"nolun", "pr_check pkg1", empty},
 		{"pr_check", "pr_check --device sda", nil}, {"pr_check", "pr_check", empty},
-		{"pr_fence", "pr_fence", nil}, {"pr_fence", "pr_fence --key xyz", nil}, {"pr_fence", "pr_fence jack3", nil}, {"pr_fence", "pr_fence jack4", nil},
+		{"pr_fence", "pr_fence", nil}, {"pr_fence", "pr_fence --key xyz", nil}, {"pr_fence", "pr_fence jack3", []string{front.SimVariable + "=A/jack4"}}, {"pr_fence", "pr_fence jack4", nil},
 		{"pr_cntl", "pr_cntl", nil}, {"pr_cntl", "pr_cntl begin", nil}, {"pr_cntl", "pr_cntl validate pkg1", []string{"SG_SCRIPT_LOG_FILE=/nothere/log"}},
 		{"pr_watchdog", "pr_watchdog --on-unknown panic pkg1", nil}, {"pr_watchdog", "pr_watchdog --on-empty panic pkg1", nil}, {"pr_watchdog", "pr_watchdog --prometheus= pkg1", nil}, {"pr_watchdog", "pr_watchdog --grace long pkg1", nil},
 		{"pr_watchdog", "pr_watchdog", nil}, {"pr_watchdog", "pr_watchdog --wait", nil}, {"pr_watchdog", "pr_watchdog pkg1", empty},

@@ -88,6 +88,9 @@ func (h HostID) Same(other pr.Initiator) bool {
 // Whole reports whether it names a host.
 func (h HostID) Whole() bool { return !h.IsZero() }
 
+// NamesHost is false: an identifier may have been made anew.
+func (h HostID) NamesHost() bool { return false }
+
 // Likens compares this host with one that a report lists. An identifier of 0 may be any
 // controller's that has none.
 func (h HostID) Likens(listed pr.Initiator, _ bool) pr.Likeness {

@@ -13,6 +13,9 @@ type Initiator interface {
 	Same(Initiator) bool
 	// Whole reports whether it names one initiator, and not all those of a host.
 	Whole() bool
+	// NamesHost reports whether Host is a name of the host itself, and not of an adapter or
+	// an installation, which may be replaced.
+	NamesHost() bool
 	// Likens compares a host's own initiator with one that a device lists; guessed
 	// says that nobody told the host all of its own name.
 	Likens(listed Initiator, guessed bool) Likeness

@@ -65,11 +65,12 @@ func (t *target) foreignError() error {
 
 // twinError is ErrSameHost if another node is registered by what the device knows this host
 // by: two machines have one host identifier, as clones of an installation do. Each registers
-// in the other's place, both write, and what is read or done of one is of both.
+// in the other's place, both write, and what is read or done of one is of both. It is
+// ErrShifted if the keys are not those by which the hosts are registered.
 func twinError(t *position) error {
 	twin, is := twinOf(t)
 	if !is {
-		return nil
+		return shiftError(t, false)
 	}
 	n, _ := t.Members().Of(twin.Key)
 	return &LUNError{LUN: t.Name, Err: fmt.Errorf("%w: %v has the key of %s", ErrSameHost, twin.Initiator, n.Name)}

@@ -45,6 +45,9 @@ var (
 	// ErrSameHost says that another node is registered by the identifier that the device
 	// knows this host by, so that to it both are one.
 	ErrSameHost = errors.New("another node is registered by this host's identifier")
+	// ErrShifted says that a registration of one host has the key of another: keys were given
+	// anew while nodes were registered.
+	ErrShifted = errors.New("the keys of the nodes have changed while some were registered")
 	// ErrOtherType says that other nodes hold a reservation of another type.
 	ErrOtherType = errors.New("the reservation is not Write Exclusive - Registrants Only")
 	// ErrUnresolved says that nodes were removed from a LUN and that it is not

@@ -23,12 +23,15 @@ import (
 // again. So is whatever key a port of the failed node is registered with.
 //
 // Errors, joined where there are several: *LUNError (ErrNotRegistered,
-// ErrRemoved, ErrUnresolved; or the state of a LUN is unknown, and nothing is
+// ErrRemoved, ErrUnresolved, ErrShifted; or the state of a LUN is unknown, and nothing is
 // claimed of it), *SharedLUNError, *ForeignKeyError, *StrayPortError (nothing was
 // changed), *LostError (another node has the LUNs).
 func (r *Run) Fence(ctx context.Context, victim Member) error {
 	targets, err := r.survey(ctx, (*target).surveyState)
 	if err != nil || len(targets) == 0 {
+		return err
+	}
+	if err := judge(targets, func(t *target) error { return shiftError(&t.position, true) }); err != nil {
 		return err
 	}
 	f := &fencing{run: r, victim: victim, targets: targets, arbiter: targets[0]}

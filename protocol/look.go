@@ -3,6 +3,7 @@ package protocol
 import (
 	"context"
 	"errors"
+	"fmt"
 	"slices"
 
 	"lunguard/pr"
@@ -188,6 +189,9 @@ func readWhole(t *target, ctx context.Context) error {
 	if err := readOwn(t, ctx); err != nil {
 		return err
 	}
+	if err := shiftError(&t.position, true); err != nil {
+		return err
+	}
 	return confirmKeys(ctx, t)
 }
 
@@ -261,4 +265,54 @@ func absent(ctx context.Context, r *Run, targets []*target, is func(pr.Key) bool
 		}
 		return nil
 	})
+}
+
+// shiftError is ErrShifted if this node's key is registered by another host and not by this
+// one, or another node's by this host and by no other: the keys of the nodes were given anew
+// while some were registered, and whose registration has which key is not known any more. A
+// copy that was killed leaves a port of one host with another's key, beside that one's own.
+//
+// An iSCSI name tells hosts apart. A port of an adapter may be one that this host had before,
+// which a start removes as a stale one: strict counts it as another host's, for who would
+// conclude from it that a node is gone.
+func shiftError(t *position, strict bool) error {
+	if own := t.Own(); len(own) > 0 {
+		if slices.ContainsFunc(own, func(r pr.Registration) bool { return isHere(t, r) }) || !strict && !tellsHosts(t, own[0]) {
+			return nil
+		}
+		return shifted(t, own[0])
+	}
+	if t.State.Reservation == nil {
+		// So does a copy leave it that was killed; and every node can write.
+		return nil
+	}
+	for _, r := range t.State.Registrations {
+		by := func(p pr.Path) bool { return t.Identity(p).Likens(r) == pr.Alike }
+		if _, ours := t.Members().Of(r.Key); t.Me() == 0 || !ours || !slices.ContainsFunc(t.Paths, by) {
+			continue
+		}
+		elsewhere := func(o pr.Registration) bool { return Plain(o.Key) == Plain(r.Key) && !isHere(t, o) }
+		if !slices.ContainsFunc(t.State.Registrations, elsewhere) {
+			return shifted(t, r)
+		}
+	}
+	return nil
+}
+
+// shifted is the error of a registration that has the key of another node.
+func shifted(t *position, r pr.Registration) error {
+	n, _ := t.Members().Of(r.Key)
+	return &LUNError{LUN: t.Name, Err: fmt.Errorf("%w: %v has the key of %s", ErrShifted, r.Initiator, n.Name)}
+}
+
+// isHere reports whether a registration is, or may be, one of this host, by a port that it
+// has or by one that it had.
+func isHere(t *position, r pr.Registration) bool {
+	return t.IsPresent(r) || slices.ContainsFunc(t.Paths, func(p pr.Path) bool { return t.Identity(p).Initiator.Host() == r.Initiator.Host() })
+}
+
+// tellsHosts reports whether the names of the registration and of all paths are those of
+// hosts.
+func tellsHosts(t *position, r pr.Registration) bool {
+	return r.Initiator.NamesHost() && !slices.ContainsFunc(t.Paths, func(p pr.Path) bool { return !t.Identity(p).Initiator.NamesHost() })
 }

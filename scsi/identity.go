@@ -43,6 +43,12 @@ func (t TransportID) Whole() bool {
 	return !t.IsZero() && (!ok || isid != "")
 }
 
+// NamesHost reports whether it is an iSCSI name.
+func (t TransportID) NamesHost() bool {
+	_, _, ok := t.ISCSIName()
+	return ok
+}
+
 // Likens compares this host's port with one that READ FULL STATUS lists. A guessed
 // ISID is what open-iscsi makes of the number of the session.
 func (t TransportID) Likens(listed pr.Initiator, guessed bool) pr.Likeness {

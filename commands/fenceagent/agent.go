@@ -241,7 +241,8 @@ func (a *agent) open() error {
 		return err
 	}
 	a.s = session.On(a.Call, a.conf, host, here)
-	return nil
+	// Keys that have changed since this node was let in say nothing of anyone.
+	return session.DiaryOf(a.s).Shifted()
 }
 
 // run performs an action. With an error the status is that of a failure.

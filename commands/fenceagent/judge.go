@@ -4,6 +4,7 @@ import (
 	"errors"
 	"slices"
 
+	"lunguard/commands/session"
 	"lunguard/commands/words"
 	"lunguard/pr"
 	"lunguard/protocol"
@@ -86,10 +87,17 @@ func (sc *scope) recognised(err error) error {
 	seen := map[pr.Key]bool{}
 	for _, leaf := range words.Leaves(err) {
 		var foreign *protocol.ForeignKeyError
-		if from == nil || !errors.As(leaf, &foreign) {
-			continue
+		var shifted *session.ShiftedError
+		var keys []pr.Key
+		switch {
+		case from == nil:
+		case errors.As(leaf, &foreign):
+			keys = foreign.Keys
+		case errors.As(leaf, &shifted):
+			k, _ := pr.ParseKey(shifted.Was)
+			keys = []pr.Key{k}
 		}
-		for _, k := range foreign.Keys {
+		for _, k := range keys {
 			if node, by, ok := from.Conf.Recognise(protocol.Plain(k), from.By); ok && !seen[k] {
 				seen[k] = true
 				errs = append(errs, &derivedError{key: k, node: node, by: by})

@@ -256,7 +256,8 @@ func (sc *scope) giveKey(v values) error {
 	}
 	one := *sc.conf
 	one.Nodes = slices.Clone(one.Nodes)
-	one.Nodes[slices.IndexFunc(one.Nodes, func(m cluster.Node) bool { return m.Name == n.Name })].Key = k
+	at := slices.IndexFunc(one.Nodes, func(m cluster.Node) bool { return m.Name == n.Name })
+	one.Nodes[at].Key, one.ByHand = k, n.Name
 	sc.conf = &one
 	return nil
 }

@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 
 	"lunguard/cluster"
@@ -102,4 +104,58 @@ func (e *inUseError) Message() words.Message {
 	}
 	return words.Message{What: e.Error(), Status: words.ExitFailed,
 		Hint: "nothing was changed: this node has lost the package; end, unmount and deactivate what is left of it here, or restart this node, before it is started here"}
+}
+
+// Shifted is the *ShiftedError of what this node remembers, nil if there is none or if it
+// cannot be understood.
+func (d Diary) Shifted() error {
+	var shifted *ShiftedError
+	if _, _, err := d.read(); errors.As(err, &shifted) {
+		return shifted
+	}
+	return nil
+}
+
+// nodeKeys are the keys of the nodes of a config, which may be nil, by their names.
+func nodeKeys(conf *cluster.Config) map[string]string {
+	keys := map[string]string{}
+	if conf != nil {
+		for _, n := range conf.Nodes {
+			if n.Name != conf.ByHand {
+				keys[n.Name] = n.Key.String()
+			}
+		}
+	}
+	return keys
+}
+
+// shifted is a *ShiftedError of a node that had another key then: of this one, or of one
+// whose key is another node's now.
+func (j Joined) shifted(here cluster.Node, conf *cluster.Config) error {
+	if here.Key != 0 && j.Key != here.Key.String() {
+		return &ShiftedError{here.Name, j.Key}
+	}
+	now := nodeKeys(conf)
+	for _, name := range slices.Sorted(maps.Keys(now)) {
+		was := j.Nodes[name]
+		for other, key := range now {
+			if was == key && other != name {
+				return &ShiftedError{name, was}
+			}
+		}
+	}
+	return nil
+}
+
+// ShiftedError says that a node's key has changed since this node was let in, and which it
+// was then.
+type ShiftedError struct{ Node, Was string }
+
+func (e *ShiftedError) Error() string {
+	return "the key of " + e.Node + " has changed since this node was let in: it was " + e.Was
+}
+
+// Message says it to people.
+func (e *ShiftedError) Message() words.Message {
+	return words.Message{What: e.Error(), Hint: words.ShiftedHint, Status: words.ExitFailed}
 }

@@ -37,6 +37,7 @@ func errorsByTopic() map[string][]error {
 			&ConfigFileError{&fs.PathError{Op: "open", Path: "/etc/x", Err: syscall.EACCES}},
 		},
 		"fence_lunguard": {
+			&ShiftedError{"jack4", "0xbcb00002"},
 			&joinedError{"/run/lunguard/joined", errors.New("unexpected end of JSON input")},
 			&unaskedError{"/dev/sda", &protocol.LUNError{LUN: "/dev/sda", Err: protocol.ErrTwoAnswers}}, &unaskedError{"naa.6001405000000001", vg.ErrGone},
 		},

@@ -124,6 +124,8 @@ type Joined struct {
 	// Boot is the kernel's boot id.
 	Boot string `json:"boot"`
 	Key  string `json:"key"`
+	// Nodes are the keys of all nodes then, by their names.
+	Nodes map[string]string `json:"nodes,omitempty"`
 	// LUNs are the worldwide names of those to which it was let in.
 	LUNs []string `json:"luns"`
 }
@@ -141,8 +143,9 @@ type Diary struct{ s *Session }
 // DiaryOf is the one of a session's node.
 func DiaryOf(s *Session) Diary { return Diary{s} }
 
-// Joined is what this node remembers; of an earlier boot, or by another key, nothing.
-// Errors: *joinedError, that it cannot be read or understood: then it is not known.
+// Joined is what this node remembers; of an earlier boot, nothing. Errors: *joinedError,
+// that it cannot be read or understood: then it is not known; *ShiftedError, that keys have
+// changed since: then it is not known whose the registrations are.
 func (d Diary) Joined() (Joined, error) {
 	j, _, err := d.read()
 	return j, err
@@ -170,9 +173,13 @@ func (d Diary) read() (now Joined, path string, err error) {
 	if err != nil {
 		return now, path, &joinedError{path, err}
 	}
-	if was.Boot == now.Boot && was.Key == now.Key {
-		now.LUNs = was.LUNs
+	if was.Boot != now.Boot || len(was.LUNs) == 0 {
+		return now, path, nil
 	}
+	if err := was.shifted(d.s.Node, d.s.Conf); err != nil {
+		return now, path, err
+	}
+	now.LUNs = was.LUNs
 	return now, path, nil
 }
 
@@ -227,9 +234,10 @@ func (d Diary) change(change func([]string) []string) error {
 	}
 	defer held.Release()
 	now, _, err := d.read()
-	if err != nil && now.Boot == "" {
+	if err != nil && (now.Boot == "" || errors.As(err, new(*ShiftedError))) {
 		return err
 	}
+	now.Nodes = nodeKeys(d.s.Conf)
 	// Who lets a node in by force does so in spite of what cannot be understood.
 	now.LUNs = change(now.LUNs)
 	text, err := json.Marshal(now)

@@ -106,6 +106,9 @@ const waitForPath = "the path hangs: see the kernel log and multipath -ll; when 
 // sameHostHint is what can be done about machines that are one to a device.
 const sameHostHint = "two machines have one host identifier, as clones of an installation do: give each its own (/etc/nvme/hostid), connect anew, and run this again"
 
+// ShiftedHint is what can be done about keys that are not those by which nodes are registered.
+const ShiftedHint = "nodes were taken out or given other identifiers while some were let in: put the old ones back; or shut all nodes down, change them, and clear the LUN with pr_cleanup --force if need be; keys by nodeid (key_value, NODE_ID) stay when a node leaves"
+
 // nothingConcluded is what became of an answer that makes no sense.
 const nothingConcluded = "the device breaks the standard; its state is unknown, so nothing was concluded from it"
 
@@ -147,6 +150,8 @@ func lunWords(e *protocol.LUNError) Message {
 		m.Hint, m.Status = "restart this node: what it has in memory must not go over what others have written since; where no fence agent has let it in, it does to end what runs of the package here, and pr_halt", ExitFailed
 	case errors.Is(e, protocol.ErrSameHost):
 		m.Hint, m.Status = sameHostHint, ExitFailed
+	case errors.Is(e, protocol.ErrShifted):
+		m.Hint, m.Status = ShiftedHint, ExitFailed
 	case errors.Is(e, protocol.ErrOtherType):
 		m.Hint = "see vg_pr_key -g and pr_check; halt the package on the nodes that have it, then start it again"
 	case errors.Is(e, protocol.ErrNotCopied):

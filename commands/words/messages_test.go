@@ -37,7 +37,7 @@ func errorsByTopic() map[string][]error {
 		"removed":      {lun(protocol.ErrRemoved), lun(protocol.ErrFenced)},
 		"contradict":   {contradiction()},
 		"pr_fence":     {lun(protocol.ErrKeyHolds), lun(protocol.ErrCameToHold)},
-		"protocol":     {lun(protocol.ErrOtherType), lun(protocol.ErrUnlisted), lun(fmt.Errorf("%w: 2f6e1c5a has the key of jack4", protocol.ErrSameHost)), lun(protocol.ErrUnsettled), lun(protocol.ErrUnresolved), lun(errors.Join(protocol.ErrUnresolved, pr.ErrUnsupported))},
+		"protocol":     {lun(protocol.ErrOtherType), lun(protocol.ErrUnlisted), lun(fmt.Errorf("%w: 2f6e1c5a has the key of jack4", protocol.ErrSameHost)), lun(fmt.Errorf("%w: iqn.x,i,0x1 has the key of jack4", protocol.ErrShifted)), lun(protocol.ErrUnsettled), lun(protocol.ErrUnresolved), lun(errors.Join(protocol.ErrUnresolved, pr.ErrUnsupported))},
 		"config": {
 			&cluster.ConfigError{File: "cluster.conf", Expected: "at least one NODE_NAME line was expected"},
 			&cluster.ConfigError{File: "cluster.conf", Line: 4, Word: "jack3", Expected: "a host identifier was expected, as in /etc/nvme/hostid: 32 hexadecimal digits, or 16, not all zero"},

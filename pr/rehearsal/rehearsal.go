@@ -222,6 +222,9 @@ func (m madeUp) Same(o pr.Initiator) bool { return m == o }
 // Whole: it is one.
 func (m madeUp) Whole() bool { return true }
 
+// NamesHost is not known.
+func (m madeUp) NamesHost() bool { return false }
+
 // Likens compares them as Same does.
 func (m madeUp) Likens(listed pr.Initiator, _ bool) pr.Likeness {
 	if m.Same(listed) {
