@@ -29,7 +29,7 @@ DESTDIR ?=
 
 # It waits for devices: inlined, but for what the runtime does all the time, it would be
 # no faster and 400 KB more. Functions begin at multiples of 4 bytes and not of 32: 146 KB.
-BUILD = CGO_ENABLED=0 $(GO) build -trimpath -buildvcs=auto -ldflags '-s -w -funcalign=4' -gcflags all=-l -gcflags runtime/...= -gcflags internal/...= -gcflags sync/...= -tags urfave_cli_no_docs
+BUILD = CGO_ENABLED=0 $(GO) build -trimpath -buildvcs=auto -ldflags '-s -w -funcalign=4' -gcflags all=-l -gcflags runtime/...= -gcflags sync/...= -tags urfave_cli_no_docs
 
 .PHONY: all demo test check unit explore lab lab-pacemaker lab-nvme lab-fence matrix-lab lint man-text deb rpm release binary packages-check install uninstall clean bench benchstat mutants matrix FORCE
 

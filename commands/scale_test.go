@@ -134,7 +134,7 @@ func TestBinarySize(t *testing.T) {
 func shipped(t *testing.T) string {
 	t.Helper()
 	bin := filepath.Join(t.TempDir(), front.Self)
-	build := exec.Command("go", "build", "-trimpath", "-ldflags", "-s -w -funcalign=4", "-gcflags", "all=-l", "-gcflags", "runtime/...=", "-gcflags", "internal/...=", "-gcflags", "sync/...=", "-tags", "urfave_cli_no_docs", "-o", bin, "lunguard")
+	build := exec.Command("go", "build", "-trimpath", "-ldflags", "-s -w -funcalign=4", "-gcflags", "all=-l", "-gcflags", "runtime/...=", "-gcflags", "sync/...=", "-tags", "urfave_cli_no_docs", "-o", bin, "lunguard")
 	build.Env = append(os.Environ(), "CGO_ENABLED=0")
 	if out, err := build.CombinedOutput(); err != nil {
 		t.Fatalf("%v: %s", err, out)

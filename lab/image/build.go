@@ -41,7 +41,7 @@ func Build(ctx context.Context, root, dest string, noBinary bool) (Binaries, err
 	}
 	b.Lunguard = filepath.Join(dest, "lunguard")
 	if err := goTool(ctx, root, "build", "-trimpath", "-ldflags", "-s -w -funcalign=4",
-		"-gcflags", "all=-l", "-gcflags", "runtime/...=", "-gcflags", "internal/...=", "-gcflags", "sync/...=", "-tags", "urfave_cli_no_docs", "-o", b.Lunguard, "."); err != nil {
+		"-gcflags", "all=-l", "-gcflags", "runtime/...=", "-gcflags", "sync/...=", "-tags", "urfave_cli_no_docs", "-o", b.Lunguard, "."); err != nil {
 		return b, fmt.Errorf("building lunguard: %w", err)
 	}
 	return b, nil
