@@ -79,7 +79,8 @@ func TestSystemLog(t *testing.T) {
 			"<29> action=register pkg=pkg1 node=jack4 dev=/dev/sda" + wwid + " key=0x40000000bcb00002 prgen=1 result=ok",
 			"<29> action=preempt pkg=pkg1 node=jack4 dev=/dev/sda" + wwid + " key=0x40000000bcb00002 victim=0xbcb00001 prgen=2 result=ok",
 			"<29> action=unmark pkg=pkg1 node=jack4 dev=/dev/sda" + wwid + " key=0xbcb00002 prgen=3 result=ok",
-			"<29> action=start pkg=pkg1 node=jack4 luns=1 commands=6 ms=N result=ok",
+			// The first one that removes somebody asks whether the device can.
+			"<29> action=start pkg=pkg1 node=jack4 luns=1 commands=7 ms=N result=ok",
 		}},
 		{"jack3", []string{"pr_halt", "--log", "syslog", "pkg1"}, []string{
 			"<29> action=nothing-left pkg=pkg1 node=jack3 dev=/dev/sda" + wwid + " key=0xbcb00001 heir=0xbcb00002 prgen=4",

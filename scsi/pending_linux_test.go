@@ -7,6 +7,7 @@ import (
 	"runtime"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -23,14 +24,14 @@ func pendingDevice(dir string, devno uint64, issue func(*sgCall) error) *SGDevic
 }
 
 // giveUp lets a device give a request up, and returns what makes the kernel
-// return it, which ends when others can know.
+// return it, which ends when others can know. In a bubble of synctest no time passes before
+// it has been sent.
 func giveUp(t *testing.T, dir string, devno uint64, req *Request) (end func()) {
 	t.Helper()
 	kernel := make(chan struct{})
-	ctx, cancel := context.WithCancel(t.Context())
+	d := pendingDevice(dir, devno, func(*sgCall) error { <-kernel; return nil })
+	ctx, cancel := context.WithTimeout(t.Context(), time.Millisecond)
 	defer cancel()
-	// It is given up when it has been sent, however long that takes.
-	d := pendingDevice(dir, devno, func(*sgCall) error { cancel(); <-kernel; return nil })
 	if _, err := d.Do(ctx, req); !pr.StillUnderWay(err) {
 		t.Errorf("%v", err)
 	}
@@ -53,7 +54,9 @@ func isPending(t *testing.T, dir string, devno uint64) bool {
 
 // A later run sends no PERSISTENT RESERVE OUT while one of an earlier run can still
 // be performed; all else it does.
-func TestPending(t *testing.T) {
+func TestPending(t *testing.T) { synctest.Test(t, testPending) }
+
+func testPending(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "run")
 	devno, other := unix.Mkdev(8, 16), unix.Mkdev(8, 17)
 	sent := 0
@@ -102,7 +105,9 @@ func TestPending(t *testing.T) {
 }
 
 // Nobody has to know of what changes nothing for others, or if it is switched off.
-func TestNotPending(t *testing.T) {
+func TestNotPending(t *testing.T) { synctest.Test(t, testNotPending) }
+
+func testNotPending(t *testing.T) {
 	dir := t.TempDir()
 	for _, req := range []*Request{readReq, writeReq, resetReq} {
 		giveUp(t, dir, 1, req)()
@@ -121,7 +126,9 @@ func TestNotPending(t *testing.T) {
 }
 
 // That it could not be told does not hide that it is under way.
-func TestUntold(t *testing.T) {
+func TestUntold(t *testing.T) { synctest.Test(t, testUntold) }
+
+func testUntold(t *testing.T) {
 	kernel := make(chan struct{})
 	defer close(kernel)
 	nowhere := filepath.Join(t.TempDir(), "link")
@@ -140,7 +147,9 @@ func TestUntold(t *testing.T) {
 }
 
 // After a boot there is nothing in /run.
-func TestPendingParent(t *testing.T) {
+func TestPendingParent(t *testing.T) { synctest.Test(t, testPendingParent) }
+
+func testPendingParent(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "lunguard", "pending")
 	end := giveUp(t, dir, 1, outReq)
 	defer end()

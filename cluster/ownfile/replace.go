@@ -42,6 +42,11 @@ func Hold(ctx context.Context, path string, busy func()) (*Held, error) {
 		return h, nil
 	}
 	busy()
+	if ctx.Err() != nil {
+		// Who does not wait must not come to have it later, if only for an instant.
+		dir.Close()
+		return nil, &os.PathError{Op: "lock", Path: path, Err: ErrBeingWritten}
+	}
 	// There is no way to end the wait of a thread for a lock; its own descriptor,
 	// which nobody else closes, gives the lock back if it comes too late.
 	had := make(chan error)
@@ -50,7 +55,7 @@ func Hold(ctx context.Context, path string, busy func()) (*Held, error) {
 		select {
 		case had <- err:
 		case <-ctx.Done():
-			dir.Close()
+			h.Release()
 		}
 	}()
 	select {
