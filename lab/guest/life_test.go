@@ -32,7 +32,7 @@ func TestFailoverLife(t *testing.T) {
 	drain(t, jack4, c.luns)
 
 	out := mustType(t, jack3, "pr_start -v pkg1")
-	wantFew(t, out, c.luns, 7)
+	wantFew(t, out, c.luns, 6)
 	wantKeys(t, jack3, 2, jack3, 2)
 	wantKeys(t, jack4, 2, jack3, 2)
 	c.wantOwner(t, jack3)
