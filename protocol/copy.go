@@ -98,33 +98,6 @@ func Drain(ctx context.Context, r *Run) {
 	})
 }
 
-// modelOf is the LUN with the most different keys; nil if none has any.
-func modelOf(targets []*target) *target {
-	var model *target
-	for _, t := range targets {
-		if n := len(t.staying()); n > 0 && (model == nil || n > len(model.staying())) {
-			model = t
-		}
-	}
-	return model
-}
-
-// modelFor is the model of a copy: of those with the same keys one of its own kind, if there
-// is one, LUN or namespace.
-func modelFor(t, model *target, targets []*target) *target {
-	for _, m := range targets {
-		if !sameKind(model, t) && sameKind(m, t) && slices.Equal(m.staying(), model.staying()) && m.State.Reservation != nil {
-			return m
-		}
-	}
-	return model
-}
-
-// sameKind reports whether both are LUNs, or both namespaces.
-func sameKind(a, b *target) bool {
-	return len(a.Paths) > 0 && len(b.Paths) > 0 && pr.Moves(a.Paths[0]) == pr.Moves(b.Paths[0])
-}
-
 // staying are the registrations of nodes that do not leave, by key.
 func (t *target) staying() []pr.Key {
 	var keys []pr.Key
@@ -164,17 +137,6 @@ func lacking(ctx context.Context, model *target, targets []*target) ([]*target, 
 		list = append(list, t)
 	}
 	return list, errors.Join(errs...)
-}
-
-// difference returns what of a is not in b.
-func difference(a, b []pr.Key) []pr.Key {
-	var list []pr.Key
-	for _, k := range a {
-		if !slices.Contains(b, k) {
-			list = append(list, k)
-		}
-	}
-	return list
 }
 
 // copier copies from one model.
